@@ -1,0 +1,87 @@
+"""The Lambda function's entry: clients and settings once, at import, then one batch after another.
+
+    SQS records -> what is known (BatchGetItem) -> DetectLabels, concurrently -> index rows (BatchWriteItem)
+                -> documents, each on condition: the commit -> batchItemFailures for what must come back
+
+Only this module reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent
+from botocore.config import Config
+
+from handler import messages, objects, recognition, storage
+from handler.deadline import Deadline
+from handler.events import read_message
+from handler.labelling import Labeller
+from handler.pipeline import Pipeline
+from handler.settings import Settings
+from handler.telemetry import tell
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+_TO_ANSWER_S = 0.5
+"""Kept free before Lambda's own timeout, for the log, the metrics and the answer."""
+
+
+def _config(service: ModuleType, connections: int) -> Config:
+    """One attempt a call, far shorter than botocore's 60 s: `handler.deadline` alone tries again."""
+    return Config(
+        connect_timeout=service.CONNECT_TIMEOUT_S,
+        read_timeout=service.READ_TIMEOUT_S,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=connections,
+        tcp_keepalive=True,
+    )
+
+
+settings = Settings.from_environment(os.environ)
+logger = Logger()
+metrics = Metrics()
+
+_threads = settings.rekognition_concurrency
+pipeline = Pipeline(
+    storage.Storage(
+        boto3.client("dynamodb", config=_config(storage, _threads)),
+        settings.image_labels_table,
+        settings.label_index_table,
+    ),
+    Labeller(
+        settings,
+        recognition.Recogniser(
+            boto3.client("rekognition", config=_config(recognition, _threads)),
+            min_confidence=settings.min_confidence,
+            max_labels=settings.max_labels,
+            bucket=recognition.TokenBucket(settings.tps_share) if settings.tps_share else None,
+        ),
+        objects.Objects(boto3.client("s3", config=_config(objects, _threads))),
+    ),
+    messages.Messages(
+        boto3.client("sqs", config=_config(messages, _threads)),
+        settings.queue_url,
+        settings.dead_letter_queue_url,
+    ),
+    concurrency=settings.rekognition_concurrency,
+)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
+    """Label the photos of one SQS batch; answers with the records that must come back, and only those."""
+    deadline = Deadline(context.get_remaining_time_in_millis, reserve_s=_TO_ANSWER_S)
+    try:
+        report = pipeline.run([read_message(record) for record in SQSEvent(event).records], deadline)
+    finally:
+        deadline.close()
+    tell(report, logger, metrics)
+    return {"batchItemFailures": [{"itemIdentifier": message.message_id} for message in report.failed]}

@@ -1,0 +1,204 @@
+"""What is stored: documents, index rows, and the rules of their keys. Everybody who reads the tables uses it.
+
+A document is one item of `ImageLabels`, a row one item of `LabelIndex`. **The document is the commit
+record**: a row counts only where `backs(document, row)`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+Status = Literal["LABELLED", "REJECTED", "REMOVED"]
+Item = dict[str, Any]
+
+TOMBSTONE_LIFE = timedelta(days=30)
+"""Longer than any message lives (10 days in the queue, 14 in the DLQ), so that none resurrects a photo."""
+
+NO_SEQUENCER = "0"
+"""Of a document that no event wrote: any event is newer."""
+
+_LARGEST_ITEM_BYTES = 400 * 1024
+
+
+def image_id(bucket: str, key: str) -> str:
+    """Name an object in both tables; `key` is decoded."""
+    return f"{bucket}/{key}"
+
+
+def iso(time: datetime) -> str:
+    """Write a time as the documents have it: ISO 8601, UTC, milliseconds."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def rank(confidence: Decimal, image: str, sequencer: str) -> str:
+    """Sort key of a row: best first when read backwards, and never shared by two versions of an image."""
+    digest = hashlib.sha256(image.encode()).hexdigest()[:20]
+    return f"{confidence:06.2f}#{digest}#{sequencer}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One label of one version of one image, in `LabelIndex`."""
+
+    label: str
+    rank: str
+    image_id: str
+    sequencer: str
+    labelled_at: str
+    """The document's: what tells the rows of two commits with the same Sequencer (reconciliations) apart."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.label, self.rank
+
+    def to_item(self) -> Item:
+        return {
+            "Label": self.label,
+            "Rank": self.rank,
+            "ImageID": self.image_id,
+            "Sequencer": self.sequencer,
+            "LabelledAt": self.labelled_at,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What is known about one image."""
+
+    bucket: str
+    key: str
+    sequencer: str
+    status: Status
+    labelled_at: str
+    labels: tuple[Item, ...] = ()
+    event_time: str | None = None
+    etag: str | None = None
+    size: int | None = None
+    version_id: str | None = None
+    label_model_version: str | None = None
+    min_confidence: Decimal | None = None
+    """With max_labels: the model settings that the labels were asked with."""
+    max_labels: int | None = None
+    reason: str | None = None
+    detail: str | None = None
+    expires_at: int | None = None
+
+    @property
+    def image_id(self) -> str:
+        return image_id(self.bucket, self.key)
+
+    def rows(self) -> Iterator[Row]:
+        """Give the index rows that belong to this document, one for each label."""
+        for label in self.labels:
+            yield Row(
+                label["Name"],
+                rank(label["Confidence"], self.image_id, self.sequencer),
+                self.image_id,
+                self.sequencer,
+                self.labelled_at,
+            )
+
+    def to_item(self) -> Item:
+        """Give the item as `ImageLabels` holds it, without the attributes that have no value."""
+        item = {attribute: getattr(self, field) for field, attribute in _ATTRIBUTES.items()}
+        item = {attribute: value for attribute, value in item.items() if value is not None}
+        return item | {"ImageID": self.image_id, "Labels": list(self.labels)}
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Document:
+        """Read an item of `ImageLabels`; attributes that others added are left out."""
+        fields = {field: item[attribute] for field, attribute in _ATTRIBUTES.items() if attribute in item}
+        for number in ("size", "max_labels", "expires_at"):
+            if number in fields:
+                fields[number] = int(fields[number])
+        return cls(**fields, labels=tuple(item.get("Labels", ())))
+
+
+_ATTRIBUTES = {
+    "bucket": "Bucket",
+    "key": "Key",
+    "etag": "ETag",
+    "size": "Size",
+    "version_id": "VersionId",
+    "sequencer": "Sequencer",
+    "status": "Status",
+    "label_model_version": "LabelModelVersion",
+    "min_confidence": "MinConfidence",
+    "max_labels": "MaxLabels",
+    "event_time": "EventTime",
+    "labelled_at": "LabelledAt",
+    "reason": "Reason",
+    "detail": "Detail",
+    "expires_at": "ExpiresAt",
+}
+
+
+def backs(document: Document | None, label: str, row_rank: str) -> bool:
+    """Tell whether an index row counts: its document is LABELLED, of the same version, with that label."""
+    if document is None or document.status != "LABELLED":
+        return False
+    return any(row.key == (label, row_rank) for row in document.rows())
+
+
+def labels_from(response: Sequence[Mapping[str, Any]]) -> tuple[Item, ...]:
+    """Reduce Rekognition's Labels to what a document holds, best first, each name once."""
+    labels: dict[str, Item] = {}
+    for label in sorted(response, key=lambda one: -one["Confidence"]):
+        labels.setdefault(
+            label["Name"],
+            {
+                "Name": label["Name"],
+                "Confidence": _decimal(label["Confidence"]),
+                "Parents": [parent["Name"] for parent in label.get("Parents", ())],
+                "Categories": [category["Name"] for category in label.get("Categories", ())],
+                "Instances": [_instance(one) for one in label.get("Instances", ())],
+            },
+        )
+    return tuple(labels.values())
+
+
+def _instance(instance: Mapping[str, Any]) -> Item:
+    box = instance["BoundingBox"]
+    return {
+        "Confidence": _decimal(instance["Confidence"]),
+        "BoundingBox": {side: _decimal(box[side]) for side in ("Left", "Top", "Width", "Height")},
+    }
+
+
+def _decimal(number: float) -> Decimal:
+    """DynamoDB takes no floats; str() gives the digits that were meant."""
+    return Decimal(str(number))
+
+
+def fitted(document: Document) -> Document:
+    """Make a document fit DynamoDB's 400 KB: without Instances, then without labels, as a rejection."""
+    if item_bytes(document.to_item()) <= _LARGEST_ITEM_BYTES:
+        return document
+    lean = replace(document, labels=tuple(label | {"Instances": []} for label in document.labels))
+    if item_bytes(lean.to_item()) <= _LARGEST_ITEM_BYTES:
+        return lean
+    return replace(
+        document,
+        labels=(),
+        status="REJECTED",
+        reason="DocumentTooLarge",
+        detail="The labels do not fit in DynamoDB's 400 KB: lower MaxLabels or raise MinConfidence.",
+    )
+
+
+def item_bytes(value: object) -> int:
+    """Size of a value as DynamoDB counts it, rounded up where the developer guide only says "approximately"."""
+    if isinstance(value, dict):
+        return 3 + sum(1 + len(name.encode()) + item_bytes(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return 3 + sum(1 + item_bytes(inner) for inner in value)
+    if isinstance(value, str):
+        return len(value.encode())
+    return 21  # a number takes at most 21 bytes, whatever it is

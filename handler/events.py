@@ -1,0 +1,239 @@
+"""From SQS records to what has to be done for which object.
+
+A record's body is one of: an S3 notification with one or more S3 records, S3's own test event, a reconcile
+message of ours, or something that nobody will ever understand. A reconcile message looks like this, its key
+as it is, not encoded:
+
+    {"source": "photo-labels", "action": "reconcile", "bucket": "b", "key": "a photo.jpg", "force": false}
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord
+
+from handler.documents import image_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+_LONGEST_KEY_BYTES = 1024
+_LARGEST_OBJECT_BYTES = 50 * 1000**4
+_REMOVALS = ("ObjectRemoved:", "LifecycleExpiration:")
+
+
+class Kind(Enum):
+    """What happened to the object."""
+
+    CREATED = "created"
+    REMOVED = "removed"
+    RECONCILE = "reconcile"
+
+
+class HopelessError(Exception):
+    """A body, or a part of it, that can never be understood: `reason` for machines, `detail` for a person."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectEvent:
+    """One thing that happened to one object, its key decoded."""
+
+    bucket: str
+    key: str
+    kind: Kind
+    sequencer: str | None = None
+    """S3's, trailing zeros stripped, so that plain string order is S3's order; None for RECONCILE only."""
+    time: datetime | None = None
+    etag: str | None = None
+    size: int | None = None
+    version_id: str | None = None
+    force: bool = False
+
+    @property
+    def image_id(self) -> str:
+        return image_id(self.bucket, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One SQS record. It is done when all its objects are, and what is hopeless in it is in the DLQ."""
+
+    message_id: str
+    receipt_handle: str
+    receive_count: int
+    sent_at: datetime
+    body: str
+    events: tuple[ObjectEvent, ...]
+    hopeless: HopelessError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All that one batch says about one object, collapsed to the newest event."""
+
+    newest: ObjectEvent
+    reconcile: bool
+    """Somebody asked for the present truth, so what the event says is checked."""
+    force: bool
+
+
+def read_message(record: SQSRecord) -> Message:
+    """Understand one SQS record; never raises on what a body holds."""
+    events: tuple[ObjectEvent, ...] = ()
+    hopeless = None
+    try:
+        events, hopeless = _read_body(record.body)
+    except HopelessError as error:
+        hopeless = error
+    return Message(
+        message_id=record.message_id,
+        receipt_handle=record.receipt_handle,
+        receive_count=int(record.attributes.approximate_receive_count),
+        sent_at=datetime.fromtimestamp(int(record.attributes.sent_timestamp) / 1000, UTC),
+        body=record.body,
+        events=events,
+        hopeless=hopeless,
+    )
+
+
+def collapse(messages: Iterable[Message]) -> dict[str, Work]:
+    """Group the events of a batch by object (ImageID), keeping the newest of each."""
+    groups: dict[str, list[ObjectEvent]] = {}
+    for message in messages:
+        for event in message.events:
+            groups.setdefault(event.image_id, []).append(event)
+    return {image: _newest(events) for image, events in groups.items()}
+
+
+def _newest(events: list[ObjectEvent]) -> Work:
+    return Work(
+        newest=max(events, key=lambda event: event.sequencer or ""),
+        reconcile=any(event.kind is Kind.RECONCILE for event in events),
+        force=any(event.force for event in events),
+    )
+
+
+def _read_body(body: str) -> tuple[tuple[ObjectEvent, ...], HopelessError | None]:
+    """Give the events of a body, and the first thing in it that is hopeless although others are not."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise HopelessError("InvalidJson", f"The message body is not JSON: {error}.") from error
+    if not isinstance(content, dict):
+        raise HopelessError("UnknownMessage", "The message body is JSON, but not an object.")
+    if content.get("Event") == "s3:TestEvent":
+        return (), None
+    if content.get("source") == "photo-labels":
+        return (_read_reconcile(content),), None
+    records = content.get("Records")
+    if not isinstance(records, list) or not records:
+        raise _unknown(content)
+    events: list[ObjectEvent] = []
+    hopeless = None
+    for record in records:
+        try:
+            events.append(_read_s3_record(record))
+        except HopelessError as error:
+            hopeless = hopeless or error
+    return tuple(events), hopeless
+
+
+def _unknown(content: dict[str, Any]) -> HopelessError:
+    if "TopicArn" in content and "Message" in content:
+        return HopelessError(
+            "SnsEnvelope",
+            "The message came through SNS in an envelope: turn on raw message delivery in its subscription.",
+        )
+    if "detail-type" in content:
+        return HopelessError(
+            "EventBridgeEvent",
+            "The message is an EventBridge event: the queue takes S3 notifications from the bucket itself.",
+        )
+    return HopelessError("UnknownMessage", "The message is neither an S3 notification nor a reconcile message.")
+
+
+def _read_reconcile(content: dict[str, Any]) -> ObjectEvent:
+    if content.get("action") != "reconcile":
+        raise HopelessError("UnknownAction", f"The action {content.get('action')!r:.80} is not known.")
+    force = content.get("force", False)
+    if not isinstance(force, bool):
+        raise HopelessError("InvalidReconcile", "force must be true or false.")
+    bucket, key = _checked(content.get("bucket"), content.get("key"))
+    return ObjectEvent(bucket, key, Kind.RECONCILE, force=force)
+
+
+def _read_s3_record(content: object) -> ObjectEvent:
+    """Understand one S3 record; without a usable sequencer it asks for the present truth."""
+    if not isinstance(content, dict):
+        raise HopelessError("InvalidS3Record", "An entry of Records is not an object.")
+    record = S3EventRecord(content)
+    try:
+        kind = _kind(record.event_name)
+        time = _utc(record.event_time)
+        # Keys are form-encoded in notifications, and Powertools' S3Object gives them as they came.
+        bucket, key = _checked(record.s3.bucket.name, unquote_plus(record.s3.get_object.key))
+        sequencer = _sequencer(record.s3.get_object.get("sequencer"))
+        etag, size, version_id = _details(content["s3"]["object"])
+    except KeyError as error:
+        raise HopelessError("InvalidS3Record", f"An S3 record has no {error.args[0]!r:.80}.") from error
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise HopelessError("InvalidS3Record", f"An S3 record is malformed: {error!s:.200}.") from error
+    return ObjectEvent(bucket, key, kind if sequencer else Kind.RECONCILE, sequencer, time, etag, size, version_id)
+
+
+def _utc(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _kind(event_name: str) -> Kind:
+    name = event_name.removeprefix("s3:")
+    if name.startswith("ObjectCreated:"):
+        return Kind.CREATED
+    if name.startswith(_REMOVALS):
+        return Kind.REMOVED
+    raise HopelessError("UnknownEvent", f"The S3 event {event_name!r:.80} is neither a creation nor a removal.")
+
+
+def _details(content: dict[str, Any]) -> tuple[str | None, int | None, str | None]:
+    """Read eTag, size and versionId, which may be missing (removals), but not be of another type."""
+    etag, size, version_id = content.get("eTag"), content.get("size"), content.get("versionId")
+    for text in (etag, version_id):
+        if text is not None and (not isinstance(text, str) or len(text) > _LONGEST_KEY_BYTES):
+            raise TypeError("eTag and versionId are short texts")
+    if size is not None and (type(size) is not int or not 0 <= size <= _LARGEST_OBJECT_BYTES):
+        raise TypeError("size is a number of bytes")
+    return etag or None, size, version_id or None
+
+
+def _sequencer(value: object) -> str | None:
+    if not isinstance(value, str) or not value or value.strip("0123456789abcdefABCDEF"):
+        return None
+    return value.rstrip("0") or "0"
+
+
+def _checked(bucket: object, key: object) -> tuple[str, str]:
+    """Refuse what cannot name an object; S3 keys are UTF-8, at most 1,024 bytes."""
+    if not isinstance(bucket, str) or not isinstance(key, str) or not bucket or not key:
+        raise HopelessError("InvalidObjectName", "Bucket and key must be texts that are not empty.")
+    try:
+        length = len(key.encode())
+        bucket.encode("ascii")
+    except UnicodeEncodeError as error:
+        raise HopelessError("InvalidObjectName", "The bucket or key is not valid text.") from error
+    if length > _LONGEST_KEY_BYTES or "/" in bucket:
+        raise HopelessError("InvalidObjectName", "The bucket has a slash, or the key more than 1,024 bytes.")
+    return bucket, key

@@ -1,0 +1,203 @@
+"""What becomes of one photo: the decision, and the document that records it. Runs in a thread of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from handler.documents import NO_SEQUENCER, TOMBSTONE_LIFE, Document, fitted, iso, labels_from
+from handler.errors import PermanentError, TransientError
+from handler.events import Kind, ObjectEvent, Work
+from handler.recognition import UnreadableObjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handler.deadline import Deadline
+    from handler.objects import Head, Objects
+    from handler.recognition import Recogniser, Tally
+    from handler.settings import Settings
+
+_TRUSTED_FOR = timedelta(days=1)
+"""An event older than this may come from the DLQ: what it says is checked, so that nothing is resurrected."""
+
+
+class Nothing(Enum):
+    """Ways to be done without writing anything."""
+
+    DUPLICATE = "a document of this version or a newer one is there"
+    STILL_THERE = "something was removed, but the object is still there"
+    UP_TO_DATE = "the document already says what is true"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A document to commit, and what is there already as far as we know."""
+
+    document: Document
+    known: Document | None
+    reconciled: bool
+    """It has no event of its own, and is written only where `known` is still what is there."""
+
+    @property
+    def image_id(self) -> str:
+        return self.document.image_id
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One object with what is known about it: what `Labeller.resolve` needs, free of the batch."""
+
+    event: ObjectEvent
+    known: Document | None
+    sequencer: str | None
+    """The event's, where it is newer than the document's; None: reconcile with what is true now."""
+    reconcile: bool
+    force: bool
+    old: bool
+
+    @property
+    def image_id(self) -> str:
+        return self.event.image_id
+
+
+def task_for(work: Work, known: Document | None, now: datetime) -> Task | Nothing:
+    """Decide from the document alone whether there is anything to do."""
+    event = work.newest
+    sequencer = event.sequencer
+    if sequencer and known and known.sequencer >= sequencer:
+        if not work.reconcile:
+            return Nothing.DUPLICATE
+        sequencer = None
+    old = event.time is not None and now - event.time > _TRUSTED_FOR
+    return Task(event, known, sequencer, work.reconcile, work.force, old)
+
+
+class Labeller:
+    """Turns tasks into documents; writes nothing, so that what a late thread finds out harms nobody."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        recogniser: Recogniser,
+        objects: Objects,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._min_confidence = Decimal(str(settings.min_confidence))
+        self._max_labels = settings.max_labels
+        self._recogniser = recogniser
+        self._objects = objects
+        self._now = now
+
+    def resolve(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing:
+        """Find out what is to be written for one object. Raises what is transient."""
+        if task.reconcile or task.old or task.event.kind is Kind.REMOVED:
+            return self._verified(task, deadline, tally)
+        return self._labelled(task, deadline, tally)
+
+    def _verified(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing:
+        """Let S3 tell what is true now, whatever the event says."""
+        removal = task.event.kind is Kind.REMOVED and not task.reconcile
+        try:
+            head = self._objects.head(task.event.bucket, task.event.key, None, deadline)
+        except PermanentError as error:
+            return Nothing.STILL_THERE if removal else self._rejected(task, error)
+        if head is None:
+            return self._removed(task)
+        if removal:
+            return Nothing.STILL_THERE
+        if task.sequencer is None and not task.force and self._is_up_to_date(task.known, head):
+            return Nothing.UP_TO_DATE
+        return self._labelled(replace(task, event=_as_it_is(task.event, head)), deadline, tally)
+
+    def _labelled(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing:
+        event = task.event
+        try:
+            answer = self._recogniser.detect(event.bucket, event.key, event.version_id, deadline, tally)
+        except UnreadableObjectError as error:
+            return self._unreadable(task, str(error), deadline)
+        except PermanentError as error:
+            return self._rejected(task, error)
+        return self._write(
+            task,
+            status="LABELLED",
+            labels=labels_from(answer["Labels"]),
+            label_model_version=answer.get("LabelModelVersion"),
+        )
+
+    def _unreadable(self, task: Task, said: str, deadline: Deadline) -> Write | Nothing:
+        """Ask S3 why Rekognition could not get the object."""
+        event = task.event
+        try:
+            head = self._objects.head(event.bucket, event.key, event.version_id, deadline)
+        except PermanentError as error:
+            return self._rejected(task, error)
+        if head is None:
+            return self._removed(task)
+        if head.size == 0:
+            return self._rejected(task, PermanentError("EmptyObject", "The file is empty (0 bytes)."))
+        if head.archived:
+            return self._rejected(
+                task,
+                PermanentError("ArchivedObject", "The photo is archived: restore it from S3 Glacier first."),
+            )
+        raise TransientError("InvalidS3ObjectException", said)
+
+    def _removed(self, task: Task) -> Write | Nothing:
+        if task.sequencer is None and task.known and task.known.status == "REMOVED":
+            return Nothing.UP_TO_DATE
+        return self._write(
+            task,
+            status="REMOVED",
+            expires_at=int((self._now() + TOMBSTONE_LIFE).timestamp()),
+            **dict.fromkeys(("etag", "size", "version_id", "min_confidence", "max_labels")),
+        )
+
+    def _rejected(self, task: Task, error: PermanentError) -> Write:
+        return self._write(task, status="REJECTED", reason=error.reason, detail=error.detail)
+
+    def _write(self, task: Task, **outcome: Any) -> Write:
+        event, known = task.event, task.known
+        fields: dict[str, Any] = {
+            "bucket": event.bucket,
+            "key": event.key,
+            "sequencer": task.sequencer or (known.sequencer if known else NO_SEQUENCER),
+            "labelled_at": self._after(known),
+            "event_time": iso(event.time) if event.time else None,
+            "etag": event.etag,
+            "size": event.size,
+            "version_id": event.version_id,
+            "min_confidence": self._min_confidence,
+            "max_labels": self._max_labels,
+        }
+        document = Document(**(fields | outcome))
+        return Write(fitted(document), known, reconciled=task.sequencer is None)
+
+    def _after(self, known: Document | None) -> str:
+        """LabelledAt, always later than the document's before it: the two of them name a commit."""
+        now = iso(self._now())
+        if known is None or known.labelled_at < now:
+            return now
+        return iso(datetime.fromisoformat(known.labelled_at) + timedelta(milliseconds=1))
+
+    def _is_up_to_date(self, known: Document | None, head: Head) -> bool:
+        return (
+            known is not None
+            and known.status != "REMOVED"
+            and known.etag == head.etag
+            and (known.min_confidence, known.max_labels) == (self._min_confidence, self._max_labels)
+        )
+
+
+def _as_it_is(event: ObjectEvent, head: Head) -> ObjectEvent:
+    """The object as HeadObject shows it; its time is the event's where there is one."""
+    return replace(
+        event,
+        etag=head.etag,
+        size=head.size,
+        version_id=head.version_id,
+        time=event.time or head.last_modified,
+    )

@@ -1,0 +1,85 @@
+"""All calls to SQS: the dead letters of our own making, and when a failed record comes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from handler.deadline import backoff_s, call
+from handler.errors import AWS_ERRORS, TransientError, code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from types_boto3_sqs import SQSClient
+
+    from handler.deadline import Deadline
+    from handler.events import HopelessError, Message
+
+CONNECT_TIMEOUT_S = 0.5
+READ_TIMEOUT_S = 1.5
+CALL_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
+
+_FIRST_BACKOFF_S = 2.0
+_LONGEST_BACKOFF_S = 300.0
+
+
+class Messages:
+    """The pipeline's queue and its dead-letter queue."""
+
+    def __init__(self, client: SQSClient, queue_url: str, dead_letter_queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+        self._dead_letter_queue_url = dead_letter_queue_url
+
+    def bury(self, message: Message, why: HopelessError, deadline: Deadline) -> None:
+        """Send a hopeless message to the DLQ with its reason, which SQS itself would not add.
+
+        Raises when that does not succeed: then the record has to come back. A send whose answer got lost
+        is repeated, so that the DLQ may hold a message twice, never not at all.
+        """
+        attributes: Any = {
+            name: {"DataType": "String", "StringValue": value}
+            for name, value in {
+                "Reason": why.reason,
+                "Detail": why.detail,
+                "SourceMessageId": message.message_id,
+            }.items()
+        }
+        call(
+            lambda: self._client.send_message(
+                QueueUrl=self._dead_letter_queue_url,
+                MessageBody=message.body or " ",  # SQS takes no empty body
+                MessageAttributes=attributes,
+            ),
+            deadline,
+            CALL_S,
+        )
+
+    def back_off(self, failed: Sequence[Message], deadline: Deadline) -> dict[str, str]:
+        """Set when failed records (at most 10) come back: 2 s to 5 min by their receive count, jittered.
+
+        Best effort: where it fails the queue's own visibility timeout holds. Gives the error code for each
+        messageId that could not be set; a partial failure hides inside a 200.
+        """
+        entries: Any = [
+            {
+                "Id": str(number),
+                "ReceiptHandle": message.receipt_handle,
+                "VisibilityTimeout": visibility_timeout_s(message.receive_count),
+            }
+            for number, message in enumerate(failed)
+        ]
+        try:
+            answer = call(
+                lambda: self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries),
+                deadline,
+                CALL_S,
+            )
+        except (*AWS_ERRORS, TransientError) as error:
+            return {message.message_id: code_of(error) for message in failed}
+        return {failed[int(one["Id"])].message_id: one["Code"] for one in answer.get("Failed", [])}
+
+
+def visibility_timeout_s(receive_count: int) -> int:
+    """Whole seconds until a record that failed for the n-th time is delivered again."""
+    return max(1, round(backoff_s(receive_count, _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S)))

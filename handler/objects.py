@@ -1,0 +1,82 @@
+"""All calls to S3: HeadObject, which tells what is true now. No photo passes through the function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from handler.deadline import call
+from handler.errors import PermanentError, status_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from types_boto3_s3 import S3Client
+
+    from handler.deadline import Deadline
+
+CONNECT_TIMEOUT_S = 0.5
+READ_TIMEOUT_S = 1.5
+CALL_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
+
+_ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The object as it is now."""
+
+    etag: str
+    size: int
+    version_id: str | None
+    last_modified: datetime
+    archived: bool
+
+
+class Objects:
+    """The objects in S3."""
+
+    def __init__(self, client: S3Client) -> None:
+        self._client = client
+
+    def head(self, bucket: str, key: str, version_id: str | None, deadline: Deadline) -> Head | None:
+        """Look at an object (its newest version, unless one is named); None: it is not there.
+
+        Raises PermanentError for an object encrypted with a key that only its owner has (SSE-C: 400), and
+        ClientError for a refusal. Without s3:ListBucket S3 would refuse (403) what is not there.
+        """
+        version = {"VersionId": version_id} if version_id else {}
+        try:
+            answer = call(
+                lambda: self._client.head_object(Bucket=bucket, Key=key, **version),  # type: ignore[arg-type]
+                deadline,
+                CALL_S,
+            )
+        except ClientError as error:
+            if status_of(error) in {404, 405}:  # 405: the version that was asked for is a delete marker
+                return None
+            if status_of(error) == 400:
+                raise PermanentError(
+                    "CustomerKey",
+                    "S3 does not show the photo without its owner's key (SSE-C), so Rekognition cannot read it.",
+                ) from error
+            raise
+        return Head(
+            etag=answer["ETag"].strip('"'),
+            size=answer["ContentLength"],
+            version_id=_real_version(answer.get("VersionId")),
+            last_modified=answer["LastModified"],
+            archived=_archived(answer.get("StorageClass"), answer.get("ArchiveStatus"), answer.get("Restore")),
+        )
+
+
+def _real_version(version_id: str | None) -> str | None:
+    """S3 calls the version of an object from before versioning "null"; it is the object itself."""
+    return None if version_id == "null" else version_id
+
+
+def _archived(storage_class: str | None, archive_status: str | None, restore: str | None) -> bool:
+    restored = restore is not None and 'ongoing-request="false"' in restore
+    return (storage_class in _ARCHIVES or archive_status is not None) and not restored

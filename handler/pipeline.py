@@ -1,0 +1,210 @@
+"""One batch from records to outcomes: read what is known, recognise, write, commit, clean up.
+
+Results are written in waves: while one wave is on its way to DynamoDB the next photos are recognised, so
+that no photo waits for the slowest of its batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from handler.errors import TransientError
+from handler.events import Message, collapse
+from handler.labelling import Labeller, Nothing, Task, Write, task_for
+from handler.recognition import Tally
+from handler.storage import READ_AT_MOST, Committed, Lost, Storage, in_writes
+from handler.threads import Ended, Threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from handler.deadline import Deadline
+    from handler.documents import Row
+    from handler.messages import Messages
+
+_TO_WRITE_S = 3.0
+"""Kept free after recognising: rows and documents, each with one lost call."""
+_TO_REPORT_S = 2.0
+"""Kept free after writing: dead letters and visibility timeouts."""
+
+_WRITERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one object ended in this batch: written, nothing to do, or failed."""
+
+    write: Write | None = None
+    nothing: Nothing | None = None
+    error: Exception | None = None
+    superseded: bool = False
+    """A newer document was there first: ours is not, and need not be."""
+    committed_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    """What happened to a batch: for the answer, the log and the metrics."""
+
+    messages: list[Message]
+    received_at: datetime
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    """By ImageID: every object of the batch is among them in the end."""
+    failed: list[Message] = field(default_factory=list)
+    unburied: dict[str, Exception] = field(default_factory=dict)
+    """By messageId: hopeless messages that the DLQ did not take."""
+    not_backed_off: dict[str, str] = field(default_factory=dict)
+    rows_left: list[tuple[str, Exception]] = field(default_factory=list)
+    """ImageIDs whose outdated rows could not be deleted; readers leave them out, nothing is wrong."""
+    tally: Tally = field(default_factory=Tally)
+
+
+class Pipeline:
+    """The function without its environment: everything it calls is passed in."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        labeller: Labeller,
+        messages: Messages,
+        *,
+        concurrency: int,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._storage = storage
+        self._labeller = labeller
+        self._messages = messages
+        self._concurrency = concurrency
+        self._now = now
+
+    def run(self, messages: list[Message], deadline: Deadline) -> Report:
+        """Bring every message to an end: done, or among the report's `failed`. Raises nothing of AWS's."""
+        report = Report(messages, self._now())
+        writing = deadline.earlier(_TO_REPORT_S)
+        with Threads(self._concurrency) as recognisers, Threads(_WRITERS) as writers:
+            tasks = self._plan(report, writers, writing)
+            tallies = {image: Tally() for image in tasks}
+            jobs = {
+                image: partial(self._labeller.resolve, task, writing.earlier(_TO_WRITE_S), tallies[image])
+                for image, task in tasks.items()
+            }
+            for wave in recognisers.waves(jobs, writing.earlier(_TO_WRITE_S)):
+                self._write(wave, report, writers, writing)
+            for tally in tallies.values():
+                report.tally.add(tally)
+            self._finish(report, writers, deadline)
+        return report
+
+    def _plan(self, report: Report, threads: Threads, deadline: Deadline) -> dict[str, Task]:
+        """Read the documents and leave out what they show to be done."""
+        work = collapse(report.messages)
+        images = list(work)
+        parts = [tuple(images[start : start + READ_AT_MOST]) for start in range(0, len(images), READ_AT_MOST)]
+        jobs = {part: partial(self._storage.read, part, deadline) for part in parts}
+        tasks: dict[str, Task] = {}
+        for part, read in threads.settle(jobs, deadline).items():
+            for image in part:
+                if read.value is None:
+                    report.outcomes[image] = Outcome(error=read.error)
+                    continue
+                task = task_for(work[image], read.value.get(image), report.received_at)
+                if isinstance(task, Nothing):
+                    report.outcomes[image] = Outcome(nothing=task)
+                else:
+                    tasks[image] = task
+        return tasks
+
+    def _write(
+        self,
+        wave: dict[str, Ended[Write | Nothing]],
+        report: Report,
+        threads: Threads,
+        deadline: Deadline,
+    ) -> None:
+        """Rows first, then documents, then the rows that nothing backs any more."""
+        writes: dict[str, Write] = {}
+        for image, resolved in wave.items():
+            if isinstance(resolved.value, Write):
+                writes[image] = resolved.value
+            else:
+                report.outcomes[image] = Outcome(nothing=resolved.value, error=resolved.error)
+        for image, error in self._put_rows(writes.values(), threads, deadline).items():
+            del writes[image]
+            report.outcomes[image] = Outcome(error=error)
+        commits = {image: partial(self._storage.commit, write, deadline) for image, write in writes.items()}
+        stale: dict[str, list[Row]] = {}
+        for image, commit in threads.settle(commits, deadline).items():
+            report.outcomes[image], stale[image] = self._judge(writes[image], commit)
+        self._delete_rows(stale, writes, report, threads, deadline)
+
+    def _put_rows(self, writes: Iterable[Write], threads: Threads, deadline: Deadline) -> dict[str, Exception]:
+        """Write the rows of several images together; gives the images that miss some, with the reason."""
+        parts = in_writes(row for write in writes for row in write.document.rows())
+        jobs = {part: partial(self._storage.put_rows, part, deadline) for part in parts}
+        failed: dict[str, Exception] = {}
+        for part, put in threads.settle(jobs, deadline).items():
+            if put.error:
+                failed |= dict.fromkeys((row.image_id for row in part), put.error)
+        return failed
+
+    def _judge(self, write: Write, commit: Ended[Committed | Lost]) -> tuple[Outcome, list[Row]]:
+        """What a commit's end means, and which rows nothing backs after it."""
+        end = commit.value
+        own = list(write.document.rows())
+        if end is None:
+            return Outcome(error=commit.error), []
+        if isinstance(end, Committed):
+            kept = {row.key for row in own}
+            replaced = end.replaced.rows() if end.replaced else ()
+            stale = [row for row in replaced if row.key not in kept]
+            return Outcome(write=write, committed_at=self._now()), stale
+        if end.winner and end.winner.sequencer > write.document.sequencer:
+            return Outcome(write=write, superseded=True), own
+        if end.winner and not write.reconciled:
+            return Outcome(nothing=Nothing.DUPLICATE), []
+        return Outcome(error=TransientError("ChangedMeanwhile", "somebody else wrote the document")), []
+
+    def _delete_rows(
+        self,
+        stale: dict[str, list[Row]],
+        writes: dict[str, Write],
+        report: Report,
+        threads: Threads,
+        deadline: Deadline,
+    ) -> None:
+        """Clean up. A failure costs nothing but the rows' storage: no document backs them."""
+        jobs: dict[tuple[Row, ...], Callable[[], None]] = {}
+        of_older_versions: list[Row] = []
+        for image, rows in stale.items():
+            for row in rows:
+                if row.sequencer == writes[image].document.sequencer and writes[image].reconciled:
+                    jobs[(row,)] = partial(self._storage.delete_row_of_commit, row, deadline)
+                else:
+                    of_older_versions.append(row)
+        for part in in_writes(of_older_versions):
+            jobs[part] = partial(self._storage.delete_rows, part, deadline)
+        for part, deletion in threads.settle(jobs, deadline).items():
+            if deletion.error:
+                report.rows_left += [(row.image_id, deletion.error) for row in part]
+
+    def _finish(self, report: Report, threads: Threads, deadline: Deadline) -> None:
+        """Bury what is hopeless, now that all else in its message is done; let failures come back later."""
+        unfinished = {
+            message.message_id: any(report.outcomes[event.image_id].error for event in message.events)
+            for message in report.messages
+        }
+        hopeless = {
+            message.message_id: partial(self._messages.bury, message, message.hopeless, deadline)
+            for message in report.messages
+            if message.hopeless and not unfinished[message.message_id]
+        }
+        for message_id, burial in threads.settle(hopeless, deadline).items():
+            if burial.error:
+                report.unburied[message_id] = burial.error
+                unfinished[message_id] = True
+        report.failed = [message for message in report.messages if unfinished[message.message_id]]
+        if report.failed:
+            report.not_backed_off = self._messages.back_off(report.failed, deadline)

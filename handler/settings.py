@@ -1,0 +1,78 @@
+"""The function's settings: its environment as one typed, validated object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SettingsError(ValueError):
+    """A setting is missing or makes no sense; the message names the variable and says what it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `infra/pipeline.yaml` sets in the function's environment."""
+
+    image_labels_table: str
+    label_index_table: str
+    queue_url: str
+    dead_letter_queue_url: str
+    min_confidence: float
+    max_labels: int
+    rekognition_concurrency: int
+    """DetectLabels calls in flight in one execution environment."""
+    rekognition_tps: float
+    """DetectLabels calls a second that the whole pipeline may make; 0: no limit of ours."""
+    max_concurrency: int
+    """Execution environments at work at the same time, the mapping's MaximumConcurrency."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read and check every variable; raises SettingsError on the first that is bad."""
+        return cls(
+            image_labels_table=_required(environment, "IMAGE_LABELS_TABLE"),
+            label_index_table=_required(environment, "LABEL_INDEX_TABLE"),
+            queue_url=_required(environment, "QUEUE_URL"),
+            dead_letter_queue_url=_required(environment, "DEAD_LETTER_QUEUE_URL"),
+            min_confidence=_number(environment, "MIN_CONFIDENCE", default=80, low=0, high=100),
+            max_labels=_whole(environment, "MAX_LABELS", default=50, low=1, high=1000),
+            rekognition_concurrency=_whole(environment, "REKOGNITION_CONCURRENCY", default=10, low=1, high=100),
+            rekognition_tps=_number(environment, "REKOGNITION_TPS", default=0, low=0, high=100_000),
+            max_concurrency=_whole(environment, "MAX_CONCURRENCY", default=10, low=2, high=1000),
+        )
+
+    @property
+    def tps_share(self) -> float:
+        """This environment's part of the quota, in calls a second; 0: no limit."""
+        return self.rekognition_tps / self.max_concurrency
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "").strip()
+    if not value:
+        raise SettingsError(f"{name} is not set: infra/pipeline.yaml sets it in the function's environment.")
+    return value
+
+
+def _number(environment: Mapping[str, str], name: str, *, default: float, low: float, high: float) -> float:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise SettingsError(f"{name} is {text!r}: it must be a number from {low} to {high}.")
+    return value
+
+
+def _whole(environment: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:
+    value = _number(environment, name, default=default, low=low, high=high)
+    if value != int(value):
+        raise SettingsError(f"{name} is {environment[name]!r}: it must be a whole number.")
+    return int(value)

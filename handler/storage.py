@@ -1,0 +1,176 @@
+"""All calls to DynamoDB: documents read and committed, index rows written and deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from handler.deadline import call, pauses_s
+from handler.documents import Document, Row
+from handler.errors import code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from handler.deadline import Deadline
+    from handler.labelling import Write
+
+CONNECT_TIMEOUT_S = 0.5
+READ_TIMEOUT_S = 1.0
+CALL_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
+"""The longest that one call can take: ten times DynamoDB's usual p99.9, so that a lost one costs little."""
+
+READ_AT_MOST = 100
+WRITE_AT_MOST = 25
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The document is in place; `replaced` is the one it took the place of."""
+
+    replaced: Document | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Another document was there first; the condition held it against ours."""
+
+    winner: Document | None
+
+
+class Storage:
+    """The two tables. Its methods are called from many threads; each resends until the deadline is near."""
+
+    def __init__(self, client: DynamoDBClient, labels_table: str, index_table: str) -> None:
+        self._client = client
+        self._labels_table = labels_table
+        self._index_table = index_table
+
+    def read(self, images: Sequence[str], deadline: Deadline) -> dict[str, Document]:
+        """Read the documents of at most 100 ImageIDs, consistently. Raises when some could not be read."""
+        keys = [{"ImageID": {"S": image}} for image in images]
+        documents: dict[str, Document] = {}
+        attempt = 0
+        while keys:
+            request: Any = {self._labels_table: {"Keys": keys, "ConsistentRead": True}}
+            answer = call(lambda: self._client.batch_get_item(RequestItems=request), deadline, CALL_S)  # noqa: B023
+            for item in answer["Responses"].get(self._labels_table, []):
+                document = _document(item)
+                documents[document.image_id] = document
+            unprocessed: Any = answer.get("UnprocessedKeys", {}).get(self._labels_table, {})
+            keys = list(unprocessed.get("Keys", []))
+            if keys:
+                attempt += 1
+                deadline.pause(pauses_s(attempt), then_s=CALL_S)
+        return documents
+
+    def put_rows(self, rows: Sequence[Row], deadline: Deadline) -> None:
+        """Put at most 25 rows of different keys; raises unless all of them are written."""
+        self._write([{"PutRequest": {"Item": _plain(row.to_item())}} for row in rows], deadline)
+
+    def delete_rows(self, rows: Sequence[Row], deadline: Deadline) -> None:
+        """Delete at most 25 rows of different keys, present or not; raises unless all are gone."""
+        self._write([{"DeleteRequest": {"Key": _row_key(row)}} for row in rows], deadline)
+
+    def delete_row_of_commit(self, row: Row, deadline: Deadline) -> None:
+        """Delete one row, unless a later commit with the same Sequencer has written it again.
+
+        Only reconciliations keep a Sequencer, so only their rows can be shared by two commits.
+        """
+        try:
+            call(
+                lambda: self._client.delete_item(
+                    TableName=self._index_table,
+                    Key=_row_key(row),
+                    ConditionExpression="LabelledAt = :commit",
+                    **_values(commit=row.labelled_at),
+                ),
+                deadline,
+                CALL_S,
+            )
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+
+    def commit(self, write: Write, deadline: Deadline) -> Committed | Lost:
+        """Write a document on condition: newer than what is there, or (reconciled) what is there is unchanged.
+
+        An attempt that was written although its answer got lost finds itself as the winner: then it counts
+        as committed, over the document that was read before.
+        """
+        document = write.document
+        condition, values = _condition(write)
+        item = _plain(document.to_item())
+        try:
+            answer = call(
+                lambda: self._client.put_item(
+                    TableName=self._labels_table,
+                    Item=item,
+                    ConditionExpression=condition,
+                    **values,
+                    ReturnValues="ALL_OLD",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                ),
+                deadline,
+                CALL_S,
+            )
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+            present: Any = error.response.get("Item")
+            winner = _document(present) if present else None
+            return Committed(write.known) if winner == document else Lost(winner)
+        replaced = answer.get("Attributes")
+        return Committed(_document(replaced) if replaced else None)
+
+    def _write(self, requests: list[Any], deadline: Deadline) -> None:
+        """BatchWriteItem until nothing is unprocessed; the SDK does not do that by itself."""
+        attempt = 0
+        while requests:
+            batch = {self._index_table: requests}
+            answer = call(lambda: self._client.batch_write_item(RequestItems=batch), deadline, CALL_S)  # noqa: B023
+            requests = list(answer.get("UnprocessedItems", {}).get(self._index_table, []))
+            if requests:
+                attempt += 1
+                deadline.pause(pauses_s(attempt), then_s=CALL_S)
+
+
+def in_writes(rows: Iterable[Row]) -> Iterator[tuple[Row, ...]]:
+    """Cut rows into BatchWriteItem's 25, no two of one key (it refuses the whole call otherwise)."""
+    unique = tuple({row.key: row for row in rows}.values())
+    for start in range(0, len(unique), WRITE_AT_MOST):
+        yield unique[start : start + WRITE_AT_MOST]
+
+
+def _condition(write: Write) -> tuple[str, dict[str, Any]]:
+    if not write.reconciled:
+        return "attribute_not_exists(ImageID) OR Sequencer < :new", _values(new=write.document.sequencer)
+    if write.known is None:
+        return "attribute_not_exists(ImageID)", {}
+    values = _values(sequencer=write.known.sequencer, commit=write.known.labelled_at)
+    return "Sequencer = :sequencer AND LabelledAt = :commit", values
+
+
+def _values(**texts: str) -> dict[str, Any]:
+    """DynamoDB refuses values where there are none to give, so the argument itself is left out then."""
+    return {"ExpressionAttributeValues": {f":{name}": {"S": text} for name, text in texts.items()}}
+
+
+def _row_key(row: Row) -> dict[str, Any]:
+    return {"Label": {"S": row.label}, "Rank": {"S": row.rank}}
+
+
+def _plain(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: _serialize(value) for name, value in item.items()}
+
+
+def _document(item: dict[str, Any]) -> Document:
+    return Document.from_item({name: _deserialize(value) for name, value in item.items()})

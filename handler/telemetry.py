@@ -1,0 +1,116 @@
+"""What an invocation tells: one log line for each image that was not plainly labelled, and the metrics.
+
+Runs in the main thread only: Powertools' `append_keys` and metrics are not made for several.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from handler.errors import AWS_ERRORS, TransientError, code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools import Logger, Metrics
+
+    from handler.events import Message
+    from handler.pipeline import Outcome, Report
+
+
+def tell(report: Report, logger: Logger, metrics: Metrics) -> None:
+    """Log and count one batch."""
+    _log(report, logger)
+    _count(report, metrics)
+
+
+def _log(report: Report, logger: Logger) -> None:
+    carriers = _first_message_by_image(report.messages)
+    for image, outcome in report.outcomes.items():
+        message = carriers[image]
+        event = next(event for event in message.events if event.image_id == image)
+        _log_outcome(outcome, logger, {"bucket": event.bucket, "key": event.key, "messageId": message.message_id})
+    for message in report.messages:
+        if message.hopeless:
+            facts = {"messageId": message.message_id, "reason": message.hopeless.reason}
+            error = report.unburied.get(message.message_id)
+            if error:
+                logger.error("hopeless message, not taken by the DLQ yet", extra=facts | {"error": code_of(error)})
+            elif message not in report.failed:
+                logger.warning(
+                    "hopeless message, sent to the DLQ", extra=facts | {"detail": message.hopeless.detail}
+                )
+    for message_id, code in report.not_backed_off.items():
+        logger.info("visibility timeout left as it is", extra={"messageId": message_id, "reason": code})
+    for image, error in report.rows_left:
+        logger.warning("outdated index rows left", extra={"image": image, "reason": code_of(error)})
+
+
+def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any]) -> None:
+    error, write = outcome.error, outcome.write
+    if error:
+        expected = isinstance(error, (*AWS_ERRORS, TransientError))
+        facts |= {"reason": code_of(error), "detail": str(error)}
+        if expected:
+            logger.warning("failed", extra=facts)
+        else:
+            logger.error("failed: a bug", extra=facts, exc_info=error)
+    elif outcome.nothing:
+        logger.info(
+            "nothing to do", extra=facts | {"reason": outcome.nothing.name, "detail": outcome.nothing.value}
+        )
+    elif outcome.superseded:
+        logger.info("nothing to do", extra=facts | {"reason": "SUPERSEDED"})
+    elif write and write.document.status != "LABELLED":
+        document = write.document
+        logger.info(document.status.lower(), extra=facts | {"reason": document.reason, "detail": document.detail})
+
+
+def _first_message_by_image(messages: list[Message]) -> Mapping[str, Message]:
+    carriers: dict[str, Message] = {}
+    for message in messages:
+        for event in message.events:
+            carriers.setdefault(event.image_id, message)
+    return carriers
+
+
+def _count(report: Report, metrics: Metrics) -> None:
+    outcomes = list(report.outcomes.values())
+    written = [one.write.document for one in outcomes if one.write and not one.superseded]
+    counts = {
+        "ImagesLabelled": sum(document.status == "LABELLED" for document in written),
+        "ImagesRejected": sum(document.status == "REJECTED" for document in written),
+        "ImagesRemoved": sum(document.status == "REMOVED" for document in written),
+        "RecordsFailed": len(report.failed),
+        "DuplicateEvents": sum(one.nothing is not None and one.nothing.name == "DUPLICATE" for one in outcomes),
+        "RekognitionCalls": report.tally.calls,
+        "RekognitionThrottles": report.tally.throttles,
+    }
+    for name, count in counts.items():
+        metrics.add_metric(name, MetricUnit.Count, count)
+    for latency_ms in report.tally.latencies_ms:
+        metrics.add_metric("RecognitionLatency", MetricUnit.Milliseconds, latency_ms)
+    for latency_ms in _end_to_end_ms(outcomes):
+        metrics.add_metric("EndToEndLatency", MetricUnit.Milliseconds, latency_ms)
+    metrics.add_metric("OldestPhotoAge", MetricUnit.Seconds, _oldest_s(report))
+
+
+def _end_to_end_ms(outcomes: list[Outcome]) -> list[float]:
+    """From the event's time to the commit, of photos that an event brought."""
+    return [
+        max(0.0, (one.committed_at - datetime.fromisoformat(one.write.document.event_time)).total_seconds() * 1000)
+        for one in outcomes
+        if one.write and one.committed_at and one.write.document.event_time and not one.write.reconciled
+    ]
+
+
+def _oldest_s(report: Report) -> float:
+    """Age of the oldest photo that was received, labelled or not.
+
+    By its event, not by its message: the queue's own age leaves out messages that were received three times.
+    """
+    times = [event.time or message.sent_at for message in report.messages for event in message.events]
+    return max((max(0.0, (report.received_at - time).total_seconds()) for time in times), default=0.0)

@@ -1,0 +1,78 @@
+"""Threads of one invocation: calls run side by side, and one that hangs is left behind, not waited for."""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+from handler.errors import TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from handler.deadline import Deadline
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+_LOOK_S = 0.25
+"""How often the deadline is looked at while waiting: after a freeze the time left is not what it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Generic[T]):
+    """How a job ended: with a value, or with the error that it raised."""
+
+    value: T | None = None
+    error: Exception | None = None
+
+
+class Threads:
+    """A pool that lives as long as the invocation.
+
+    Never shared with the next one: a thread that hangs is frozen with the environment and wakes up in a later
+    invocation, where nobody looks at what it returns (`with ThreadPoolExecutor` would wait for it instead).
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def waves(self, jobs: Mapping[K, Callable[[], T]], deadline: Deadline) -> Iterator[dict[K, Ended[T]]]:
+        """Run the jobs; give them as they end, all that have ended by then at once.
+
+        What has not ended by the deadline is given last, as a failure with TransientError.
+        """
+        names = {self._pool.submit(job): name for name, job in jobs.items()}
+        pending = set(names)
+        while pending and deadline.remaining_s() > 0:
+            timeout_s = min(_LOOK_S, deadline.remaining_s())
+            done, pending = wait(pending, timeout_s, FIRST_COMPLETED)
+            if done:
+                yield {names[future]: _ended(future) for future in done}
+        if pending:
+            late = TransientError("Abandoned", "no answer before the invocation's deadline")
+            yield {names[future]: Ended(error=late) for future in pending}
+
+    def settle(self, jobs: Mapping[K, Callable[[], T]], deadline: Deadline) -> dict[K, Ended[T]]:
+        """Run the jobs and wait for all of them, or the deadline."""
+        settled: dict[K, Ended[T]] = {}
+        for wave in self.waves(jobs, deadline):
+            settled |= wave
+        return settled
+
+
+def _ended(future: Future[T]) -> Ended[T]:
+    """Any Exception of a job is that job's alone; what is none (the process is to end) ends the batch."""
+    error = future.exception()
+    if error is None:
+        return Ended(future.result())
+    if not isinstance(error, Exception):
+        raise error
+    return Ended(error=error)

@@ -1,0 +1,184 @@
+"""DynamoDB as the developer guide has it, for the calls that the function makes."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from tests.fakes.aws import Client, aws_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Item = dict[str, Any]
+
+KEYS = {"ImageLabels": ("ImageID",), "LabelIndex": ("Label", "Rank")}
+_LONGEST_KEY_BYTES = (2048, 1024)
+_TERM = re.compile(r"attribute_not_exists\((?P<missing>\w+)\)|(?P<name>\w+) (?P<operator>[<=]) (?P<value>:\w+)")
+
+
+class Tables:
+    """The items of both tables, as attribute values, shared by all callers."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, dict[tuple[str, ...], Item]] = {name: {} for name in KEYS}
+        self.lock = threading.RLock()
+
+    def plain(self, table: str) -> list[dict[str, Any]]:
+        """All items of a table as Python values."""
+        deserialize = TypeDeserializer().deserialize
+        return [{name: deserialize(value) for name, value in item.items()} for item in self.items[table].values()]
+
+
+class DynamoDB(Client):
+    """One caller's DynamoDB; `unprocessed` chooses how many entries of a batch call stay unprocessed."""
+
+    service = "dynamodb"
+
+    def __init__(
+        self,
+        tables: Tables,
+        hook: Callable[[str, dict[str, Any]], None] | None = None,
+        unprocessed: Callable[[int], int] = lambda _entries: 0,
+    ) -> None:
+        super().__init__(hook)
+        self._tables = tables
+        self._unprocessed = unprocessed
+
+    def batch_get_item(self, **parameters: Any) -> dict[str, Any]:
+        self._called("BatchGetItem", parameters)
+        [(table, request)] = parameters["RequestItems"].items()
+        keys = [_key(table, key, exact=True) for key in request["Keys"]]
+        if len(keys) > 100:
+            raise _invalid("Too many items requested for the BatchGetItem call")
+        if len(set(keys)) < len(keys):
+            raise _invalid("Provided list of item keys contains duplicates")
+        assert request.get("ConsistentRead"), "an eventually consistent read proves nothing"
+        left = self._unprocessed(len(keys))
+        with self._tables.lock:
+            items = self._tables.items[table]
+            found = [items[key] for key in keys[left:] if key in items]
+        unprocessed = {table: request | {"Keys": request["Keys"][:left]}} if left else {}
+        return {"Responses": {table: found}, "UnprocessedKeys": unprocessed}
+
+    def batch_write_item(self, **parameters: Any) -> dict[str, Any]:
+        self._called("BatchWriteItem", parameters)
+        [(table, requests)] = parameters["RequestItems"].items()
+        if len(requests) > 25:
+            raise _invalid("Too many items requested for the BatchWriteItem call")
+        writes = [_write_of(table, request) for request in requests]
+        if len({key for key, _ in writes}) < len(writes):
+            raise _invalid("Provided list of item keys contains duplicates")
+        left = self._unprocessed(len(writes))
+        with self._tables.lock:
+            for key, item in writes[left:]:
+                if item is None:
+                    self._tables.items[table].pop(key, None)
+                else:
+                    self._tables.items[table][key] = item
+        return {"UnprocessedItems": {table: requests[:left]} if left else {}}
+
+    def put_item(self, **parameters: Any) -> dict[str, Any]:
+        self._called("PutItem", parameters)
+        table, item = parameters["TableName"], parameters["Item"]
+        key = _key(table, item)
+        _check_size(item)
+        with self._tables.lock:
+            present = self._tables.items[table].get(key)
+            _require(present, parameters)
+            self._tables.items[table][key] = item
+        old = present if parameters.get("ReturnValues") == "ALL_OLD" else None
+        return {"Attributes": old} if old else {}
+
+    def delete_item(self, **parameters: Any) -> dict[str, Any]:
+        self._called("DeleteItem", parameters)
+        table, key = parameters["TableName"], _key(parameters["TableName"], parameters["Key"], exact=True)
+        with self._tables.lock:
+            _require(self._tables.items[table].get(key), parameters)
+            self._tables.items[table].pop(key, None)
+        return {}
+
+
+def _invalid(message: str) -> Exception:
+    return aws_error("ValidationException", message)
+
+
+def _key(table: str, item: Item, *, exact: bool = False) -> tuple[str, ...]:
+    names = KEYS[table]
+    if exact and set(item) != set(names):
+        raise _invalid("The provided key element does not match the schema")
+    key = tuple(item.get(name, {}).get("S", "") for name in names)
+    for value, longest in zip(key, _LONGEST_KEY_BYTES, strict=False):
+        if not 0 < len(value.encode()) <= longest:
+            raise _invalid("One or more parameter values were invalid: key size")
+    return key
+
+
+def _write_of(table: str, request: dict[str, Any]) -> tuple[tuple[str, ...], Item | None]:
+    if "DeleteRequest" in request:
+        return _key(table, request["DeleteRequest"]["Key"], exact=True), None
+    item = request["PutRequest"]["Item"]
+    _check_size(item)
+    return _key(table, item), item
+
+
+def _check_size(item: Item) -> None:
+    if sum(len(name.encode()) + _bytes(value) for name, value in item.items()) > 400 * 1024:
+        raise _invalid("Item size has exceeded the maximum allowed size")
+
+
+def _bytes(attribute: dict[str, Any]) -> int:
+    [(kind, value)] = attribute.items()
+    if kind == "M":
+        return 3 + sum(1 + len(name.encode()) + _bytes(inner) for name, inner in value.items())
+    if kind == "L":
+        return 3 + sum(1 + _bytes(inner) for inner in value)
+    if kind == "N":
+        return len(value.strip("-0.")) // 2 + 2
+    return len(str(value).encode())
+
+
+def _require(present: Item | None, parameters: dict[str, Any]) -> None:
+    """Evaluate ConditionExpression: the terms that the function uses, joined by OR or by AND."""
+    expression = parameters.get("ConditionExpression")
+    if expression is None:
+        return
+    values = parameters.get("ExpressionAttributeValues")
+    used = set(re.findall(r":\w+", expression))
+    if values is not None and (not values or used != set(values)):
+        raise _invalid("ExpressionAttributeValues must not be empty, and each must be used")
+    parts = [
+        [_holds(term, present, values or {}) for term in part.split(" AND ")] for part in expression.split(" OR ")
+    ]
+    if any(all(part) for part in parts):
+        return
+    old = parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and present
+    more: dict[str, Any] = {"Item": present} if old else {}
+    raise aws_error("ConditionalCheckFailedException", "The conditional request failed", **more)
+
+
+def _holds(term: str, present: Item | None, values: dict[str, Any]) -> bool:
+    match = _TERM.fullmatch(term)
+    if not match:
+        raise _invalid(f"Invalid ConditionExpression: {term}")
+    if match["missing"]:
+        return present is None or match["missing"] not in present
+    if present is None or match["name"] not in present:
+        return False
+    here, there = present[match["name"]], values[match["value"]]
+    if set(here) != set(there):
+        return False
+    [left], [right] = here.values(), there.values()
+    return bool(left < right if match["operator"] == "<" else left == right)
+
+
+def index_of(tables: Tables) -> dict[str, list[Item]]:
+    """The rows of LabelIndex by ImageID."""
+    rows = defaultdict(list)
+    for row in tables.plain("LabelIndex"):
+        rows[row["ImageID"]].append(row)
+    return rows

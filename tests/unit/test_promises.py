@@ -1,0 +1,689 @@
+"""What the function promises, one promise after another, against fakes that enforce AWS's rules."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from handler.events import Kind, read_message
+from handler.labelling import Nothing
+from handler.messages import visibility_timeout_s
+from tests.fakes.aws import aws_error
+from tests.fakes.dynamodb import index_of
+from tests.fakes.world import BUCKET, SETTINGS, Function, Photo, World, failing
+
+CAT = Photo(labels={"Cat": 98.5, "Animal": 99.0, "Dog": 42.0})
+HOSTILE_KEY = "space plus+file 100% ünï/../<b>{0}%s\n.jpg"
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+class Refuse:
+    """A hook that answers the first `times` calls of an operation with an error."""
+
+    def __init__(self, operation: str, error: Exception, times: int = 1) -> None:
+        self.operation, self.error, self.left = operation, error, times
+        self.calls: list[str] = []
+
+    def __call__(self, operation: str, _parameters: dict[str, Any]) -> None:
+        self.calls.append(operation)
+        if operation == self.operation and self.left:
+            self.left -= 1
+            raise self.error
+
+
+def documents(world: World) -> list[dict[str, Any]]:
+    return world.tables.plain("ImageLabels")
+
+
+# The plain way
+
+
+def test_given_a_photo_when_received_then_it_is_found_by_its_labels(world: World) -> None:
+    report = Function(world).receive(world.message(world.put(HOSTILE_KEY, CAT)))
+    assert failing(report) == set()
+    document = world.document(HOSTILE_KEY)
+    assert document
+    assert document["Status"] == "LABELLED"
+    assert [label["Name"] for label in document["Labels"]] == ["Animal", "Cat"]
+    assert document["Sequencer"] == "0000000001"
+    assert (document["ETag"], document["Size"]) == ("etag-1", 100_000)
+    assert document["EventTime"] == "2026-11-23T06:00:00.000Z"
+    assert world.found("Cat") == {HOSTILE_KEY}
+    assert world.found("Dog") == set()
+
+
+def test_given_a_photo_with_nothing_in_it_when_received_then_it_is_labelled_with_nothing(world: World) -> None:
+    Function(world).receive(world.message(world.put("fog.jpg", Photo())))
+    document = world.document("fog.jpg")
+    assert document
+    assert (document["Status"], document["Labels"]) == ("LABELLED", [])
+
+
+def test_given_a_versioned_object_when_received_then_that_version_is_recognised(world: World) -> None:
+    event = world.put("cat.jpg", replace(CAT, version_id="v1"))
+    world.put("cat.jpg", replace(CAT, labels={"Dog": 99.0}, version_id="v2"))
+    Function(world).receive(world.message(event))
+    document = world.document("cat.jpg")
+    assert document
+    assert document["VersionId"] == "v1"
+    assert world.found("Cat") == {"cat.jpg"}
+
+
+# 1: nothing is skipped
+
+
+def test_given_s3s_test_event_when_received_then_it_is_done(world: World) -> None:
+    body = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}
+    report = Function(world).receive(world.message(body))
+    assert (failing(report), world.dead) == (set(), [])
+
+
+S3_RECORD = World().put("cat.jpg", CAT)
+HOPELESS = {
+    "": "InvalidJson",
+    "not JSON": "InvalidJson",
+    "[" * 100_000: "InvalidJson",
+    "[]": "UnknownMessage",
+    "null": "UnknownMessage",
+    "{}": "UnknownMessage",
+    '{"Records": []}': "UnknownMessage",
+    '{"Records": {"a": 1}}': "UnknownMessage",
+    '{"Records": [7]}': "InvalidS3Record",
+    '{"Records": [{}]}': "InvalidS3Record",
+    '{"Type": "Notification", "TopicArn": "arn", "Message": "{}"}': "SnsEnvelope",
+    '{"detail-type": "Object Created", "detail": {}}': "EventBridgeEvent",
+    '{"source": "photo-labels", "action": "explode"}': "UnknownAction",
+    '{"source": "photo-labels", "action": "reconcile", "bucket": "b"}': "InvalidObjectName",
+    '{"source": "photo-labels", "action": "reconcile", "bucket": "b", "key": "k", "force": "yes"}': "InvalidReconcile",
+    '{"source": "photo-labels", "action": "reconcile", "bucket": "b", "key": "\\ud800"}': "InvalidObjectName",
+    json.dumps({"Records": [S3_RECORD | {"eventName": "ObjectRestore:Completed"}]}): "UnknownEvent",
+    json.dumps({"Records": [S3_RECORD | {"eventName": 7}]}): "InvalidS3Record",
+    json.dumps({"Records": [S3_RECORD | {"eventTime": "soon"}]}): "InvalidS3Record",
+    json.dumps({"Records": [S3_RECORD | {"eventTime": "0001-01-01T00:00:00+14:00"}]}): "InvalidS3Record",
+    json.dumps({"Records": [S3_RECORD | {"s3": "text"}]}): "InvalidS3Record",
+    json.dumps(
+        {"Records": [S3_RECORD | {"s3": {"bucket": {"name": "b"}, "object": {"key": 7}}}]}
+    ): "InvalidS3Record",
+    json.dumps({"Records": [S3_RECORD | {"s3": {"bucket": {"name": "b"}, "object": {"key": ""}}}]}): (
+        "InvalidObjectName"
+    ),
+    json.dumps({"Records": [S3_RECORD | {"s3": {"bucket": {"name": "b"}, "object": {"key": "k" * 1025}}}]}): (
+        "InvalidObjectName"
+    ),
+    json.dumps(
+        {"Records": [S3_RECORD | {"s3": {"bucket": {"name": "b"}, "object": {"key": "k", "size": 10**60}}}]}
+    ): "InvalidS3Record",
+    json.dumps(
+        {"Records": [S3_RECORD | {"s3": {"bucket": {"name": "b"}, "object": {"key": "k", "eTag": "e" * 500_000}}}]}
+    ): "InvalidS3Record",
+}
+
+
+@pytest.mark.parametrize("body", HOPELESS, ids=lambda body: body[:60])
+def test_given_a_hopeless_body_when_received_then_it_is_in_the_dlq_with_its_reason(
+    world: World, body: str
+) -> None:
+    report = Function(world).receive(world.message(body), world.message(world.put("cat.jpg", CAT)))
+    assert failing(report) == set()
+    [dead] = world.dead
+    assert dead["MessageBody"] == (body or " ")
+    assert dead["MessageAttributes"]["Reason"]["StringValue"] == HOPELESS[body]
+    assert len(dead["MessageAttributes"]["Detail"]["StringValue"]) > 20
+    assert world.found("Cat") == {"cat.jpg"}
+
+
+def test_given_a_dlq_that_refuses_when_a_hopeless_body_comes_then_the_record_fails(world: World) -> None:
+    refuse = Refuse("SendMessage", aws_error("AccessDenied"))
+    report = Function(world, refuse).receive(world.message("not JSON", name="m"))
+    assert failing(report) == {"m"}
+
+
+# 2: one record, several objects
+
+
+def test_given_a_record_with_two_objects_when_one_fails_then_the_record_fails_and_the_other_is_kept(
+    world: World,
+) -> None:
+    records = [world.put("bad.jpg", replace(CAT, error="AccessDeniedException")), world.put("good.jpg", CAT)]
+    report = Function(world).receive(world.message({"Records": records}, name="m"))
+    assert failing(report) == {"m"}
+    assert world.found("Cat") == {"good.jpg"}
+
+
+def test_given_a_record_with_a_hopeless_part_when_received_then_the_rest_is_labelled_and_the_part_buried(
+    world: World,
+) -> None:
+    report = Function(world).receive(world.message({"Records": [world.put("cat.jpg", CAT), {}]}))
+    assert failing(report) == set()
+    assert world.found("Cat") == {"cat.jpg"}
+    assert len(world.dead) == 1
+
+
+def test_given_a_hopeless_part_when_the_rest_fails_then_it_is_buried_only_when_the_rest_is_done(
+    world: World,
+) -> None:
+    record = {"Records": [world.put("cat.jpg", CAT), {}]}
+    function = Function(world, Refuse("DetectLabels", aws_error("AccessDeniedException")))
+    assert failing(function.receive(world.message(record, name="m"))) == {"m"}
+    assert world.dead == []
+    assert failing(function.receive(world.message(record, name="m"))) == set()
+    assert len(world.dead) == 1
+
+
+def test_given_events_of_one_object_in_a_batch_when_received_then_only_the_newest_is_paid(world: World) -> None:
+    events = [world.put("cat.jpg", CAT), world.put("cat.jpg", replace(CAT, labels={"Dog": 99.0}))]
+    report = Function(world).receive(*(world.message(event) for event in reversed(events)))
+    assert failing(report) == set()
+    assert world.recognised == ["cat.jpg"]
+    assert (world.found("Dog"), world.found("Cat")) == ({"cat.jpg"}, set())
+
+
+def test_given_events_of_one_object_when_the_newest_fails_then_all_its_records_fail(world: World) -> None:
+    events = [world.put("cat.jpg", CAT), world.put("cat.jpg", replace(CAT, error="AccessDeniedException"))]
+    report = Function(world).receive(*(world.message(event, name=f"m{n}") for n, event in enumerate(events)))
+    assert failing(report) == {"m0", "m1"}
+
+
+def test_given_a_thousand_objects_in_one_record_when_received_then_each_is_labelled(world: World) -> None:
+    records = [world.put(f"{number}.jpg", CAT) for number in range(1000)]
+    report = Function(world).receive(world.message({"Records": records}))
+    assert failing(report) == set()
+    assert len(world.found("Cat")) == 1000
+
+
+# 3: duplicates
+
+
+def test_given_a_labelled_photo_when_its_event_comes_again_then_nothing_is_paid(world: World) -> None:
+    event = world.put("cat.jpg", CAT)
+    function = Function(world)
+    function.receive(world.message(event))
+    report = function.receive(world.message(event))
+    assert failing(report) == set()
+    assert report.outcomes[f"{BUCKET}/cat.jpg"].nothing is Nothing.DUPLICATE
+    assert world.recognised == ["cat.jpg"]
+
+
+def test_given_a_newer_document_when_an_older_event_comes_then_it_changes_nothing(world: World) -> None:
+    older, newer = world.put("cat.jpg", CAT), world.put("cat.jpg", replace(CAT, labels={"Dog": 99.0}))
+    function = Function(world)
+    function.receive(world.message(newer))
+    function.receive(world.message(older))
+    assert (world.found("Dog"), world.found("Cat")) == ({"cat.jpg"}, set())
+    assert world.recognised == ["cat.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"), [("0A", "0A01"), ("00550000", "0055AED6"), ("0055AED6DCD902", "0055AED6DCD903")]
+)
+def test_given_sequencers_of_any_length_when_compared_as_strings_then_the_order_is_s3s(
+    world: World, older: str, newer: str
+) -> None:
+    def sequencer(value: str) -> str:
+        record = world.put("a", CAT)
+        record["s3"]["object"]["sequencer"] = value
+        [event] = read_message(world.message(record)).events
+        assert event.sequencer
+        return event.sequencer
+
+    width = max(len(older), len(newer))
+    assert older.ljust(width, "0") < newer.ljust(width, "0")
+    assert sequencer(older) < sequencer(newer)
+    assert sequencer(older) == sequencer(older + "000")
+
+
+# 5: permanent and transient errors
+
+
+@pytest.mark.parametrize(
+    "code", ["ImageTooLargeException", "InvalidImageFormatException", "InvalidParameterException"]
+)
+def test_given_a_photo_that_rekognition_refuses_when_received_then_it_is_rejected_alone(
+    world: World, code: str
+) -> None:
+    report = Function(world).receive(
+        world.message(world.put("bad.jpg", Photo(error=code))), world.message(world.put("cat.jpg", CAT))
+    )
+    assert failing(report) == set()
+    document = world.document("bad.jpg")
+    assert document
+    assert (document["Status"], document["Reason"]) == ("REJECTED", code)
+    assert document["Detail"].startswith(("The photo", "The file", "Rekognition"))
+    assert world.found("Cat") == {"cat.jpg"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        aws_error("ThrottlingException"),
+        aws_error("ProvisionedThroughputExceededException"),
+        aws_error("InternalServerError", status=500),
+        ReadTimeoutError(endpoint_url="https://rekognition"),
+    ],
+    ids=lambda error: str(error)[:40],
+)
+@pytest.mark.parametrize("operation", ["DetectLabels", "BatchGetItem", "BatchWriteItem", "PutItem"])
+def test_given_a_passing_fault_when_received_then_it_is_waited_out(
+    world: World, error: Exception, operation: str
+) -> None:
+    report = Function(world, Refuse(operation, error, times=3)).receive(world.message(world.put("cat.jpg", CAT)))
+    assert failing(report) == set()
+    assert world.found("Cat") == {"cat.jpg"}
+
+
+@pytest.mark.parametrize("operation", ["DetectLabels", "BatchGetItem", "BatchWriteItem", "PutItem"])
+def test_given_a_refused_permission_when_received_then_the_record_comes_back(world: World, operation: str) -> None:
+    event = world.put("cat.jpg", CAT)
+    refuse = Refuse(operation, aws_error("AccessDeniedException"))
+    assert failing(Function(world, refuse).receive(world.message(event, name="m"))) == {"m"}
+    assert world.document("cat.jpg") is None
+    assert refuse.calls.count(operation) == 1
+    assert failing(Function(world).receive(world.message(event, name="m"))) == set()
+    assert world.found("Cat") == {"cat.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("photo", "status", "reason"),
+    [
+        (Photo(size=0), "REJECTED", "EmptyObject"),
+        (Photo(storage_class="GLACIER"), "REJECTED", "ArchivedObject"),
+        (Photo(head_error="400"), "REJECTED", "CustomerKey"),
+    ],
+)
+def test_given_an_invalid_s3_object_when_s3_is_asked_then_it_says_why(
+    world: World, photo: Photo, status: str, reason: str
+) -> None:
+    assert failing(Function(world).receive(world.message(world.put("a.jpg", photo)))) == set()
+    document = world.document("a.jpg")
+    assert document
+    assert (document["Status"], document["Reason"]) == (status, reason)
+
+
+def test_given_an_object_that_is_gone_when_its_creation_comes_then_it_is_a_tombstone(world: World) -> None:
+    event = world.put("a.jpg", CAT)
+    world.remove("a.jpg")
+    assert failing(Function(world).receive(world.message(event))) == set()
+    document = world.document("a.jpg")
+    assert document
+    assert document["Status"] == "REMOVED"
+    assert document["ExpiresAt"] == int((world.clock.now + timedelta(days=30)).timestamp())
+
+
+@pytest.mark.parametrize("head", [Photo(head_error="403"), CAT])
+def test_given_an_invalid_s3_object_when_s3_gives_no_reason_then_the_record_comes_back(
+    world: World, head: Photo
+) -> None:
+    refuse = Refuse("DetectLabels", aws_error("InvalidS3ObjectException"))
+    report = Function(world, refuse).receive(world.message(world.put("a.jpg", head), name="m"))
+    assert failing(report) == {"m"}
+    assert documents(world) == []
+
+
+# 6: order of writing
+
+
+def test_given_an_overwrite_when_committed_then_the_replaced_rows_are_gone(world: World) -> None:
+    function = Function(world)
+    function.receive(world.message(world.put("a.jpg", CAT)))
+    function.receive(world.message(world.put("a.jpg", Photo(labels={"Dog": 99.0}))))
+    [rows] = index_of(world.tables).values()
+    assert [row["Label"] for row in rows] == ["Dog"]
+
+
+def test_given_a_commit_that_was_written_although_its_answer_was_lost_then_its_old_rows_go_all_the_same(
+    world: World,
+) -> None:
+    Function(world).receive(world.message(world.put("a.jpg", CAT)))
+    function = Function(world)
+    put_item = function.fakes.dynamodb.put_item
+    lost = iter([True])
+
+    def answer_lost(**parameters: Any) -> Any:
+        answer = put_item(**parameters)
+        if next(lost, False):
+            raise ReadTimeoutError(endpoint_url="https://dynamodb")
+        return answer
+
+    function.fakes.dynamodb.put_item = answer_lost
+    report = function.receive(world.message(world.put("a.jpg", Photo(labels={"Dog": 99.0}))))
+    assert report.outcomes[f"{BUCKET}/a.jpg"].committed_at
+    [rows] = index_of(world.tables).values()
+    assert [row["Label"] for row in rows] == ["Dog"]
+
+
+def test_given_rows_that_cannot_be_written_when_received_then_no_document_is_committed(world: World) -> None:
+    refuse = Refuse("BatchWriteItem", aws_error("AccessDeniedException"), times=9)
+    report = Function(world, refuse).receive(world.message(world.put("a.jpg", CAT), name="m"))
+    assert failing(report) == {"m"}
+    assert documents(world) == []
+
+
+# 7: batches
+
+
+def test_given_unprocessed_items_and_keys_when_received_then_they_are_resent(world: World) -> None:
+    rounds = iter(range(10**6))
+    function = Function(world, unprocessed=lambda entries: entries // 2 if next(rounds) % 3 else entries)
+    photo = Photo(labels={f"Label {number}": 99.0 for number in range(40)})
+    report = function.receive(
+        *(world.message(world.put(f"{number}.jpg", photo)) for number in range(10)), seconds=600
+    )
+    assert failing(report) == set()
+    assert len(world.found("Label 39")) == 10
+
+
+def test_given_items_that_stay_unprocessed_when_received_then_the_record_fails_before_the_deadline(
+    world: World,
+) -> None:
+    started = world.clock.now
+    function = Function(world, unprocessed=lambda entries: entries)
+    report = function.receive(world.message(world.put("a.jpg", CAT), name="m"))
+    assert failing(report) == {"m"}
+    assert world.clock.now - started < timedelta(seconds=20)
+
+
+def test_given_labels_beyond_400_kb_when_received_then_boxes_go_first(world: World) -> None:
+    function = Function(world, settings=replace(SETTINGS, max_labels=1000))
+    box = {"Left": 0.1234567, "Top": 0.1234567, "Width": 0.1234567, "Height": 0.1234567}
+    detect = function.fakes.rekognition.detect_labels
+
+    def crowded(**parameters: Any) -> Any:
+        answer = detect(**parameters)
+        for label in answer["Labels"]:
+            label["Instances"] = [{"Confidence": 99.123456, "BoundingBox": box}] * 20
+        return answer
+
+    function.fakes.rekognition.detect_labels = crowded
+    labels = {f"Label {number}": 99.0 for number in range(300)}
+    records = [
+        world.message(world.put("crowd.jpg", Photo(labels=labels))),
+        world.message(world.put("cat.jpg", CAT)),
+    ]
+    assert failing(function.receive(*records)) == set()
+    crowd, cat = world.document("crowd.jpg"), world.document("cat.jpg")
+    assert crowd
+    assert cat
+    assert len(crowd["Labels"]) == 300
+    assert crowd["Labels"][0]["Instances"] == []
+    assert len(cat["Labels"][0]["Instances"]) == 20
+
+
+def test_given_labels_that_never_fit_when_received_then_only_that_photo_is_rejected(world: World) -> None:
+    function = Function(world, settings=replace(SETTINGS, max_labels=1000))
+    labels = {f"{number}" + "x" * 1000: 99.0 for number in range(500)}
+    records = [world.message(world.put("big.jpg", Photo(labels=labels))), world.message(world.put("cat.jpg", CAT))]
+    assert failing(function.receive(*records)) == set()
+    big = world.document("big.jpg")
+    assert big
+    assert (big["Status"], big["Reason"]) == ("REJECTED", "DocumentTooLarge")
+    assert world.found("Cat") == {"cat.jpg"}
+
+
+# 8: the deadline
+
+
+@pytest.mark.parametrize("operation", ["DetectLabels", "BatchGetItem", "BatchWriteItem", "PutItem", "SendMessage"])
+def test_given_a_service_that_stays_throttled_when_received_then_the_record_fails_in_time(
+    world: World, operation: str
+) -> None:
+    started = world.clock.now
+    refuse = Refuse(operation, aws_error("ThrottlingException"), times=10**6)
+    records = [world.message(world.put("a.jpg", CAT), name="m"), world.message("not JSON", name="h")]
+    failed = failing(Function(world, refuse).receive(*records))
+    assert failed == ({"h"} if operation == "SendMessage" else {"m"})
+    assert world.clock.now - started < timedelta(seconds=20)
+
+
+def test_given_no_time_left_when_received_then_no_call_is_started_and_all_comes_back(world: World) -> None:
+    refuse = Refuse("nothing", RuntimeError())
+    report = Function(world, refuse).receive(world.message(world.put("a.jpg", CAT), name="m"), seconds=1)
+    assert failing(report) == {"m"}
+    assert refuse.calls == []
+
+
+def test_given_a_thread_that_hangs_when_the_deadline_comes_then_it_is_left_and_its_result_never_written(
+    world: World,
+) -> None:
+    release, reached = threading.Event(), threading.Event()
+
+    def hang(operation: str, parameters: dict[str, Any]) -> None:
+        if operation == "DetectLabels" and parameters["Image"]["S3Object"]["Name"] == "hangs.jpg":
+            world.clock.pause(20)
+            reached.set()
+            release.wait()
+
+    records = [
+        world.message(world.put("cat.jpg", CAT), name="good"),
+        world.message(world.put("hangs.jpg", CAT), name="hangs"),
+    ]
+    settings = replace(SETTINGS, rekognition_concurrency=1)  # so that the good one is through before
+    report = Function(world, hang, settings=settings).receive(*records)
+    assert reached.is_set()
+    assert "hangs" in failing(report)
+    written = documents(world)
+    release.set()
+    Function(world).receive(world.message(world.put("other.jpg", CAT)))
+    assert [one for one in documents(world) if one["Key"] != "other.jpg"] == written
+    assert world.document("hangs.jpg") is None
+
+
+# 9: removals
+
+
+def test_given_a_labelled_photo_when_it_is_removed_then_it_is_a_tombstone_and_not_found(world: World) -> None:
+    function = Function(world)
+    function.receive(world.message(world.put("a.jpg", CAT)))
+    function.receive(world.message(world.remove("a.jpg")))
+    document = world.document("a.jpg")
+    assert document
+    assert document["Status"] == "REMOVED"
+    assert "ExpiresAt" in document
+    assert world.tables.plain("LabelIndex") == []
+
+
+@pytest.mark.parametrize("name", ["LifecycleExpiration:Delete", "LifecycleExpiration:DeleteMarkerCreated"])
+def test_given_a_lifecycle_expiration_when_received_then_it_is_a_removal(world: World, name: str) -> None:
+    function = Function(world)
+    function.receive(world.message(world.put("a.jpg", CAT)))
+    function.receive(world.message(world.remove("a.jpg") | {"eventName": name}))
+    document = world.document("a.jpg")
+    assert document
+    assert document["Status"] == "REMOVED"
+
+
+@pytest.mark.parametrize("photo", [CAT, replace(CAT, head_error="400")])
+def test_given_a_removal_of_an_old_version_when_the_object_is_still_there_then_it_has_no_effect(
+    world: World, photo: Photo
+) -> None:
+    function = Function(world)
+    function.receive(world.message(world.put("a.jpg", CAT)))
+    removal = world.remove("a.jpg")
+    world.objects["a.jpg"] = photo
+    assert failing(function.receive(world.message(removal))) == set()
+    assert world.found("Cat") == {"a.jpg"}
+
+
+def test_given_an_event_older_than_a_day_when_the_object_is_gone_then_it_is_not_resurrected(world: World) -> None:
+    event = world.put("a.jpg", CAT)
+    world.remove("a.jpg")
+    world.clock.now += timedelta(days=2)
+    Function(world).receive(world.message(event))
+    document = world.document("a.jpg")
+    assert document
+    assert document["Status"] == "REMOVED"
+    assert world.recognised == []
+
+
+def test_given_an_event_older_than_a_day_when_the_object_is_there_then_what_is_there_is_labelled(
+    world: World,
+) -> None:
+    event = world.put("a.jpg", replace(CAT, version_id="v1"))
+    world.put("a.jpg", Photo(labels={"Dog": 99.0}, version_id="v2"))
+    world.clock.now += timedelta(days=2)
+    Function(world).receive(world.message(event))
+    document = world.document("a.jpg")
+    assert document
+    assert (document["VersionId"], document["ETag"], document["Sequencer"]) == ("v2", "etag-2", "0000000001")
+    assert world.found("Dog") == {"a.jpg"}
+
+
+# 10: when failed records come back
+
+
+def test_given_failed_records_when_reported_then_they_come_back_by_their_receive_count(world: World) -> None:
+    refuse = Refuse("DetectLabels", aws_error("AccessDeniedException"), times=9)
+    records = [
+        world.message(world.put(f"{count}.jpg", CAT), receive_count=count, name=f"m{count}")
+        for count in (1, 5, 100)
+    ]
+    Function(world, refuse).receive(*records)
+    visibility = world.visibility
+    assert 1 <= visibility["receipt-m1"] <= 2
+    assert 16 <= visibility["receipt-m5"] <= 32
+    assert 150 <= visibility["receipt-m100"] <= 300
+
+
+def test_given_visibility_that_cannot_be_set_when_reported_then_the_records_still_fail(world: World) -> None:
+    def refuse(operation: str, _parameters: dict[str, Any]) -> None:
+        if operation in {"DetectLabels", "ChangeMessageVisibilityBatch"}:
+            raise aws_error("AccessDeniedException")
+
+    report = Function(world, refuse).receive(world.message(world.put("a.jpg", CAT), name="m"))
+    assert failing(report) == {"m"}
+    assert report.not_backed_off == {"m": "AccessDeniedException"}
+
+
+def test_given_an_outage_when_every_receive_fails_then_nothing_is_dead_lettered_for_hours() -> None:
+    shortest_s = sum(min(visibility_timeout_s(count) for _ in range(20)) for count in range(1, 101))
+    assert shortest_s > 3.5 * 3600
+
+
+# 11: the quota
+
+
+def test_given_a_quota_when_a_batch_comes_then_calls_keep_to_the_environments_share(world: World) -> None:
+    times: list[float] = []
+
+    def watch(operation: str, _parameters: dict[str, Any]) -> None:
+        if operation == "DetectLabels":
+            times.append(world.clock.now.timestamp())
+
+    settings = replace(SETTINGS, rekognition_tps=10, max_concurrency=5, rekognition_concurrency=1)
+    records = [world.message(world.put(f"{number}.jpg", CAT)) for number in range(10)]
+    report = Function(world, watch, settings=settings).receive(*records)
+    assert failing(report) == set()
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    assert all(gap >= 0.45 for gap in gaps)
+
+
+# 12: reconciliation
+
+
+def reconcile(world: World, key: str, *, force: bool = False) -> Any:
+    body = {"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": key, "force": force}
+    return world.message(body)
+
+
+def test_given_an_object_without_a_document_when_reconciled_then_it_is_labelled_with_sequencer_0(
+    world: World,
+) -> None:
+    world.put(HOSTILE_KEY, CAT)
+    Function(world).receive(reconcile(world, HOSTILE_KEY))
+    document = world.document(HOSTILE_KEY)
+    assert document
+    assert (document["Status"], document["Sequencer"], document["ETag"]) == ("LABELLED", "0", "etag-1")
+    assert world.found("Cat") == {HOSTILE_KEY}
+
+
+def test_given_a_document_that_is_up_to_date_when_reconciled_then_nothing_is_paid(world: World) -> None:
+    function = Function(world)
+    function.receive(world.message(world.put("a.jpg", CAT)))
+    function.receive(reconcile(world, "a.jpg"))
+    assert world.recognised == ["a.jpg"]
+
+
+def test_given_force_when_reconciled_then_it_is_labelled_again_and_keeps_its_sequencer(world: World) -> None:
+    Function(world).receive(world.message(world.put("a.jpg", CAT)))
+    function = Function(world, settings=replace(SETTINGS, min_confidence=99.0))
+    function.receive(reconcile(world, "a.jpg", force=True))
+    document = world.document("a.jpg")
+    assert document
+    assert document["Sequencer"] == "0000000001"
+    assert [row["Label"] for row in world.tables.plain("LabelIndex")] == ["Animal"]
+
+
+@pytest.mark.parametrize("setting", [{"min_confidence": 40.0}, {"max_labels": 1}])
+def test_given_other_model_settings_when_reconciled_then_it_is_labelled_again(
+    world: World, setting: dict[str, Any]
+) -> None:
+    Function(world).receive(world.message(world.put("a.jpg", CAT)))
+    Function(world, settings=replace(SETTINGS, **setting)).receive(reconcile(world, "a.jpg"))
+    assert world.recognised == ["a.jpg", "a.jpg"]
+
+
+def test_given_an_object_that_is_gone_when_reconciled_then_it_is_a_tombstone(world: World) -> None:
+    function = Function(world)
+    function.receive(world.message(world.put("a.jpg", CAT)))
+    world.remove("a.jpg")
+    function.receive(reconcile(world, "a.jpg"))
+    document = world.document("a.jpg")
+    assert document
+    assert (document["Status"], document["Sequencer"]) == ("REMOVED", "0000000001")
+    assert world.tables.plain("LabelIndex") == []
+
+
+def test_given_a_document_written_meanwhile_when_reconciled_then_the_newer_one_stays(world: World) -> None:
+    world.put("a.jpg", CAT)
+    overwrite: list[Any] = []
+
+    def meanwhile(operation: str, _parameters: dict[str, Any]) -> None:
+        if operation == "PutItem" and not overwrite:
+            overwrite.append(world.put("a.jpg", Photo(labels={"Dog": 99.0})))
+            Function(world).receive(world.message(overwrite[0]))
+
+    assert failing(Function(world, meanwhile).receive(reconcile(world, "a.jpg"))) == set()
+    assert (world.found("Dog"), world.found("Cat")) == ({"a.jpg"}, set())
+    assert [row["Label"] for row in world.tables.plain("LabelIndex")] == ["Dog"]
+
+
+def test_given_an_s3_record_without_a_sequencer_when_received_then_it_is_reconciled(world: World) -> None:
+    record = world.put("a.jpg", CAT)
+    del record["s3"]["object"]["sequencer"]
+    [event] = read_message(world.message(record)).events
+    assert event.kind is Kind.RECONCILE
+    Function(world).receive(world.message(record))
+    assert world.found("Cat") == {"a.jpg"}
+
+
+def test_given_an_event_and_a_reconciliation_in_one_batch_when_received_then_it_is_paid_once(world: World) -> None:
+    event = world.put("a.jpg", CAT)
+    report = Function(world).receive(reconcile(world, "a.jpg"), world.message(event))
+    assert failing(report) == set()
+    document = world.document("a.jpg")
+    assert document
+    assert document["Sequencer"] == "0000000001"
+    assert world.recognised == ["a.jpg"]
+
+
+# Bugs
+
+
+def test_given_a_bug_in_one_photo_when_received_then_only_its_record_fails(world: World) -> None:
+    refuse = Refuse("DetectLabels", ZeroDivisionError("a bug"))
+    settings = replace(SETTINGS, rekognition_concurrency=1)
+    records = [world.message(world.put(f"{number}.jpg", CAT), name=f"m{number}") for number in range(3)]
+    report = Function(world, refuse, settings=settings).receive(*records)
+    assert failing(report) == {"m0"}
+    assert isinstance(report.outcomes[f"{BUCKET}/0.jpg"].error, ZeroDivisionError)
+    assert world.found("Cat") == {"1.jpg", "2.jpg"}
