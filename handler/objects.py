@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from handler.deadline import call
-from handler.errors import PermanentError, status_of
+from handler.errors import PermanentError, code_of, status_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,7 +44,7 @@ class Objects:
     def head(self, bucket: str, key: str, version_id: str | None, deadline: Deadline) -> Head | None:
         """Look at an object (its newest version, unless one is named); None: it is not there.
 
-        Raises PermanentError for an object encrypted with a key that only its owner has (SSE-C: 400), and
+        Raises PermanentError for an object encrypted with a key that only its owner has (SSE-C), and
         ClientError for a refusal. Without s3:ListBucket S3 would refuse (403) what is not there.
         """
         version = {"VersionId": version_id} if version_id else {}
@@ -58,10 +58,7 @@ class Objects:
             if status_of(error) in {404, 405}:  # 405: the version that was asked for is a delete marker
                 return None
             if status_of(error) == 400:
-                raise PermanentError(
-                    "CustomerKey",
-                    "S3 does not show the photo without its owner's key (SSE-C), so Rekognition cannot read it.",
-                ) from error
+                self._explain(bucket, key, deadline)
             raise
         return Head(
             etag=answer["ETag"].strip('"'),
@@ -70,6 +67,22 @@ class Objects:
             last_modified=answer["LastModified"],
             archived=_archived(answer.get("StorageClass"), answer.get("ArchiveStatus"), answer.get("Restore")),
         )
+
+    def _explain(self, bucket: str, key: str, deadline: Deadline) -> None:
+        """Ask again by GetObject, of one byte: an answer to HEAD has no body, and so no error code."""
+        try:
+            call(
+                lambda: self._client.get_object(Bucket=bucket, Key=key, Range="bytes=0-0")["Body"].close(),
+                deadline,
+                CALL_S,
+            )
+        except ClientError as error:
+            if code_of(error) == "InvalidRequest":  # S3's API reference, GetObject, of objects under SSE-C
+                raise PermanentError(
+                    "CustomerKey",
+                    "S3 does not show the photo without its owner's key (SSE-C), so Rekognition cannot read it.",
+                ) from error
+            raise
 
 
 def _real_version(version_id: str | None) -> str | None:

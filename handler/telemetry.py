@@ -66,7 +66,10 @@ def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any]) -> Non
         logger.info("nothing to do", extra=facts | {"reason": "SUPERSEDED"})
     elif write and write.document.status != "LABELLED":
         document = write.document
-        logger.info(document.status.lower(), extra=facts | {"reason": document.reason, "detail": document.detail})
+        logger.info(
+            document.status.lower(),
+            extra=facts | {"reason": document.reason or "NoObject", "detail": document.detail},
+        )
 
 
 def _first_message_by_image(messages: list[Message]) -> Mapping[str, Message]:
@@ -82,7 +85,6 @@ def _count(report: Report, metrics: Metrics) -> None:
     written = [one.write.document for one in outcomes if one.write and not one.superseded]
     counts = {
         "ImagesLabelled": sum(document.status == "LABELLED" for document in written),
-        "ImagesRejected": sum(document.status == "REJECTED" for document in written),
         "ImagesRemoved": sum(document.status == "REMOVED" for document in written),
         "RecordsFailed": len(report.failed),
         "DuplicateEvents": sum(one.nothing is not None and one.nothing.name == "DUPLICATE" for one in outcomes),
@@ -91,6 +93,9 @@ def _count(report: Report, metrics: Metrics) -> None:
     }
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)
+    for document in written:
+        # A sample of 0 or 1 for each photo: its sum is the count, its average the share that the alarm watches.
+        metrics.add_metric("ImagesRejected", MetricUnit.Count, int(document.status == "REJECTED"))
     for latency_ms in report.tally.latencies_ms:
         metrics.add_metric("RecognitionLatency", MetricUnit.Milliseconds, latency_ms)
     for latency_ms in _end_to_end_ms(outcomes):

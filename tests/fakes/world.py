@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
-import random
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -26,7 +26,7 @@ from tests.fakes.aws import Client, aws_error
 from tests.fakes.dynamodb import DynamoDB, Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     Hook = Callable[[str, dict[str, Any]], None]
 
@@ -183,6 +183,13 @@ class S3(Client):
         }
         return {name: value for name, value in answer.items() if value is not None}
 
+    def get_object(self, **parameters: Any) -> dict[str, Any]:
+        self._called("GetObject", parameters)
+        photo = self._world.objects.get(parameters["Key"])
+        if photo and photo.head_error == "400":
+            raise aws_error("InvalidRequest", "The object was stored using a form of Server Side Encryption.")
+        return {"Body": io.BytesIO()}
+
 
 class Rekognition(Client):
     service = "rekognition"
@@ -286,14 +293,3 @@ class Function:
 def failing(report: Report) -> set[str]:
     """The messageIds that would be reported in batchItemFailures."""
     return {message.message_id for message in report.failed}
-
-
-def sometimes(codes: Sequence[str], rate: float, seed: int) -> Hook:
-    """A hook that refuses calls at a rate, with one of these error codes."""
-    dice = random.Random(seed)
-
-    def refuse(_operation: str, _parameters: dict[str, Any]) -> None:
-        if codes and dice.random() < rate:
-            raise aws_error(dice.choice(codes))
-
-    return refuse

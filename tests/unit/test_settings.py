@@ -1,0 +1,70 @@
+"""A bad setting fails the init with a sentence that names the variable."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from handler.settings import Settings, SettingsError
+
+REQUIRED = {
+    "IMAGE_LABELS_TABLE": "ImageLabels",
+    "LABEL_INDEX_TABLE": "LabelIndex",
+    "QUEUE_URL": "https://queue",
+    "DEAD_LETTER_QUEUE_URL": "https://dead",
+}
+
+
+def test_given_only_what_is_required_when_read_then_the_rest_has_its_default() -> None:
+    settings = Settings.from_environment(REQUIRED)
+    assert (settings.min_confidence, settings.max_labels) == (80, 50)
+    assert (settings.rekognition_concurrency, settings.rekognition_tps, settings.max_concurrency) == (10, 0, 10)
+    assert settings.tps_share == 0
+
+
+def test_given_a_quota_when_read_then_an_environment_has_its_share() -> None:
+    settings = Settings.from_environment(REQUIRED | {"REKOGNITION_TPS": "5", "MAX_CONCURRENCY": "10"})
+    assert settings.tps_share == 0.5
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("value", ["", "  ", None])
+def test_given_a_required_setting_missing_when_read_then_it_is_named(name: str, value: str | None) -> None:
+    environment = {key: text for key, text in (REQUIRED | {name: value}).items() if text is not None}
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_environment(environment)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MIN_CONFIDENCE", "high"),
+        ("MIN_CONFIDENCE", "101"),
+        ("MIN_CONFIDENCE", "-1"),
+        ("MIN_CONFIDENCE", "nan"),
+        ("MAX_LABELS", "0"),
+        ("MAX_LABELS", "1.5"),
+        ("MAX_LABELS", "inf"),
+        ("REKOGNITION_CONCURRENCY", "0"),
+        ("REKOGNITION_TPS", "-5"),
+        ("MAX_CONCURRENCY", "1"),
+    ],
+)
+def test_given_a_bad_value_when_read_then_the_sentence_names_variable_and_value(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} is '{value}'.*must be"):
+        Settings.from_environment(REQUIRED | {name: value})
+
+
+def test_given_a_bad_setting_when_the_function_starts_then_its_init_fails_with_the_sentence() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", "import handler.app"],
+        env={"PATH": os.environ["PATH"], "AWS_REGION": "us-east-1"} | REQUIRED | {"MAX_LABELS": "many"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert "MAX_LABELS is 'many': it must be a number from 1 to 1000." in ended.stderr

@@ -1,0 +1,146 @@
+"""What an invocation logs and counts: one line for each image that was not plainly labelled, and EMF."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_lambda_powertools import Logger, Metrics
+
+from handler.telemetry import tell
+from tests.fakes.aws import aws_error
+from tests.fakes.world import Function, Photo, World
+
+if TYPE_CHECKING:
+    from handler.pipeline import Report
+
+CAT = Photo(labels={"Cat": 98.5})
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+class Telemetry:
+    """What was told: log lines, and the samples of each metric."""
+
+    def __init__(self, report: Report) -> None:
+        metrics = Metrics(namespace="PhotoLabels", service="stack")
+        metrics.clear_metrics()
+        log = io.StringIO()
+        # A name of its own: Powertools' loggers of one name share the stream of the first.
+        tell(report, Logger(service=f"stack-{id(log)}", stream=log), metrics)
+        self.emf = metrics.serialize_metric_set()
+        metrics.clear_metrics()
+        self.lines: list[dict[str, Any]] = [json.loads(line) for line in log.getvalue().splitlines()]
+
+    def samples(self, metric: str) -> list[float]:
+        return self.emf.get(metric, [])  # type: ignore[return-value]
+
+
+def test_given_photos_plainly_labelled_when_told_then_nothing_is_logged_and_all_is_counted(world: World) -> None:
+    records = [world.message(world.put(f"{number}.jpg", CAT)) for number in range(3)]
+    world.clock.now += timedelta(seconds=7)
+    told = Telemetry(Function(world).receive(*records))
+    assert told.lines == []
+    assert told.samples("ImagesLabelled") == [3.0]
+    assert told.samples("ImagesRejected") == [0.0, 0.0, 0.0]
+    assert told.samples("RekognitionCalls") == [3.0]
+    assert told.samples("EndToEndLatency") == [7000.0] * 3
+    assert told.samples("OldestPhotoAge") == [7.0]
+    assert len(told.samples("RecognitionLatency")) == 3
+
+
+def test_given_every_kind_of_end_when_told_then_each_has_a_line_with_bucket_key_message_and_reason(
+    world: World,
+) -> None:
+    duplicate = world.put("again.jpg", CAT)
+    Function(world).receive(world.message(duplicate))
+    ends = {
+        "again.jpg": duplicate,
+        "text.jpg": world.put("text.jpg", Photo(error="InvalidImageFormatException")),
+        "gone.jpg": world.put("gone.jpg", CAT),
+        "refused.jpg": world.put("refused.jpg", Photo(error="AccessDeniedException")),
+        "cat.jpg": world.put("cat.jpg", CAT),
+    }
+    world.remove("gone.jpg")
+    records = [world.message(event, name=f"m-{key}") for key, event in ends.items()]
+    told = Telemetry(Function(world).receive(*records, world.message("garbage", name="m-garbage")))
+    reasons = {line["key"]: line["reason"] for line in told.lines if "key" in line}
+    assert reasons == {
+        "again.jpg": "DUPLICATE",
+        "text.jpg": "InvalidImageFormatException",
+        "gone.jpg": "NoObject",
+        "refused.jpg": "AccessDeniedException",
+    }
+    for line in told.lines:
+        if "key" in line:
+            assert (line["bucket"], line["messageId"]) == ("photos", f"m-{line['key']}")
+    [hopeless] = [line for line in told.lines if line["messageId"] == "m-garbage"]
+    assert hopeless["reason"] == "InvalidJson"
+    counts = {
+        "ImagesLabelled": 1,
+        "ImagesRemoved": 1,
+        "RecordsFailed": 1,
+        "DuplicateEvents": 1,
+        "RekognitionCalls": 4,
+        "RekognitionThrottles": 0,
+    }
+    assert {name: sum(told.samples(name)) for name in counts} == counts
+    assert sorted(told.samples("ImagesRejected")) == [0.0, 0.0, 1.0]
+
+
+def test_given_throttling_when_told_then_calls_and_throttles_are_counted(world: World) -> None:
+    refusals = iter([aws_error("ThrottlingException")] * 2)
+
+    def hook(operation: str, _parameters: dict[str, Any]) -> None:
+        if operation == "DetectLabels" and (refusal := next(refusals, None)):
+            raise refusal
+
+    told = Telemetry(Function(world, hook).receive(world.message(world.put("a.jpg", CAT))))
+    assert (told.samples("RekognitionCalls"), told.samples("RekognitionThrottles")) == ([3.0], [2.0])
+
+
+def test_given_a_bug_when_told_then_its_traceback_is_logged_as_an_error(world: World) -> None:
+    def hook(operation: str, _parameters: dict[str, Any]) -> None:
+        if operation == "DetectLabels":
+            raise ZeroDivisionError("a bug")
+
+    told = Telemetry(Function(world, hook).receive(world.message(world.put("a.jpg", CAT))))
+    [line] = told.lines
+    assert line["level"] == "ERROR"
+    assert "ZeroDivisionError" in line["exception"]
+
+
+def test_given_more_photos_than_emf_takes_samples_when_told_then_none_is_dropped(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = [world.put(f"{number}.jpg", CAT) for number in range(250)]
+    report = Function(world).receive(world.message({"Records": records}))
+    metrics = Metrics(namespace="PhotoLabels", service="stack")
+    metrics.clear_metrics()
+    capsys.readouterr()
+    tell(report, Logger(service="stack", stream=io.StringIO()), metrics)
+    metrics.flush_metrics()
+    blobs = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sum(len(blob.get("RecognitionLatency", [])) for blob in blobs) == 250
+    assert sum(sum(blob.get("ImagesLabelled", [])) for blob in blobs) == 250
+    assert all(set(blob["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]) == {"service"} for blob in blobs)
+
+
+def test_given_index_rows_that_cannot_be_deleted_when_told_then_a_warning_says_so(world: World) -> None:
+    Function(world).receive(world.message(world.put("a.jpg", CAT)))
+    writes = iter([None, aws_error("AccessDeniedException")])
+
+    def hook(operation: str, _parameters: dict[str, Any]) -> None:
+        if operation == "BatchWriteItem" and (refusal := next(writes)):
+            raise refusal
+
+    told = Telemetry(Function(world, hook).receive(world.message(world.put("a.jpg", CAT))))
+    assert [(line["message"], line["reason"]) for line in told.lines] == [
+        ("outdated index rows left", "AccessDeniedException")
+    ]
