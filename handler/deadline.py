@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from typing import TYPE_CHECKING, TypeVar
 
 from handler.errors import AWS_ERRORS, OutOfTimeError, TransientError, code_of, is_worth_retrying_now
@@ -99,9 +98,3 @@ def call(function: Callable[[], T], deadline: Deadline, longest_s: float) -> T:
                 deadline.pause(pauses_s(attempt), then_s=longest_s)
             except OutOfTimeError:
                 raise TransientError(code_of(error), str(error)) from error
-
-
-def monotonic_ms_until(seconds: float) -> Callable[[], float]:
-    """Give a `remaining_ms` for callers that have no Lambda context."""
-    end = time.monotonic() + seconds
-    return lambda: (end - time.monotonic()) * 1000

@@ -320,6 +320,18 @@ def test_given_an_object_that_is_gone_when_its_creation_comes_then_it_is_a_tombs
     assert document["ExpiresAt"] == int((world.clock.now + timedelta(days=30)).timestamp())
 
 
+def test_given_a_version_that_is_gone_when_its_creation_comes_then_the_newer_version_is_not_asked(
+    world: World,
+) -> None:
+    event = world.put("a.jpg", replace(CAT, version_id="v1"))
+    world.put("a.jpg", replace(CAT, version_id="v2"))
+    del world.versions["a.jpg", "v1"]
+    assert failing(Function(world).receive(world.message(event))) == set()
+    document = world.document("a.jpg")
+    assert document
+    assert (document["Status"], document["Sequencer"]) == ("REMOVED", "0000000001")
+
+
 @pytest.mark.parametrize("head", [Photo(head_error="403"), CAT])
 def test_given_an_invalid_s3_object_when_s3_gives_no_reason_then_the_record_comes_back(
     world: World, head: Photo

@@ -1,0 +1,113 @@
+"""One local cloud for all end-to-end tests: the real template, the real function, the real models."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+
+from local.cloud import LocalCloud
+from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Pipeline:
+    """The deployed pipeline as a user's own boto3 sees it."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self.cloud = cloud
+        self.outputs = cloud.target.outputs
+        self.bucket = self.outputs["Bucket"]
+        self.s3, self.dynamodb, self.sqs, self.logs = (
+            cloud.target.client(service) for service in ("s3", "dynamodb", "sqs", "logs")
+        )
+
+    def upload(self, key: str, body: bytes) -> str:
+        """Upload a photo; gives its ETag."""
+        etag: str = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)["ETag"]
+        return etag.strip('"')
+
+    def document(self, key: str) -> dict[str, Any] | None:
+        item = self.dynamodb.get_item(
+            TableName=self.outputs["ImageLabelsTable"],
+            Key={"ImageID": {"S": f"{self.bucket}/{key}"}},
+            ConsistentRead=True,
+        ).get("Item")
+        return _plain(item) if item else None
+
+    def settled(self, key: str, etag: str) -> dict[str, Any]:
+        """Wait for the document of this very upload."""
+
+        def look() -> dict[str, Any] | None:
+            document = self.document(key)
+            return document if document and document.get("ETag") == etag else None
+
+        return eventually(look)
+
+    def rows(self, label: str) -> list[dict[str, Any]]:
+        """A label's rows, best first."""
+        answer = self.dynamodb.query(
+            TableName=self.outputs["LabelIndexTable"],
+            KeyConditionExpression="Label = :label",
+            ExpressionAttributeValues={":label": {"S": label}},
+            ScanIndexForward=False,
+            ConsistentRead=True,
+        )
+        return [_plain(item) for item in answer["Items"]]
+
+    def keys_under(self, label: str) -> set[str]:
+        return {row["ImageID"].removeprefix(f"{self.bucket}/") for row in self.rows(label)}
+
+    def send(self, body: str) -> str:
+        message_id: str = self.sqs.send_message(QueueUrl=self.outputs["QueueUrl"], MessageBody=body)["MessageId"]
+        return message_id
+
+    def dead_letter(self, message_id: str) -> dict[str, Any]:
+        """Wait until the DLQ has what became of a message."""
+
+        def look() -> dict[str, Any] | None:
+            answer = self.sqs.receive_message(
+                QueueUrl=self.outputs["DeadLetterQueueUrl"],
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=0,
+                MessageAttributeNames=["All"],
+            )
+            found = {
+                message.get("MessageAttributes", {}).get("SourceMessageId", {}).get("StringValue"): message
+                for message in answer.get("Messages", [])
+            }
+            return found.get(message_id)
+
+        return eventually(look)
+
+    def log_lines(self, word: str) -> list[str]:
+        events = self.logs.filter_log_events(logGroupName=self.outputs["LogGroup"], limit=10_000)["events"]
+        return [event["message"] for event in events if word in event["message"]]
+
+    def recogniser(self, path: str, settings: dict[str, Any] | None = None) -> Any:
+        """Ask, or set, what the local Rekognition does."""
+        request = urllib.request.Request(
+            f"{self.cloud.rekognition_url}/_rekognition/{quote(path)}",
+            json.dumps(settings).encode() if settings is not None else None,
+            {"Content-Type": "application/json"},
+            method="GET" if settings is None else "PUT",
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+
+def _plain(item: dict[str, Any]) -> dict[str, Any]:
+    deserialize = TypeDeserializer().deserialize
+    return {name: deserialize(value) for name, value in item.items()}
+
+
+@pytest.fixture(scope="session")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    with LocalCloud(tmp_path_factory.mktemp("cloud") / "state") as cloud:
+        yield Pipeline(cloud)
