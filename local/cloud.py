@@ -1,0 +1,143 @@
+"""The local cloud: ministack, the execution environments and Rekognition, with the pipeline's stack deployed.
+
+with LocalCloud(state) as cloud:
+cloud.target.client("s3").upload_file(...)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from botocore.exceptions import ClientError, WaiterError
+
+from local.child import Child
+from local.ministack import REPOSITORY, Ministack, free_port, mend
+from photos.errors import UserError
+from photos.target import DEFAULT_STACK, STATE_FILE, Target, described, local_session, scrub_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+TEMPLATE = REPOSITORY / "infra" / "pipeline.yaml"
+_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
+"""Nothing reads it: ministack hands invocations to the environments, which run the working tree."""
+
+
+class LocalCloud:
+    """Everything that runs, from `__enter__` to `__exit__`; its state is a folder that starts out empty."""
+
+    def __init__(
+        self, state: Path, *, recogniser: Sequence[str] = (), parameters: dict[str, str] | None = None
+    ) -> None:
+        """`recogniser`: options of `local.rekognition`; `parameters`: of the stack, over the local ones."""
+        self._state = state
+        self._recogniser = recogniser
+        # A quota is Rekognition's, and here it has none; one environment for each core is as fast as it gets.
+        self._parameters = {
+            "ImageUri": _IMAGE,
+            "Architecture": "x86_64",
+            "EnforceTls": "false",
+            "RekognitionTps": "0",
+            "MaxConcurrency": str(max(2, os.cpu_count() or 2)),
+        } | (parameters or {})
+        self._running = ExitStack()
+        self._children: list[Child] = []
+        self.endpoint_url: str
+        self.rekognition_url: str
+        self.environments_url: str
+        self.target: Target
+
+    def __enter__(self) -> Self:
+        scrub_environment(os.environ)
+        shutil.rmtree(self._state, ignore_errors=True)
+        self._state.mkdir(parents=True)
+        with ExitStack() as starting:
+            starting.callback(self._running.close)
+            self._start()
+            starting.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        (self._state / STATE_FILE).unlink(missing_ok=True)
+        self._running.close()
+
+    def is_running(self) -> bool:
+        """Tell whether all its processes are."""
+        return all(child.is_running() for child in self._children)
+
+    def _start(self) -> None:
+        environments_port = free_port()
+        self.environments_url = f"http://127.0.0.1:{environments_port}"
+        function = f"{DEFAULT_STACK}-label"
+        ministack = Ministack(self._state, {function: f"{self.environments_url}/{function}"}, os.environ)
+        self._running.callback(ministack.stop)
+        self.endpoint_url = ministack.endpoint_url
+        rekognition = self._child("rekognition", "--s3-endpoint", self.endpoint_url, *self._recogniser)
+        ministack.wait_until_ready()
+        self._deploy()
+        line = rekognition.first_line()
+        if not line:
+            raise UserError(f"The local Rekognition did not start: {rekognition.log} says why.")
+        self.rekognition_url = json.loads(line)["url"]
+        self._child(
+            "environments",
+            *("--endpoint-url", self.endpoint_url),
+            *("--rekognition-url", self.rekognition_url),
+            *("--port", str(environments_port)),
+        ).first_line()
+        self.target = described(local_session(), self.endpoint_url, DEFAULT_STACK, "local")
+        mend(self.target)
+        self._warm()
+        running = {"pid": os.getpid(), "endpoint_url": self.endpoint_url, "stack": DEFAULT_STACK}
+        (self._state / STATE_FILE).write_text(json.dumps(running))
+
+    def _child(self, module: str, *options: str) -> Child:
+        child = Child(
+            [sys.executable, "-m", f"local.{module}", *options],
+            self._state / f"{module}.log",
+            {**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        )
+        self._children.append(child)
+        self._running.callback(child.stop)
+        return child
+
+    def _deploy(self) -> None:
+        """Deploy the very template that AWS gets. Raises UserError with the first failure's reason."""
+        client = Target(local_session(), self.endpoint_url, "local", {}).client("cloudformation")
+        client.create_stack(
+            StackName=DEFAULT_STACK,
+            TemplateBody=TEMPLATE.read_text(),
+            Parameters=[
+                {"ParameterKey": name, "ParameterValue": value} for name, value in self._parameters.items()
+            ],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+        )
+        try:
+            client.get_waiter("stack_create_complete").wait(
+                StackName=DEFAULT_STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+            )
+        except (WaiterError, ClientError) as error:
+            events = client.describe_stack_events(StackName=DEFAULT_STACK)["StackEvents"]
+            reasons = [one["ResourceStatusReason"] for one in events if one.get("ResourceStatusReason")]
+            raise UserError(f"The stack was not created: {reasons[-1] if reasons else error}") from error
+
+    def _warm(self) -> None:
+        """Invoke the function directly until each environment has made its cold start."""
+        client = self.target.client("lambda")
+        environments = int(self._parameters["MaxConcurrency"])
+        with ThreadPoolExecutor(environments) as pool:
+            for answer in pool.map(
+                lambda _: client.invoke(
+                    FunctionName=self.target.outputs["FunctionName"], Payload=b'{"Records": []}'
+                ),
+                range(environments),
+            ):
+                if "FunctionError" in answer:
+                    raise UserError(f"The function does not start: {answer['Payload'].read().decode()}")

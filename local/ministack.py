@@ -1,0 +1,99 @@
+"""Everything that is particular to ministack, the local AWS: how it starts, and where it is not like AWS."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.child import Child
+from photos.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from photos.target import Target
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PYTHON = REPOSITORY / ".local" / "ministack" / "bin" / "python"
+"""Of a virtual environment of its own: ministack pins botocore."""
+
+_READY_S = 30.0
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Ministack:
+    """A running ministack; S3, SQS, DynamoDB, IAM, CloudFormation, SNS, Logs and the SQS-to-Lambda mapping."""
+
+    def __init__(self, state: Path, functions: Mapping[str, str], environment: Mapping[str, str]) -> None:
+        """Start it, its data in `state`; `functions` gives the URL that a function's invocations go to."""
+        if not PYTHON.exists():
+            raise UserError("The local cloud is not set up: run `make setup`.")
+        port = free_port()
+        self.endpoint_url = f"http://127.0.0.1:{port}"
+        settings = {
+            "GATEWAY_PORT": str(port),
+            "BIND_HOST": "127.0.0.1",
+            "IOT_MTLS_ENABLED": "0",  # these two would listen on all interfaces
+            "SFTP_ENABLED": "0",
+            "AUTH": "true",  # IAM is enforced
+            "LOG_LEVEL": "WARNING",
+            "S3_PERSIST": "1",  # photos on disk, not in memory
+            "STATE_DIR": str(state / "state"),
+            "S3_DATA_DIR": str(state / "s3"),
+            "TMPDIR": str(state),
+        }
+        settings |= {f"MINISTACK_LAMBDA_PROXY_{name}": url for name, url in functions.items()}
+        leash = Path(__file__).with_name("child.py")
+        self._child = Child([PYTHON, leash, "ministack"], state / "ministack.log", {**environment, **settings})
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def wait_until_ready(self) -> None:
+        """Raises UserError when it does not answer in time."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        end = time.monotonic() + _READY_S
+        while self._child.is_running() and time.monotonic() < end:
+            try:
+                opener.open(self.endpoint_url + "/_ministack/health", timeout=_READY_S).close()
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.05)
+            else:
+                return
+        raise UserError(f"The local AWS did not start: {self._child.log} says why.")
+
+    def stop(self) -> None:
+        self._child.stop()
+
+
+def mend(target: Target) -> None:
+    """Set right what ministack gets wrong in a stack that it has just deployed."""
+    functions = target.client("lambda")
+    # `MaximumConcurrency: !Ref` arrives as a string in its mappings, and stops every SQS mapping.
+    mapping = functions.get_event_source_mapping(UUID=target.outputs["MappingId"])
+    most = int(mapping["ScalingConfig"]["MaximumConcurrency"])
+    functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most})
+    # It asks for a permission that AWS does not have: there sqs:ChangeMessageVisibility covers batches.
+    configuration = functions.get_function_configuration(FunctionName=target.outputs["FunctionName"])
+    statement = {
+        "Effect": "Allow",
+        "Action": "sqs:ChangeMessageVisibilityBatch",
+        "Resource": target.outputs["QueueArn"],
+    }
+    target.client("iam").put_role_policy(
+        RoleName=configuration["Role"].rpartition("/")[2],
+        PolicyName="ministack",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
