@@ -1,0 +1,73 @@
+# `make help` lists what there is. Needs GNU make 3.81 and Python 3.11 or newer, and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
+UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+PHOTOS ?= samples
+MINISTACK := .local/ministack
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test test-all bench lint format lock clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## photos in, labels out, on this machine: PHOTOS=dir for your own
+	@$(BIN)/python -m local demo "$(PHOTOS)"
+
+up: setup ## start the local cloud and leave it running, for `photos --local`
+	@$(BIN)/python -m local up
+
+down: setup ## stop the local cloud
+	@$(BIN)/python -m local down
+
+test: .venv/.dev $(MINISTACK)/.installed ## all tests that need no Docker and no browser
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+test-all: test ## everything, as CI does
+
+bench: setup ## the figures of the README, measured here and now
+	@$(BIN)/python -m loadtest.bench
+
+lint: .venv/.dev ## style, types, template
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/cfn-lint infra/*.yaml
+
+format: .venv/.dev ## put the code into shape
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+lock: .venv/.dev ## pin the newest of requirements/*.in, with hashes
+	@cd requirements && for name in handler run dev ministack models; do \
+		../$(UV) --upgrade --output-file $$name.txt $$name.in || exit 1; done
+
+setup: .venv/.run $(MINISTACK)/.installed
+
+clean: ## remove what the Makefile made
+	@rm -rf .venv .local
+
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "photo-labels needs Python 3.11 or newer: name one with make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.run: .venv/.made requirements/run.txt pyproject.toml
+	@echo "setting up .venv (about half a minute, once)"
+	@$(BIN)/python $(PIP) -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: .venv/.run requirements/dev.txt
+	@echo "setting up the tools for tests (about half a minute, once)"
+	@$(BIN)/python $(PIP) -r requirements/dev.txt
+	@touch $@
+
+$(MINISTACK)/.installed: requirements/ministack.txt
+	@echo "setting up the local AWS (a few seconds, once)"
+	@$(PYTHON) -m venv $(MINISTACK)
+	@$(MINISTACK)/bin/python $(PIP) -r requirements/ministack.txt
+	@touch $@
