@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -72,7 +73,7 @@ class Objects:
         """Ask again by GetObject, of one byte: an answer to HEAD has no body, and so no error code."""
         try:
             call(
-                lambda: self._client.get_object(Bucket=bucket, Key=key, Range="bytes=0-0")["Body"].close(),
+                partial(self._client.get_object, Bucket=bucket, Key=key, Range="bytes=0-0"),
                 deadline,
                 CALL_S,
             )

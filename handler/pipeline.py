@@ -15,7 +15,7 @@ from handler.errors import TransientError
 from handler.events import Message, collapse
 from handler.labelling import Labeller, Nothing, Task, Write, task_for
 from handler.recognition import Tally
-from handler.storage import READ_AT_MOST, Committed, Lost, Storage, in_writes
+from handler.storage import READ_AT_MOST, Committed, Lost, Storage, in_statements, in_writes
 from handler.threads import Ended, Threads
 
 if TYPE_CHECKING:
@@ -134,9 +134,8 @@ class Pipeline:
         for image, error in self._put_rows(writes.values(), threads, deadline).items():
             del writes[image]
             report.outcomes[image] = Outcome(error=error)
-        commits = {image: partial(self._storage.commit, write, deadline) for image, write in writes.items()}
         stale: dict[str, list[Row]] = {}
-        for image, commit in threads.settle(commits, deadline).items():
+        for image, commit in self._commit(writes, threads, deadline).items():
             report.outcomes[image], stale[image] = self._judge(writes[image], commit)
         self._delete_rows(stale, writes, report, threads, deadline)
 
@@ -149,6 +148,26 @@ class Pipeline:
             if put.error:
                 failed |= dict.fromkeys((row.image_id for row in part), put.error)
         return failed
+
+    def _commit(
+        self, writes: dict[str, Write], threads: Threads, deadline: Deadline
+    ) -> dict[str, Ended[Committed | Lost]]:
+        """Write the documents: new ones together, those that replace another (or meet one) each on condition."""
+        ends: dict[str, Ended[Committed | Lost]] = {}
+        parts = list(in_statements(write for write in writes.values() if write.known is None))
+        insertions = {number: partial(self._storage.insert, part, deadline) for number, part in enumerate(parts)}
+        for number, inserted in threads.settle(insertions, deadline).items():
+            for write in parts[number]:
+                if inserted.value is None:
+                    ends[write.image_id] = Ended(error=inserted.error)
+                elif write.image_id in inserted.value:
+                    ends[write.image_id] = Ended(Committed(None))
+        commits = {
+            image: partial(self._storage.commit, write, deadline)
+            for image, write in writes.items()
+            if image not in ends
+        }
+        return ends | threads.settle(commits, deadline)
 
     def _judge(self, write: Write, commit: Ended[Committed | Lost]) -> tuple[Outcome, list[Row]]:
         """What a commit's end means, and which rows nothing backs after it."""

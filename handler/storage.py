@@ -100,6 +100,17 @@ class Storage:
             if code_of(error) != "ConditionalCheckFailedException":
                 raise
 
+    def insert(self, writes: Sequence[Write], deadline: Deadline) -> set[str]:
+        """Write at most 25 documents, of images that have none, in one call; gives the ImageIDs written.
+
+        A third of the time and of the CPU that as many PutItem calls take. What is not written (somebody was
+        first, a throttle) is for `commit`, whose condition and answer say more.
+        """
+        statements: Any = [self._insertion(write.document) for write in writes]
+        answer = call(lambda: self._client.batch_execute_statement(Statements=statements), deadline, CALL_S)
+        ends = zip(writes, answer["Responses"], strict=True)
+        return {write.image_id for write, end in ends if "Error" not in end}
+
     def commit(self, write: Write, deadline: Deadline) -> Committed | Lost:
         """Write a document on condition: newer than what is there, or (reconciled) what is there is unchanged.
 
@@ -131,6 +142,12 @@ class Storage:
         replaced = answer.get("Attributes")
         return Committed(_document(replaced) if replaced else None)
 
+    def _insertion(self, document: Document) -> dict[str, Any]:
+        item = _plain(document.to_item())
+        places = ", ".join(f"'{name}': ?" for name in item)
+        statement = f'INSERT INTO "{self._labels_table}" VALUE {{{places}}}'
+        return {"Statement": statement, "Parameters": list(item.values())}
+
     def _write(self, requests: list[Any], deadline: Deadline) -> None:
         """BatchWriteItem until nothing is unprocessed; the SDK does not do that by itself."""
         attempt = 0
@@ -141,6 +158,13 @@ class Storage:
             if requests:
                 attempt += 1
                 deadline.pause(pauses_s(attempt), then_s=CALL_S)
+
+
+def in_statements(writes: Iterable[Write]) -> Iterator[tuple[Write, ...]]:
+    """Cut documents into BatchExecuteStatement's 25."""
+    left = tuple(writes)
+    for start in range(0, len(left), WRITE_AT_MOST):
+        yield left[start : start + WRITE_AT_MOST]
 
 
 def in_writes(rows: Iterable[Row]) -> Iterator[tuple[Row, ...]]:

@@ -79,7 +79,7 @@ class LocalCloud:
         ministack = Ministack(self._state, {function: f"{self.environments_url}/{function}"}, os.environ)
         self._running.callback(ministack.stop)
         self.endpoint_url = ministack.endpoint_url
-        rekognition = self._child("rekognition", "--s3-endpoint", self.endpoint_url, *self._recogniser)
+        rekognition = self._child("rekognition", "--leash", "--s3-endpoint", self.endpoint_url, *self._recogniser)
         ministack.wait_until_ready()
         self._deploy()
         line = rekognition.first_line()

@@ -85,15 +85,18 @@ def mend(target: Target) -> None:
     mapping = functions.get_event_source_mapping(UUID=target.outputs["MappingId"])
     most = int(mapping["ScalingConfig"]["MaximumConcurrency"])
     functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most})
-    # It asks for a permission that AWS does not have: there sqs:ChangeMessageVisibility covers batches.
+    # It asks for permissions that AWS does not have: there sqs:ChangeMessageVisibility covers batches, and
+    # PartiQL has an action for each verb (the template grants dynamodb:PartiQLInsert).
     configuration = functions.get_function_configuration(FunctionName=target.outputs["FunctionName"])
-    statement = {
-        "Effect": "Allow",
-        "Action": "sqs:ChangeMessageVisibilityBatch",
-        "Resource": target.outputs["QueueArn"],
+    unknown_to_aws = {
+        "sqs:ChangeMessageVisibilityBatch": target.outputs["QueueArn"],
+        "dynamodb:BatchExecuteStatement": "*",
     }
+    statements = [
+        {"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in unknown_to_aws.items()
+    ]
     target.client("iam").put_role_policy(
         RoleName=configuration["Role"].rpartition("/")[2],
         PolicyName="ministack",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
     )

@@ -30,7 +30,7 @@ from starlette.routing import Route
 from local.child import end_with_parent
 from local.request import Call, Credentials, Photos, Refusal
 from local.simulation import Simulation, SimulationSettings
-from local.vision import LabelTable, Vision
+from models.vision import LabelTable, Vision
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -87,7 +87,7 @@ class Rekognition:
         if request.method == "PUT":
             try:
                 self._change(await request.json())
-            except (ValueError, AttributeError) as error:
+            except ValueError as error:
                 return JSONResponse({"error": str(error)}, 400)
         return JSONResponse({"mode": self._mode, **asdict(self._simulation.settings)})
 
@@ -103,8 +103,10 @@ class Rekognition:
         """Tell how calls ended, how many there were for each object, and which Rekognition would have billed."""
         return JSONResponse({"outcomes": self._outcomes, "objects": self._objects, "paid": self._paid})
 
-    def _change(self, given: dict[str, Any]) -> None:
+    def _change(self, given: Any) -> None:
         """Change settings; a simulation whose settings change starts anew. Raises ValueError."""
+        if not isinstance(given, dict):
+            raise ValueError(f"Settings are a JSON object, not {given!r}.")  # noqa: TRY004
         mode = given.pop("mode", self._mode)
         if mode not in MODES:
             raise ValueError(f"mode must be {' or '.join(MODES)}, not {mode!r}.")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from local.vision import LabelTable
+    from models.vision import LabelTable
 
 _P99 = 2.3263478740408408
 """Standard deviations from the middle of a normal distribution to its 99th percentile."""

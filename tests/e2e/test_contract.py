@@ -57,8 +57,20 @@ def delete_of(commit: str) -> tuple[str, dict[str, Any]]:
     }
 
 
+def insert(image: str) -> tuple[str, dict[str, Any]]:
+    return "batch_execute_statement", {
+        "Statements": [
+            {
+                "Statement": "INSERT INTO \"ImageLabels\" VALUE {'ImageID': ?, 'Labels': ?}",
+                "Parameters": [{"S": image}, {"L": [{"M": {"Name": {"S": "Cat"}}}]}],
+            }
+        ]
+    }
+
+
 CALLS: dict[str, Sequence[tuple[str, dict[str, Any]]]] = {
     "newer, older, equal": [put("c/1", "02"), put("c/1", "03"), put("c/1", "01"), put("c/1", "03"), read("c/1")],
+    "inserted, once only": [insert("c/4"), insert("c/4"), read("c/4")],
     "a missing document": [read("c/none")],
     "the same key read twice": [read("c/2", "c/2")],
     "101 keys read": [read(*(f"c/{number}" for number in range(101)))],
@@ -99,5 +111,7 @@ def answer(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
         return "ParamValidationError"
     except ClientError as error:
         return error.response["Error"]["Code"], error.response.get("Item")
+    if operation == "batch_execute_statement":
+        return [one.get("Error", {}).get("Code") for one in given["Responses"]]
     parts = ("Attributes", "Responses", "UnprocessedItems", "UnprocessedKeys")
     return {part: given[part] for part in parts if given.get(part)}

@@ -18,6 +18,7 @@ Item = dict[str, Any]
 
 KEYS = {"ImageLabels": ("ImageID",), "LabelIndex": ("Label", "Rank")}
 _LONGEST_KEY_BYTES = (2048, 1024)
+_INSERT = re.compile(r'INSERT INTO "(?P<table>[\w.-]+)" VALUE \{(?P<places>[^}]*)\}')
 _TERM = re.compile(r"attribute_not_exists\((?P<missing>\w+)\)|(?P<name>\w+) (?P<operator>[<=]) (?P<value>:\w+)")
 
 
@@ -93,6 +94,28 @@ class DynamoDB(Client):
             self._tables.items[table][key] = item
         old = present if parameters.get("ReturnValues") == "ALL_OLD" else None
         return {"Attributes": old} if old else {}
+
+    def batch_execute_statement(self, **parameters: Any) -> dict[str, Any]:
+        """PartiQL's INSERT, each statement with an end of its own."""
+        self._called("BatchExecuteStatement", parameters)
+        if not 0 < len(parameters["Statements"]) <= 25:
+            raise _invalid("Member must have length less than or equal to 25")
+        return {"Responses": [self._insert(statement) for statement in parameters["Statements"]]}
+
+    def _insert(self, statement: dict[str, Any]) -> dict[str, Any]:
+        match = _INSERT.fullmatch(statement["Statement"])
+        assert match, "only INSERT is known here"
+        names = re.findall(r"'(\w+)': \?", match["places"])
+        item = dict(zip(names, statement["Parameters"], strict=True))
+        key = _key(match["table"], item)
+        _check_size(item)
+        if self._unprocessed(1):
+            return {"Error": {"Code": "ThrottlingError", "Message": "Throttled"}}
+        with self._tables.lock:
+            if key in self._tables.items[match["table"]]:
+                return {"Error": {"Code": "DuplicateItem", "Message": "Duplicate primary key exists in table"}}
+            self._tables.items[match["table"]][key] = item
+        return {"TableName": match["table"]}
 
     def delete_item(self, **parameters: Any) -> dict[str, Any]:
         self._called("DeleteItem", parameters)

@@ -92,6 +92,7 @@ MAY: dict[str, set[str]] = {
     "s3:ListBucket": {"arn:aws:s3:::<PhotoBucket>"},
     "rekognition:DetectLabels": {"*"},
     "dynamodb:BatchGetItem": {"<ImageLabels.Arn>"},
+    "dynamodb:PartiQLInsert": {"<ImageLabels.Arn>"},
     "dynamodb:PutItem": {"<ImageLabels.Arn>"},
     "dynamodb:BatchWriteItem": {"<LabelIndex.Arn>"},
     "dynamodb:DeleteItem": {"<LabelIndex.Arn>"},

@@ -20,6 +20,8 @@ from tests.fakes.dynamodb import index_of
 from tests.fakes.world import BUCKET, SETTINGS, Function, Photo, World, failing
 
 CAT = Photo(labels={"Cat": 98.5, "Animal": 99.0, "Dog": 42.0})
+COMMITS = ["BatchExecuteStatement", "PutItem"]
+"""Of documents: those of images that had none, and all others."""
 HOSTILE_KEY = "space plus+file 100% ünï/../<b>{0}%s\n.jpg"
 
 
@@ -273,21 +275,27 @@ def test_given_a_photo_that_rekognition_refuses_when_received_then_it_is_rejecte
     ],
     ids=lambda error: str(error)[:40],
 )
-@pytest.mark.parametrize("operation", ["DetectLabels", "BatchGetItem", "BatchWriteItem", "PutItem"])
+@pytest.mark.parametrize("operation", ["DetectLabels", "BatchGetItem", "BatchWriteItem", *COMMITS])
 def test_given_a_passing_fault_when_received_then_it_is_waited_out(
     world: World, error: Exception, operation: str
 ) -> None:
-    report = Function(world, Refuse(operation, error, times=3)).receive(world.message(world.put("cat.jpg", CAT)))
+    if operation == "PutItem":
+        Function(world).receive(world.message(world.put("cat.jpg", Photo())))
+    refuse = Refuse(operation, error, times=3)
+    report = Function(world, refuse).receive(world.message(world.put("cat.jpg", CAT)))
     assert failing(report) == set()
     assert world.found("Cat") == {"cat.jpg"}
+    assert refuse.left == 0
 
 
-@pytest.mark.parametrize("operation", ["DetectLabels", "BatchGetItem", "BatchWriteItem", "PutItem"])
+@pytest.mark.parametrize("operation", ["DetectLabels", "BatchGetItem", "BatchWriteItem", *COMMITS])
 def test_given_a_refused_permission_when_received_then_the_record_comes_back(world: World, operation: str) -> None:
+    if operation == "PutItem":
+        Function(world).receive(world.message(world.put("cat.jpg", Photo())))
     event = world.put("cat.jpg", CAT)
     refuse = Refuse(operation, aws_error("AccessDeniedException"))
     assert failing(Function(world, refuse).receive(world.message(event, name="m"))) == {"m"}
-    assert world.document("cat.jpg") is None
+    assert world.found("Cat") == set()
     assert refuse.calls.count(operation) == 1
     assert failing(Function(world).receive(world.message(event, name="m"))) == set()
     assert world.found("Cat") == {"cat.jpg"}
@@ -381,6 +389,31 @@ def test_given_rows_that_cannot_be_written_when_received_then_no_document_is_com
     assert documents(world) == []
 
 
+def test_given_a_document_that_was_inserted_although_its_answer_was_lost_then_it_counts_as_committed(
+    world: World,
+) -> None:
+    function = Function(world)
+    insert = function.fakes.dynamodb.batch_execute_statement
+    lost = iter([True])
+
+    def answer_lost(**parameters: Any) -> Any:
+        answer = insert(**parameters)
+        if next(lost, False):
+            raise ReadTimeoutError(endpoint_url="https://dynamodb")
+        return answer
+
+    function.fakes.dynamodb.batch_execute_statement = answer_lost
+    report = function.receive(world.message(world.put("a.jpg", CAT)))
+    assert report.outcomes[f"{BUCKET}/a.jpg"].committed_at
+    assert world.found("Cat") == {"a.jpg"}
+
+
+def test_given_thirty_new_photos_in_one_record_when_committed_then_each_call_has_25_at_most(world: World) -> None:
+    records = [world.put(f"{number}.jpg", CAT) for number in range(30)]
+    assert failing(Function(world).receive(world.message({"Records": records}))) == set()
+    assert len(world.found("Cat")) == 30
+
+
 # 7: batches
 
 
@@ -445,7 +478,9 @@ def test_given_labels_that_never_fit_when_received_then_only_that_photo_is_rejec
 # 8: the deadline
 
 
-@pytest.mark.parametrize("operation", ["DetectLabels", "BatchGetItem", "BatchWriteItem", "PutItem", "SendMessage"])
+@pytest.mark.parametrize(
+    "operation", ["DetectLabels", "BatchGetItem", "BatchWriteItem", "BatchExecuteStatement", "SendMessage"]
+)
 def test_given_a_service_that_stays_throttled_when_received_then_the_record_fails_in_time(
     world: World, operation: str
 ) -> None:
@@ -660,7 +695,7 @@ def test_given_a_document_written_meanwhile_when_reconciled_then_the_newer_one_s
     overwrite: list[Any] = []
 
     def meanwhile(operation: str, _parameters: dict[str, Any]) -> None:
-        if operation == "PutItem" and not overwrite:
+        if operation in COMMITS and not overwrite:
             overwrite.append(world.put("a.jpg", Photo(labels={"Dog": 99.0})))
             Function(world).receive(world.message(overwrite[0]))
 

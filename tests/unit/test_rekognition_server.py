@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import subprocess
 import sys
 import threading
 import urllib.error
 import urllib.request
+import zlib
 from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -41,6 +43,13 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     return data.getvalue()
 
 
+def bomb() -> bytes:
+    """A PNG of a few hundred bytes that says it has 60,000 by 60,000 pixels."""
+    png = encoded(Image.new("L", (80, 80)), "PNG")
+    header = b"IHDR" + struct.pack(">II", 60_000, 60_000) + png[24:29]
+    return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
+
+
 OBJECTS = {
     "cat.jpg": PHOTO,
     "hostile key+ä%20.jpg": PHOTO,
@@ -55,7 +64,7 @@ OBJECTS = {
     "wide.png": encoded(Image.new("1", (10_001, 100)), "PNG"),
     "narrow.jpg": encoded(Image.new("RGB", (79, 200)), "JPEG"),
     "smallest.jpg": encoded(Image.new("RGB", (80, 80)), "JPEG"),
-    "bomb.png": encoded(Image.new("1", (60_000, 60_000)), "PNG"),
+    "bomb.png": bomb(),
 }
 NOT_ALLOWED, OUT_OF_ORDER = "not-allowed.jpg", "out-of-order.jpg"
 
@@ -152,10 +161,17 @@ def server() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def simulated() -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def simulated_server() -> Iterator[Server]:
     with running("simulated") as server:
         yield server
+
+
+@pytest.fixture
+def simulated(simulated_server: Server) -> Server:
+    simulated_server.admin("settings", {"mode": "simulated", "errors": {}, "tps": 0, "read_object": False})
+    simulated_server.s3.asked_by.clear()
+    return simulated_server
 
 
 def names(response: Any) -> set[str]:
@@ -276,8 +292,12 @@ def test_given_the_models_are_loaded_when_asked_for_its_health_then_ready(server
 def test_given_an_error_rate_of_1_when_asked_then_boto3_knows_the_error(simulated: Server, code: str) -> None:
     simulated.admin("settings", {"errors": {code: 1.0}})
 
-    with pytest.raises(getattr(simulated.client.exceptions, code)):
+    with pytest.raises(getattr(simulated.client.exceptions, code)) as raised:
         simulated.detect("any.jpg")
+
+    status = raised.value.response["ResponseMetadata"]["HTTPStatusCode"]
+    assert status == (500 if code == "InternalServerError" else 400)
+    assert raised.value.response["Error"]["Message"] == ERRORS[code]
 
 
 def test_given_the_simulated_mode_when_asked_then_nothing_is_read(simulated: Server) -> None:
@@ -306,17 +326,19 @@ def test_given_a_quota_when_calls_exceed_it_then_throttled(simulated: Server) ->
 
 
 def test_given_calls_when_counted_then_by_outcome_by_object_and_those_that_cost(simulated: Server) -> None:
+    before = simulated.admin("calls")["outcomes"]
     simulated.detect("once.jpg")
     simulated.admin("settings", {"errors": {"ThrottlingException": 1.0}})
     for key in ("once.jpg", "never.jpg"):
         with pytest.raises(simulated.client.exceptions.ThrottlingException):
             simulated.detect(key)
 
-    assert simulated.admin("calls") == {
-        "outcomes": {"ok": 1, "ThrottlingException": 2},
-        "objects": {"bucket/once.jpg": 2, "bucket/never.jpg": 1},
-        "paid": {"bucket/once.jpg": 1, "bucket/never.jpg": 0},
-    }
+    calls = simulated.admin("calls")
+    places = ("bucket/once.jpg", "bucket/never.jpg")
+    assert calls["outcomes"]["ok"] == before.get("ok", 0) + 1
+    assert calls["outcomes"]["ThrottlingException"] == before.get("ThrottlingException", 0) + 2
+    assert [calls["objects"][place] for place in places] == [2, 1]
+    assert [calls["paid"][place] for place in places] == [1, 0]
 
 
 def test_given_settings_when_changed_live_then_the_others_stay(simulated: Server) -> None:
@@ -332,7 +354,7 @@ def test_given_settings_when_changed_live_then_the_others_stay(simulated: Server
     [
         ("settings", {"mode": "guess"}, "mode must be vision or simulated, not 'guess'."),
         ("settings", {"tps": -1}, "tps must be a number from 0 up, not -1."),
-        ("settings", [1], "'list' object"),
+        ("settings", [1], "Settings are a JSON object, not [1]."),
         ("credentials", {"access_key_id": "only"}, "missing 1 required"),
     ],
 )

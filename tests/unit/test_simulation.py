@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.simulation import Simulation, SimulationSettings, TokenBucket
-from local.vision import LabelTable
+from models.vision import LabelTable
 
 TABLE = LabelTable()
 

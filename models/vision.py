@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating[Any]]
 
-MODELS = Path(__file__).resolve().parent.parent / "models"
+MODELS = Path(__file__).resolve().parent
 FLOOR = 10.0
 """Per cent; what is less sure is not reported."""
 

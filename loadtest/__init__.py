@@ -1,0 +1,1 @@
+"""Benchmarks, and what measures the pipeline. `make bench` runs `bench.py`."""

@@ -1,0 +1,142 @@
+"""The table `labels.json`: what the classes of both models are called, their parents and their category.
+
+    {"labels": {"Cat": {"parents": ["Animal", "Mammal", "Pet"], "category": "Animals and Pets"}, …},
+     "detector": ["Person", "Bicycle", …, null, …],      COCO's id, less one
+     "classifier": ["Tench", …]}                         ImageNet's class number
+
+Both models share the labels, so that a detected Cat and a classified Tiger Cat come out as the same Cat.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NAMES = Path(__file__).with_name("names.toml")
+_COCO_GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+_COCO_IDS = [id_ for id_ in range(1, 91) if id_ not in _COCO_GAPS]
+"""Those in use; the detector has a column for each of 1 … 90."""
+_SMALL_WORDS = {"of", "the", "and", "or"}
+
+
+class _WordNet:
+    """The hypernyms of WordNet's nouns (format: the manual page wndb(5))."""
+
+    def __init__(self, path: Path) -> None:
+        self._data = path.read_bytes()
+
+    def above(self, offset: int) -> Iterator[int]:
+        """Walk up, the nearest first."""
+        level = [offset]
+        while level := [up for one in level for up in self._hypernyms(one)]:
+            yield from level
+
+    def _hypernyms(self, offset: int) -> list[int]:
+        line = self._data[offset : self._data.index(b"\n", offset)].decode()
+        fields = line.split(" | ")[0].split()
+        first = 4 + 2 * int(fields[3], 16)  # behind the words; that count alone is hexadecimal
+        pointers = (fields[first + 1 + 4 * number :][:4] for number in range(int(fields[first])))
+        return [int(target) for kind, target, part, _ in pointers if kind in {"@", "@i"} and part == "n"]
+
+
+class _Names:
+    """`names.toml`."""
+
+    def __init__(self) -> None:
+        content = tomllib.loads(_NAMES.read_text())
+        self.default_category: str = content["default-category"]
+        self.detected = _listed(content["detected"])
+        self.without_wordnet = _listed(content["without-wordnet"])
+        self.classes = {int(number): label for number, label in map(_numbered, _listed(content["classes"]))}
+        self.groups = {
+            int(offset): (label, category)
+            for category, entries in content["groups"].items()
+            for offset, label in map(_numbered, _listed(entries))
+        }
+        self.categories = _inverted(content["categories"])
+        self.hand_made = _inverted(content["hand-made"])
+        self.children = {parent: _listed(labels) for parent, labels in content["parents"].items()}
+
+
+def write(class_names: Path, class_synsets: Path, wordnet: Path, target: Path) -> None:
+    """Write the table. Raises ValueError where `names.toml` speaks of a label that there is not."""
+    names = _Names()
+    spoken = json.loads(class_names.read_text())
+    classes = [names.classes.get(number) or _title_case(name) for number, name in enumerate(spoken)]
+    synsets = [
+        (classes[int(number)], int(id_[1:])) for number, id_ in json.loads(class_synsets.read_text()).items()
+    ]
+    parents, categories = _hierarchy(names, synsets, _WordNet(wordnet))
+
+    @cache
+    def ancestors(label: str) -> frozenset[str]:
+        return frozenset(parents[label]).union(*(ancestors(parent) for parent in parents[label]))
+
+    @cache
+    def category(label: str) -> str:
+        inherited = [category(parent) for parent in sorted(parents[label])]
+        return categories.get(label) or next(iter(inherited), names.default_category)
+
+    labels = {
+        label: {"parents": sorted(ancestors(label)), "category": category(label)} for label in sorted(parents)
+    }
+    detected = dict(zip(_COCO_IDS, names.detected, strict=True))
+    rest = {"detector": [detected.get(id_) for id_ in range(1, 91)], "classifier": classes}
+    target.write_text(_one_label_a_line(labels, rest))
+
+
+def _hierarchy(
+    names: _Names, synsets: list[tuple[str, int]], wordnet: _WordNet
+) -> tuple[dict[str, set[str]], dict[str, str]]:
+    """Give each label's parents (not all of their parents yet), and the categories that are known directly."""
+    parents: dict[str, set[str]] = {label: set() for label in names.hand_made}
+    categories: dict[str, str] = {}
+    groups = [(label, offset) for offset, (label, _) in names.groups.items() if label != "-"]
+    for label, offset in [*groups, *synsets]:
+        above = [names.groups[up] for up in (offset, *wordnet.above(offset)) if up in names.groups]
+        parents.setdefault(label, set()).update(parent for parent, _ in above if parent not in {"-", label})
+        categories.setdefault(label, above[0][1]) if above else None
+    for label in names.without_wordnet:
+        parents[label].clear()
+        categories.pop(label, None)
+    for parent, children in names.children.items():
+        for label in children:
+            parents[label].add(parent)
+    categories |= names.hand_made | names.categories
+    named = {*names.detected, *names.categories, *names.children}
+    if unknown := named - parents.keys():
+        raise ValueError(f"names.toml speaks of labels that there are not: {sorted(unknown)}")
+    return parents, categories
+
+
+def _listed(text: str) -> list[str]:
+    return [entry.strip() for entry in text.replace("\n", " ").split(",")]
+
+
+def _numbered(entry: str) -> tuple[str, str]:
+    number, _, label = entry.partition(" ")
+    return number, label
+
+
+def _inverted(table: dict[str, str]) -> dict[str, str]:
+    return {label: category for category, labels in table.items() for label in _listed(labels)}
+
+
+def _title_case(name: str) -> str:
+    """'impala (antelope)' → 'Impala'; of 'cardboard box / carton' and 'gas mask or respirator' the first."""
+    name = re.sub(r" \(.*\)|,.*| / .*| or .*", "", name)
+    return " ".join(word if word in _SMALL_WORDS else word[0].upper() + word[1:] for word in name.split())
+
+
+def _one_label_a_line(labels: dict[str, Any], rest: dict[str, Any]) -> str:
+    """JSON that can be read as a diff."""
+    lines = ",\n".join(f" {json.dumps(label)}: {json.dumps(entry)}" for label, entry in labels.items())
+    others = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in rest.items())
+    return f'{{"labels": {{\n{lines}\n}},\n{others}}}\n'
