@@ -19,16 +19,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
+import boto3
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from local.child import end_with_parent
 from local.ministack import REPOSITORY
+from local.serving import create_server, listen
 from photos.target import Target, local_session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
 _HANDLER = "handler.app.handler"
@@ -40,7 +43,7 @@ _LONGEST_LINE_BYTES = 2**24
 
 @dataclass(slots=True)
 class Function:
-    """A function as it is deployed, and what its environments need of AWS."""
+    """A function as it is deployed, and what its environments need."""
 
     name: str
     arn: str
@@ -49,55 +52,54 @@ class Function:
     memory_mb: str
     log_group: str
     environment: dict[str, str]
-    logs: Any
+    assume_role: Callable[[], tuple[dict[str, str], Any]]
+    """Gives fresh credentials of its role, as environment variables, and a client of CloudWatch Logs with them."""
     idle: list[Environment] = field(default_factory=list)
 
-    @classmethod
-    def deployed(cls, name: str, endpoint_url: str, rekognition_url: str) -> Function:
-        """Read the function's configuration, and take on its role."""
-        root = Target(local_session(), endpoint_url, "local", {})
-        configuration = root.client("lambda").get_function_configuration(FunctionName=name)
-        role = root.client("sts").assume_role(RoleArn=configuration["Role"], RoleSessionName=name)["Credentials"]
-        credentials = {
-            "AWS_ACCESS_KEY_ID": role["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": role["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": role["SessionToken"],
+
+def deployed(name: str, endpoint_url: str, rekognition_url: str) -> Function:
+    """Read a function's configuration."""
+    root = Target(local_session(), endpoint_url, "local", {})
+    configuration = root.client("lambda").get_function_configuration(FunctionName=name)
+    region = root.session.region_name
+    memory_mb = str(configuration["MemorySize"])
+    own = {
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ENDPOINT_URL_REKOGNITION": rekognition_url,
+        "AWS_LAMBDA_FUNCTION_NAME": name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory_mb,
+    }
+
+    def assume_role() -> tuple[dict[str, str], Any]:
+        given = root.client("sts").assume_role(RoleArn=configuration["Role"], RoleSessionName=name)["Credentials"]
+        keys = {
+            "access_key_id": given["AccessKeyId"],
+            "secret_access_key": given["SecretAccessKey"],
+            "session_token": given["SessionToken"],
         }
-        _introduce(rekognition_url, credentials)
-        session = type(root.session)(
-            **{name.lower(): value for name, value in credentials.items()}, region_name=root.session.region_name
-        )
-        group = configuration.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{name}")
-        return cls(
-            name=name,
-            arn=configuration["FunctionArn"],
-            handler=(configuration.get("ImageConfig", {}).get("Command") or [_HANDLER])[0],
-            timeout_s=configuration["Timeout"],
-            memory_mb=str(configuration["MemorySize"]),
-            log_group=group,
-            environment=os.environ
-            | configuration["Environment"]["Variables"]
-            | credentials
-            | {
-                "AWS_REGION": session.region_name,
-                "AWS_DEFAULT_REGION": session.region_name,
-                "AWS_ENDPOINT_URL": endpoint_url,
-                "AWS_ENDPOINT_URL_REKOGNITION": rekognition_url,
-                "AWS_LAMBDA_FUNCTION_NAME": name,
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration["MemorySize"]),
-            },
-            logs=Target(session, endpoint_url, "local", {}).client("logs"),
-        )
+        _introduce(rekognition_url, keys)
+        session = boto3.Session(**{f"aws_{name}": key for name, key in keys.items()}, region_name=region)
+        logs = Target(session, endpoint_url, "local", {}).client("logs")
+        return {f"AWS_{name.upper()}": key for name, key in keys.items()}, logs
 
-
-def _introduce(rekognition_url: str, credentials: dict[str, str]) -> None:
-    """Tell our Rekognition whose key this is: it reads photos with its caller's own rights."""
-    request = urllib.request.Request(
-        rekognition_url + "/_rekognition/credentials",
-        json.dumps({name.removeprefix("AWS_").lower(): value for name, value in credentials.items()}).encode(),
-        {"Content-Type": "application/json"},
-        method="PUT",
+    return Function(
+        name=name,
+        arn=configuration["FunctionArn"],
+        handler=(configuration.get("ImageConfig", {}).get("Command") or [_HANDLER])[0],
+        timeout_s=configuration["Timeout"],
+        memory_mb=memory_mb,
+        log_group=configuration.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{name}"),
+        environment={**os.environ, **configuration["Environment"]["Variables"], **own},
+        assume_role=assume_role,
     )
+
+
+def _introduce(rekognition_url: str, keys: dict[str, str]) -> None:
+    """Tell our Rekognition whose keys these are: it reads photos with its caller's own rights."""
+    url, headers = f"{rekognition_url}/_rekognition/credentials", {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(keys).encode(), headers, method="PUT")
     urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
 
 
@@ -108,6 +110,7 @@ class Environment:
         self._function = function
         self._stream = datetime.now(UTC).strftime("%Y/%m/%d/[$LATEST]") + secrets.token_hex(16)
         self._born = time.monotonic()
+        self._logs: Any
         self._process: asyncio.subprocess.Process
         self._shipping: asyncio.Task[None]
 
@@ -117,15 +120,14 @@ class Environment:
 
     async def start(self) -> dict[str, Any]:
         """Start it and wait for its init; gives the init's duration or error."""
+        credentials, self._logs = await asyncio.to_thread(self._function.assume_role)
         await asyncio.to_thread(
-            self._function.logs.create_log_stream,
-            logGroupName=self._function.log_group,
-            logStreamName=self._stream,
+            self._logs.create_log_stream, logGroupName=self._function.log_group, logStreamName=self._stream
         )
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "local.runtime", self._function.handler),
             cwd=REPOSITORY,
-            env=self._function.environment,
+            env=self._function.environment | credentials,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -174,7 +176,7 @@ class Environment:
             now_ms = int(time.time() * 1000)
             lines = printed.decode(errors="replace").splitlines()
             await asyncio.to_thread(
-                self._function.logs.put_log_events,
+                self._logs.put_log_events,
                 logGroupName=self._function.log_group,
                 logStreamName=self._stream,
                 logEvents=[{"timestamp": now_ms, "message": line} for line in lines if line],
@@ -217,7 +219,7 @@ class Environments:
         async with self._finding:
             if name not in self._functions:
                 self._functions[name] = await asyncio.to_thread(
-                    Function.deployed, name, self._endpoint_url, self._rekognition_url
+                    deployed, name, self._endpoint_url, self._rekognition_url
                 )
             return self._functions[name]
 
@@ -267,19 +269,17 @@ async def _serve(endpoint_url: str, rekognition_url: str, port: int) -> None:
         Route("/_environments", environments.state),
         Route("/{function}", environments.serve, methods=["POST"]),
     ]
-    server = uvicorn.Server(
-        uvicorn.Config(Starlette(routes=routes), host="127.0.0.1", port=port, log_level="warning", lifespan="off")
-    )
-    await server.serve()
+    listener = listen(port)
+    print("listening", flush=True)
+    await create_server(Starlette(routes=routes)).serve([listener])
     await environments.stop()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    for option in ("--endpoint-url", "--rekognition-url"):
-        parser.add_argument(option, required=True)
+    parser = argparse.ArgumentParser(prog="python -m local.environments", description=__doc__)
+    parser.add_argument("--endpoint-url", required=True)
+    parser.add_argument("--rekognition-url", required=True)
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()
     end_with_parent()
-    print("starting", flush=True)
     asyncio.run(_serve(options.endpoint_url, options.rekognition_url, options.port))

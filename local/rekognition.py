@@ -14,7 +14,6 @@ import asyncio
 import json
 import os
 import re
-import socket
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -22,13 +21,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from local.child import end_with_parent
 from local.request import Call, Credentials, Photos, Refusal
+from local.serving import create_server, listen
 from local.simulation import Simulation, SimulationSettings
 from models.vision import LabelTable, Vision
 
@@ -158,21 +157,6 @@ def create_app(
         Route("/_rekognition/calls", server.calls),
     ]
     return Starlette(routes=routes, lifespan=server.running)
-
-
-def listen(port: int) -> socket.socket:
-    """Listen on loopback; port 0 is a free one. Who calls before a server is up waits in the backlog."""
-    # asyncio turns Nagle's algorithm off only where a socket says that it is TCP; it would cost 40 ms a call
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
-    listener.listen(1024)
-    return listener
-
-
-def create_server(app: Starlette) -> uvicorn.Server:
-    """Make what serves the application on a listener, until SIGINT or SIGTERM."""
-    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
 
 
 def _signer(request: Request) -> str:

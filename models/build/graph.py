@@ -45,8 +45,8 @@ class Graph:
     def convolution(
         self,
         image: str,
-        kernel: NDArray[np.float32],
-        bias: NDArray[np.float32] | None = None,
+        kernel: NDArray[Any],
+        bias: NDArray[Any] | None = None,
         *,
         group: int = 1,
         strides: Sequence[int] = (1, 1),

@@ -41,7 +41,7 @@ class Invoker:
             memory_mb="512",
             log_group="g",
             environment={"STACK": "photo-labels", "PYTHONPATH": "."},
-            logs=self.logs,
+            assume_role=lambda: ({"AWS_ACCESS_KEY_ID": "role"}, self.logs),
         )
         self.environments = Environments("http://aws", "http://rekognition")
 
@@ -68,7 +68,7 @@ def test_given_no_environment_when_invoked_then_it_starts_cold_and_the_next_is_w
         assert len(invoker.environments.init_ms) == 1
         assert 0 < first["answer"]["remaining_ms"] <= 20_000
         assert first["answer"]["stack"] == "photo-labels"
-        assert first["answer"]["foreign"] == []
+        assert first["answer"]["foreign"] == ["AWS_ACCESS_KEY_ID"]
         assert first["peak_mb"] > 5
 
     asyncio.run(run())

@@ -23,8 +23,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from PIL import Image
 
-from local.rekognition import create_app, create_server, listen
+from local.rekognition import create_app
 from local.request import Credentials
+from local.serving import create_server, listen
 from local.simulation import ERRORS, SimulationSettings
 
 if TYPE_CHECKING:
