@@ -24,7 +24,7 @@ from photos.errors import UserError
 from photos.target import LOCAL_STATE, STATE_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _LOCK = LOCAL_STATE.with_suffix(".lock")
 _LOG = LOCAL_STATE.with_suffix(".log")
@@ -127,8 +127,9 @@ def _last_line(log: Path) -> str:
 def main(command: str, *arguments: str) -> int:
     """Run a command; what is a person's to mend is said in a sentence."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    commands: dict[str, Callable[..., int]] = {"up": up, "down": down, "serve": serve, "demo": demo}
     try:
-        return {"up": up, "down": down, "serve": serve, "demo": demo}[command](*arguments)
+        return commands[command](*arguments)
     except UserError as error:
         print(f"photo-labels: {error}", file=sys.stderr)
         return 2

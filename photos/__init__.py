@@ -1,0 +1,1 @@
+"""The command line for people with photos. Start reading at `cli.py`."""

@@ -1,0 +1,119 @@
+"""`photos`: the commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from rich.console import Console
+
+from handler.documents import image_id
+from photos.display import ImportDisplay, hits_table, safe, show_document, show_summary
+from photos.errors import UserError
+from photos.importing import import_folder
+from photos.reading import Reader
+from photos.target import DEFAULT_STACK, Target, aws_target, local_target
+
+console = Console()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--local", is_flag=True, help="Use the local cloud (make up), not AWS. Or PHOTOS_TARGET=local.")
+@click.option("--stack", default=DEFAULT_STACK, show_default=True, help="The pipeline's stack on AWS.")
+@click.option("--region", help="The stack's region; otherwise that of your AWS settings.")
+@click.option("--profile", help="The profile of your AWS settings.")
+@click.pass_context
+def photos(context: click.Context, local: bool, stack: str, region: str | None, profile: str | None) -> None:
+    """Label photos and find them again."""
+    # Not now: `photos import --help` needs no credentials.
+    if local or os.environ.get("PHOTOS_TARGET") == "local":
+        context.obj = local_target
+    else:
+        context.obj = lambda: aws_target(stack, region, profile)
+
+
+def _target(context: click.Context) -> Target:
+    target: Target = context.obj()
+    console.print(safe(target.description), style="dim")
+    return target
+
+
+@photos.command("import")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.pass_context
+def import_(context: click.Context, folder: Path) -> None:
+    """Upload the photos in FOLDER and wait until each is labelled, or rejected with a reason.
+
+    Exit code 0: all are; 1: some could not be uploaded or are not accounted for; 2: nothing could be done.
+    """
+    target = _target(context)
+    with ImportDisplay(console) as display:
+        result = import_folder(target, folder, display.show)
+    show_summary(console, result)
+    context.exit(130 if result.interrupted else 0 if result.is_complete else 1)
+
+
+@photos.command()
+@click.argument("image")
+@click.pass_context
+def show(context: click.Context, image: str) -> None:
+    """Show what is known about IMAGE: a key, bucket/key, or s3://bucket/key."""
+    target = _target(context)
+    bucket = target.outputs["Bucket"]
+    plain = image.removeprefix("s3://")
+    wanted = [plain] if image.startswith("s3://") else [image_id(bucket, plain), plain]
+    documents = Reader(target).documents(list(dict.fromkeys(wanted)))
+    document = next((documents[one] for one in wanted if one in documents), None)
+    if document is None:
+        console.print(safe(f"Nothing is known of {image}: it is not in {bucket}, or not labelled yet."))
+        context.exit(1)
+    show_document(console, document)
+
+
+@photos.command()
+@click.argument("label")
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 100),
+    default=0,
+    help="Only labels at least this sure.",
+)
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="The most photos shown.")
+@click.pass_context
+def search(context: click.Context, label: str, min_confidence: float, limit: int) -> None:
+    """Find the photos with LABEL, the surest first."""
+    target = _target(context)
+    reader = Reader(target)
+    for name in dict.fromkeys((label, label.title())):
+        hits = reader.search(name, min_confidence, limit)
+        if hits:
+            console.print(hits_table(hits, name))
+            more = f", the first {limit}" if len(hits) == limit else ""
+            console.print(safe(f"{len(hits)} photos with {name}{more}"))
+            return
+    console.print(safe(f"No photo is labelled {label}."))
+    context.exit(1)
+
+
+def main() -> None:
+    """The console script: what is a person's to mend is said in a sentence, without a traceback."""
+    try:
+        photos.main(prog_name="photos", standalone_mode=True)
+    except UserError as error:
+        _fail(str(error))
+    except HTTPClientError as error:
+        _fail(f"No connection ({error}): check the network; the local cloud is started with `make up`.")
+    except ClientError as error:
+        _fail(f"AWS refuses {error.operation_name}: {error.response['Error'].get('Message', error)}")
+    except BotoCoreError as error:
+        _fail(f"AWS cannot be reached: {error}")
+    except BrokenPipeError:  # photos search … | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fail(sentence: str) -> None:
+    Console(stderr=True).print(safe(f"photos: {sentence}"), soft_wrap=True)
+    sys.exit(2)

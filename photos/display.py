@@ -1,0 +1,155 @@
+"""What a person sees: tables, summaries, and texts from outside that cannot do anything to a terminal."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.table import Column, Table
+from rich.text import Text
+
+from photos.importing import ENDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
+
+    from handler.documents import Document
+    from photos.importing import ImportResult, Photo, Progress
+    from photos.reading import Hit
+
+
+def safe(text: object) -> Text:
+    """Show a text as it is, except what a terminal would obey; never read as markup."""
+    plain = str(text)
+    return Text("".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in plain))
+
+
+def labels_of(document: Document, most: int = 6) -> str:
+    """A document's surest labels in one line."""
+    names = [f"{label['Name']} {label['Confidence']:.0f}" for label in document.labels[:most]]
+    return ", ".join(names) or "nothing that is sure enough"
+
+
+class ImportDisplay:
+    """A progress bar while photos are imported; quiet where nobody watches."""
+
+    def __init__(self, console: Console) -> None:
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[details]}"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("importing", total=None, details="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, progress: Progress) -> None:
+        ended = progress.ended
+        details = f"{progress.uploaded} uploaded, {ended['labelled']} labelled, {ended['rejected']} rejected"
+        self._bar.update(
+            self._task, total=progress.found, completed=sum(ended.values()), details=details, refresh=True
+        )
+
+
+def show_summary(console: Console, result: ImportResult) -> None:
+    """Numbers that add up, then every photo that is not labelled, with its reason."""
+    counts = result.counts()
+    parts = [f"{counts[end]} {end}" for end in ENDS if counts[end] or end in {"labelled", "rejected"}]
+    console.print(f"{len(result.photos)} photos = {' + '.join(parts)}", highlight=False)
+    if result.left_alone:
+        console.print(f"{result.left_alone} other files left alone: not photos by their names", highlight=False)
+    seconds = [photo.seconds for photo in result.photos if photo.seconds is not None]
+    if seconds:
+        console.print(f"upload to searchable: {spread(seconds)}", highlight=False)
+    for end in ENDS[1:]:
+        _show_photos(console, end, [photo for photo in result.photos if photo.end == end])
+
+
+def _show_photos(console: Console, end: str, photos: Sequence[Photo]) -> None:
+    for photo in photos:
+        why = photo.why
+        if photo.document and photo.document.reason:
+            why = f"{photo.document.reason}: {photo.document.detail}"
+        console.print(Text(f"{end}: ") + safe(photo.path) + Text("\n    ") + safe(why), soft_wrap=True)
+
+
+def spread(seconds: Sequence[float]) -> str:
+    """Median, 95th percentile and worst."""
+    ordered = sorted(seconds)
+    p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
+    return f"p50 {statistics.median(ordered):.2f} s, p95 {p95:.2f} s, max {ordered[-1]:.2f} s"
+
+
+def photos_table(photos: Iterable[Photo]) -> Table:
+    """Each imported photo with its labels and how long it took."""
+    table = Table("photo", "labels, with confidence in per cent", Column("seconds", justify="right"), expand=True)
+    for photo in photos:
+        if photo.document and photo.document.status == "LABELLED":
+            text = safe(labels_of(photo.document))
+        else:
+            text = safe(f"{photo.end}: {photo.document.reason if photo.document else photo.why}")
+        took = "" if photo.seconds is None else f"{photo.seconds:.2f}"
+        table.add_row(safe(photo.path.name), text, took)
+    return table
+
+
+def hits_table(hits: Iterable[Hit], label: str) -> Table:
+    """Search results, best first."""
+    table = Table(Column(safe(label), justify="right"), "photo", "all its labels", expand=True)
+    for hit in hits:
+        table.add_row(f"{hit.confidence:.2f}", safe(hit.document.key), safe(labels_of(hit.document)))
+    return table
+
+
+def show_document(console: Console, document: Document) -> None:
+    """A document, and its labels as a table."""
+    facts = Table.grid(padding=(0, 2))
+    for name, value in {
+        "image": document.image_id,
+        "status": document.status,
+        "reason": document.reason and f"{document.reason}: {document.detail}",
+        "size": document.size and f"{document.size:,} bytes",
+        "version": document.version_id,
+        "uploaded": document.event_time,
+        "labelled": document.labelled_at,
+        "model": document.label_model_version,
+    }.items():
+        if value:
+            facts.add_row(name, safe(value))
+    console.print(facts)
+    if document.status == "LABELLED":
+        console.print(_labels_table(document))
+
+
+def _labels_table(document: Document) -> Table:
+    table = Table(
+        "label", Column("%", justify="right"), "parents", "categories", "where (left, top, width x height, %)"
+    )
+    for label in document.labels:
+        table.add_row(
+            safe(label["Name"]),
+            f"{label['Confidence']:.2f}",
+            safe(", ".join(label["Parents"])),
+            safe(", ".join(label["Categories"])),
+            "\n".join(_box(instance["BoundingBox"]) for instance in label["Instances"]),
+        )
+    return table
+
+
+def _box(box: dict[str, Any]) -> str:
+    left, top, width, height = (round(float(box[side]) * 100) for side in ("Left", "Top", "Width", "Height"))
+    return f"{left}, {top}, {width} x {height}"

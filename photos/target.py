@@ -1,0 +1,109 @@
+"""Which pipeline the tools talk to: AWS, or the local cloud. Never guessed, always said on the first line."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from photos.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+LOCAL_STATE = Path(
+    os.environ.get("PHOTOS_LOCAL_STATE") or Path(__file__).resolve().parent.parent / ".local" / "cloud"
+)
+"""Where `make up` leaves what the tools need to know."""
+STATE_FILE = "cloud.json"
+DEFAULT_STACK = "photo-labels"
+
+_FOREIGN = ("AWS_", "BOTO_")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A pipeline: a session that reaches it, and what its stack calls its parts."""
+
+    session: boto3.Session
+    endpoint_url: str | None
+    description: str
+    """"account 123456789012, eu-west-1" or "local"."""
+    outputs: dict[str, str]
+    """The stack's outputs, by name."""
+
+    @property
+    def is_local(self) -> bool:
+        return self.endpoint_url is not None
+
+    def client(self, service: Any, *, connections: int = 10) -> Any:
+        """A client of a service; typed where it is assigned."""
+        config = Config(max_pool_connections=connections, retries={"mode": "standard", "total_max_attempts": 5})
+        if self.is_local:
+            # Loopback never goes through the caller's proxy; and ministack names buckets in the path.
+            config = config.merge(Config(proxies={}, s3={"addressing_style": "path"}))
+        return self.session.client(service, endpoint_url=self.endpoint_url, config=config)
+
+
+def scrub_environment(environment: MutableMapping[str, str]) -> None:
+    """Take the caller's own AWS settings and proxies out, so that nothing local depends on or leaves for them."""
+    for name in list(environment):
+        if name.upper().startswith(_FOREIGN) or name.lower() in _PROXIES:
+            del environment[name]
+    # boto3 reads ~/.aws unless told otherwise: a profile there may name an endpoint or a region.
+    environment.update({"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull})
+    environment["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+def local_session() -> boto3.Session:
+    """The local cloud's root user; scrub the environment first."""
+    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+
+
+def local_target(state: Path = LOCAL_STATE) -> Target:
+    """Find the running local cloud. Raises UserError when there is none."""
+    scrub_environment(os.environ)
+    try:
+        running = json.loads((state / STATE_FILE).read_text())
+    except FileNotFoundError:
+        raise UserError("The local cloud is not running: start it with `make up`.") from None
+    return described(local_session(), running["endpoint_url"], running["stack"], "local")
+
+
+def aws_target(stack: str, region: str | None, profile: str | None) -> Target:
+    """Find the pipeline's stack on AWS with the caller's own credentials. Raises UserError."""
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+        if session.region_name is None:
+            raise UserError("No AWS region is set: pass --region, or set AWS_REGION.")
+        account = session.client("sts").get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError) as error:
+        raise UserError(
+            f"AWS does not take your credentials ({error}): log in, pass --profile, or use --local."
+        ) from error
+    return described(session, None, stack, f"account {account}, {session.region_name}")
+
+
+def described(session: boto3.Session, endpoint_url: str | None, stack: str, description: str) -> Target:
+    """Ask the stack what its parts are called. Raises UserError when it is not there."""
+    target = Target(session, endpoint_url, description, {})
+    try:
+        found = target.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" not in str(error):
+            raise UserError(f"The stack {stack} cannot be read ({error}).") from error
+        raise UserError(
+            f"There is no stack {stack!r} in {description}: deploy it, or name yours with --stack."
+        ) from error
+    except BotoCoreError as error:
+        advice = "`make down && make up` starts it anew" if target.is_local else "check the network and the region"
+        raise UserError(f"{description} does not answer ({error}): {advice}.") from error
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+    return Target(session, endpoint_url, description, outputs)
