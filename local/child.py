@@ -36,10 +36,6 @@ class Child:
             )
         self.log = log
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
     def is_running(self) -> bool:
         return self._process.poll() is None
 

@@ -77,7 +77,7 @@ class LocalCloud:
         self.environments_url = f"http://127.0.0.1:{environments_port}"
         function = f"{DEFAULT_STACK}-label"
         ministack = Ministack(self._state, {function: f"{self.environments_url}/{function}"}, os.environ)
-        self._running.callback(ministack.stop)
+        self._keep(ministack.process)
         self.endpoint_url = ministack.endpoint_url
         rekognition = self._child("rekognition", "--leash", "--s3-endpoint", self.endpoint_url, *self._recogniser)
         ministack.wait_until_ready()
@@ -104,6 +104,9 @@ class LocalCloud:
             self._state / f"{module}.log",
             {**os.environ, "PYTHONPATH": str(REPOSITORY)},
         )
+        return self._keep(child)
+
+    def _keep(self, child: Child) -> Child:
         self._children.append(child)
         self._running.callback(child.stop)
         return child

@@ -55,27 +55,20 @@ class Ministack:
         }
         settings |= {f"MINISTACK_LAMBDA_PROXY_{name}": url for name, url in functions.items()}
         leash = Path(__file__).with_name("child.py")
-        self._child = Child([PYTHON, leash, "ministack"], state / "ministack.log", {**environment, **settings})
-
-    @property
-    def pid(self) -> int:
-        return self._child.pid
+        self.process = Child([PYTHON, leash, "ministack"], state / "ministack.log", {**environment, **settings})
 
     def wait_until_ready(self) -> None:
         """Raises UserError when it does not answer in time."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         end = time.monotonic() + _READY_S
-        while self._child.is_running() and time.monotonic() < end:
+        while self.process.is_running() and time.monotonic() < end:
             try:
                 opener.open(self.endpoint_url + "/_ministack/health", timeout=_READY_S).close()
             except (urllib.error.URLError, ConnectionError):
                 time.sleep(0.05)
             else:
                 return
-        raise UserError(f"The local AWS did not start: {self._child.log} says why.")
-
-    def stop(self) -> None:
-        self._child.stop()
+        raise UserError(f"The local AWS did not start: {self.process.log} says why.")
 
 
 def mend(target: Target) -> None:

@@ -92,7 +92,7 @@ def search(context: click.Context, label: str, min_confidence: float, limit: int
         if hits:
             console.print(hits_table(hits, name))
             more = f", the first {limit}" if len(hits) == limit else ""
-            console.print(safe(f"{len(hits)} photos with {name}{more}"))
+            console.print(safe(f"{len(hits)} photo{'s' if len(hits) > 1 else ''} with {name}{more}"))
             return
     console.print(safe(f"No photo is labelled {label}."))
     context.exit(1)
