@@ -6,7 +6,7 @@ one may: the record is reported in `batchItemFailures` and SQS delivers it again
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import BotoCoreError, ClientError
 
 AWS_ERRORS = (BotoCoreError, ClientError)
 
@@ -74,4 +74,4 @@ def is_worth_retrying_now(error: BaseException) -> bool:
     """
     if isinstance(error, ClientError):
         return is_throttle(error) or status_of(error) >= 500
-    return isinstance(error, BotoCoreError) and not isinstance(error, ParamValidationError)
+    return isinstance(error, BotoCoreError)

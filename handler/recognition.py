@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ClientError
 
 from handler.deadline import call
 from handler.errors import AWS_ERRORS, PermanentError, code_of, is_throttle
@@ -126,6 +126,4 @@ def _fate(error: Exception) -> Exception:
     if code in _PERMANENT:
         said = error.response["Error"].get("Message", "") if isinstance(error, ClientError) else ""
         return PermanentError(code, f"{_PERMANENT[code]} Rekognition says: {said}")
-    if isinstance(error, ParamValidationError):
-        return PermanentError("InvalidParameterException", _PERMANENT["InvalidParameterException"])
     return error

@@ -10,14 +10,22 @@ import statistics
 import tempfile
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
+from handler.deadline import Deadline
+from handler.documents import Document, labels_from
+from handler.labelling import Write
+from handler.storage import Storage
 from local.cloud import LocalCloud
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LATENCY_MS = 300
 _BATCHES = 100
@@ -42,8 +50,9 @@ def main() -> None:
         figures.append(
             (f"PUT to searchable, DetectLabels at {_LATENCY_MS} ms ({_PHOTOS} photos)", _spread(latencies))
         )
+        figures += _commits(cloud)
         figures.append(("peak memory of the function", f"{_environments(cloud)['peak_mb']:.0f} MiB"))
-    table = Table("figure", "measured", title="photo-labels on this machine")
+    table = Table("figure", "measured")
     for figure in figures:
         table.add_row(*figure)
     Console().print(table)
@@ -108,6 +117,40 @@ def _record(cloud: LocalCloud, key: str) -> dict[str, Any]:
             "SentTimestamp": str(int(now.timestamp() * 1000)),
         },
     }
+
+
+def _commits(cloud: LocalCloud) -> list[tuple[str, str]]:
+    """Ten new documents at a time, written in each of the two ways that the function has."""
+    client = cloud.target.client("dynamodb")
+    store = Storage(client, cloud.target.outputs["ImageLabelsTable"], cloud.target.outputs["LabelIndexTable"])
+    deadline = Deadline(lambda: 60_000)
+    with ThreadPoolExecutor(8) as pool:
+
+        def put(writes: list[Write]) -> None:
+            list(pool.map(lambda write: store.commit(write, deadline), writes))
+
+        ways: dict[str, Callable[[list[Write]], object]] = {
+            "PutItem": put,
+            "BatchExecuteStatement": lambda writes: store.insert(writes, deadline),
+        }
+        measured: dict[str, list[float]] = {name: [] for name in ways}
+        cpu_ms = dict.fromkeys(ways, 0.0)
+        for number in range(_BATCHES):
+            for name, write_all in ways.items():
+                writes = [_new_document(f"commit/{name}/{number}-{photo}.jpg") for photo in range(10)]
+                started, cpu = time.perf_counter(), time.process_time()
+                write_all(writes)
+                measured[name].append((time.perf_counter() - started) * 1000)
+                cpu_ms[name] += (time.process_time() - cpu) * 1000 / _BATCHES
+    return [
+        (f"10 new documents by {name}", f"{_spread(measured[name])}; CPU {cpu_ms[name]:.0f} ms") for name in ways
+    ]
+
+
+def _new_document(key: str) -> Write:
+    response = [{"Name": f"Label {number}", "Confidence": 99.0 - number} for number in range(8)]
+    document = Document("bench", key, "01", "LABELLED", "2026-01-01T00:00:00.000Z", labels_from(response))
+    return Write(document, known=None, reconciled=False)
 
 
 def _uploads(cloud: LocalCloud) -> list[float]:

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from rich.console import Console
 
 from handler.documents import image_id
-from photos.display import ImportDisplay, hits_table, safe, show_document, show_summary
+from photos.display import ImportDisplay, counted, hits_table, safe, show_document, show_summary
 from photos.errors import UserError
 from photos.importing import import_folder
 from photos.reading import Reader
@@ -92,7 +92,7 @@ def search(context: click.Context, label: str, min_confidence: float, limit: int
         if hits:
             console.print(hits_table(hits, name))
             more = f", the first {limit}" if len(hits) == limit else ""
-            console.print(safe(f"{len(hits)} photo{'s' if len(hits) > 1 else ''} with {name}{more}"))
+            console.print(safe(f"{counted(len(hits), 'photo')} with {name}{more}"))
             return
     console.print(safe(f"No photo is labelled {label}."))
     context.exit(1)

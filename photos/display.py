@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any, Self
 
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Column, Table
@@ -26,6 +27,11 @@ def safe(text: object) -> Text:
     """Show a text as it is, except what a terminal would obey; never read as markup."""
     plain = str(text)
     return Text("".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in plain))
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 photo", "2 photos"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def labels_of(document: Document, most: int = 6) -> str:
@@ -69,9 +75,10 @@ def show_summary(console: Console, result: ImportResult) -> None:
     """Numbers that add up, then every photo that is not labelled, with its reason."""
     counts = result.counts()
     parts = [f"{counts[end]} {end}" for end in ENDS if counts[end] or end in {"labelled", "rejected"}]
-    console.print(f"{len(result.photos)} photos = {' + '.join(parts)}", highlight=False)
+    console.print(f"{counted(len(result.photos), 'photo')} = {' + '.join(parts)}", highlight=False)
     if result.left_alone:
-        console.print(f"{result.left_alone} other files left alone: not photos by their names", highlight=False)
+        others = counted(result.left_alone, "other file")
+        console.print(f"{others} left alone, by name no photo", highlight=False)
     seconds = [photo.seconds for photo in result.photos if photo.seconds is not None]
     if seconds:
         console.print(f"upload to searchable: {spread(seconds)}", highlight=False)
@@ -84,7 +91,8 @@ def _show_photos(console: Console, end: str, photos: Sequence[Photo]) -> None:
         why = photo.why
         if photo.document and photo.document.reason:
             why = f"{photo.document.reason}: {photo.document.detail}"
-        console.print(Text(f"{end}: ") + safe(photo.path) + Text("\n    ") + safe(why), soft_wrap=True)
+        console.print(Text(f"{end}: ") + safe(photo.path), soft_wrap=True)
+        console.print(Padding(safe(why), (0, 0, 0, 4)))
 
 
 def spread(seconds: Sequence[float]) -> str:
@@ -137,7 +145,7 @@ def show_document(console: Console, document: Document) -> None:
 
 def _labels_table(document: Document) -> Table:
     table = Table(
-        "label", Column("%", justify="right"), "parents", "categories", "where (left, top, width x height, %)"
+        "label", Column("%", justify="right"), "parents", "categories", "box: left, top, width x height, %"
     )
     for label in document.labels:
         table.add_row(

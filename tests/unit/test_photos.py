@@ -174,7 +174,7 @@ def test_given_a_folder_of_everything_when_imported_then_the_numbers_add_up(
     assert not result.is_complete
     told = summary(result)
     assert "6 photos = 3 labelled + 1 rejected + 2 not uploaded" in told
-    assert "2 other files left alone" in told
+    assert "2 other files left alone, by name no photo" in told
     assert "Bad: It is." in told
     assert "It cannot be read: No such file or directory." in told
     assert "S3 takes 1,024" in told
