@@ -24,12 +24,15 @@ _STOP_S = 5.0
 class Child:
     """A running child process."""
 
-    def __init__(self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str], *, speaks: bool = True
+    ) -> None:
+        """`speaks`: it says when it is ready, and nothing else, on stdout; otherwise that is logged, too."""
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdout=subprocess.PIPE if speaks else output,
                 stderr=output,
                 env=environment,
                 start_new_session=True,  # Ctrl-C is the parent's, who stops its children in order
@@ -47,7 +50,6 @@ class Child:
     def stop(self) -> None:
         """End it: asked first, killed after five seconds."""
         assert self._process.stdin
-        assert self._process.stdout
         self._process.stdin.close()
         self._process.terminate()
         try:
@@ -55,7 +57,8 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stdout.close()
+        if self._process.stdout:
+            self._process.stdout.close()
 
 
 def end_with_parent() -> None:

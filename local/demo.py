@@ -23,6 +23,8 @@ def demonstrate(target: Target, folder: Path, started_s: float) -> int:
     console.print(f"local cloud up in {started_s:.1f} s: stack deployed, function warm")
     with ImportDisplay(console) as display:
         result = import_folder(target, folder, display.show)
+    if result.interrupted:
+        raise KeyboardInterrupt
     console.print(photos_table(result.photos))
     show_summary(console, result)
     if label := _common([one.document.labels for one in result.photos if one.document]):

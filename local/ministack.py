@@ -55,7 +55,8 @@ class Ministack:
         }
         settings |= {f"MINISTACK_LAMBDA_PROXY_{name}": url for name, url in functions.items()}
         leash = Path(__file__).with_name("child.py")
-        self.process = Child([PYTHON, leash, "ministack"], state / "ministack.log", {**environment, **settings})
+        command: list[str | Path] = [PYTHON, leash, "ministack"]
+        self.process = Child(command, state / "ministack.log", {**environment, **settings}, speaks=False)
 
     def wait_until_ready(self) -> None:
         """Raises UserError when it does not answer in time."""

@@ -101,7 +101,7 @@ class Importer:
         except KeyboardInterrupt:
             result.interrupted = True
             pool.shutdown(wait=True, cancel_futures=True)
-            self._give_up(result, "The import was stopped before")
+            self._give_up(result, "It is uploaded, and will be labelled although nobody waits for it.")
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
         return result
@@ -135,7 +135,8 @@ class Importer:
             if progress.uploaded + sum(progress.ended.values()) > before:
                 last_progress, pause_s = self._clock(), _LOOK_S + len(waiting) / 2000
             elif self._clock() - last_progress > PATIENCE_S:
-                self._give_up(result, f"No news of it for {PATIENCE_S:.0f} s")
+                where = f"look at the dead-letter queue, and at the log group {self._log_group}"
+                self._give_up(result, f"No news of it for {PATIENCE_S:.0f} s: {where}.")
                 return
             pause_s = min(pause_s * 1.1, _MOST_PAUSE_S)
 
@@ -165,21 +166,20 @@ class Importer:
         photo.end = "labelled" if document.status == "LABELLED" else "rejected"
         return True
 
-    def _give_up(self, result: ImportResult, what_happened: str) -> None:
-        """Give an end to every photo that has none."""
+    def _give_up(self, result: ImportResult, why: str) -> None:
+        """Give an end to every photo that has none; `why` is said of those that are uploaded."""
         for photo in result.photos:
             if photo.end is not None:
                 continue
             if not photo.etag:
-                photo.end, photo.why = "not uploaded", f"{what_happened} it was uploaded."
+                photo.end, photo.why = "not uploaded", "The import was stopped before its turn."
                 continue
             image = image_id(self._bucket, photo.key or "")
             document = self._reader.documents([image]).get(image)
             if document and document.status == "REMOVED":
                 photo.end, photo.why = "removed meanwhile", "Somebody deleted it from the bucket."
                 continue
-            photo.end = "unaccounted for"
-            photo.why = f"{what_happened}: look at the dead-letter queue, and at the log group {self._log_group}."
+            photo.end, photo.why = "unaccounted for", why
 
 
 def import_folder(
