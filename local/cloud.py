@@ -1,7 +1,6 @@
 """The local cloud: ministack, the execution environments and Rekognition, with the pipeline's stack deployed.
 
-with LocalCloud(state) as cloud:
-cloud.target.client("s3").upload_file(...)
+Use it as a context, `with LocalCloud(state) as cloud:`, and its `cloud.target` for AWS's clients.
 """
 
 from __future__ import annotations
