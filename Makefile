@@ -41,8 +41,9 @@ format: .venv/.dev ## put the code into shape
 	@$(BIN)/ruff format
 
 lock: .venv/.dev ## pin the newest of requirements/*.in, with hashes
-	@cd requirements && for name in handler run dev ministack models; do \
+	@cd requirements && for name in handler image run dev ministack models; do \
 		../$(UV) --upgrade --output-file $$name.txt $$name.in || exit 1; done
+	@cd requirements && ../$(UV) --upgrade --no-deps --output-file rie.txt rie.in
 
 setup: .venv/.run $(MINISTACK)/.installed
 

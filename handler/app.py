@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent
 from botocore.config import Config
+from botocore.session import get_session
 
 from handler import messages, objects, recognition, storage
 from handler.deadline import Deadline
@@ -33,42 +33,46 @@ _TO_ANSWER_S = 0.5
 """Kept free before Lambda's own timeout, for the log, the metrics and the answer."""
 
 
-def _config(service: ModuleType, connections: int) -> Config:
-    """One attempt a call, far shorter than botocore's 60 s: `handler.deadline` alone tries again."""
-    return Config(
-        connect_timeout=service.CONNECT_TIMEOUT_S,
-        read_timeout=service.READ_TIMEOUT_S,
-        retries={"total_max_attempts": 1},
-        max_pool_connections=connections,
-        tcp_keepalive=True,
-        # 5 ms of a batch of ten (`make bench`): every parameter is ours, and the tests check them all.
-        parameter_validation=False,
-    )
-
-
 settings = Settings.from_environment(os.environ)
 logger = Logger()
 metrics = Metrics()
 
-_threads = settings.rekognition_concurrency
+# Not boto3's: its import brings in s3transfer, for nothing but a longer cold start (`make bench-image`).
+_session = get_session()
+
+
+def _client(name: str, service: ModuleType) -> Any:
+    """One attempt a call, far shorter than botocore's 60 s: `handler.deadline` alone tries again."""
+    config = Config(
+        connect_timeout=service.CONNECT_TIMEOUT_S,
+        read_timeout=service.READ_TIMEOUT_S,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=settings.rekognition_concurrency,
+        tcp_keepalive=True,
+        # 5 ms of a batch of ten (`make bench`): every parameter is ours, and the tests check them all.
+        parameter_validation=False,
+    )
+    return _session.create_client(name, config=config)
+
+
 pipeline = Pipeline(
     storage.Storage(
-        boto3.client("dynamodb", config=_config(storage, _threads)),
+        _client("dynamodb", storage),
         settings.image_labels_table,
         settings.label_index_table,
     ),
     Labeller(
         settings,
         recognition.Recogniser(
-            boto3.client("rekognition", config=_config(recognition, _threads)),
+            _client("rekognition", recognition),
             min_confidence=settings.min_confidence,
             max_labels=settings.max_labels,
             bucket=recognition.TokenBucket(settings.tps_share) if settings.tps_share else None,
         ),
-        objects.Objects(boto3.client("s3", config=_config(objects, _threads))),
+        objects.Objects(_client("s3", objects)),
     ),
     messages.Messages(
-        boto3.client("sqs", config=_config(messages, _threads)),
+        _client("sqs", messages),
         settings.queue_url,
         settings.dead_letter_queue_url,
     ),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from handler.attributes import from_attributes, to_attributes
 from handler.deadline import call, pauses_s
 from handler.documents import Document, Row
 from handler.errors import code_of
@@ -27,9 +27,6 @@ CALL_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
 
 READ_AT_MOST = 100
 WRITE_AT_MOST = 25
-
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ class Storage:
 
     def put_rows(self, rows: Sequence[Row], deadline: Deadline) -> None:
         """Put at most 25 rows of different keys; raises unless all of them are written."""
-        self._write([{"PutRequest": {"Item": _plain(row.to_item())}} for row in rows], deadline)
+        self._write([{"PutRequest": {"Item": to_attributes(row.to_item())}} for row in rows], deadline)
 
     def delete_rows(self, rows: Sequence[Row], deadline: Deadline) -> None:
         """Delete at most 25 rows of different keys, present or not; raises unless all are gone."""
@@ -119,7 +116,7 @@ class Storage:
         """
         document = write.document
         condition, values = _condition(write)
-        item = _plain(document.to_item())
+        item = to_attributes(document.to_item())
         try:
             answer = call(
                 lambda: self._client.put_item(
@@ -143,7 +140,7 @@ class Storage:
         return Committed(_document(replaced) if replaced else None)
 
     def _insertion(self, document: Document) -> dict[str, Any]:
-        item = _plain(document.to_item())
+        item = to_attributes(document.to_item())
         places = ", ".join(f"'{name}': ?" for name in item)
         statement = f'INSERT INTO "{self._labels_table}" VALUE {{{places}}}'
         return {"Statement": statement, "Parameters": list(item.values())}
@@ -192,9 +189,5 @@ def _row_key(row: Row) -> dict[str, Any]:
     return {"Label": {"S": row.label}, "Rank": {"S": row.rank}}
 
 
-def _plain(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: _serialize(value) for name, value in item.items()}
-
-
 def _document(item: dict[str, Any]) -> Document:
-    return Document.from_item({name: _deserialize(value) for name, value in item.items()})
+    return Document.from_item(from_attributes(item))

@@ -6,8 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer
-
+from handler.attributes import from_attributes
 from handler.documents import Document, backs
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Reader:
                 request = {self._labels_table: {"Keys": keys, "ConsistentRead": True}}
                 answer = self._client.batch_get_item(RequestItems=request)
                 for item in answer["Responses"].get(self._labels_table, ()):
-                    document = Document.from_item(_plain(item))
+                    document = Document.from_item(from_attributes(item))
                     found[document.image_id] = document
                 keys = answer.get("UnprocessedKeys", {}).get(self._labels_table, {}).get("Keys")
                 if keys:
@@ -81,12 +80,7 @@ class Reader:
         while True:
             answer = self._client.query(**query)
             if answer["Items"]:
-                yield [_plain(item) for item in answer["Items"]]
+                yield [from_attributes(item) for item in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
                 return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-
-def _plain(item: dict[str, Any]) -> dict[str, Any]:
-    deserialize = TypeDeserializer().deserialize
-    return {name: deserialize(value) for name, value in item.items()}

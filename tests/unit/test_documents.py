@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from boto3.dynamodb.types import TypeSerializer
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handler.attributes import from_attribute, from_attributes, to_attribute
 from handler.documents import Document, backs, fitted, item_bytes, labels_from, rank
 from tests.fakes.dynamodb import size_of
 
@@ -81,6 +83,25 @@ def test_given_any_item_when_measured_then_it_is_never_taken_for_smaller_than_dy
 ) -> None:
     stored = {name: TypeSerializer().serialize(value) for name, value in item.items()}
     assert item_bytes(item) >= size_of(stored)
+
+
+@given(plain)
+def test_given_any_value_when_it_goes_to_dynamodb_and_back_then_as_with_boto3(value: object) -> None:
+    attribute = to_attribute(value)
+    theirs: Any = TypeSerializer().serialize(value)
+    assert attribute == theirs
+    assert from_attribute(attribute) == TypeDeserializer().deserialize(theirs) == value
+
+
+@pytest.mark.parametrize("value", [1.5, True, None, b"bytes", {"set"}])
+def test_given_a_value_that_no_document_has_when_it_goes_to_dynamodb_then_a_type_error(value: object) -> None:
+    with pytest.raises(TypeError, match=type(value).__name__):
+        to_attribute(value)
+
+
+def test_given_attributes_that_others_added_when_read_then_they_do_no_harm() -> None:
+    item = {"Tag": {"BOOL": True}, "Parts": {"SS": ["a"]}, "Nothing": {"NULL": True}, "Size": {"N": "1E+3"}}
+    assert from_attributes(item)["Size"] == 1000
 
 
 @pytest.mark.parametrize("labels", [1, 300, 3000])

@@ -1,0 +1,1 @@
+"""The stacks, and the tool that deploys them."""
