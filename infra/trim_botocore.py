@@ -1,0 +1,88 @@
+"""Run while the image is built: leave in botocore's data only what the function calls.
+
+botocore reads a service's whole model, with all its operations and their documentation, to make a client of it.
+At a cold start that is a large part of the time (`make bench-image`), so the models here have the operations that
+the function calls, and the shapes that these need. `botocore.model` reads them, and so tells their format.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+OPERATIONS = {
+    "dynamodb": {"BatchExecuteStatement", "BatchGetItem", "BatchWriteItem", "DeleteItem", "PutItem"},
+    "rekognition": {"DetectLabels"},
+    "s3": {"GetObject", "HeadObject"},
+    "sqs": {"ChangeMessageVisibilityBatch", "SendMessage"},
+}
+"""All that the function calls; a client has no method for anything else."""
+
+
+def trim(site: Path) -> None:
+    """Trim the botocore that is installed in `site`."""
+    data = site / "botocore" / "data"
+    for folder in data.iterdir():
+        if folder.is_dir():
+            newest = max(folder.iterdir())
+            model, rules = _read(newest / "service-2.json.gz"), _read(newest / "endpoint-rule-set-1.json.gz")
+            shutil.rmtree(folder)
+            if folder.name in OPERATIONS:
+                newest.mkdir(parents=True)
+                _write(newest / "service-2.json", reduced(model, OPERATIONS[folder.name]))
+                _write(newest / "endpoint-rule-set-1.json", rules)
+    endpoints = _read(data / "endpoints.json")
+    for partition in endpoints["partitions"]:
+        partition["services"] = {
+            name: partition["services"][name] for name in OPERATIONS if name in partition["services"]
+        }
+    _write(data / "endpoints.json", endpoints)
+
+
+def reduced(model: dict[str, Any], operations: set[str]) -> dict[str, Any]:
+    """Give the model with these operations only, and without documentation. Raises KeyError for an unknown one."""
+    kept = {name: _undocumented(model["operations"][name]) for name in sorted(operations)}
+    shapes: dict[str, Any] = {}
+    waiting = list(_shapes_of(kept))
+    while waiting:
+        name = waiting.pop()
+        if name not in shapes:
+            shapes[name] = _undocumented(model["shapes"][name])
+            waiting += _shapes_of(shapes[name])
+    return model | {"operations": kept, "shapes": dict(sorted(shapes.items())), "documentation": ""}
+
+
+def _shapes_of(part: Any) -> list[str]:
+    """Names of the shapes that a part of a model refers to."""
+    if isinstance(part, list):
+        return [name for one in part for name in _shapes_of(one)]
+    if not isinstance(part, dict):
+        return []
+    own = [part["shape"]] if isinstance(part.get("shape"), str) else []
+    return own + [name for one in part.values() for name in _shapes_of(one)]
+
+
+def _undocumented(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_undocumented(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        name: _undocumented(one) for name, one in part.items() if name != "documentation" or isinstance(one, dict)
+    }
+
+
+def _read(path: Path) -> Any:
+    return json.loads(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes())
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, separators=(",", ":")))
+
+
+if __name__ == "__main__":
+    trim(Path(sys.argv[1]))
