@@ -6,9 +6,10 @@ UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 PHOTOS ?= samples
 MINISTACK := .local/ministack
+RIE := .local/rie
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-all bench lint format lock clean
+.PHONY: help setup emulator demo up down test test-all bench lint format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +66,18 @@ clean: ## remove what the Makefile made
 .venv/.dev: .venv/.run requirements/dev.txt
 	@echo "setting up the tools for tests (about half a minute, once)"
 	@$(BIN)/python $(PIP) -r requirements/dev.txt
+	@touch $@
+
+emulator: $(RIE)/.installed
+
+$(RIE)/.installed: .venv/.made requirements/rie.txt
+	@echo "fetching Lambda's runtime interface emulator (a few seconds, once)"
+	@rm -rf $(RIE)
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --dest $(RIE) -r requirements/rie.txt
+	@$(BIN)/python -m zipfile -e $(RIE)/*.whl $(RIE)/wheel
+	@mv $(RIE)/wheel/samcli/local/rapid/aws-lambda-rie-* $(RIE)
+	@rm -rf $(RIE)/wheel $(RIE)/*.whl
+	@chmod +x $(RIE)/aws-lambda-rie-*
 	@touch $@
 
 $(MINISTACK)/.installed: requirements/ministack.txt

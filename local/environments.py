@@ -47,6 +47,7 @@ class Function:
 
     name: str
     arn: str
+    image: str
     handler: str
     timeout_s: int
     memory_mb: str
@@ -60,7 +61,8 @@ class Function:
 def deployed(name: str, endpoint_url: str, rekognition_url: str) -> Function:
     """Read a function's configuration."""
     root = Target(local_session(), endpoint_url, "local", {})
-    configuration = root.client("lambda").get_function_configuration(FunctionName=name)
+    found = root.client("lambda").get_function(FunctionName=name)
+    configuration = found["Configuration"]
     region = root.session.region_name
     memory_mb = str(configuration["MemorySize"])
     own = {
@@ -87,11 +89,12 @@ def deployed(name: str, endpoint_url: str, rekognition_url: str) -> Function:
     return Function(
         name=name,
         arn=configuration["FunctionArn"],
+        image=found["Code"]["ImageUri"],
         handler=(configuration.get("ImageConfig", {}).get("Command") or [_HANDLER])[0],
         timeout_s=configuration["Timeout"],
         memory_mb=memory_mb,
         log_group=configuration.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{name}"),
-        environment={**os.environ, **configuration["Environment"]["Variables"], **own},
+        environment={**configuration["Environment"]["Variables"], **own},
         assume_role=assume_role,
     )
 
@@ -127,7 +130,7 @@ class Environment:
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "local.runtime", self._function.handler),
             cwd=REPOSITORY,
-            env=self._function.environment | credentials,
+            env=os.environ | self._function.environment | credentials,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

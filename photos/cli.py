@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from rich.console import Console
 
 from handler.documents import image_id
 from photos.display import ImportDisplay, counted, hits_table, safe, show_document, show_summary
-from photos.errors import UserError
+from photos.errors import TOLD, sentence
 from photos.importing import import_folder
 from photos.reading import Reader
 from photos.target import DEFAULT_STACK, Target, aws_target, local_target
@@ -102,18 +101,8 @@ def main() -> None:
     """The console script: what is a person's to mend is said in a sentence, without a traceback."""
     try:
         photos.main(prog_name="photos", standalone_mode=True)
-    except UserError as error:
-        _fail(str(error))
-    except HTTPClientError as error:
-        _fail(f"No connection ({error}): check the network; the local cloud is started with `make up`.")
-    except ClientError as error:
-        _fail(f"AWS refuses {error.operation_name}: {error.response['Error'].get('Message', error)}")
-    except BotoCoreError as error:
-        _fail(f"AWS cannot be reached: {error}")
+    except TOLD as error:
+        Console(stderr=True).print(safe(f"photos: {sentence(error)}"), soft_wrap=True)
+        sys.exit(2)
     except BrokenPipeError:  # photos search … | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _fail(sentence: str) -> None:
-    Console(stderr=True).print(safe(f"photos: {sentence}"), soft_wrap=True)
-    sys.exit(2)

@@ -77,8 +77,8 @@ def local_target(state: Path = LOCAL_STATE) -> Target:
     return described(local_session(), running["endpoint_url"], running["stack"], "local")
 
 
-def aws_target(stack: str, region: str | None, profile: str | None) -> Target:
-    """Find the pipeline's stack on AWS with the caller's own credentials. Raises UserError."""
+def aws_session(region: str | None, profile: str | None) -> tuple[boto3.Session, str]:
+    """Give a session with the caller's own credentials, and the account they are of. Raises UserError."""
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
         if session.region_name is None:
@@ -88,6 +88,12 @@ def aws_target(stack: str, region: str | None, profile: str | None) -> Target:
         raise UserError(
             f"AWS does not take your credentials ({error}): log in, pass --profile, or use --local."
         ) from error
+    return session, account
+
+
+def aws_target(stack: str, region: str | None, profile: str | None) -> Target:
+    """Find the pipeline's stack on AWS. Raises UserError."""
+    session, account = aws_session(region, profile)
     return described(session, None, stack, f"account {account}, {session.region_name}")
 
 

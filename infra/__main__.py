@@ -1,0 +1,112 @@
+"""The deploy tool's commands, `python -m infra`; the Makefile calls them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+from rich.console import Console
+
+from infra import image as images
+from infra.deploy import build, deploy, destroy, pushed, redeploy, rollback
+from infra.display import Display
+from infra.place import Place
+from photos.errors import TOLD, sentence
+from photos.target import DEFAULT_STACK, Target, aws_session
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--stack", default=DEFAULT_STACK, show_default=True, help="The pipeline's stack.")
+@click.option("--region", help="Where; otherwise the region of your AWS settings.")
+@click.option("--profile", help="The profile of your AWS settings.")
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+@click.option("--base", help="The base image, another one of the Debian family.")
+@click.option("--architecture", type=click.Choice(sorted(images.PLATFORMS)), help="Instead of the engine's own.")
+@click.option("--registry-host", help="Push there instead, to what stands in for ECR.")
+@click.pass_context
+def main(context: click.Context, /, **options: Any) -> None:
+    """Deploy the pipeline with its container image."""
+    context.obj = options | {"display": Display(Console(highlight=False), yes=options["yes"])}
+
+
+def _place(options: dict[str, Any]) -> Place:
+    """Say where, before anything else."""
+    display: Display = options["display"]
+    session, account = aws_session(options["region"], options["profile"])
+    description = f"account {account}, {session.region_name}"
+    display.say(f"stack {options['stack']} in {description}", style="bold")
+    return Place(options["stack"], Target(session, None, description, {}), options["registry_host"], display)
+
+
+@main.command("image")
+@click.pass_obj
+def image_(options: dict[str, Any]) -> None:
+    """Build the image."""
+    build(options["display"], options["base"], options["architecture"])
+
+
+@main.command()
+@click.pass_obj
+def push(options: dict[str, Any]) -> None:
+    """Build the image and push it to ECR."""
+    pushed(_place(options), options["base"], options["architecture"])
+
+
+def _parameter(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    pairs = [one.partition("=") for text in given for one in text.split()]
+    if bad := [name for name, equals, _ in pairs if not equals]:
+        raise click.BadParameter(f"{bad[0]!r} is not of the form Name=value")
+    return {name: value for name, _, value in pairs}
+
+
+@main.command("deploy")
+@click.option("--existing-bucket", help="Label the photos of this bucket instead of one of the stack's own.")
+@click.option("--prefix", help="Label only what begins so.")
+@click.option("--email", help="Who is told of alarms.")
+@click.option("--parameters", multiple=True, callback=_parameter, help="Others of the template: Name=value …")
+@click.pass_obj
+def deploy_(
+    options: dict[str, Any],
+    existing_bucket: str | None,
+    prefix: str | None,
+    email: str | None,
+    parameters: dict[str, str],
+) -> None:
+    """Bring up the pipeline, or change it."""
+    given = {"ExistingBucket": existing_bucket, "KeyPrefix": prefix, "AlarmEmail": email}
+    own = {name: value for name, value in given.items() if value is not None}
+    deploy(_place(options), own | parameters, options["base"], options["architecture"])
+
+
+@main.command("redeploy")
+@click.pass_obj
+def redeploy_(options: dict[str, Any]) -> None:
+    """Run a new image, or the old one if the new one does not work."""
+    redeploy(_place(options), options["base"], options["architecture"])
+
+
+@main.command("rollback")
+@click.pass_obj
+def rollback_(options: dict[str, Any]) -> None:
+    """Run the image again that ran before."""
+    rollback(_place(options))
+
+
+@main.command("destroy")
+@click.option("--with-data", is_flag=True, help="Remove the bucket with its photos, and the tables, too.")
+@click.pass_obj
+def destroy_(options: dict[str, Any], *, with_data: bool) -> None:
+    """Remove the pipeline."""
+    destroy(_place(options), with_data=with_data)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except TOLD as problem:
+        Console(stderr=True).print(sentence(problem), style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        sys.exit(130)

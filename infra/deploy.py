@@ -1,0 +1,218 @@
+"""`make image`, `push`, `deploy`, `redeploy`, `rollback` and `destroy`: each is safe to run twice.
+
+The template's parameter ImageUri is the one truth about what runs: a new image is an update of the stack, also
+when that is all that changes. While the function changes, the mapping is paused and photos wait in the queue.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from infra import image as images
+from infra.function import Function, Running
+from infra.notifications import Notifications
+from infra.place import PIPELINE, REGISTRY
+from infra.quota import detect_labels_tps, environments_for
+from infra.registry import Registry
+from infra.rollout import guarded, leave_running, run
+from photos.errors import UserError
+
+if TYPE_CHECKING:
+    from infra.display import Display
+    from infra.place import Place
+    from photos.target import Target
+
+
+def deploy(place: Place, parameters: dict[str, str], base: str | None, architecture: str | None) -> None:
+    """Bring up or change everything; resources that an earlier `destroy` kept are adopted again."""
+    uri, architecture = pushed(place, base, architecture)
+    values = _from_quota(place, parameters) | parameters
+    values |= {"ImageUri": uri, "Architecture": architecture}
+    before = place.pipeline.parameters()
+    proposed = place.pipeline.propose(PIPELINE, values)
+    if proposed is None:
+        place.display.say(f"{place.stack} is as it should be: nothing to change")
+    else:
+        place.display.changes(place.stack, proposed)
+        if not place.display.confirmed(f"Change {place.stack} in {place.aws.description}?"):
+            place.pipeline.discard(proposed)
+            raise UserError("Nothing was changed.")
+        if before:
+            with guarded(place):
+                place.pipeline.execute(proposed)
+        else:
+            place.pipeline.execute(proposed)
+    target = place.deployed()
+    notified = Notifications(target.client("s3"), target.outputs["Bucket"])
+    if notified.add(target.outputs["QueueArn"], target.outputs["KeyPrefix"]):
+        place.display.say(f"{target.outputs['Bucket']} notifies the queue from now on")
+    if not before:
+        Function(target).pause()  # a first deployment has nothing to go back to: it has to label a photo first
+    leave_running(place, target)
+    place.display.outputs(target.outputs)
+    _warn_of_unconfirmed(place, target)
+
+
+def redeploy(place: Place, base: str | None, architecture: str | None) -> None:
+    """Build, push and run a new image; one that does not label a photo is rolled back by itself."""
+    function = Function(place.deployed())
+    running = function.running()
+    uri, built = pushed(place, base, architecture)
+    if built != running.architecture:
+        raise UserError(
+            f"The function runs on {running.architecture} and this image is for {built}: build with "
+            f"ARCHITECTURE={running.architecture}, or move the function with `make deploy`."
+        )
+    run(place, function, Running(uri, built))
+    leave_running(place, place.deployed())
+
+
+def rollback(place: Place) -> None:
+    """Run the image again that ran before the last deployment."""
+    function = Function(place.deployed())
+    previous = function.previous()
+    if previous is None:
+        raise UserError(
+            "There is no earlier image to go back to, or it runs already: for any other, "
+            "check out its commit and run `make redeploy`, which finds it in ECR."
+        )
+    run(place, function, previous)
+    function.remember(None)
+    leave_running(place, place.deployed())
+
+
+def destroy(place: Place, *, with_data: bool) -> None:
+    """Remove the stacks; bucket and tables stay, unless they are to go, too."""
+    if place.pipeline.status() is None:
+        place.display.say(f"There is no stack {place.stack} in {place.aws.description}.")
+    else:
+        target = place.deployed()
+        _destroy_pipeline(place, target, with_data=with_data)
+    if place.registry.status():
+        place.registry.delete()
+        place.display.say("The registry is gone, and its images.")
+
+
+def _destroy_pipeline(place: Place, target: Target, *, with_data: bool) -> None:
+    outputs = target.outputs
+    is_own = not place.pipeline.parameters().get("ExistingBucket")
+    data = [f"table {outputs['ImageLabelsTable']}", f"table {outputs['LabelIndexTable']}"]
+    data += [f"bucket {outputs['Bucket']} with all its photos"] if is_own else []
+    waiting = _waiting(target)
+    place.display.say(f"This removes {place.stack} from {target.description}.", style="bold")
+    if waiting:
+        place.display.say(f"{waiting} messages in its queues are lost; their photos are not.", style="yellow")
+    place.display.say(f"{'It removes, too' if with_data else 'It keeps'}: {', '.join(data)}.")
+    if not place.display.confirmed(f"Destroy {place.stack}?"):
+        raise UserError("Nothing was removed.")
+    Notifications(target.client("s3"), outputs["Bucket"]).remove(outputs["QueueArn"])
+    place.pipeline.delete()
+    if with_data:
+        _delete_data(target, is_own=is_own)
+    place.display.say(f"{place.stack} is gone. {'Removed, too' if with_data else 'Kept'}: {', '.join(data)}.")
+    if not with_data:
+        place.display.say("`make deploy` adopts again what was kept.")
+
+
+def _delete_data(target: Target, *, is_own: bool) -> None:
+    tables = target.client("dynamodb")
+    for name in ("ImageLabelsTable", "LabelIndexTable"):
+        tables.delete_table(TableName=target.outputs[name])
+    if is_own:
+        s3, bucket = target.client("s3"), target.outputs["Bucket"]
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            objects: Any = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+            if objects:
+                s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+        s3.delete_bucket(Bucket=bucket)
+
+
+def _waiting(target: Target) -> int:
+    sqs = target.client("sqs")
+    names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    total = 0
+    for queue in ("QueueUrl", "DeadLetterQueueUrl"):
+        counts = sqs.get_queue_attributes(QueueUrl=target.outputs[queue], AttributeNames=names)["Attributes"]
+        total += sum(int(count) for count in counts.values())
+    return total
+
+
+def build(display: Display, base: str | None, architecture: str | None) -> images.Image:
+    """Build the image; its tag says of what."""
+    engine = images.engine()
+    with display.working("building the image"):
+        image = images.build(engine, architecture or images.native_architecture(engine), base=base)
+    display.say(f"image {image.name}, {image.size_mb:.0f} MB, for {image.architecture}")
+    return image
+
+
+def pushed(place: Place, base: str | None, architecture: str | None) -> tuple[str, str]:
+    """See to it that the image is in ECR; gives it by digest, and its architecture."""
+    engine = images.engine()
+    wanted = architecture or images.native_architecture(engine)
+    registry = _registry(place)
+    tag = images.tag_of(wanted)
+    if uri := registry.find(tag):
+        place.display.say(f"image {tag} is in ECR already")
+        return uri, wanted
+    image = build(place.display, base, wanted)
+    with place.display.pushing() as show:
+        uri = registry.push(engine, image, show)
+    place.display.say(f"pushed: {uri}")
+    return uri, image.architecture
+
+
+def _registry(place: Place) -> Registry:
+    """The registry, its stack brought up to date first."""
+    proposed = place.registry.propose(REGISTRY, {"RepositoryName": place.stack})
+    if proposed:
+        place.display.changes(place.registry.name, proposed)
+        if not place.display.confirmed(f"Change {place.registry.name} in {place.aws.description}?"):
+            place.registry.discard(proposed)
+            raise UserError("Nothing was changed.")
+        place.registry.execute(proposed)
+    uri = place.registry.outputs()["RepositoryUri"]
+    return Registry(place.aws.client("ecr"), uri, place.registry_host)
+
+
+def _from_quota(place: Place, given: dict[str, str]) -> dict[str, str]:
+    """RekognitionTps and MaxConcurrency as the account's quota has them, where they are not given."""
+    if given.keys() >= {"RekognitionTps", "MaxConcurrency"}:
+        return {}
+    try:
+        tps = detect_labels_tps(place.aws.client("service-quotas"))
+        why = "it has no such quota"
+    except ClientError as error:
+        tps, why = None, error.response["Error"].get("Message") or error.response["Error"]["Code"]
+    if tps is None:
+        place.display.say(
+            f"Service Quotas does not tell the DetectLabels quota ({why}): RekognitionTps and MaxConcurrency "
+            'stay as they are. Set them: make deploy PARAMETERS="RekognitionTps=… MaxConcurrency=…"',
+            style="yellow",
+        )
+        return {}
+    values = {"RekognitionTps": f"{tps:g}", "MaxConcurrency": str(environments_for(tps))}
+    place.display.say(
+        f"DetectLabels quota here: {tps:g} calls a second, so RekognitionTps is {values['RekognitionTps']} "
+        f"and MaxConcurrency {values['MaxConcurrency']}"
+    )
+    return values
+
+
+def _warn_of_unconfirmed(place: Place, target: Target) -> None:
+    topic = target.outputs["AlarmTopicArn"]
+    pages = target.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+    subscriptions = [one for page in pages for one in page["Subscriptions"]]
+    unconfirmed = [one["Endpoint"] for one in subscriptions if one["SubscriptionArn"] == "PendingConfirmation"]
+    if unconfirmed:
+        place.display.say(
+            f"NOBODY HEARS THE ALARMS YET: {', '.join(unconfirmed)} must follow the link in the mail from AWS.",
+            style="bold red",
+        )
+    elif not subscriptions:
+        place.display.say(
+            f"Nobody hears the alarms: make deploy EMAIL=… subscribes an address to {topic}.", style="yellow"
+        )

@@ -1,0 +1,81 @@
+"""What the deploy tool shows and asks."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from photos.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    from infra.registry import Progress
+    from infra.stacks import ChangeSet, Event
+
+
+class Display:
+    """A terminal, or a log: nothing it shows needs colours or a cursor."""
+
+    def __init__(self, console: Console, *, yes: bool) -> None:
+        """`yes`: every question is answered already."""
+        self._console = console
+        self._yes = yes
+
+    def say(self, sentence: str, style: str = "") -> None:
+        self._console.print(escape(sentence), style=style, soft_wrap=True)
+
+    def event(self, event: Event) -> None:
+        """One line for each; what begins is left out, since it ends, too."""
+        if event.status.endswith("_FAILED"):
+            self.say(f"  {event.status} {event.resource}: {event.reason}", style="red")
+        elif not event.status.endswith("_IN_PROGRESS"):
+            self.say(f"  {event.status} {event.resource}", style="dim")
+
+    def changes(self, stack: str, change_set: ChangeSet) -> None:
+        """Show what is about to change; what would be made anew, and so lose what it holds, stands out."""
+        table = Table(title=f"changes to {stack}", title_justify="left")
+        for column in ("action", "resource", "type", "made anew"):
+            table.add_column(column)
+        for change in change_set.changes:
+            anew = change.replacement if change.replacement in {"True", "Conditional"} else ""
+            table.add_row(change.action, change.resource, change.kind, anew, style="bold red" if anew else "")
+        self._console.print(table)
+
+    def confirmed(self, question: str) -> bool:
+        """Ask; raises UserError where nobody can answer."""
+        if self._yes:
+            return True
+        if not sys.stdin.isatty():
+            raise UserError(f"{question} Nobody is here to answer: say so beforehand with YES=1.")
+        return self._console.input(f"{escape(question)} \\[y/N] ").strip().lower() in {"y", "yes"}
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[None]:
+        """Show that something goes on."""
+        with self._console.status(escape(what)):
+            yield
+
+    @contextmanager
+    def pushing(self) -> Iterator[Callable[[Progress], None]]:
+        """Show how far a push is."""
+        with self._console.status("pushing") as status:
+
+            def show(progress: Progress) -> None:
+                status.update(
+                    f"pushing: {progress.layers_sent} of {progress.layers} layers, {progress.sent_mb:.1f} MB"
+                )
+
+            yield show
+
+    def outputs(self, outputs: dict[str, str]) -> None:
+        table = Table(show_header=False, box=None)
+        for name, value in sorted(outputs.items()):
+            table.add_row(name, escape(value) or "(none)")
+        self._console.print(table)

@@ -1,0 +1,170 @@
+"""The deployed function and its mapping: paused, proved with a real photo, resumed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from handler.documents import image_id
+from photos.errors import UserError
+from photos.reading import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_boto3_lambda import LambdaClient
+
+    from photos.target import Target
+
+_PROBE = Path(__file__).resolve().parent.parent / "samples" / "coffee.jpg"
+_MAPPING_S = 180.0
+"""The longest that a mapping is waited for; it takes seconds, rarely a minute."""
+_LOOK_S = 0.5
+_PREVIOUS = "photo-labels:previous-image"
+_PAUSED = "photo-labels:paused-by-deploy"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What the function runs."""
+
+    image: str
+    """By digest."""
+    architecture: str
+
+
+class Mapping(Enum):
+    """State of the event source mapping from the queue to the function."""
+
+    RUNNING = "enabled"
+    PAUSED = "disabled by a deployment"
+    STOPPED = "disabled by somebody else, and for them to enable"
+
+
+class Function:
+    """The function of one stack. What has to outlive a deployment is kept in its tags."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._client: LambdaClient = target.client("lambda")
+        self._name = target.outputs["FunctionName"]
+        self._mapping_id = target.outputs["MappingId"]
+
+    def running(self) -> Running:
+        found = self._client.get_function(FunctionName=self._name)
+        return Running(found["Code"]["ImageUri"], found["Configuration"]["Architectures"][0])
+
+    def previous(self) -> Running | None:
+        """What to roll back to; None: there is nothing, or it was rolled back to."""
+        image, _, architecture = self._tags().get(_PREVIOUS, "").partition(" ")
+        return Running(image, architecture) if image else None
+
+    def remember(self, previous: Running | None) -> None:
+        """Note what to roll back to."""
+        if previous:
+            tags = {_PREVIOUS: f"{previous.image} {previous.architecture}"}
+            self._client.tag_resource(Resource=self._arn(), Tags=tags)
+        else:
+            self._client.untag_resource(Resource=self._arn(), TagKeys=[_PREVIOUS])
+
+    def mapping(self) -> Mapping:
+        """How the mapping is; a tag tells a pause of ours, which a killed run may have left, from others'."""
+        if self._state() not in {"Disabled", "Disabling"}:
+            return Mapping.RUNNING
+        return Mapping.PAUSED if _PAUSED in self._tags() else Mapping.STOPPED
+
+    def pause(self) -> None:
+        """Stop the mapping: photos wait in the queue, and no receive is spent on them. Batches under way go on."""
+        self._client.tag_resource(Resource=self._arn(), Tags={_PAUSED: "true"})
+        self._switch(on=False)
+
+    def resume(self) -> None:
+        """Start the mapping again."""
+        self._switch(on=True)
+        self._client.untag_resource(Resource=self._arn(), TagKeys=[_PAUSED])
+
+    def prove(self) -> None:
+        """Have the function label a real photo, invoked directly. Raises UserError with what went wrong.
+
+        To be called while the mapping is paused: the photo's own event waits, and nobody else labels it. It
+        costs one Rekognition call. The photo is removed again, and its document becomes a tombstone.
+        """
+        bucket = self._target.outputs["Bucket"]
+        key = f"{self._target.outputs['KeyPrefix']}photo-labels-probe-{time.time_ns()}.jpg"
+        with self._photo(bucket, key):
+            answer = self._client.invoke(
+                FunctionName=self._name, Payload=json.dumps(_batch(bucket, key)), LogType="Tail"
+            )
+            said = answer["Payload"].read().decode()
+            log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace").strip()
+            if answer.get("FunctionError"):
+                raise UserError(f"The function fails: {_message(said)}{_quoted(log)}")
+            image = image_id(bucket, key)
+            document = Reader(self._target).documents([image]).get(image)
+            if json.loads(said) != {"batchItemFailures": []} or document is None:
+                raise UserError(f"The function did not label a photo that was given to it.{_quoted(log)}")
+            if document.status != "LABELLED" or not document.labels:
+                detail = document.detail or "it found nothing in it"
+                raise UserError(f"The function did not label a photo that was given to it: {detail}")
+
+    @contextmanager
+    def _photo(self, bucket: str, key: str) -> Iterator[None]:
+        """A photo in the bucket, which leaves no version behind."""
+        s3 = self._target.client("s3")
+        version = s3.put_object(Bucket=bucket, Key=key, Body=_PROBE.read_bytes()).get("VersionId")
+        try:
+            yield
+        finally:
+            s3.delete_object(Bucket=bucket, Key=key, **({"VersionId": version} if version else {}))
+
+    def _switch(self, *, on: bool) -> None:
+        wanted = "Enabled" if on else "Disabled"
+        end = time.monotonic() + _MAPPING_S
+        self._client.update_event_source_mapping(UUID=self._mapping_id, Enabled=on)
+        while (state := self._state()) != wanted:
+            if time.monotonic() > end:
+                raise UserError(
+                    f"The event source mapping {self._mapping_id} stays {state}: look at it in Lambda's console."
+                )
+            time.sleep(_LOOK_S)
+
+    def _state(self) -> str:
+        return self._client.get_event_source_mapping(UUID=self._mapping_id)["State"]
+
+    def _arn(self) -> str:
+        return self._client.get_function_configuration(FunctionName=self._name)["FunctionArn"]
+
+    def _tags(self) -> dict[str, str]:
+        return self._client.list_tags(Resource=self._arn())["Tags"]
+
+
+def _batch(bucket: str, key: str) -> dict[str, Any]:
+    """An SQS event as Lambda gets it, of one message that asks for the present truth about one object."""
+    body = {"source": "photo-labels", "action": "reconcile", "bucket": bucket, "key": key, "force": True}
+    record = {
+        "messageId": "probe",
+        "receiptHandle": "probe",
+        "body": json.dumps(body),
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000))},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+    }
+    return {"Records": [record]}
+
+
+def _message(payload: str) -> str:
+    try:
+        content = json.loads(payload)
+    except ValueError:
+        return payload
+    return str(content.get("errorMessage", payload)) if isinstance(content, dict) else payload
+
+
+def _quoted(log: str) -> str:
+    return f"\nThe end of its log:\n{log}" if log else ""

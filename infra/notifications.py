@@ -1,0 +1,91 @@
+"""The bucket's notifications: ours are added to what is there, or taken away; nothing of anybody else's changes.
+
+PutBucketNotificationConfiguration replaces all that a bucket has, so it is read first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from photos.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from types_boto3_s3 import S3Client
+
+EVENTS = ("s3:LifecycleExpiration:*", "s3:ObjectCreated:*", "s3:ObjectRemoved:*")
+"""As infra/pipeline.yaml has them for a bucket of its own; a test compares the two."""
+
+
+def added(configuration: dict[str, Any], queue_arn: str, prefix: str) -> dict[str, Any]:
+    """Give a bucket's notification configuration with ours in it; the same one if it is already."""
+    ours = [one for one in configuration.get("QueueConfigurations", []) if one["QueueArn"] == queue_arn]
+    wanted = [("prefix", prefix)] if prefix else []
+    if sorted(event for one in ours for event in _filtered(one)) == [(event, wanted) for event in EVENTS]:
+        return configuration
+    rules = [{"Name": name, "Value": value} for name, value in wanted]
+    own: dict[str, Any] = {"Id": f"photo-labels-{queue_arn.rpartition(':')[2]}", "QueueArn": queue_arn}
+    own |= {"Events": list(EVENTS)} | ({"Filter": {"Key": {"FilterRules": rules}}} if rules else {})
+    without = removed(configuration, queue_arn)
+    return without | {"QueueConfigurations": [*without.get("QueueConfigurations", []), own]}
+
+
+def removed(configuration: dict[str, Any], queue_arn: str) -> dict[str, Any]:
+    """Give a bucket's notification configuration without ours."""
+    others = [one for one in configuration.get("QueueConfigurations", []) if one["QueueArn"] != queue_arn]
+    rest = {name: value for name, value in configuration.items() if name != "QueueConfigurations"}
+    return rest | ({"QueueConfigurations": others} if others else {})
+
+
+class NoBucketError(UserError):
+    """The bucket does not exist."""
+
+
+class Notifications:
+    """The notifications of one bucket."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def add(self, queue_arn: str, prefix: str) -> bool:
+        """See to it that the bucket notifies our queue; gives whether that was new. Raises UserError."""
+        return self._change(lambda present: added(present, queue_arn, prefix))
+
+    def remove(self, queue_arn: str) -> bool:
+        """See to it that the bucket, if there is one, does not notify our queue. Raises UserError."""
+        try:
+            return self._change(lambda present: removed(present, queue_arn))
+        except NoBucketError:
+            return False
+
+    def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
+        try:
+            answer: Any = self._client.get_bucket_notification_configuration(Bucket=self._bucket)
+            answer.pop("ResponseMetadata", None)
+            wanted: Any = change(answer)
+            if wanted == answer:
+                return False
+            self._client.put_bucket_notification_configuration(
+                Bucket=self._bucket, NotificationConfiguration=wanted
+            )
+        except ClientError as error:
+            code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+            if code == "NoSuchBucket":
+                raise NoBucketError(f"There is no bucket {self._bucket}: make it, or name another.") from error
+            if "overlap" in said.lower():
+                raise UserError(
+                    f"Something else is notified of the same photos in {self._bucket} already, and S3 takes only "
+                    f"one for a prefix: name another PREFIX, or remove that notification. S3 says: {said}"
+                ) from error
+            raise UserError(f"The notifications of {self._bucket} cannot be changed ({code}): {said}") from error
+        return True
+
+
+def _filtered(configuration: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    rules = configuration.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    names = sorted((rule["Name"].lower(), rule["Value"]) for rule in rules)
+    return [(event, names) for event in configuration["Events"]]

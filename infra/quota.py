@@ -1,0 +1,38 @@
+"""The account's DetectLabels quota: read, never assumed."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types_boto3_service_quotas import ServiceQuotasClient
+
+_OF_DETECT_LABELS = re.compile(r"\bDetectLabels\b")
+_CALLS_OF_ONE_ENVIRONMENT = 10
+"""Calls a second that one execution environment makes with ease: a batch of 10, labelled within a second."""
+_MOST_ENVIRONMENTS = 1000
+
+
+def detect_labels_tps(client: ServiceQuotasClient) -> float | None:
+    """Calls a second that the account may make in this region; None: Service Quotas does not say.
+
+    ListServiceQuotas leaves out quotas that have never been changed: those are among AWS's defaults.
+    """
+    for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
+        pages = client.get_paginator(operation).paginate(ServiceCode="rekognition")
+        found = [
+            quota["Value"]
+            for page in pages
+            for quota in page["Quotas"]
+            if _OF_DETECT_LABELS.search(quota["QuotaName"])
+        ]
+        if found:
+            return float(min(found))
+    return None
+
+
+def environments_for(tps: float) -> int:
+    """MaxConcurrency: enough to use up the quota, and no more, since each has an equal share of it."""
+    return min(_MOST_ENVIRONMENTS, max(2, math.ceil(tps / _CALLS_OF_ONE_ENVIRONMENT)))

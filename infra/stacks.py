@@ -1,0 +1,202 @@
+"""CloudFormation: a stack is changed by a change set that is shown first, and its events are told as they come."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from photos.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from types_boto3_cloudformation import CloudFormationClient
+
+_LOOK_S = 1.0
+_NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a change set would do to one resource."""
+
+    action: str
+    """Add, Modify, Remove or Import."""
+    resource: str
+    kind: str
+    replacement: str
+    """"True" or "Conditional" where the resource would be made anew, and what it holds be gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """Changes that wait to be executed."""
+
+    arn: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to one resource."""
+
+    resource: str
+    status: str
+    reason: str
+
+
+class Stack:
+    """One stack, which may not exist yet."""
+
+    def __init__(self, client: CloudFormationClient, name: str, tell: Callable[[Event], None]) -> None:
+        """`tell` gets the events of this object's own operations."""
+        self._client = client
+        self.name = name
+        self._tell = tell
+
+    def status(self) -> str | None:
+        """None: there is no such stack."""
+        found = self._describe()
+        return found["StackStatus"] if found else None
+
+    def outputs(self) -> dict[str, str]:
+        found = self._describe() or {}
+        return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+
+    def parameters(self) -> dict[str, str]:
+        """Those that it is deployed with."""
+        found = self._describe() or {}
+        return {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
+
+    def propose(self, template: str, parameters: Mapping[str, str]) -> ChangeSet | None:
+        """Work out what a template would change; None: nothing.
+
+        Parameters that are not given stay as they are deployed. Resources that an earlier stack of this name
+        left behind are adopted again. Raises UserError when the stack cannot be changed.
+        """
+        status = self.status()
+        if status == "ROLLBACK_COMPLETE":  # a first deployment that failed; AWS lets it only be deleted
+            self.delete()
+            status = None
+        is_new = status in {None, "REVIEW_IN_PROGRESS"}
+        if not is_new and status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
+            raise UserError(_not_now(self.name, status or ""))
+        known = {} if is_new else self.parameters()
+        wanted = self._client.get_template_summary(TemplateBody=template)["Parameters"]
+        names = [one["ParameterKey"] for one in wanted]
+        if unknown := parameters.keys() - set(names):
+            raise UserError(f"There is no parameter {min(unknown)}; there are {', '.join(names)}.")
+        values: list[Any] = [{"ParameterKey": name, "ParameterValue": parameters[name]} for name in parameters]
+        values += [
+            {"ParameterKey": name, "UsePreviousValue": True}
+            for name in names
+            if name in known and name not in parameters
+        ]
+        arn = self._client.create_change_set(
+            StackName=self.name,
+            ChangeSetName=f"deploy-{time.time_ns()}",
+            ChangeSetType="CREATE" if is_new else "UPDATE",
+            TemplateBody=template,
+            Parameters=values,
+            Capabilities=["CAPABILITY_IAM"],
+            ImportExistingResources=True,
+        )["Id"]
+        return self._worked_out(arn)
+
+    def execute(self, change_set: ChangeSet) -> None:
+        """Make the changes; raises UserError with the first failure's reason, when all is rolled back."""
+        token = f"deploy-{time.time_ns()}"
+        self._client.execute_change_set(ChangeSetName=change_set.arn, ClientRequestToken=token)
+        self._follow(self.name, token)
+
+    def settle(self) -> None:
+        """Wait until nothing changes it any more, say after an execution that was not followed to its end."""
+        while (status := self.status() or "").endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+            time.sleep(_LOOK_S)
+
+    def discard(self, change_set: ChangeSet) -> None:
+        """Forget the changes, and the stack, too, if it would have been new."""
+        self._client.delete_change_set(ChangeSetName=change_set.arn)
+        if self.status() == "REVIEW_IN_PROGRESS":
+            self.delete()
+
+    def delete(self) -> None:
+        """Delete it, and keep what its template says is to be kept. Raises UserError when that fails."""
+        found = self._describe()
+        if found is None:
+            return
+        token = f"deploy-{time.time_ns()}"
+        self._client.delete_stack(StackName=self.name, ClientRequestToken=token)
+        self._follow(found["StackId"], token)
+
+    def _describe(self) -> Any:
+        try:
+            return self._client.describe_stacks(StackName=self.name)["Stacks"][0]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+
+    def _worked_out(self, arn: str) -> ChangeSet | None:
+        while True:
+            answer = self._client.describe_change_set(ChangeSetName=arn)
+            if answer["Status"] == "FAILED":
+                reason = answer.get("StatusReason", "")
+                self.discard(ChangeSet(arn, ()))
+                if any(words in reason for words in _NO_CHANGES):
+                    return None
+                raise UserError(f"CloudFormation refuses the template for {self.name}: {reason}")
+            if answer["Status"] == "CREATE_COMPLETE":
+                break
+            time.sleep(_LOOK_S)
+        pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=arn)
+        changes = [one["ResourceChange"] for page in pages for one in page["Changes"]]
+        return ChangeSet(
+            arn,
+            tuple(
+                Change(one["Action"], one["LogicalResourceId"], one["ResourceType"], one.get("Replacement", ""))
+                for one in changes
+            ),
+        )
+
+    def _follow(self, stack: str, token: str) -> None:
+        """Tell the events of an operation until it has ended."""
+        told: set[str] = set()
+        failure = ""
+        while True:
+            for event in self._news(stack, token, told):
+                one = Event(
+                    event["LogicalResourceId"], event["ResourceStatus"], event.get("ResourceStatusReason", "")
+                )
+                self._tell(one)
+                if one.status.endswith("_FAILED") and "cancelled" not in one.reason and not failure:
+                    failure = f"{one.resource}: {one.reason}"
+                if event.get("PhysicalResourceId") == event["StackId"] and not one.status.endswith("_IN_PROGRESS"):
+                    if "ROLLBACK" in one.status or one.status.endswith("_FAILED"):
+                        raise UserError(f"{self.name} is {one.status}: {failure or one.reason}")
+                    return
+            time.sleep(_LOOK_S)
+
+    def _news(self, stack: str, token: str, told: set[str]) -> Iterator[Any]:
+        """Events of an operation that have not been told, the oldest first."""
+        events = []
+        for page in self._client.get_paginator("describe_stack_events").paginate(StackName=stack):
+            of_it = [one for one in page["StackEvents"] if one.get("ClientRequestToken") == token]
+            new = [one for one in of_it if one["EventId"] not in told]
+            events += new
+            if len(new) < len(page["StackEvents"]):
+                break
+        told.update(one["EventId"] for one in events)
+        return reversed(events)
+
+
+def _not_now(name: str, status: str) -> str:
+    if status.endswith("_IN_PROGRESS"):
+        return f"{name} is {status}: something else is changing it; wait until it has ended."
+    return (
+        f"{name} is {status}, which it cannot leave by itself: in CloudFormation's console, continue its rollback "
+        "or delete it, then deploy again."
+    )

@@ -1,0 +1,132 @@
+"""A Docker engine, the image, and a local cloud whose function runs in containers of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import docker
+import pytest
+
+from infra import image as images
+from loadtest.emulator import EMULATOR
+from local.child import Child
+from local.ministack import REPOSITORY, Ministack
+from photos.errors import UserError
+from photos.target import Target, described, local_session
+from tests.image.containers import Containers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+STACK = "photo-labels"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One engine, one worker."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("docker"))
+        item.add_marker(pytest.mark.timeout(300))
+
+
+def _engine() -> docker.DockerClient:
+    if platform.system() != "Linux":
+        raise UserError("these tests need the host's network in containers, which only an engine on Linux has")
+    if not (EMULATOR / ".installed").exists():
+        raise UserError("the runtime interface emulator is not there: run `make emulator`")
+    return images.engine()
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    """A Docker engine; without one, the tests of the image are skipped, but never in CI."""
+    try:
+        client = _engine()
+    except UserError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def base() -> str | None:
+    """The base image to build on, as `make image BASE_IMAGE=…` has it."""
+    return os.environ.get("BASE_IMAGE") or None
+
+
+@pytest.fixture(scope="session")
+def image(engine: docker.DockerClient, base: str | None) -> images.Image:
+    """The image of the working tree."""
+    return images.build(engine, images.native_architecture(engine), base=base)
+
+
+@dataclass
+class Account:
+    """An AWS account on this machine, nothing deployed in it yet."""
+
+    endpoint_url: str
+    rekognition_url: str
+    containers: Containers
+    environment: dict[str, str]
+
+    def client(self, service: str) -> Any:
+        return Target(local_session(), self.endpoint_url, "local", {}).client(service)
+
+    def deployed(self) -> Target:
+        return described(local_session(), self.endpoint_url, STACK, "local")
+
+    def run(self, *command: str, expect: int = 0) -> str:
+        """Run the deploy tool as a user does, without a question; gives all that it printed."""
+        arguments = ["--yes", "--region", "us-east-1", "--registry-host", self.endpoint_url.removeprefix("http://")]
+        if base := os.environ.get("BASE_IMAGE"):
+            arguments += ["--base", base]
+        ended = subprocess.run(
+            [sys.executable, "-m", "infra", *arguments, *command],
+            cwd=REPOSITORY,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        printed = ended.stdout + ended.stderr
+        assert ended.returncode == expect, printed
+        assert "Traceback" not in printed
+        return printed
+
+
+@pytest.fixture(scope="module")
+def account(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """A local AWS with the real Rekognition server, whose functions run in containers."""
+    state: Path = tmp_path_factory.mktemp("account")
+    with ExitStack() as running:
+        containers = running.enter_context(Containers(engine))
+        proxies = {f"{STACK}-label": f"{containers.url}/{STACK}-label"}
+        ministack = Ministack(state, proxies, os.environ)
+        running.callback(ministack.process.stop)
+        rekognition = Child(
+            [sys.executable, "-m", "local.rekognition", "--leash", "--s3-endpoint", ministack.endpoint_url],
+            state / "rekognition.log",
+            {**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        )
+        running.callback(rekognition.stop)
+        ministack.wait_until_ready()
+        containers.endpoint_url = ministack.endpoint_url
+        containers.rekognition_url = json.loads(rekognition.first_line())["url"]
+        environment = os.environ | {
+            "AWS_ENDPOINT_URL": ministack.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "PYTHONPATH": str(REPOSITORY),
+            "COLUMNS": "200",
+        }
+        yield Account(ministack.endpoint_url, containers.rekognition_url, containers, environment)

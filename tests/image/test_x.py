@@ -1,0 +1,3 @@
+def test_x(account):
+    print(account.run("deploy","--parameters","EnforceTls=false"))
+    print(account.run("deploy","--parameters","EnforceTls=false"))
