@@ -36,7 +36,9 @@ def _place(options: dict[str, Any]) -> Place:
     session, account = aws_session(options["region"], options["profile"])
     description = f"account {account}, {session.region_name}"
     display.say(f"stack {options['stack']} in {description}", style="bold")
-    return Place(options["stack"], Target(session, None, description, {}), options["registry_host"], display)
+    return Place(
+        options["stack"], account, Target(session, None, description, {}), options["registry_host"], display
+    )
 
 
 @main.command("image")

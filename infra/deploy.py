@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from infra import image as images
 from infra.function import Function, Running
 from infra.notifications import Notifications
-from infra.place import PIPELINE, REGISTRY
+from infra.place import REGISTRY
 from infra.quota import detect_labels_tps, environments_for
 from infra.registry import Registry
 from infra.rollout import guarded, leave_running, run
@@ -31,7 +31,7 @@ def deploy(place: Place, parameters: dict[str, str], base: str | None, architect
     values = _from_quota(place, parameters) | parameters
     values |= {"ImageUri": uri, "Architecture": architecture}
     before = place.pipeline.parameters()
-    proposed = place.pipeline.propose(PIPELINE, values)
+    proposed = place.pipeline.propose(place.template(values), values)
     if proposed is None:
         place.display.say(f"{place.stack} is as it should be: nothing to change")
     else:
@@ -58,13 +58,13 @@ def deploy(place: Place, parameters: dict[str, str], base: str | None, architect
 def redeploy(place: Place, base: str | None, architecture: str | None) -> None:
     """Build, push and run a new image; one that does not label a photo is rolled back by itself."""
     function = Function(place.deployed())
-    running = function.running()
-    uri, built = pushed(place, base, architecture)
-    if built != running.architecture:
+    has, wanted = function.running().architecture, architecture or images.native_architecture(images.engine())
+    if wanted != has:
         raise UserError(
-            f"The function runs on {running.architecture} and this image is for {built}: build with "
-            f"ARCHITECTURE={running.architecture}, or move the function with `make deploy`."
+            f"The function runs on {has}, and this image would be for {wanted}: build it with ARCHITECTURE={has}, "
+            "or move the function with `make deploy`."
         )
+    uri, built = pushed(place, base, wanted)
     run(place, function, Running(uri, built))
     leave_running(place, place.deployed())
 

@@ -80,9 +80,17 @@ class Function:
         return Mapping.PAUSED if _PAUSED in self._tags() else Mapping.STOPPED
 
     def pause(self) -> None:
-        """Stop the mapping: photos wait in the queue, and no receive is spent on them. Batches under way go on."""
+        """Stop the mapping: photos wait in the queue, and no receive is spent on them.
+
+        Returns when batches under way have ended: nothing is in flight, or the function's timeout is over
+        (messages in backoff count as in flight, too, so that the count alone could take minutes).
+        """
         self._client.tag_resource(Resource=self._arn(), Tags={_PAUSED: "true"})
         self._switch(on=False)
+        timeout_s = self._client.get_function_configuration(FunctionName=self._name)["Timeout"]
+        end = time.monotonic() + timeout_s
+        while self._in_flight() and time.monotonic() < end:
+            time.sleep(_LOOK_S)
 
     def resume(self) -> None:
         """Start the mapping again."""
@@ -133,6 +141,11 @@ class Function:
                     f"The event source mapping {self._mapping_id} stays {state}: look at it in Lambda's console."
                 )
             time.sleep(_LOOK_S)
+
+    def _in_flight(self) -> int:
+        name: Any = "ApproximateNumberOfMessagesNotVisible"
+        sqs, queue = self._target.client("sqs"), self._target.outputs["QueueUrl"]
+        return int(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name])
 
     def _state(self) -> str:
         return self._client.get_event_source_mapping(UUID=self._mapping_id)["State"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +11,14 @@ from infra.stacks import Stack
 from photos.target import Target, described
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.display import Display
 
 _HERE = Path(__file__).resolve().parent
-PIPELINE = (_HERE / "pipeline.yaml").read_text()
 REGISTRY = (_HERE / "registry.yaml").read_text()
+_PIPELINE = (_HERE / "pipeline.yaml").read_text()
+_NAMES_OF_KEPT = re.compile(r'^( +(?:BucketName|TableName): )!Sub "([^"]+)"$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class Place:
     """Where a command acts: a stack's name, in an account and region."""
 
     stack: str
+    account: str
     aws: Target
     """Without outputs: the stack may not be there yet."""
     registry_host: str | None
@@ -38,3 +43,24 @@ class Place:
     def deployed(self) -> Target:
         """The pipeline with its outputs. Raises UserError where it is not deployed."""
         return described(self.aws.session, self.aws.endpoint_url, self.stack, self.aws.description)
+
+    def template(self, parameters: Mapping[str, str]) -> str:
+        """Give infra/pipeline.yaml with the names of bucket and tables written out.
+
+        CloudFormation adopts what an earlier stack has left only where its name is static (user guide, "Import AWS
+        resources into a CloudFormation stack automatically").
+        """
+        values = {
+            "${AWS::StackName}": self.stack,
+            "${AWS::AccountId}": self.account,
+            "${AWS::Region}": self.aws.session.region_name,
+            "${TablePrefix}": (self.pipeline.parameters() | dict(parameters)).get("TablePrefix", ""),
+        }
+
+        def written_out(found: re.Match[str]) -> str:
+            name = found[2]
+            for variable, value in values.items():
+                name = name.replace(variable, value)
+            return f'{found[1]}"{name}"'
+
+        return _NAMES_OF_KEPT.sub(written_out, _PIPELINE)

@@ -6,19 +6,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from infra.function import Function, Mapping, Running
-from infra.place import PIPELINE
 from photos.errors import TOLD, UserError, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.place import Place
+    from infra.stacks import ChangeSet
     from photos.target import Target
 
 
 def run(place: Place, function: Function, wanted: Running) -> None:
     """Let the function run an image, if it labels a photo with it; otherwise what it ran before."""
-    proposed = None if wanted == function.running() else place.pipeline.propose(PIPELINE, _parameters(wanted))
+    proposed = None if wanted == function.running() else _proposed(place, wanted)
     if proposed is None:
         place.display.say(f"the function runs {wanted.image} already")
         return
@@ -26,8 +26,9 @@ def run(place: Place, function: Function, wanted: Running) -> None:
         place.pipeline.execute(proposed)
 
 
-def _parameters(running: Running) -> dict[str, str]:
-    return {"ImageUri": running.image, "Architecture": running.architecture}
+def _proposed(place: Place, running: Running) -> ChangeSet | None:
+    parameters = {"ImageUri": running.image, "Architecture": running.architecture}
+    return place.pipeline.propose(place.template({}), parameters)
 
 
 @contextmanager
@@ -71,7 +72,7 @@ def _back_to(place: Place, before: Running) -> None:
     """Raises UserError, the mapping still paused, where what ran before cannot be had back."""
     try:
         place.pipeline.settle()
-        proposed = place.pipeline.propose(PIPELINE, _parameters(before))
+        proposed = _proposed(place, before)
         if proposed:
             place.pipeline.execute(proposed)
     except TOLD as error:

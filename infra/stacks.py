@@ -103,6 +103,9 @@ class Stack:
             Parameters=values,
             Capabilities=["CAPABILITY_IAM"],
             ImportExistingResources=True,
+            # What validation beforehand finds is not among the stack's events, from which failures are told here;
+            # and a bucket that is to be adopted is one of its findings.
+            DisableValidation=True,
         )["Id"]
         return self._worked_out(arn)
 

@@ -75,7 +75,9 @@ class Emulator:
 
     def start(self) -> None:
         """Start it; returns when it takes invocations. Raises UserError when it does not."""
-        program = EMULATOR / f"aws-lambda-rie-{'arm64' if platform.machine() in {'arm64', 'aarch64'} else 'x86_64'}"
+        program = (
+            EMULATOR / f"aws-lambda-rie-{'arm64' if platform.machine() in {'arm64', 'aarch64'} else 'x86_64'}"
+        )
         if not program.exists():
             raise UserError("Lambda's runtime interface emulator is not there: run `make emulator`.")
         configuration = self._engine.images.get(self._image).attrs["Config"]

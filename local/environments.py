@@ -47,6 +47,7 @@ class Function:
 
     name: str
     arn: str
+    revision: str
     image: str
     handler: str
     timeout_s: int
@@ -89,6 +90,7 @@ def deployed(name: str, endpoint_url: str, rekognition_url: str) -> Function:
     return Function(
         name=name,
         arn=configuration["FunctionArn"],
+        revision=configuration["RevisionId"],
         image=found["Code"]["ImageUri"],
         handler=(configuration.get("ImageConfig", {}).get("Command") or [_HANDLER])[0],
         timeout_s=configuration["Timeout"],

@@ -112,4 +112,6 @@ def described(session: boto3.Session, endpoint_url: str | None, stack: str, desc
         advice = "`make down && make up` starts it anew" if target.is_local else "check the network and the region"
         raise UserError(f"{description} does not answer ({error}): {advice}.") from error
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+    if not outputs:
+        raise UserError(f"The stack {stack!r} in {description} is {found['StackStatus']}: deploy it again.")
     return Target(session, endpoint_url, description, outputs)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import docker
 import pytest
 
 from infra import image as images
@@ -23,8 +23,10 @@ from photos.target import Target, described, local_session
 from tests.image.containers import Containers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    import docker
 
 STACK = "photo-labels"
 
@@ -69,6 +71,26 @@ def image(engine: docker.DockerClient, base: str | None) -> images.Image:
     return images.build(engine, images.native_architecture(engine), base=base)
 
 
+@pytest.fixture
+def changed(tmp_path: Path) -> Callable[[str], Path]:
+    """Makes a copy of the working tree, without git, that has some code more at the end of handler/app.py."""
+
+    def copy(code: str) -> Path:
+        tree = tmp_path / "tree"
+        for name in (*images.INPUTS, "infra", "photos", "samples"):
+            source, copied = REPOSITORY / name, tree / name
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, copied, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+            else:
+                shutil.copyfile(source, copied)
+        with (tree / "handler" / "app.py").open("a") as app:
+            app.write(code)
+        return tree
+
+    return copy
+
+
 @dataclass
 class Account:
     """An AWS account on this machine, nothing deployed in it yet."""
@@ -84,15 +106,21 @@ class Account:
     def deployed(self) -> Target:
         return described(local_session(), self.endpoint_url, STACK, "local")
 
-    def run(self, *command: str, expect: int = 0) -> str:
-        """Run the deploy tool as a user does, without a question; gives all that it printed."""
-        arguments = ["--yes", "--region", "us-east-1", "--registry-host", self.endpoint_url.removeprefix("http://")]
+    def run(self, *command: str, tree: Path = REPOSITORY, expect: int = 0) -> str:
+        """Run the deploy tool of a working tree as a user does, without a question; gives all that it printed."""
+        arguments = [
+            "--yes",
+            "--region",
+            "us-east-1",
+            "--registry-host",
+            self.endpoint_url.removeprefix("http://"),
+        ]
         if base := os.environ.get("BASE_IMAGE"):
             arguments += ["--base", base]
         ended = subprocess.run(
             [sys.executable, "-m", "infra", *arguments, *command],
-            cwd=REPOSITORY,
-            env=self.environment,
+            cwd=tree,
+            env=self.environment | {"PYTHONPATH": str(tree)},
             capture_output=True,
             text=True,
             timeout=240,
@@ -107,9 +135,9 @@ class Account:
 @pytest.fixture(scope="module")
 def account(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """A local AWS with the real Rekognition server, whose functions run in containers."""
-    state: Path = tmp_path_factory.mktemp("account")
+    state = tmp_path_factory.mktemp("account")
     with ExitStack() as running:
-        containers = running.enter_context(Containers(engine))
+        containers = Containers(engine)
         proxies = {f"{STACK}-label": f"{containers.url}/{STACK}-label"}
         ministack = Ministack(state, proxies, os.environ)
         running.callback(ministack.process.stop)
@@ -122,11 +150,11 @@ def account(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactor
         ministack.wait_until_ready()
         containers.endpoint_url = ministack.endpoint_url
         containers.rekognition_url = json.loads(rekognition.first_line())["url"]
+        running.enter_context(containers)
         environment = os.environ | {
             "AWS_ENDPOINT_URL": ministack.endpoint_url,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            "PYTHONPATH": str(REPOSITORY),
             "COLUMNS": "200",
         }
         yield Account(ministack.endpoint_url, containers.rekognition_url, containers, environment)

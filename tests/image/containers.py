@@ -18,17 +18,21 @@ if TYPE_CHECKING:
 
 
 class Containers:
-    """Execution environments, each a container of the image that the function has at the moment."""
+    """Execution environments, each a container of the image that the function has at the moment.
+
+    As on Lambda none outlives a change of the function's code or configuration.
+    """
 
     def __init__(self, engine: docker.DockerClient) -> None:
         self._engine = engine
         self._lock = threading.Lock()
         self._idle: dict[str, list[Emulator]] = {}
         self._all: list[Emulator] = []
-        self.images_run: set[str] = set()
+        self.received: dict[str, list[str]] = {}
+        """By image: the messageIds that its containers were invoked with."""
         self.endpoint_url: str
         self.rekognition_url: str
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
 
     @property
     def url(self) -> str:
@@ -47,17 +51,20 @@ class Containers:
     def invoke(self, name: str, event: Any, deadline_s: float) -> dict[str, Any]:
         """One invocation, answered as ministack's proxy expects it."""
         function = deployed(name, self.endpoint_url, self.rekognition_url)
+        with self._lock:
+            messages = [record["messageId"] for record in event["Records"]]
+            self.received.setdefault(function.image, []).extend(messages)
         container = self._take(function)
         answer = container.invoke(event, timeout_s=max(1.0, deadline_s - time.time()) + 5)
         with self._lock:
-            self._idle.setdefault(function.image, []).append(container)
+            self._idle.setdefault(function.revision, []).append(container)
         if isinstance(answer, str):  # the emulator's way to tell a timeout
             return {"errorType": "Sandbox.Timedout", "errorMessage": answer}
         return dict(answer)
 
     def _take(self, function: Function) -> Emulator:
         with self._lock:
-            idle = self._idle.get(function.image)
+            idle = self._idle.get(function.revision)
             if idle:
                 return idle.pop()
         # A first invocation comes from the deploy tool itself, after each deployment: in time to set right what
@@ -70,12 +77,15 @@ class Containers:
         container.start()
         with self._lock:
             self._all.append(container)
-            self.images_run.add(function.image)
         return container
 
     def _reachable(self, image: str) -> str:
         """The image by its digest, in the registry that ministack is."""
         return self.endpoint_url.removeprefix("http://") + "/" + image.partition("/")[2]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # closing waits for what is under way
 
 
 def _handler(containers: Containers) -> type[BaseHTTPRequestHandler]:

@@ -36,6 +36,8 @@ class Invoker:
         self.function = Function(
             name="f",
             arn="arn",
+            revision="1",
+            image="image",
             handler=handler,
             timeout_s=20,
             memory_mb="512",
