@@ -35,7 +35,7 @@ class Change:
 class ChangeSet:
     """Changes that wait to be executed."""
 
-    arn: str
+    name: str
     changes: tuple[Change, ...]
 
 
@@ -95,9 +95,10 @@ class Stack:
             for name in names
             if name in known and name not in parameters
         ]
-        arn = self._client.create_change_set(
+        name = f"deploy-{time.time_ns()}"
+        self._client.create_change_set(
             StackName=self.name,
-            ChangeSetName=f"deploy-{time.time_ns()}",
+            ChangeSetName=name,
             ChangeSetType="CREATE" if is_new else "UPDATE",
             TemplateBody=template,
             Parameters=values,
@@ -106,13 +107,15 @@ class Stack:
             # What validation beforehand finds is not among the stack's events, from which failures are told here;
             # and a bucket that is to be adopted is one of its findings.
             DisableValidation=True,
-        )["Id"]
-        return self._worked_out(arn)
+        )
+        return self._worked_out(name)
 
     def execute(self, change_set: ChangeSet) -> None:
         """Make the changes; raises UserError with the first failure's reason, when all is rolled back."""
         token = f"deploy-{time.time_ns()}"
-        self._client.execute_change_set(ChangeSetName=change_set.arn, ClientRequestToken=token)
+        self._client.execute_change_set(
+            StackName=self.name, ChangeSetName=change_set.name, ClientRequestToken=token
+        )
         self._follow(self.name, token)
 
     def settle(self) -> None:
@@ -122,7 +125,7 @@ class Stack:
 
     def discard(self, change_set: ChangeSet) -> None:
         """Forget the changes, and the stack, too, if it would have been new."""
-        self._client.delete_change_set(ChangeSetName=change_set.arn)
+        self._client.delete_change_set(StackName=self.name, ChangeSetName=change_set.name)
         if self.status() == "REVIEW_IN_PROGRESS":
             self.delete()
 
@@ -143,22 +146,22 @@ class Stack:
                 return None
             raise
 
-    def _worked_out(self, arn: str) -> ChangeSet | None:
+    def _worked_out(self, name: str) -> ChangeSet | None:
         while True:
-            answer = self._client.describe_change_set(ChangeSetName=arn)
+            answer = self._client.describe_change_set(StackName=self.name, ChangeSetName=name)
             if answer["Status"] == "FAILED":
                 reason = answer.get("StatusReason", "")
-                self.discard(ChangeSet(arn, ()))
+                self.discard(ChangeSet(name, ()))
                 if any(words in reason for words in _NO_CHANGES):
                     return None
                 raise UserError(f"CloudFormation refuses the template for {self.name}: {reason}")
             if answer["Status"] == "CREATE_COMPLETE":
                 break
             time.sleep(_LOOK_S)
-        pages = self._client.get_paginator("describe_change_set").paginate(ChangeSetName=arn)
+        pages = self._client.get_paginator("describe_change_set").paginate(StackName=self.name, ChangeSetName=name)
         changes = [one["ResourceChange"] for page in pages for one in page["Changes"]]
         return ChangeSet(
-            arn,
+            name,
             tuple(
                 Change(one["Action"], one["LogicalResourceId"], one["ResourceType"], one.get("Replacement", ""))
                 for one in changes

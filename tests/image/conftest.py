@@ -132,6 +132,26 @@ class Account:
         return printed
 
 
+def _deployer(endpoint_url: str) -> dict[str, str]:
+    """Keys of a user who may do what infra/deployer-policy.json says, and nothing else."""
+    iam = Target(local_session(), endpoint_url, "local", {}).client("iam")
+    policy = (REPOSITORY / "infra" / "deployer-policy.json").read_text()
+    names = {"BUCKET": f"{STACK}-000000000000-us-east-1", "ACCOUNT": "000000000000", "REGION": "us-east-1"}
+    for name, value in (names | {"STACK": STACK}).items():
+        policy = policy.replace(name, value)
+    # One more policy for a bucket that exists already, as docs/deploying.md says.
+    iam.create_user(UserName="deployer")
+    iam.put_user_policy(UserName="deployer", PolicyName="deploy", PolicyDocument=policy)
+    existing = policy.replace(names["BUCKET"], "holidays*")
+    iam.put_user_policy(UserName="deployer", PolicyName="existing", PolicyDocument=existing)
+    # ministack takes reading a mapping for listing them all.
+    quirks = {"Effect": "Allow", "Action": ["lambda:ListEventSourceMappings"], "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [quirks]})
+    iam.put_user_policy(UserName="deployer", PolicyName="ministack", PolicyDocument=document)
+    keys: dict[str, str] = iam.create_access_key(UserName="deployer")["AccessKey"]
+    return keys
+
+
 @pytest.fixture(scope="module")
 def account(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """A local AWS with the real Rekognition server, whose functions run in containers."""
@@ -148,13 +168,14 @@ def account(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactor
         )
         running.callback(rekognition.stop)
         ministack.wait_until_ready()
+        keys = _deployer(ministack.endpoint_url)
         containers.endpoint_url = ministack.endpoint_url
         containers.rekognition_url = json.loads(rekognition.first_line())["url"]
         running.enter_context(containers)
         environment = os.environ | {
             "AWS_ENDPOINT_URL": ministack.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
             "COLUMNS": "200",
         }
         yield Account(ministack.endpoint_url, containers.rekognition_url, containers, environment)

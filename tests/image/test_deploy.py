@@ -289,5 +289,5 @@ def test_given_no_credentials_when_deployed_then_a_sentence(account: Account) ->
 
 
 def test_given_a_bucket_that_is_not_there_when_deployed_then_a_sentence(nothing: Account) -> None:
-    said = nothing.run("deploy", "--existing-bucket", "nobodys-bucket", *LOCAL, expect=2)
-    assert "There is no bucket nobodys-bucket" in said
+    said = nothing.run("deploy", "--existing-bucket", "holidays-gone", *LOCAL, expect=2)
+    assert "There is no bucket holidays-gone" in said
