@@ -8,11 +8,18 @@ PHOTOS ?= samples
 MINISTACK := .local/ministack
 RIE := .local/rie
 
+# What the deploy tool is told on make's command line; nothing in the caller's environment changes what is deployed.
+given = $(if $(filter command,$(firstword $(origin $1))),--$2 "$($1)")
+DEPLOY = $(BIN)/python -m infra $(call given,STACK,stack) $(call given,REGION,region) \
+	$(call given,PROFILE,profile) $(call given,ARCHITECTURE,architecture) \
+	$(if $(BASE_IMAGE),--base "$(BASE_IMAGE)") $(if $(filter 1,$(YES)),--yes)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup emulator demo up down test test-all bench lint format lock clean
+.PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
+	test test-image test-all bench bench-image lint format lock clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## photos in, labels out, on this machine: PHOTOS=dir for your own
 	@$(BIN)/python -m local demo "$(PHOTOS)"
@@ -23,13 +30,38 @@ up: setup ## start the local cloud and leave it running, for `photos --local`
 down: setup ## stop the local cloud
 	@$(BIN)/python -m local down
 
-test: .venv/.dev $(MINISTACK)/.installed ## all tests that need no Docker and no browser
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+image: setup ## build the function's container image
+	@$(DEPLOY) image
 
-test-all: test ## everything, as CI does
+push: setup ## build it and push it to ECR
+	@$(DEPLOY) push
+
+deploy: setup ## bring up or change the pipeline on AWS: STACK= EXISTING_BUCKET= PREFIX= EMAIL= PARAMETERS="Name=value"
+	@$(DEPLOY) deploy $(call given,EXISTING_BUCKET,existing-bucket) $(call given,PREFIX,prefix) \
+		$(call given,EMAIL,email) $(call given,PARAMETERS,parameters)
+
+redeploy: setup ## run a new image; what does not label a photo is rolled back
+	@$(DEPLOY) redeploy
+
+rollback: setup ## run the image again that ran before
+	@$(DEPLOY) rollback
+
+destroy: setup ## remove the pipeline; photos and tables stay, unless DATA=delete
+	@$(DEPLOY) destroy $(if $(filter delete,$(DATA)),--with-data)
+
+test: .venv/.dev $(MINISTACK)/.installed ## all tests that need no Docker and no browser
+	@$(BIN)/python -m pytest --ignore tests/image --numprocesses 2 --dist loadgroup
+
+test-image: .venv/.dev $(MINISTACK)/.installed $(RIE)/.installed ## tests of the image and the deploy tool, in Docker
+	@$(BIN)/python -m pytest tests/image
+
+test-all: test test-image ## everything, as CI does
 
 bench: setup ## the figures of the README, measured here and now
 	@$(BIN)/python -m loadtest.bench
+
+bench-image: setup $(RIE)/.installed ## the image beside a plain one: size, cold start, memory
+	@$(BIN)/python -m loadtest.bench_image $(if $(BASE_IMAGE),"$(BASE_IMAGE)")
 
 lint: .venv/.dev ## style, types, template
 	@$(BIN)/ruff check

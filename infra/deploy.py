@@ -58,7 +58,10 @@ def deploy(place: Place, parameters: dict[str, str], base: str | None, architect
 def redeploy(place: Place, base: str | None, architecture: str | None) -> None:
     """Build, push and run a new image; one that does not label a photo is rolled back by itself."""
     function = Function(place.deployed())
-    has, wanted = function.running().architecture, architecture or images.native_architecture(images.engine())
+    has, wanted = (
+        function.running().architecture,
+        architecture or images.native_architecture(images.reach_engine()),
+    )
     if wanted != has:
         raise UserError(
             f"The function runs on {has}, and this image would be for {wanted}: build it with ARCHITECTURE={has}, "
@@ -142,7 +145,7 @@ def _waiting(target: Target) -> int:
 
 def build(display: Display, base: str | None, architecture: str | None) -> images.Image:
     """Build the image; its tag says of what."""
-    engine = images.engine()
+    engine = images.reach_engine()
     with display.working("building the image"):
         image = images.build(engine, architecture or images.native_architecture(engine), base=base)
     display.say(f"image {image.name}, {image.size_mb:.0f} MB, for {image.architecture}")
@@ -151,7 +154,7 @@ def build(display: Display, base: str | None, architecture: str | None) -> image
 
 def pushed(place: Place, base: str | None, architecture: str | None) -> tuple[str, str]:
     """See to it that the image is in ECR; gives it by digest, and its architecture."""
-    engine = images.engine()
+    engine = images.reach_engine()
     wanted = architecture or images.native_architecture(engine)
     registry = _registry(place)
     tag = images.tag_of(wanted)

@@ -56,7 +56,7 @@ def tag_of(architecture: str) -> str:
     return f"dirty-{_content()}-{architecture}" if is_dirty else f"{commit}-{architecture}"
 
 
-def engine() -> docker.DockerClient:
+def reach_engine() -> docker.DockerClient:
     """Reach the Docker engine that the docker command would. Raises UserError."""
     try:
         client = docker.DockerClient(base_url=_host()) if _host() else docker.from_env()
@@ -68,24 +68,20 @@ def engine() -> docker.DockerClient:
     return client
 
 
-def native_architecture(client: docker.DockerClient) -> str:
+def native_architecture(engine: docker.DockerClient) -> str:
     """What the engine builds without emulation."""
-    return _ARCHITECTURES[client.info()["Architecture"]]
+    return _ARCHITECTURES[engine.info()["Architecture"]]
 
 
 def build(
-    client: docker.DockerClient, architecture: str, *, base: str | None = None, no_cache: bool = False
+    engine: docker.DockerClient, architecture: str, *, base: str | None = None, no_cache: bool = False
 ) -> Image:
     """Build the image and read its architecture back. Raises UserError with the end of what the build printed."""
     tag = tag_of(architecture)
-    name, platform = f"{NAME}:{tag}", PLATFORMS[architecture]
-    arguments = {"BASE_IMAGE": base} if base else {}
-    with _certificates():
-        if shutil.which("docker"):
-            _build_by_command(name, platform, arguments, no_cache=no_cache)
-        else:
-            _build_by_sdk(client, name, platform, arguments, no_cache=no_cache)
-    built = client.images.get(name)
+    build_dockerfile(
+        engine, "Dockerfile", f"{NAME}:{tag}", base=base, architecture=architecture, no_cache=no_cache
+    )
+    built = engine.images.get(f"{NAME}:{tag}")
     found = _ARCHITECTURES.get(built.attrs["Architecture"], built.attrs["Architecture"])
     if found != architecture:
         raise UserError(
@@ -94,35 +90,72 @@ def build(
     return Image(tag, found, built.attrs["Size"] / 1e6)
 
 
-def _build_by_command(name: str, platform: str, arguments: dict[str, str], *, no_cache: bool) -> None:
-    options = ["--platform", platform, "--tag", name]
-    for argument, value in arguments.items():
-        options += ["--build-arg", f"{argument}={value}"]
-    if no_cache:
-        options.append("--no-cache")
-    command = ["docker", "build"]
-    if _succeeds("docker", "buildx", "version"):
-        # Lambda takes no image index, which is what an attestation makes of an image.
-        command = ["docker", "buildx", "build", "--load", "--provenance=false", "--sbom=false"]
-    with tempfile.TemporaryFile("w+") as log:
-        ended = subprocess.run([*command, *options, str(ROOT)], stdout=log, stderr=subprocess.STDOUT, check=False)
-        if ended.returncode:
-            log.seek(0)
-            raise UserError(_failure(log.read().splitlines()))
-
-
-def _build_by_sdk(
-    client: docker.DockerClient, name: str, platform: str, arguments: dict[str, str], *, no_cache: bool
+def build_dockerfile(
+    engine: docker.DockerClient,
+    dockerfile: str,
+    name: str,
+    *,
+    base: str | None = None,
+    architecture: str | None = None,
+    no_cache: bool = False,
 ) -> None:
-    try:
-        client.images.build(
-            path=str(ROOT), tag=name, platform=platform, buildargs=arguments, nocache=no_cache, rm=True
-        )
-    except BuildError as error:
-        printed = [str(part.get("stream") or part.get("error") or "").rstrip() for part in error.build_log]
-        raise UserError(_failure(printed)) from error
-    except DockerException as error:
-        raise UserError(f"Docker cannot build the image: {error}") from error
+    """Build one of the repository's Dockerfiles, by the docker command where there is one. Raises UserError."""
+    build = _Build(
+        dockerfile,
+        name,
+        PLATFORMS[architecture or native_architecture(engine)],
+        {"BASE_IMAGE": base} if base else {},
+        no_cache,
+    )
+    with _certificates():
+        if shutil.which("docker"):
+            build.by_command()
+        else:
+            build.by_sdk(engine)
+
+
+@dataclass(frozen=True, slots=True)
+class _Build:
+    dockerfile: str
+    name: str
+    platform: str
+    arguments: dict[str, str]
+    no_cache: bool
+
+    def by_command(self) -> None:
+        options = ["--platform", self.platform, "--tag", self.name, "--file", str(ROOT / self.dockerfile)]
+        for argument, value in self.arguments.items():
+            options += ["--build-arg", f"{argument}={value}"]
+        if self.no_cache:
+            options.append("--no-cache")
+        command = ["docker", "build"]
+        if _succeeds("docker", "buildx", "version"):
+            # Lambda takes no image index, which is what an attestation makes of an image.
+            command = ["docker", "buildx", "build", "--load", "--provenance=false", "--sbom=false"]
+        with tempfile.TemporaryFile("w+") as log:
+            ended = subprocess.run(
+                [*command, *options, str(ROOT)], stdout=log, stderr=subprocess.STDOUT, check=False
+            )
+            if ended.returncode:
+                log.seek(0)
+                raise UserError(_failure(log.read().splitlines()))
+
+    def by_sdk(self, engine: docker.DockerClient) -> None:
+        try:
+            engine.images.build(
+                path=str(ROOT),
+                dockerfile=self.dockerfile,
+                tag=self.name,
+                platform=self.platform,
+                buildargs=self.arguments,
+                nocache=self.no_cache,
+                rm=True,
+            )
+        except BuildError as error:
+            printed = [str(part.get("stream") or part.get("error") or "").rstrip() for part in error.build_log]
+            raise UserError(_failure(printed)) from error
+        except DockerException as error:
+            raise UserError(f"Docker cannot build the image: {error}") from error
 
 
 def _failure(printed: list[str]) -> str:

@@ -43,7 +43,7 @@ def _engine() -> docker.DockerClient:
         raise UserError("these tests need the host's network in containers, which only an engine on Linux has")
     if not (EMULATOR / ".installed").exists():
         raise UserError("the runtime interface emulator is not there: run `make emulator`")
-    return images.engine()
+    return images.reach_engine()
 
 
 @pytest.fixture(scope="session")
