@@ -28,19 +28,31 @@ def trim(site: Path) -> None:
     data = site / "botocore" / "data"
     for folder in data.iterdir():
         if folder.is_dir():
-            newest = max(folder.iterdir())
-            model, rules = _read(newest / "service-2.json.gz"), _read(newest / "endpoint-rule-set-1.json.gz")
-            shutil.rmtree(folder)
             if folder.name in OPERATIONS:
-                newest.mkdir(parents=True)
-                _write(newest / "service-2.json", reduced(model, OPERATIONS[folder.name]))
-                _write(newest / "endpoint-rule-set-1.json", rules)
+                _trim_service(folder, OPERATIONS[folder.name])
+            else:
+                shutil.rmtree(folder)
     endpoints = _read(data / "endpoints.json")
     for partition in endpoints["partitions"]:
         partition["services"] = {
             name: partition["services"][name] for name in OPERATIONS if name in partition["services"]
         }
     _write(data / "endpoints.json", endpoints)
+
+
+def _trim_service(folder: Path, operations: set[str]) -> None:
+    newest = max(folder.iterdir())
+    kept = {
+        "service-2.json": reduced(_read(newest / "service-2.json.gz"), operations),
+        "endpoint-rule-set-1.json": _read(newest / "endpoint-rule-set-1.json.gz"),
+    }
+    corrections = newest / "service-2.sdk-extras.json"  # botocore's own, to the model
+    if corrections.exists():
+        kept[corrections.name] = _read(corrections)
+    shutil.rmtree(folder)
+    newest.mkdir(parents=True)
+    for name, content in kept.items():
+        _write(newest / name, content)
 
 
 def reduced(model: dict[str, Any], operations: set[str]) -> dict[str, Any]:

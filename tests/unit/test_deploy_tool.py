@@ -1,0 +1,317 @@
+"""The deploy tool's parts that need neither Docker nor a stack."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from infra import image as images
+from infra.display import Display
+from infra.notifications import EVENTS, added, removed
+from infra.quota import detect_labels_tps, environments_for
+from infra.registry import Progress, Registry, _follow
+from infra.stacks import Change, ChangeSet, Event, Stack
+from photos.errors import UserError
+from tests.infra.template import read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUEUE = "arn:aws:sqs:eu-central-1:123456789012:photo-labels-photos"
+
+# ---------------------------------------------------------------- notifications
+
+names = st.text("abc", min_size=1, max_size=3)
+filters = st.dictionaries(st.sampled_from(["prefix", "Suffix"]), names, max_size=2).map(
+    lambda rules: {"Key": {"FilterRules": [{"Name": name, "Value": value} for name, value in rules.items()]}}
+)
+to_a_queue = st.fixed_dictionaries(
+    {
+        "Id": names,
+        "QueueArn": st.sampled_from([QUEUE, "arn:aws:sqs:eu-central-1:123456789012:others"]),
+        "Events": st.lists(st.sampled_from([*EVENTS, "s3:ObjectCreated:Put"]), min_size=1, unique=True),
+    },
+    optional={"Filter": filters},
+)
+configurations = st.fixed_dictionaries(
+    {},
+    optional={
+        "QueueConfigurations": st.lists(to_a_queue, min_size=1, max_size=4),
+        "LambdaFunctionConfigurations": st.just([{"Id": "theirs"}]),
+        "TopicConfigurations": st.just([{"Id": "theirs"}]),
+        "EventBridgeConfiguration": st.just({}),
+    },
+)
+
+
+def of_others(configuration: dict[str, Any]) -> dict[str, Any]:
+    queues = [one for one in configuration.get("QueueConfigurations", []) if one["QueueArn"] != QUEUE]
+    return configuration | {"QueueConfigurations": queues}
+
+
+@given(configurations, st.sampled_from(["", "jpg/"]))
+def test_given_any_notifications_when_ours_are_added_then_nobody_elses_change(
+    configuration: dict[str, Any], prefix: str
+) -> None:
+    after = added(configuration, QUEUE, prefix)
+    assert of_others(after) == of_others(configuration)
+    (*_,) = ours = [one for one in after["QueueConfigurations"] if one["QueueArn"] == QUEUE]
+    assert sorted(event for one in ours for event in one["Events"]) == list(EVENTS)
+    assert added(after, QUEUE, prefix) is after, "twice is once"
+
+
+@given(configurations)
+def test_given_any_notifications_when_ours_are_removed_then_nobody_elses_change(
+    configuration: dict[str, Any],
+) -> None:
+    after = removed(configuration, QUEUE)
+    assert of_others(after) == of_others(configuration)
+    assert QUEUE not in str(after)
+
+
+def test_given_ours_with_a_suffix_of_somebodys_when_added_then_all_photos_are_notified_of() -> None:
+    spoilt: dict[str, Any] = {"Id": "x", "QueueArn": QUEUE, "Events": list(EVENTS)}
+    spoilt |= {"Filter": {"Key": {"FilterRules": [{"Name": "suffix", "Value": ".jpg"}]}}}
+    (ours,) = added({"QueueConfigurations": [spoilt]}, QUEUE, "")["QueueConfigurations"]
+    assert "Filter" not in ours
+
+
+def test_given_the_template_when_it_makes_the_bucket_then_it_is_notified_of_the_same_events() -> None:
+    bucket = read("pipeline.yaml")["Resources"]["PhotoBucket"]["Properties"]
+    of_template = bucket["NotificationConfiguration"]["QueueConfigurations"]
+    assert sorted(one["Event"] for one in of_template) == list(EVENTS)
+
+
+# ---------------------------------------------------------------- quota
+
+
+def quotas(*answers: tuple[str, list[tuple[str, float]]]) -> Any:
+    client = boto3.client("service-quotas", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+    stub = Stubber(client)
+    for operation, found in answers:
+        answer = {"Quotas": [{"QuotaName": name, "Value": value} for name, value in found]}
+        stub.add_response(operation, answer, {"ServiceCode": "rekognition"})
+    stub.activate()
+    return client
+
+
+OTHERS = [("Transactions per second … DetectFaces", 5.0), ("Transactions per second … DetectLabelsOther", 1.0)]
+
+
+def test_given_a_raised_quota_when_asked_then_that_one() -> None:
+    applied = [*OTHERS, ("Transactions per second per account for … operation DetectLabels", 120.0)]
+    assert detect_labels_tps(quotas(("list_service_quotas", applied))) == 120.0
+
+
+def test_given_a_quota_that_was_never_changed_when_asked_then_awss_default() -> None:
+    defaults = [*OTHERS, ("Transactions per second per account for … operation DetectLabels", 50.0)]
+    answers = quotas(("list_service_quotas", OTHERS), ("list_aws_default_service_quotas", defaults))
+    assert detect_labels_tps(answers) == 50.0
+
+
+def test_given_no_such_quota_when_asked_then_none() -> None:
+    answers = quotas(("list_service_quotas", OTHERS), ("list_aws_default_service_quotas", OTHERS))
+    assert detect_labels_tps(answers) is None
+
+
+@given(st.floats(0.1, 100_000))
+def test_given_any_quota_when_environments_are_chosen_then_lambda_takes_their_number(tps: float) -> None:
+    environments = environments_for(tps)
+    assert 2 <= environments <= 1000
+    assert environments * 10 >= tps or environments == 1000
+
+
+# ---------------------------------------------------------------- registry
+
+
+def registry(answer: dict[str, Any] | None) -> Registry:
+    client = boto3.client("ecr", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+    stub = Stubber(client)
+    if answer is None:
+        stub.add_client_error("describe_images", "ImageNotFoundException")
+    else:
+        stub.add_response("describe_images", {"imageDetails": [answer]})
+    stub.activate()
+    return Registry(client, "123456789012.dkr.ecr.eu-central-1.amazonaws.com/photo-labels")
+
+
+def test_given_a_pushed_tag_when_found_then_it_is_named_by_digest() -> None:
+    digest = "sha256:" + "a" * 64
+    uri = f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/photo-labels@{digest}"
+    assert registry({"imageDigest": digest}).find("abc") == uri
+    assert registry(None).find("abc") is None
+
+
+def test_given_an_image_index_when_found_then_refused_since_lambda_does() -> None:
+    index = {"imageDigest": "sha256:x", "imageManifestMediaType": "application/vnd.oci.image.index.v1+json"}
+    with pytest.raises(UserError, match="index of several, which Lambda does not take"):
+        registry(index).find("abc")
+
+
+def test_given_a_push_that_fails_in_its_stream_when_followed_then_it_is_raised() -> None:
+    stream: list[dict[str, Any]] = [
+        {"status": "Preparing", "id": "a"},
+        {"errorDetail": {"message": "denied: no rights"}, "error": "denied"},
+    ]
+    with pytest.raises(UserError, match="The push failed: denied: no rights"):
+        _follow(stream, lambda _: None)
+
+
+def test_given_a_push_when_followed_then_its_progress_is_shown() -> None:
+    shown: list[Progress] = []
+    stream: list[dict[str, Any]] = [
+        {"status": "The push refers to repository"},
+        {"status": "Layer already exists", "id": "a"},
+        {"status": "Pushing", "id": "b", "progressDetail": {"current": 500_000, "total": 900_000}},
+        {"status": "Pushed", "id": "b", "progressDetail": {}},
+    ]
+    _follow(stream, shown.append)
+    assert shown[-1] == Progress(layers=2, layers_sent=2, sent_mb=0.5)
+
+
+# ---------------------------------------------------------------- image
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with one commit of what an image is made of."""
+    for name in images.INPUTS:
+        path = tmp_path / (f"{name}/app.py" if name == "handler" else name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    monkeypatch.setattr(images, "ROOT", tmp_path)
+    _git(tmp_path, "init", "--quiet")
+    _git(tmp_path, "add", "--all")
+    _git(tmp_path, "commit", "--quiet", "--message", "first")
+    return tmp_path
+
+
+def _git(tree: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *identity, *arguments], cwd=tree, check=True)
+
+
+def test_given_a_commit_when_an_image_is_named_then_by_the_commit(repository: Path) -> None:
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=repository, capture_output=True, text=True, check=True)
+    assert images.tag_of("arm64") == f"{head.stdout[:12]}-arm64"
+    (repository / "README.md").write_text("not in the image")
+    assert images.tag_of("arm64") == f"{head.stdout[:12]}-arm64"
+
+
+def test_given_changes_when_an_image_is_named_then_by_its_content(repository: Path) -> None:
+    app = repository / "handler" / "app.py"
+    app.write_text("changed")
+    changed = images.tag_of("x86_64")
+    assert changed.startswith("dirty-")
+    app.write_text("changed again")
+    again = images.tag_of("x86_64")
+    app.write_text("changed")
+    assert images.tag_of("x86_64") == changed != again
+    (repository / "handler" / "new.py").write_text("")
+    assert images.tag_of("x86_64") not in {changed, again}
+
+
+def test_given_pips_certificates_when_an_image_is_built_then_they_are_there_meanwhile_only(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = repository / "own.pem"
+    own.write_text("certificates")
+    monkeypatch.setenv("PIP_CERT", str(own))
+    with images._certificates():
+        assert (repository / "build-ca.crt").read_text() == "certificates"
+    assert not (repository / "build-ca.crt").exists()
+
+
+# ---------------------------------------------------------------- stacks
+
+
+class Scripted:
+    """CloudFormation whose stack has the given events."""
+
+    def __init__(self, status: str, events: list[dict[str, str]] | None = None) -> None:
+        self._status = status
+        self._events = events or []
+
+    def describe_stacks(self, **_: str) -> Any:
+        return {"Stacks": [{"StackStatus": self._status, "StackId": "arn"}]}
+
+    def execute_change_set(self, **given: str) -> None:
+        token = given["ClientRequestToken"]
+        for number, one in enumerate(self._events):
+            one |= {"EventId": str(number), "ClientRequestToken": token, "StackId": "arn"}
+
+    def get_paginator(self, _: str) -> Any:
+        return self
+
+    def paginate(self, **_: str) -> Any:
+        return [{"StackEvents": list(reversed(self._events))}]
+
+
+def event(resource: str, status: str, reason: str = "", physical: str = "") -> dict[str, str]:
+    return {
+        "LogicalResourceId": resource,
+        "ResourceStatus": status,
+        "ResourceStatusReason": reason,
+        "PhysicalResourceId": physical,
+    }
+
+
+def test_given_a_failing_change_when_executed_then_the_first_reason_is_told() -> None:
+    client: Any = Scripted(
+        "CREATE_COMPLETE",
+        [
+            event("photo-labels", "UPDATE_IN_PROGRESS", physical="arn"),
+            event("Queue", "UPDATE_FAILED", "Resource update cancelled"),
+            event("Function", "UPDATE_FAILED", "the image is not there"),
+            event("Table", "UPDATE_FAILED", "something later"),
+            event("photo-labels", "UPDATE_ROLLBACK_COMPLETE", physical="arn"),
+        ],
+    )
+    told: list[Event] = []
+    stack = Stack(client, "photo-labels", told.append)
+    with pytest.raises(
+        UserError, match="photo-labels is UPDATE_ROLLBACK_COMPLETE: Function: the image is not there"
+    ):
+        stack.execute(ChangeSet("name", ()))
+    assert [one.resource for one in told] == ["photo-labels", "Queue", "Function", "Table", "photo-labels"]
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        ("UPDATE_IN_PROGRESS", "wait until it has ended"),
+        ("DELETE_IN_PROGRESS", "wait until it has ended"),
+        ("UPDATE_ROLLBACK_FAILED", "in CloudFormation's console"),
+        ("DELETE_FAILED", "in CloudFormation's console"),
+    ],
+)
+def test_given_a_stack_that_cannot_be_changed_now_when_proposed_then_a_sentence(status: str, advice: str) -> None:
+    client: Any = Scripted(status)
+    with pytest.raises(UserError, match=advice):
+        Stack(client, "photo-labels", lambda _: None).propose("template", {})
+
+
+# ---------------------------------------------------------------- display
+
+
+def test_given_what_would_be_made_anew_when_shown_then_it_stands_out() -> None:
+    console = Console(record=True, width=100)
+    changes = (Change("Modify", "ImageLabels", "AWS::DynamoDB::Table", "True"), Change("Add", "Queue", "x", ""))
+    Display(console, yes=False).changes("photo-labels", ChangeSet("name", changes))
+    said = console.export_text()
+    assert "ImageLabels" in said
+    assert "True" in said
+
+
+def test_given_nobody_to_ask_when_a_question_is_asked_then_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False)
+    assert Display(Console(), yes=True).confirmed("Change it?")
+    with pytest.raises(UserError, match="YES=1"):
+        Display(Console(), yes=False).confirmed("Change it?")
