@@ -31,6 +31,9 @@ def deploy(place: Place, parameters: dict[str, str], base: str | None, architect
     values = _from_quota(place, parameters) | parameters
     values |= {"ImageUri": uri, "Architecture": architecture}
     before = place.pipeline.parameters()
+    for name, value in sorted(values.items()):
+        if before.get(name) != value:
+            place.display.say(f"  {name}: {before.get(name) or '(unset)'} → {value or '(unset)'}")
     proposed = place.pipeline.propose(place.template(values), values)
     if proposed is None:
         place.display.say(f"{place.stack} is as it should be: nothing to change")
@@ -81,6 +84,7 @@ def rollback(place: Place) -> None:
             "There is no earlier image to go back to, or it runs already: for any other, "
             "check out its commit and run `make redeploy`, which finds it in ECR."
         )
+    place.display.say(f"going back to {previous.image}")
     run(place, function, previous)
     function.remember(None)
     leave_running(place, place.deployed())
@@ -106,7 +110,9 @@ def _destroy_pipeline(place: Place, target: Target, *, with_data: bool) -> None:
     waiting = _waiting(target)
     place.display.say(f"This removes {place.stack} from {target.description}.", style="bold")
     if waiting:
-        place.display.say(f"{waiting} messages in its queues are lost; their photos are not.", style="yellow")
+        place.display.say(
+            f"{waiting} messages wait in its queues: their photos will not be labelled.", style="yellow"
+        )
     place.display.say(f"{'It removes, too' if with_data else 'It keeps'}: {', '.join(data)}.")
     if not place.display.confirmed(f"Destroy {place.stack}?"):
         raise UserError("Nothing was removed.")

@@ -82,7 +82,7 @@ def aws_session(region: str | None, profile: str | None) -> tuple[boto3.Session,
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
         if session.region_name is None:
-            raise UserError("No AWS region is set: pass --region, or set AWS_REGION.")
+            raise UserError("No AWS region is set: set AWS_REGION, or pass --region (REGION=… to make).")
         account = session.client("sts").get_caller_identity()["Account"]
     except (BotoCoreError, ClientError) as error:
         raise UserError(

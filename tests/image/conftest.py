@@ -55,7 +55,12 @@ def engine() -> Iterator[docker.DockerClient]:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
+    before = {tag for image in client.images.list() for tag in image.tags}
     yield client
+    for image in client.images.list():
+        pulled = [name for name in image.attrs["RepoDigests"] or [] if name.startswith("127.0.0.1:")]
+        for name in (set(image.tags) - before) | set(pulled):
+            client.images.remove(name, force=True)
     client.close()
 
 
