@@ -6,6 +6,7 @@ when that is all that changes. While the function changes, the mapping is paused
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -22,6 +23,7 @@ from photos.errors import UserError
 if TYPE_CHECKING:
     from infra.display import Display
     from infra.place import Place
+    from infra.stacks import ChangeSet, Stack
     from photos.target import Target
 
 
@@ -30,32 +32,46 @@ def deploy(place: Place, parameters: dict[str, str], base: str | None, architect
     uri, architecture = pushed(place, base, architecture)
     values = _from_quota(place, parameters) | parameters
     values |= {"ImageUri": uri, "Architecture": architecture}
-    before = place.pipeline.parameters()
+    before = place.pipeline.parameters() if place.pipeline.outputs() else {}
+    _change(place, before, values)
+    target = place.deployed()
+    _notify(place, target, before.get("ExistingBucket"))
+    if not before:
+        Function(target).pause()  # a first deployment has nothing to go back to: it has to label a photo first
+    leave_running(place, target)
+    place.display.outputs(target.outputs)
+    _warn_of_unconfirmed(place, target)
+
+
+def _change(place: Place, before: dict[str, str], values: dict[str, str]) -> None:
+    """Show what would change, and change it. Raises UserError when that is not wanted."""
     for name, value in sorted(values.items()):
         if before.get(name) != value:
             place.display.say(f"  {name}: {before.get(name) or '(unset)'} → {value or '(unset)'}")
     proposed = place.pipeline.propose(place.template(values), values)
     if proposed is None:
         place.display.say(f"{place.stack} is as it should be: nothing to change")
-    else:
-        place.display.changes(place.stack, proposed)
-        if not place.display.confirmed(f"Change {place.stack} in {place.aws.description}?"):
-            place.pipeline.discard(proposed)
-            raise UserError("Nothing was changed.")
-        if before:
-            with guarded(place):
-                place.pipeline.execute(proposed)
-        else:
-            place.pipeline.execute(proposed)
-    target = place.deployed()
-    notified = Notifications(target.client("s3"), target.outputs["Bucket"])
-    if notified.add(target.outputs["QueueArn"], target.outputs["KeyPrefix"]):
-        place.display.say(f"{target.outputs['Bucket']} notifies the queue from now on")
-    if not before:
-        Function(target).pause()  # a first deployment has nothing to go back to: it has to label a photo first
-    leave_running(place, target)
-    place.display.outputs(target.outputs)
-    _warn_of_unconfirmed(place, target)
+        return
+    _confirm(place, place.pipeline, proposed)
+    with guarded(place) if before else nullcontext():
+        place.pipeline.execute(proposed)
+
+
+def _confirm(place: Place, stack: Stack, proposed: ChangeSet) -> None:
+    """Show changes and ask; raises UserError, having forgotten them, when they are not wanted."""
+    place.display.changes(stack.name, proposed)
+    if not place.display.confirmed(f"Change {stack.name} in {place.aws.description}?"):
+        stack.discard(proposed)
+        raise UserError("Nothing was changed.")
+
+
+def _notify(place: Place, target: Target, earlier: str | None) -> None:
+    """Have the bucket notify the queue, and one that was labelled earlier no more."""
+    bucket, queue = target.outputs["Bucket"], target.outputs["QueueArn"]
+    if earlier and earlier != bucket:
+        Notifications(target.client("s3"), earlier).remove(queue)
+    if Notifications(target.client("s3"), bucket).add(queue, target.outputs["KeyPrefix"]):
+        place.display.say(f"{bucket} notifies the queue from now on")
 
 
 def redeploy(place: Place, base: str | None, architecture: str | None) -> None:
@@ -95,14 +111,18 @@ def destroy(place: Place, *, with_data: bool) -> None:
     if place.pipeline.status() is None:
         place.display.say(f"There is no stack {place.stack} in {place.aws.description}.")
     else:
-        target = place.deployed()
-        _destroy_pipeline(place, target, with_data=with_data)
+        _destroy_pipeline(place, with_data=with_data)
     if place.registry.status():
         place.registry.delete()
         place.display.say("The registry is gone, and its images.")
 
 
-def _destroy_pipeline(place: Place, target: Target, *, with_data: bool) -> None:
+def _destroy_pipeline(place: Place, *, with_data: bool) -> None:
+    if not place.pipeline.outputs():  # a first deployment that failed, or was not confirmed
+        place.pipeline.delete()
+        place.display.say(f"{place.stack} is gone; it had nothing yet.")
+        return
+    target = place.deployed()
     outputs = target.outputs
     is_own = not place.pipeline.parameters().get("ExistingBucket")
     data = [f"table {outputs['ImageLabelsTable']}", f"table {outputs['LabelIndexTable']}"]
@@ -178,10 +198,7 @@ def _registry(place: Place) -> Registry:
     """The registry, its stack brought up to date first."""
     proposed = place.registry.propose(REGISTRY, {"RepositoryName": place.stack})
     if proposed:
-        place.display.changes(place.registry.name, proposed)
-        if not place.display.confirmed(f"Change {place.registry.name} in {place.aws.description}?"):
-            place.registry.discard(proposed)
-            raise UserError("Nothing was changed.")
+        _confirm(place, place.registry, proposed)
         place.registry.execute(proposed)
     uri = place.registry.outputs()["RepositoryUri"]
     return Registry(place.aws.client("ecr"), uri, place.registry_host)

@@ -39,22 +39,25 @@ def guarded(place: Place) -> Iterator[None]:
     """
     function = Function(place.deployed())
     mapping, before = function.mapping(), function.running()
-    if mapping is not Mapping.STOPPED:
-        function.pause()
-        place.display.say("the mapping is paused: photos wait in the queue")
     try:
+        if mapping is not Mapping.STOPPED:
+            function.pause()
+            place.display.say("the mapping is paused: photos wait in the queue")
         yield
         function = Function(place.deployed())
         if mapping is not Mapping.STOPPED:
             function.pause()  # CloudFormation starts it where it changes it
         _prove(place, function)
-    except (*TOLD, KeyboardInterrupt) as error:
+    except BaseException as error:
         why = sentence(error) if isinstance(error, TOLD) else "Stopped."
         place.display.say(f"{why}\nRolling back to {before.image}", style="red")
         _back_to(place, before)
         if mapping is Mapping.RUNNING:
             function.resume()
-        raise UserError(f"{place.stack} runs the image that it ran before; no photo is lost.") from error
+        if not isinstance(error, (*TOLD, KeyboardInterrupt)):
+            raise
+        still = " The mapping is paused as before." if mapping is Mapping.PAUSED else ""
+        raise UserError(f"{place.stack} runs the image that it ran before; no photo is lost.{still}") from error
     if function.running() != before:
         function.remember(before)
     if mapping is not Mapping.STOPPED:

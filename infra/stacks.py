@@ -136,7 +136,8 @@ class Stack:
             return
         token = f"deploy-{time.time_ns()}"
         self._client.delete_stack(StackName=self.name, ClientRequestToken=token)
-        self._follow(found["StackId"], token)
+        if found["StackStatus"] != "REVIEW_IN_PROGRESS":  # it has nothing yet, and no events worth waiting for
+            self._follow(found["StackId"], token)
 
     def _describe(self) -> Any:
         try:

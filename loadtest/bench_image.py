@@ -1,7 +1,7 @@
-"""`make bench-image`: the image beside a plain one of the same dependencies, measured in one run.
+"""`make bench-image`: the image beside plain ones of the same dependencies, measured in one run.
 
-Both run under Lambda's runtime interface emulator, on the local cloud with a recogniser that answers at once.
-Cold starts of the two alternate, so that whatever else the machine does befalls both.
+All run under Lambda's runtime interface emulator, on the local cloud with a recogniser that answers at once.
+Their cold starts alternate, so that whatever else the machine does befalls all of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PHOTOS = 10
 _SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 _CPUS = {"1 CPU (1769 MB)": 1.0, "0.29 CPU (512 MB)": 0.29}
 _AT_ONCE = ("--mode", "simulated", "--simulation", json.dumps({"p50_ms": 0, "p99_ms": 0}))
-_PLAIN = "photo-labels:plain-for-bench"
+_PLAIN, _BARE = "photo-labels:plain-for-bench", "photo-labels:bare-for-bench"
 _CHUNK_BYTES = 2**20
 
 
@@ -44,12 +44,14 @@ def main(base: str | None = None) -> None:
     engine = images.reach_engine()
     ours = images.build(engine, images.native_architecture(engine), base=base).name
     images.build_dockerfile(engine, "loadtest/plain.Dockerfile", _PLAIN, base=base)
-    rows: dict[str, dict[str, str]] = {ours: {}, _PLAIN: {}}
+    images.build_dockerfile(engine, "loadtest/bare.Dockerfile", _BARE)
+    rows: dict[str, dict[str, str]] = {ours: {}, _PLAIN: {}, _BARE: {}}
     for image, row in rows.items():
         row["on disk"] = f"{engine.images.get(image).attrs['Size'] / 1e6:.0f} MB"
         layers = [size / 1e6 for size in _pushed_bytes(engine, image)]
         row["pushed (layers, compressed)"] = f"{sum(layers):.1f} MB"
-        row["pushed after a change in handler/ alone"] = f"{layers[-1]:.2f} MB"
+        if image != _BARE:  # whose last layer is another
+            row["pushed after a change in handler/ alone"] = f"{layers[-1]:.2f} MB"
     with (
         tempfile.TemporaryDirectory() as state,
         LocalCloud(Path(state) / "cloud", recogniser=_AT_ONCE) as cloud,
@@ -70,10 +72,11 @@ def main(base: str | None = None) -> None:
                 row[f"init + first invoke, {label}"] = _spread(colds[image])
                 row[f"then its first batch of {_PHOTOS} photos, {label}"] = _spread(firsts[image])
                 row[f"peak memory, {label}"] = f"{max(peaks[image]):.0f} MiB"
+    engine.images.remove(_BARE)
     engine.images.remove(_PLAIN)
-    table = Table("figure", "ours", "plain")
+    table = Table("figure", "ours", "plain", "plain, standard library without bytecode")
     for figure in rows[ours]:
-        table.add_row(figure, rows[ours][figure], rows[_PLAIN][figure])
+        table.add_row(figure, *(row.get(figure, "") for row in rows.values()))
     Console().print(table)
 
 
