@@ -1,7 +1,7 @@
 """DynamoDB's attribute values: what documents and rows are made of, to and from `{"S": "text"}` and the like.
 
 boto3 has these conversions (`boto3.dynamodb.types`, which the tests compare them with), but `import boto3` brings
-in s3transfer, and the function would pay for it at every cold start (`make bench-image`).
+in s3transfer, and the function would pay for it at every cold start.
 """
 
 from __future__ import annotations

@@ -77,10 +77,8 @@ def _notify(place: Place, target: Target, earlier: str | None) -> None:
 def redeploy(place: Place, base: str | None, architecture: str | None) -> None:
     """Build, push and run a new image; one that does not label a photo is rolled back by itself."""
     function = Function(place.deployed())
-    has, wanted = (
-        function.running().architecture,
-        architecture or images.native_architecture(images.reach_engine()),
-    )
+    has = function.running().architecture
+    wanted = architecture or images.native_architecture(images.reach_engine())
     if wanted != has:
         raise UserError(
             f"The function runs on {has}, and this image would be for {wanted}: build it with ARCHITECTURE={has}, "

@@ -111,8 +111,8 @@ class Account:
     def deployed(self) -> Target:
         return described(local_session(), self.endpoint_url, STACK, "local")
 
-    def run(self, *command: str, tree: Path = REPOSITORY, expect: int = 0) -> str:
-        """Run the deploy tool of a working tree as a user does, without a question; gives all that it printed."""
+    def start(self, *command: str, tree: Path = REPOSITORY) -> subprocess.Popen[str]:
+        """Start the deploy tool of a working tree as a user does, without a question."""
         arguments = [
             "--yes",
             "--region",
@@ -122,17 +122,20 @@ class Account:
         ]
         if base := os.environ.get("BASE_IMAGE"):
             arguments += ["--base", base]
-        ended = subprocess.run(
+        return subprocess.Popen(
             [sys.executable, "-m", "infra", *arguments, *command],
             cwd=tree,
             env=self.environment | {"PYTHONPATH": str(tree)},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=240,
-            check=False,
         )
-        printed = ended.stdout + ended.stderr
-        assert ended.returncode == expect, printed
+
+    def run(self, *command: str, tree: Path = REPOSITORY, expect: int = 0) -> str:
+        """Run it to its end; gives all that it printed."""
+        with self.start(*command, tree=tree) as running:
+            printed, _ = running.communicate(timeout=240)
+        assert running.returncode == expect, printed
         assert "Traceback" not in printed
         return printed
 

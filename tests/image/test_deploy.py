@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
@@ -151,6 +152,22 @@ def test_given_a_broken_image_when_redeployed_then_rolled_back_and_no_photo_meet
     (broken,) = set(account.containers.received) - images
     assert set(account.containers.received[broken]) == {"probe"}
     labelled(target, load.keys)
+
+
+def test_given_a_redeployment_when_it_is_interrupted_then_what_ran_before_runs(
+    account: Account, target: Target, changed: Callable[[str], Path]
+) -> None:
+    before = image_of(target)
+    with account.start("redeploy", tree=changed("\n# Interrupted.\n")) as running:
+        assert running.stdout
+        assert any("the mapping is paused" in line for line in running.stdout)
+        running.send_signal(signal.SIGINT)
+        said, _ = running.communicate(timeout=60)
+    assert running.returncode == 2
+    assert "Rolling back to" in said
+    assert "Traceback" not in said
+    assert image_of(target) == before
+    assert mapping_state(target) == "Enabled"
 
 
 def test_given_two_deployments_when_rolled_back_then_the_first_runs_and_a_second_rollback_says_so(
