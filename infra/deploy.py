@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from infra import image as images
+from infra.alarms import listeners_of
 from infra.function import Function, Running
 from infra.notifications import Notifications
 from infra.place import REGISTRY
@@ -228,15 +229,14 @@ def _from_quota(place: Place, given: dict[str, str]) -> dict[str, str]:
 
 def _warn_of_unconfirmed(place: Place, target: Target) -> None:
     topic = target.outputs["AlarmTopicArn"]
-    pages = target.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
-    subscriptions = [one for page in pages for one in page["Subscriptions"]]
-    unconfirmed = [one["Endpoint"] for one in subscriptions if one["SubscriptionArn"] == "PendingConfirmation"]
-    if unconfirmed:
+    listeners = listeners_of(target.client("sns"), topic)
+    if listeners.unconfirmed:
         place.display.say(
-            f"NOBODY HEARS THE ALARMS YET: {', '.join(unconfirmed)} must follow the link in the mail from AWS.",
+            f"NOBODY HEARS THE ALARMS AT {', '.join(listeners.unconfirmed)} YET: "
+            "whoever reads mail there must follow the link in the one from AWS.",
             style="bold red",
         )
-    elif not subscriptions:
+    elif not listeners.confirmed:
         place.display.say(
             f"Nobody hears the alarms: make deploy EMAIL=… subscribes an address to {topic}.", style="yellow"
         )

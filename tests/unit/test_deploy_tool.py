@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from infra import image as images
+from infra.alarms import listeners_of
 from infra.display import Display
 from infra.notifications import EVENTS, added, removed
 from infra.quota import detect_labels_tps, environments_for
@@ -126,6 +127,20 @@ def test_given_any_quota_when_environments_are_chosen_then_lambda_takes_their_nu
     environments = environments_for(tps)
     assert 2 <= environments <= 1000
     assert environments * 10 >= tps or environments == 1000
+
+
+# ---------------------------------------------------------------- alarms
+
+
+def test_given_an_address_that_has_not_confirmed_when_asked_then_it_is_told_apart() -> None:
+    client = boto3.client("sns", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+    arn = "arn:aws:sns:eu-central-1:123456789012:photo-labels-alarms"
+    waiting = {"SubscriptionArn": "PendingConfirmation", "Protocol": "email", "Endpoint": "new@example.com"}
+    heard = {"SubscriptionArn": f"{arn}:1", "Protocol": "email", "Endpoint": "old@example.com"}
+    stub = Stubber(client)
+    stub.add_response("list_subscriptions_by_topic", {"Subscriptions": [waiting, heard]}, {"TopicArn": arn})
+    stub.activate()
+    assert listeners_of(client, arn) == (["old@example.com"], ["new@example.com"])
 
 
 # ---------------------------------------------------------------- registry
