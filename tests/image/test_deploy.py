@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -183,6 +184,41 @@ def test_given_two_deployments_when_rolled_back_then_the_first_runs_and_a_second
     assert image_of(target) == first
     upload(target, "after rollback.jpg")
     labelled(target, ["after rollback.jpg"])
+
+
+class Quotas(BaseHTTPRequestHandler):
+    """Service Quotas, which the local AWS does not have: 30 calls of DetectLabels a second."""
+
+    def do_POST(self) -> None:
+        name = "Transactions per second per account for the Amazon Rekognition Image operation DetectLabels"
+        body = json.dumps({"Quotas": [{"QuotaName": name, "Value": 30.0}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def test_given_the_accounts_quota_when_deployed_then_the_pipeline_keeps_to_it(
+    account: Account, target: Target
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Quotas) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        account.environment["AWS_ENDPOINT_URL_SERVICE_QUOTAS"] = f"http://127.0.0.1:{server.server_port}"
+        try:
+            said = account.run("deploy", "--parameters", "EnforceTls=false")
+        finally:
+            del account.environment["AWS_ENDPOINT_URL_SERVICE_QUOTAS"]
+            server.shutdown()
+    assert "RekognitionTps: 5 → 30" in said
+    found = target.client("lambda").get_function_configuration(FunctionName=target.outputs["FunctionName"])
+    assert found["Environment"]["Variables"]["REKOGNITION_TPS"] == "30"
+    mapping = target.client("lambda").get_event_source_mapping(UUID=target.outputs["MappingId"])
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 3}
+    account.run("deploy", "--parameters", "RekognitionTps=5 MaxConcurrency=2")
 
 
 def test_given_a_mapping_that_somebody_disabled_when_redeployed_then_it_stays_so_and_is_told(
