@@ -9,10 +9,11 @@ MINISTACK := .local/ministack
 RIE := .local/rie
 
 # What the deploy tool is told on make's command line; nothing in the caller's environment changes what is deployed.
+told = $(if $(filter command,$(firstword $(origin $1))),$($1))
 given = $(if $(filter command,$(firstword $(origin $1))),--$2 "$($1)")
 DEPLOY = $(BIN)/python -m infra $(call given,STACK,stack) $(call given,REGION,region) \
 	$(call given,PROFILE,profile) $(call given,ARCHITECTURE,architecture) \
-	$(if $(BASE_IMAGE),--base "$(BASE_IMAGE)") $(if $(filter 1,$(YES)),--yes)
+	$(if $(BASE_IMAGE),--base "$(BASE_IMAGE)") $(if $(filter 1,$(call told,YES)),--yes)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
@@ -47,7 +48,7 @@ rollback: setup ## run the image again that ran before
 	@$(DEPLOY) rollback
 
 destroy: setup ## remove the pipeline; photos and tables stay, unless DATA=delete
-	@$(DEPLOY) destroy $(if $(filter delete,$(DATA)),--with-data)
+	@$(DEPLOY) destroy $(if $(filter delete,$(call told,DATA)),--with-data)
 
 test: .venv/.dev $(MINISTACK)/.installed ## all tests that need no Docker and no browser
 	@$(BIN)/python -m pytest --ignore tests/image --numprocesses 2 --dist loadgroup

@@ -109,6 +109,7 @@ def test_given_nothing_when_deployed_then_the_pushed_image_labels_photos(account
 def test_given_a_deployed_pipeline_when_deployed_again_then_nothing_changes(
     account: Account, target: Target
 ) -> None:
+    account.run("deploy", *LOCAL)
     before = image_of(target)
     said = account.run("deploy", *LOCAL)
     assert "is in ECR already" in said
