@@ -26,6 +26,7 @@ _PROBE = Path(__file__).resolve().parent.parent / "samples" / "coffee.jpg"
 _MAPPING_S = 180.0
 """The longest that a mapping is waited for; it takes seconds, rarely a minute."""
 _LOOK_S = 0.5
+_SETTLED = ("Enabled", "Disabled")
 _PREVIOUS = "photo-labels:previous-image"
 _PAUSED = "photo-labels:paused-by-deploy"
 
@@ -132,14 +133,17 @@ class Function:
             s3.delete_object(Bucket=bucket, Key=key, **({"VersionId": version} if version else {}))
 
     def _switch(self, *, on: bool) -> None:
-        wanted = "Enabled" if on else "Disabled"
+        """Enable or disable the mapping. Lambda refuses to while it is changing already, say by CloudFormation."""
+        wanted, is_asked = "Enabled" if on else "Disabled", False
         end = time.monotonic() + _MAPPING_S
-        self._client.update_event_source_mapping(UUID=self._mapping_id, Enabled=on)
         while (state := self._state()) != wanted:
             if time.monotonic() > end:
                 raise UserError(
                     f"The event source mapping {self._mapping_id} stays {state}: look at it in Lambda's console."
                 )
+            if state in _SETTLED and not is_asked:
+                self._client.update_event_source_mapping(UUID=self._mapping_id, Enabled=on)
+                is_asked = True
             time.sleep(_LOOK_S)
 
     def _in_flight(self) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from docker.types import Mount
 
+from local.ministack import REPOSITORY, free_ports
 from photos.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,23 +25,12 @@ if TYPE_CHECKING:
     import docker
     from docker.models.containers import Container
 
-EMULATOR = Path(__file__).resolve().parent.parent / ".local" / "rie"
+EMULATOR = REPOSITORY / ".local" / "rie"
 USER = "993"
 """As whom Lambda runs a container; it has no name in the image."""
 MEMORY_MB = 512
 _PATH = "/2015-03-31/functions/function/invocations"
 _START_S = 10.0
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports of loopback that nobody listens on at the moment, all different."""
-    probes = [socket.socket() for _ in range(number)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 class Emulator:

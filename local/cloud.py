@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from botocore.exceptions import ClientError, WaiterError
 
 from local.child import Child
-from local.ministack import REPOSITORY, Ministack, free_port, mend
+from local.ministack import REPOSITORY, Ministack, free_ports, mend
 from photos.errors import UserError
 from photos.target import DEFAULT_STACK, STATE_FILE, Target, described, local_session, scrub_environment
 
@@ -72,7 +72,7 @@ class LocalCloud:
         return all(child.is_running() for child in self._children)
 
     def _start(self) -> None:
-        environments_port = free_port()
+        (environments_port,) = free_ports(1)
         self.environments_url = f"http://127.0.0.1:{environments_port}"
         function = f"{DEFAULT_STACK}-label"
         ministack = Ministack(self._state, {function: f"{self.environments_url}/{function}"}, os.environ)

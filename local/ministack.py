@@ -25,11 +25,15 @@ PYTHON = REPOSITORY / ".local" / "ministack" / "bin" / "python"
 _READY_S = 30.0
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on at the moment."""
-    with socket.socket() as probe:
+def free_ports(number: int) -> list[int]:
+    """Ports of loopback that nobody listens on at the moment, all different."""
+    probes = [socket.socket() for _ in range(number)]
+    for probe in probes:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
 
 
 class Ministack:
@@ -39,7 +43,7 @@ class Ministack:
         """Start it, its data in `state`; `functions` gives the URL that a function's invocations go to."""
         if not PYTHON.exists():
             raise UserError("The local cloud is not set up: run `make setup`.")
-        port = free_port()
+        (port,) = free_ports(1)
         self.endpoint_url = f"http://127.0.0.1:{port}"
         settings = {
             "GATEWAY_PORT": str(port),
