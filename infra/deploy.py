@@ -49,7 +49,7 @@ def _change(place: Place, before: dict[str, str], values: dict[str, str]) -> Non
     for name, value in sorted(values.items()):
         if before.get(name) != value:
             place.display.say(f"  {name}: {before.get(name) or '(unset)'} → {value or '(unset)'}")
-    proposed = place.pipeline.propose(place.template(values), values)
+    proposed = place.pipeline.propose(values, place.template(values))
     if proposed is None:
         place.display.say(f"{place.stack} is as it should be: nothing to change")
         return
@@ -195,7 +195,7 @@ def pushed(place: Place, base: str | None, architecture: str | None) -> tuple[st
 
 def _registry(place: Place) -> Registry:
     """The registry, its stack brought up to date first."""
-    proposed = place.registry.propose(REGISTRY, {"RepositoryName": place.stack})
+    proposed = place.registry.propose({"RepositoryName": place.stack}, REGISTRY)
     if proposed:
         _confirm(place, place.registry, proposed)
         place.registry.execute(proposed)

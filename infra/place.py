@@ -11,8 +11,6 @@ from infra.stacks import Stack
 from photos.target import Target, described
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from infra.display import Display
 
 _HERE = Path(__file__).resolve().parent
@@ -44,7 +42,7 @@ class Place:
         """The pipeline with its outputs. Raises UserError where it is not deployed."""
         return described(self.aws.session, self.aws.endpoint_url, self.stack, self.aws.description)
 
-    def template(self, parameters: Mapping[str, str]) -> str:
+    def template(self, parameters: dict[str, str]) -> str:
         """Give infra/pipeline.yaml with the names of bucket and tables written out.
 
         CloudFormation adopts what an earlier stack has left only where its name is static (user guide, "Import AWS
@@ -54,7 +52,7 @@ class Place:
             "${AWS::StackName}": self.stack,
             "${AWS::AccountId}": self.account,
             "${AWS::Region}": self.aws.session.region_name,
-            "${TablePrefix}": (self.pipeline.parameters() | dict(parameters)).get("TablePrefix", ""),
+            "${TablePrefix}": (self.pipeline.parameters() | parameters).get("TablePrefix", ""),
         }
 
         def written_out(found: re.Match[str]) -> str:

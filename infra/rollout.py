@@ -27,8 +27,7 @@ def run(place: Place, function: Function, wanted: Running) -> None:
 
 
 def _proposed(place: Place, running: Running) -> ChangeSet | None:
-    parameters = {"ImageUri": running.image, "Architecture": running.architecture}
-    return place.pipeline.propose(place.template({}), parameters)
+    return place.pipeline.propose({"ImageUri": running.image, "Architecture": running.architecture})
 
 
 @contextmanager

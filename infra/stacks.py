@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
 
 _LOOK_S = 1.0
+_AT_REST = {
+    "CREATE_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+}
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -71,8 +78,8 @@ class Stack:
         found = self._describe() or {}
         return {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
 
-    def propose(self, template: str, parameters: Mapping[str, str]) -> ChangeSet | None:
-        """Work out what a template would change; None: nothing.
+    def propose(self, parameters: Mapping[str, str], template: str | None = None) -> ChangeSet | None:
+        """Work out what parameters, and a new template if there is one, would change; None: nothing.
 
         Parameters that are not given stay as they are deployed. Resources that an earlier stack of this name
         left behind are adopted again. Raises UserError when the stack cannot be changed.
@@ -82,11 +89,13 @@ class Stack:
             self.delete()
             status = None
         is_new = status in {None, "REVIEW_IN_PROGRESS"}
-        if not is_new and status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
+        if not is_new and status not in _AT_REST:
             raise UserError(_not_now(self.name, status or ""))
         known = {} if is_new else self.parameters()
-        wanted = self._client.get_template_summary(TemplateBody=template)["Parameters"]
-        names = [one["ParameterKey"] for one in wanted]
+        deployed: Any = {"StackName": self.name}
+        given: Any = {"TemplateBody": template}
+        summary = self._client.get_template_summary(**(given if template else deployed))
+        names = [one["ParameterKey"] for one in summary["Parameters"]]
         if unknown := parameters.keys() - set(names):
             raise UserError(f"There is no parameter {min(unknown)}; there are {', '.join(names)}.")
         values: list[Any] = [{"ParameterKey": name, "ParameterValue": parameters[name]} for name in parameters]
@@ -100,7 +109,7 @@ class Stack:
             StackName=self.name,
             ChangeSetName=name,
             ChangeSetType="CREATE" if is_new else "UPDATE",
-            TemplateBody=template,
+            **(given if template else {"UsePreviousTemplate": True}),
             Parameters=values,
             Capabilities=["CAPABILITY_IAM"],
             ImportExistingResources=True,

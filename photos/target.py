@@ -86,7 +86,8 @@ def aws_session(region: str | None, profile: str | None) -> tuple[boto3.Session,
         account = session.client("sts").get_caller_identity()["Account"]
     except (BotoCoreError, ClientError) as error:
         raise UserError(
-            f"AWS does not take your credentials ({error}): log in, pass --profile, or use --local."
+            f"AWS does not take your credentials ({error}): log in, pass --profile, "
+            "or do without AWS (photos --local)."
         ) from error
     return session, account
 

@@ -353,7 +353,7 @@ def test_given_a_failing_change_when_executed_then_the_first_reason_is_told() ->
 def test_given_a_stack_that_cannot_be_changed_now_when_proposed_then_a_sentence(status: str, advice: str) -> None:
     client: Any = Scripted(status)
     with pytest.raises(UserError, match=advice):
-        Stack(client, "photo-labels", lambda _: None).propose("template", {})
+        Stack(client, "photo-labels", lambda _: None).propose({}, "template")
 
 
 # ---------------------------------------------------------------- display
