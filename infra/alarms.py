@@ -21,6 +21,8 @@ def listeners_of(client: SNSClient, topic_arn: str) -> Listeners:
     listeners = Listeners([], [])
     for page in client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn):
         for one in page["Subscriptions"]:
-            is_confirmed = one["SubscriptionArn"] != "PendingConfirmation"
-            (listeners.confirmed if is_confirmed else listeners.unconfirmed).append(one["Endpoint"])
+            if one["SubscriptionArn"].startswith("arn:"):
+                listeners.confirmed.append(one["Endpoint"])
+            elif one["SubscriptionArn"] == "PendingConfirmation":  # "Deleted" is neither
+                listeners.unconfirmed.append(one["Endpoint"])
     return listeners

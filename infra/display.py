@@ -75,7 +75,7 @@ class Display:
             yield show
 
     def outputs(self, outputs: dict[str, str]) -> None:
-        table = Table(show_header=False, box=None)
+        """One to a line, to be copied whole also where the terminal is narrow."""
+        width = max(map(len, outputs))
         for name, value in sorted(outputs.items()):
-            table.add_row(name, escape(value) or "(none)")
-        self._console.print(table)
+            self.say(f"{name:{width}}  {value or '(none)'}")

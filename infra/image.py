@@ -43,9 +43,10 @@ class Image:
         return f"{NAME}:{self.tag}"
 
 
-def tag_of(architecture: str) -> str:
+def tag_of(architecture: str, base: str | None = None) -> str:
     """Name an image: by the commit, or by its content where that is of no commit. Equal tags are equal images.
 
+    A base other than the Dockerfile's own is part of the name.
     Debian's part of it is as new as the build. Who wants a new one of the same source makes a commit.
     """
     try:
@@ -53,7 +54,9 @@ def tag_of(architecture: str) -> str:
         is_dirty = bool(_git("status", "--porcelain", "--", *INPUTS).strip())
     except (FileNotFoundError, subprocess.CalledProcessError):  # not from git
         is_dirty = True
-    return f"dirty-{_content()}-{architecture}" if is_dirty else f"{commit}-{architecture}"
+    source = f"dirty-{_content()}" if is_dirty else commit
+    of_base = f"-{hashlib.sha256(base.encode()).hexdigest()[:8]}" if base else ""
+    return f"{source}-{architecture}{of_base}"
 
 
 def reach_engine() -> docker.DockerClient:
@@ -70,14 +73,19 @@ def reach_engine() -> docker.DockerClient:
 
 def native_architecture(engine: docker.DockerClient) -> str:
     """What the engine builds without emulation."""
-    return _ARCHITECTURES[engine.info()["Architecture"]]
+    has = engine.info()["Architecture"]
+    if has not in _ARCHITECTURES:
+        raise UserError(
+            f"The Docker engine runs on {has}, for which Lambda has nothing: name ARCHITECTURE=x86_64 or arm64."
+        )
+    return _ARCHITECTURES[has]
 
 
 def build(
     engine: docker.DockerClient, architecture: str, *, base: str | None = None, no_cache: bool = False
 ) -> Image:
     """Build the image and read its architecture back. Raises UserError with the end of what the build printed."""
-    tag = tag_of(architecture)
+    tag = tag_of(architecture, base)
     build_dockerfile(
         engine, "Dockerfile", f"{NAME}:{tag}", base=base, architecture=architecture, no_cache=no_cache
     )
@@ -170,7 +178,10 @@ def _certificates() -> Iterator[None]:
     if not own or copy.exists():
         yield
         return
-    shutil.copyfile(own, copy)
+    try:
+        shutil.copyfile(own, copy)
+    except OSError as error:
+        raise UserError(f"PIP_CERT names certificates that cannot be read ({error}): mend or unset it.") from error
     try:
         yield
     finally:

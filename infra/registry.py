@@ -6,6 +6,8 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import requests
+import urllib3
 from docker.errors import DockerException
 
 from photos.errors import UserError
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _ONE_IMAGE = (_MANIFEST, "application/vnd.oci.image.manifest.v1+json")
+_BROKEN_OFF = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
+"""The SDK passes on, unwrapped, what its HTTP client says of an engine that goes away or is silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Registry:
                 _follow(stream, show)
             finally:
                 engine.images.remove(f"{self._place}:{image.tag}", noprune=True)
-        except DockerException as error:
+        except _BROKEN_OFF as error:
             raise UserError(f"Docker cannot push to {self._place}: {error}") from error
         found = self.find(image.tag)
         if found is None:
