@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Any
 
@@ -104,6 +105,8 @@ def destroy_(options: dict[str, Any], *, with_data: bool) -> None:
 
 
 if __name__ == "__main__":
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # a mapping that is paused is told of, or works again
+        signal.signal(ending, signal.default_int_handler)
     try:
         main()
     except TOLD as problem:

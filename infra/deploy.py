@@ -6,22 +6,24 @@ when that is all that changes. While the function changes, the mapping is paused
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from infra import image as images
 from infra.alarms import listeners_of
-from infra.function import Function, Running
+from infra.function import Function, Mapping, Running
 from infra.notifications import Notifications
 from infra.place import REGISTRY
 from infra.quota import detect_labels_tps, environments_for
 from infra.registry import Registry
-from infra.rollout import guarded, leave_running, run
+from infra.rollout import change, leave_running, run
 from photos.errors import UserError
 
 if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
     from infra.display import Display
     from infra.place import Place
     from infra.stacks import ChangeSet, Stack
@@ -33,12 +35,16 @@ def deploy(place: Place, parameters: dict[str, str], base: str | None, architect
     uri, architecture = pushed(place, base, architecture)
     values = _from_quota(place, parameters) | parameters
     values |= {"ImageUri": uri, "Architecture": architecture}
-    before = place.pipeline.parameters() if place.pipeline.outputs() else {}
+    before = place.pipeline.parameters()
+    if bucket := values.get("ExistingBucket") or before.get("ExistingBucket"):
+        prefix = values.get("KeyPrefix", before.get("KeyPrefix", ""))
+        Notifications(place.aws.client("s3"), bucket).check(f"{place.stack}-photos", prefix)
     _change(place, before, values)
     target = place.deployed()
+    function = Function(target)
+    if function.mapping() is Mapping.RUNNING and not function.is_proved():
+        function.pause()  # a first deployment has nothing to go back to: it has to label a photo first
     _notify(place, target, before.get("ExistingBucket"))
-    if not before:
-        Function(target).pause()  # a first deployment has nothing to go back to: it has to label a photo first
     leave_running(place, target)
     place.display.outputs(target.outputs)
     _warn_of_unconfirmed(place, target)
@@ -54,7 +60,9 @@ def _change(place: Place, before: dict[str, str], values: dict[str, str]) -> Non
         place.display.say(f"{place.stack} is as it should be: nothing to change")
         return
     _confirm(place, place.pipeline, proposed)
-    with guarded(place) if before else nullcontext():
+    if place.pipeline.outputs():
+        change(place, proposed)
+    else:
         place.pipeline.execute(proposed)
 
 
@@ -69,10 +77,10 @@ def _confirm(place: Place, stack: Stack, proposed: ChangeSet) -> None:
 def _notify(place: Place, target: Target, earlier: str | None) -> None:
     """Have the bucket notify the queue, and one that was labelled earlier no more."""
     bucket, queue = target.outputs["Bucket"], target.outputs["QueueArn"]
-    if earlier and earlier != bucket:
-        Notifications(target.client("s3"), earlier).remove(queue)
     if Notifications(target.client("s3"), bucket).add(queue, target.outputs["KeyPrefix"]):
         place.display.say(f"{bucket} notifies the queue from now on")
+    if earlier and earlier != bucket:
+        Notifications(target.client("s3"), earlier).remove(queue)
 
 
 def redeploy(place: Place, base: str | None, architecture: str | None) -> None:
@@ -109,6 +117,11 @@ def destroy(place: Place, *, with_data: bool) -> None:
     """Remove the stacks; bucket and tables stay, unless they are to go, too."""
     if place.pipeline.status() is None:
         place.display.say(f"There is no stack {place.stack} in {place.aws.description}.")
+        if with_data:  # which tables are its own only the stack knows: another may have the same ones
+            place.display.say(
+                "If an earlier `make destroy` kept its bucket and tables: `make deploy` adopts them again, and "
+                "`make destroy DATA=delete` then removes them, too."
+            )
     else:
         _destroy_pipeline(place, with_data=with_data)
     if place.registry.status():
@@ -119,7 +132,10 @@ def destroy(place: Place, *, with_data: bool) -> None:
 def _destroy_pipeline(place: Place, *, with_data: bool) -> None:
     if not place.pipeline.outputs():  # a first deployment that failed, or was not confirmed
         place.pipeline.delete()
-        place.display.say(f"{place.stack} is gone; it had nothing yet.")
+        place.display.say(
+            f"{place.stack} is gone. A bucket and tables that it had made already are kept; "
+            "`make deploy` adopts them."
+        )
         return
     target = place.deployed()
     outputs = target.outputs
@@ -136,9 +152,9 @@ def _destroy_pipeline(place: Place, *, with_data: bool) -> None:
     if not place.display.confirmed(f"Destroy {place.stack}?"):
         raise UserError("Nothing was removed.")
     Notifications(target.client("s3"), outputs["Bucket"]).remove(outputs["QueueArn"])
-    place.pipeline.delete()
-    if with_data:
+    if with_data:  # while the stack can still tell what is its own, should this be broken off
         _delete_data(target, is_own=is_own)
+    place.pipeline.delete()
     place.display.say(f"{place.stack} is gone. {'Removed, too' if with_data else 'Kept'}: {', '.join(data)}.")
     if not with_data:
         place.display.say("`make deploy` adopts again what was kept.")
@@ -147,15 +163,25 @@ def _destroy_pipeline(place: Place, *, with_data: bool) -> None:
 def _delete_data(target: Target, *, is_own: bool) -> None:
     tables = target.client("dynamodb")
     for name in ("ImageLabelsTable", "LabelIndexTable"):
-        tables.delete_table(TableName=target.outputs[name])
+        with suppress(tables.exceptions.ResourceNotFoundException):
+            tables.delete_table(TableName=target.outputs[name])
     if is_own:
-        s3, bucket = target.client("s3"), target.outputs["Bucket"]
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            objects: Any = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
-            if objects:
-                s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-        s3.delete_bucket(Bucket=bucket)
+        s3 = target.client("s3")
+        with suppress(s3.exceptions.NoSuchBucket):
+            _delete_bucket(s3, target.outputs["Bucket"])
+
+
+def _delete_bucket(s3: S3Client, bucket: str) -> None:
+    """Delete it with all objects and versions. Raises UserError for what S3 does not let go."""
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        objects: Any = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+        if objects:
+            answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+            if errors := answer.get("Errors"):
+                first = f"{errors[0]['Key']} ({errors[0]['Message']})"
+                raise UserError(f"S3 does not delete {len(errors)} objects of {bucket}, the first {first}.")
+    s3.delete_bucket(Bucket=bucket)
 
 
 def _waiting(target: Target) -> int:
@@ -163,8 +189,9 @@ def _waiting(target: Target) -> int:
     names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     total = 0
     for queue in ("QueueUrl", "DeadLetterQueueUrl"):
-        counts = sqs.get_queue_attributes(QueueUrl=target.outputs[queue], AttributeNames=names)["Attributes"]
-        total += sum(int(count) for count in counts.values())
+        with suppress(sqs.exceptions.QueueDoesNotExist):  # an earlier run was broken off
+            counts = sqs.get_queue_attributes(QueueUrl=target.outputs[queue], AttributeNames=names)["Attributes"]
+            total += sum(int(count) for count in counts.values())
     return total
 
 
@@ -182,7 +209,7 @@ def pushed(place: Place, base: str | None, architecture: str | None) -> tuple[st
     engine = images.reach_engine()
     wanted = architecture or images.native_architecture(engine)
     registry = _registry(place)
-    tag = images.tag_of(wanted)
+    tag = images.tag_of(wanted, base)
     if uri := registry.find(tag):
         place.display.say(f"image {tag} is in ECR already")
         return uri, wanted

@@ -28,6 +28,7 @@ _MAPPING_S = 180.0
 _LOOK_S = 0.5
 _SETTLED = ("Enabled", "Disabled")
 _PREVIOUS = "photo-labels:previous-image"
+_PROVED = "photo-labels:proved-image"
 _PAUSED = "photo-labels:paused-by-deploy"
 
 
@@ -74,6 +75,10 @@ class Function:
         else:
             self._client.untag_resource(Resource=self._arn(), TagKeys=[_PREVIOUS])
 
+    def is_proved(self) -> bool:
+        """Whether what it runs has labelled a photo; a first deployment that was broken off has not."""
+        return self._tags().get(_PROVED) == self.running().image
+
     def mapping(self) -> Mapping:
         """How the mapping is; a tag tells a pause of ours, which a killed run may have left, from others'."""
         if self._state() not in {"Disabled", "Disabling"}:
@@ -118,9 +123,10 @@ class Function:
             document = Reader(self._target).documents([image]).get(image)
             if json.loads(said) != {"batchItemFailures": []} or document is None:
                 raise UserError(f"The function did not label a photo that was given to it.{_quoted(log)}")
-            if document.status != "LABELLED" or not document.labels:
-                detail = document.detail or "it found nothing in it"
-                raise UserError(f"The function did not label a photo that was given to it: {detail}")
+            # A MinConfidence near 100 leaves no label of a good photo.
+            if document.status != "LABELLED":
+                raise UserError(f"The function did not label a photo that was given to it: {document.detail}")
+        self._client.tag_resource(Resource=self._arn(), Tags={_PROVED: self.running().image})
 
     @contextmanager
     def _photo(self, bucket: str, key: str) -> Iterator[None]:

@@ -5,6 +5,7 @@ PutBucketNotificationConfiguration replaces all that a bucket has, so it is read
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -12,7 +13,7 @@ from botocore.exceptions import ClientError
 from photos.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from types_boto3_s3 import S3Client
 
@@ -40,6 +41,33 @@ def removed(configuration: dict[str, Any], queue_arn: str) -> dict[str, Any]:
     return rest | ({"QueueConfigurations": others} if others else {})
 
 
+def overlapping(configuration: dict[str, Any], queue_name: str, prefix: str) -> str | None:
+    """Name what is notified of the same objects already, which S3 refuses ours beside; None: nothing is.
+
+    S3 compares events, prefixes and suffixes ("Configuring event notifications using object key name
+    filtering"); ours has no suffix, so that any suffix overlaps.
+    """
+    destinations = {
+        "QueueConfigurations": "QueueArn",
+        "TopicConfigurations": "TopicArn",
+        "LambdaFunctionConfigurations": "LambdaFunctionArn",
+    }
+    ours = {_kind(event) for event in EVENTS}
+    for kind, destination in destinations.items():
+        for one in configuration.get(kind, []):
+            theirs = dict(rule for _, rules in _filtered(one) for rule in rules).get("prefix", "")
+            is_same = theirs.startswith(prefix) or prefix.startswith(theirs)
+            is_other = not one[destination].endswith(f":{queue_name}")
+            if is_other and is_same and ours & {_kind(event) for event in one["Events"]}:
+                return str(one[destination])
+    return None
+
+
+def _kind(event: str) -> str:
+    """s3:ObjectCreated:Put is of the kind ObjectCreated."""
+    return event.split(":")[1]
+
+
 class NoBucketError(UserError):
     """The bucket does not exist."""
 
@@ -50,6 +78,14 @@ class Notifications:
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+
+    def check(self, queue_name: str, prefix: str) -> None:
+        """Raise UserError where ours could not be added."""
+        if other := overlapping(self._read(), queue_name, prefix):
+            raise UserError(
+                f"{other} is notified of the same photos in {self._bucket} already, and S3 takes only one for a "
+                "prefix: name another PREFIX, or remove that notification."
+            )
 
     def add(self, queue_arn: str, prefix: str) -> bool:
         """See to it that the bucket notifies our queue; gives whether that was new. Raises UserError."""
@@ -63,26 +99,32 @@ class Notifications:
             return False
 
     def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
-        try:
-            answer: Any = self._client.get_bucket_notification_configuration(Bucket=self._bucket)
-            answer.pop("ResponseMetadata", None)
-            wanted: Any = change(answer)
-            if wanted == answer:
-                return False
+        present = self._read()
+        wanted: Any = change(present)
+        if wanted == present:
+            return False
+        with self._explained():
             self._client.put_bucket_notification_configuration(
                 Bucket=self._bucket, NotificationConfiguration=wanted
             )
+        return True
+
+    def _read(self) -> dict[str, Any]:
+        with self._explained():
+            answer: Any = self._client.get_bucket_notification_configuration(Bucket=self._bucket)
+        answer.pop("ResponseMetadata", None)
+        found: dict[str, Any] = answer
+        return found
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
         except ClientError as error:
             code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
             if code == "NoSuchBucket":
                 raise NoBucketError(f"There is no bucket {self._bucket}: make it, or name another.") from error
-            if "overlap" in said.lower():
-                raise UserError(
-                    f"Something else is notified of the same photos in {self._bucket} already, and S3 takes only "
-                    f"one for a prefix: name another PREFIX, or remove that notification. S3 says: {said}"
-                ) from error
             raise UserError(f"The notifications of {self._bucket} cannot be changed ({code}): {said}") from error
-        return True
 
 
 def _filtered(configuration: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:

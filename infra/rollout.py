@@ -1,8 +1,9 @@
-"""A change of the function, so that no photo is lost and no receive is spent on an image that does not work."""
+"""A change of the pipeline, so that no photo is lost and no receive is spent on an image that does not work."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.function import Function, Mapping, Running
@@ -15,53 +16,70 @@ if TYPE_CHECKING:
     from infra.stacks import ChangeSet
     from photos.target import Target
 
+_STOPPED = (*TOLD, KeyboardInterrupt)
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What is deployed before a change, and comes back where that fails."""
+
+    mapping: Mapping
+    running: Running
+    parameters: dict[str, str]
+    template: str
+
 
 def run(place: Place, function: Function, wanted: Running) -> None:
     """Let the function run an image, if it labels a photo with it; otherwise what it ran before."""
-    proposed = None if wanted == function.running() else _proposed(place, wanted)
+    proposed = None
+    if wanted != function.running():
+        proposed = place.pipeline.propose({"ImageUri": wanted.image, "Architecture": wanted.architecture})
     if proposed is None:
         place.display.say(f"the function runs {wanted.image} already")
         return
-    with guarded(place):
-        place.pipeline.execute(proposed)
+    change(place, proposed)
 
 
-def _proposed(place: Place, running: Running) -> ChangeSet | None:
-    return place.pipeline.propose({"ImageUri": running.image, "Architecture": running.architecture})
-
-
-@contextmanager
-def guarded(place: Place) -> Iterator[None]:
-    """Around a change of the function: what does not label a photo afterwards is rolled back.
+def change(place: Place, proposed: ChangeSet) -> None:
+    """Change a pipeline that is deployed; where it does not label a photo afterwards, everything is as before.
 
     Photos wait in the queue all the while, so that none is lost, and no receive is spent on a broken image.
+    Raises UserError when the change did not last, and says whether the mapping is paused.
     """
-    function = Function(place.deployed())
-    mapping, before = function.mapping(), function.running()
+    function, stack = Function(place.deployed()), place.pipeline
+    before = _Before(function.mapping(), function.running(), stack.parameters(), stack.template())
     try:
-        if mapping is not Mapping.STOPPED:
-            function.pause()
-            place.display.say("the mapping is paused: photos wait in the queue")
-        yield
-        function = Function(place.deployed())
-        if mapping is not Mapping.STOPPED:
-            function.pause()  # CloudFormation starts it where it changes it
-        _prove(place, function)
+        _changed(place, proposed, before)
     except BaseException as error:
-        why = sentence(error) if isinstance(error, TOLD) else "Stopped."
-        place.display.say(f"{why}\nRolling back to {before.image}", style="red")
-        _back_to(place, before)
-        if mapping is Mapping.RUNNING:
-            function.resume()
-        if not isinstance(error, (*TOLD, KeyboardInterrupt)):
+        place.display.say(f"{_why(error)}\nRolling back to what was deployed before", style="red")
+        with _telling_of_the_pause():
+            _back_to(place, proposed, before)
+        if not isinstance(error, _STOPPED):
             raise
-        still = " The mapping is paused as before." if mapping is Mapping.PAUSED else ""
+        still = " The mapping is paused as before." if before.mapping is Mapping.PAUSED else ""
         raise UserError(f"{place.stack} runs the image that it ran before; no photo is lost.{still}") from error
-    if function.running() != before:
-        function.remember(before)
-    if mapping is not Mapping.STOPPED:
+    with _telling_of_the_pause():
+        _start_again(place, before)
+
+
+def _changed(place: Place, proposed: ChangeSet, before: _Before) -> None:
+    if before.mapping is not Mapping.STOPPED:
+        Function(place.deployed()).pause()
+        place.display.say("the mapping is paused: photos wait in the queue")
+    place.pipeline.execute(proposed)
+    function = Function(place.deployed())
+    if before.mapping is not Mapping.STOPPED:
+        function.pause()  # CloudFormation starts it where it changes it
+    _prove(place, function)
+
+
+def _start_again(place: Place, before: _Before) -> None:
+    function = Function(place.deployed())
+    if before.mapping is not Mapping.STOPPED:
         function.resume()
         place.display.say("the mapping works again")
+    if function.running() != before.running:
+        function.remember(before.running)
 
 
 def _prove(place: Place, function: Function) -> None:
@@ -70,18 +88,33 @@ def _prove(place: Place, function: Function) -> None:
     place.display.say("the function labelled a photo that was given to it")
 
 
-def _back_to(place: Place, before: Running) -> None:
-    """Raises UserError, the mapping still paused, where what ran before cannot be had back."""
+def _back_to(place: Place, abandoned: ChangeSet, before: _Before) -> None:
+    """Have template and parameters as they were, and the mapping. What worked needs no proof again."""
+    place.pipeline.settle(abandoned)
+    back = place.pipeline.propose(before.parameters, before.template)
+    if back:
+        place.pipeline.execute(back)
+    function = Function(place.deployed())
+    if before.mapping is Mapping.RUNNING:
+        function.resume()
+    elif before.mapping is Mapping.PAUSED:
+        function.pause()
+
+
+@contextmanager
+def _telling_of_the_pause() -> Iterator[None]:
+    """Around what is done while the mapping is paused: it never stays so without a word."""
     try:
-        place.pipeline.settle()
-        proposed = _proposed(place, before)
-        if proposed:
-            place.pipeline.execute(proposed)
-    except TOLD as error:
+        yield
+    except _STOPPED as error:
         raise UserError(
-            f"What ran before cannot be had back ({sentence(error)}). The mapping stays paused, and photos wait "
-            "for up to 10 days: mend it, and `make deploy` starts it again."
+            f"{_why(error)}\nThe mapping is paused, and photos wait for up to 10 days: mend it, and "
+            "`make deploy` starts it again."
         ) from error
+
+
+def _why(error: BaseException) -> str:
+    return sentence(error) if isinstance(error, TOLD) else "Stopped."
 
 
 def leave_running(place: Place, target: Target) -> None:
@@ -89,14 +122,9 @@ def leave_running(place: Place, target: Target) -> None:
     function = Function(target)
     mapping = function.mapping()
     if mapping is Mapping.PAUSED:
-        try:
+        with _telling_of_the_pause():
             _prove(place, function)
-        except TOLD as error:
-            raise UserError(
-                f"{sentence(error)}\nThe mapping is paused, and photos wait for up to 10 days: mend it, and "
-                "deploy again."
-            ) from error
-        function.resume()
+            function.resume()
         place.display.say("the mapping works")
     elif mapping is Mapping.STOPPED:
         identity = target.outputs["MappingId"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -78,39 +79,39 @@ class Stack:
         found = self._describe() or {}
         return {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
 
+    def template(self) -> str:
+        """The one that it is deployed with, as it was given."""
+        found: Any = self._client.get_template(StackName=self.name, TemplateStage="Original")["TemplateBody"]
+        return found if isinstance(found, str) else json.dumps(found)  # botocore reads what is JSON
+
     def propose(self, parameters: Mapping[str, str], template: str | None = None) -> ChangeSet | None:
         """Work out what parameters, and a new template if there is one, would change; None: nothing.
 
-        Parameters that are not given stay as they are deployed. Resources that an earlier stack of this name
-        left behind are adopted again. Raises UserError when the stack cannot be changed.
+        Parameters that are not given stay as they are deployed, or as a first deployment that failed had them.
+        Resources that an earlier stack of this name left behind are adopted again. Raises UserError when the
+        stack cannot be changed.
         """
-        status = self.status()
+        status, known = self.status(), self.parameters()
         if status == "ROLLBACK_COMPLETE":  # a first deployment that failed; AWS lets it only be deleted
             self.delete()
             status = None
         is_new = status in {None, "REVIEW_IN_PROGRESS"}
         if not is_new and status not in _AT_REST:
             raise UserError(_not_now(self.name, status or ""))
-        known = {} if is_new else self.parameters()
         deployed: Any = {"StackName": self.name}
         given: Any = {"TemplateBody": template}
         summary = self._client.get_template_summary(**(given if template else deployed))
         names = [one["ParameterKey"] for one in summary["Parameters"]]
         if unknown := parameters.keys() - set(names):
             raise UserError(f"There is no parameter {min(unknown)}; there are {', '.join(names)}.")
-        values: list[Any] = [{"ParameterKey": name, "ParameterValue": parameters[name]} for name in parameters]
-        values += [
-            {"ParameterKey": name, "UsePreviousValue": True}
-            for name in names
-            if name in known and name not in parameters
-        ]
+        values = {name: value for name, value in (known | dict(parameters)).items() if name in names}
         name = f"deploy-{time.time_ns()}"
         self._client.create_change_set(
             StackName=self.name,
             ChangeSetName=name,
             ChangeSetType="CREATE" if is_new else "UPDATE",
             **(given if template else {"UsePreviousTemplate": True}),
-            Parameters=values,
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
             Capabilities=["CAPABILITY_IAM"],
             ImportExistingResources=True,
             # What validation beforehand finds is not among the stack's events, from which failures are told here;
@@ -127,10 +128,23 @@ class Stack:
         )
         self._follow(self.name, token)
 
-    def settle(self) -> None:
-        """Wait until nothing changes it any more, say after an execution that was not followed to its end."""
+    def settle(self, abandoned: ChangeSet) -> None:
+        """See to it that a change set, whose execution was not followed to its end, changes nothing any more."""
+        try:
+            self._client.delete_change_set(StackName=self.name, ChangeSetName=abandoned.name)
+        except self._client.exceptions.InvalidChangeSetStatusException:
+            # It is being executed. The stack's own status may still be the one of before.
+            while self._execution_of(abandoned) == "EXECUTE_IN_PROGRESS":
+                time.sleep(_LOOK_S)
         while (status := self.status() or "").endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             time.sleep(_LOOK_S)
+
+    def _execution_of(self, change_set: ChangeSet) -> str:
+        try:
+            answer = self._client.describe_change_set(StackName=self.name, ChangeSetName=change_set.name)
+        except self._client.exceptions.ChangeSetNotFoundException:
+            return "EXECUTE_COMPLETE"
+        return answer["ExecutionStatus"]
 
     def discard(self, change_set: ChangeSet) -> None:
         """Forget the changes, and the stack, too, if it would have been new."""
@@ -142,6 +156,10 @@ class Stack:
         """Delete it, and keep what its template says is to be kept. Raises UserError when that fails."""
         found = self._describe()
         if found is None:
+            return
+        if found["StackStatus"] == "DELETE_IN_PROGRESS":  # by an earlier run; its events have that run's token
+            while self.status() == "DELETE_IN_PROGRESS":
+                time.sleep(_LOOK_S)
             return
         token = f"deploy-{time.time_ns()}"
         self._client.delete_stack(StackName=self.name, ClientRequestToken=token)

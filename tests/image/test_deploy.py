@@ -50,6 +50,12 @@ def image_of(target: Target) -> str:
     return uri
 
 
+def configuration_of(target: Target) -> dict[str, str]:
+    found = target.client("lambda").get_function_configuration(FunctionName=target.outputs["FunctionName"])
+    variables: dict[str, str] = found["Environment"]["Variables"]
+    return variables
+
+
 def mapping_state(target: Target) -> str:
     state: str = target.client("lambda").get_event_source_mapping(UUID=target.outputs["MappingId"])["State"]
     return state
@@ -156,14 +162,34 @@ def test_given_a_broken_image_when_redeployed_then_rolled_back_and_no_photo_meet
     labelled(target, load.keys)
 
 
-def test_given_a_redeployment_when_it_is_interrupted_then_what_ran_before_runs(
+def test_given_a_deployment_that_fails_when_rolled_back_then_parameters_and_template_are_as_before(
     account: Account, target: Target, changed: Callable[[str], Path]
+) -> None:
+    tree = changed('\nraise RuntimeError("a broken image")\n')
+    with (tree / "infra" / "pipeline.yaml").open("a") as template:
+        template.write("  New:\n    Value: of the new template\n")
+    before, configuration = image_of(target), configuration_of(target)
+    said = account.run(
+        "deploy", "--parameters", "EnforceTls=false MaxConcurrency=2 MaxLabels=7", tree=tree, expect=2
+    )
+    assert "MaxLabels: 50 → 7" in said
+    assert "a broken image" in said
+    assert "Rolling back to what was deployed before" in said
+    assert image_of(target) == before
+    assert configuration_of(target) == configuration
+    assert "New" not in account.deployed().outputs
+    assert mapping_state(target) == "Enabled"
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_given_a_redeployment_when_it_is_interrupted_then_what_ran_before_runs(
+    account: Account, target: Target, changed: Callable[[str], Path], by: signal.Signals
 ) -> None:
     before = image_of(target)
     with account.start("redeploy", tree=changed("\n# Interrupted.\n")) as running:
         assert running.stdout
         assert any("the mapping is paused" in line for line in running.stdout)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(by)
         said, _ = running.communicate(timeout=60)
     assert running.returncode == 2
     assert "Rolling back to" in said
@@ -259,7 +285,9 @@ def test_given_a_destroyed_pipeline_when_deployed_again_then_its_photos_are_adop
     labelled(target, ["kept.jpg"])
     said = account.run("destroy")
     assert "It keeps: table ImageLabels, table LabelIndex, bucket" in said
-    assert "There is no stack" in account.run("destroy")
+    again = account.run("destroy", "--with-data")
+    assert "There is no stack" in again
+    assert "`make deploy` adopts them again" in again
     s3: Any = target.client("s3")
     bucket = target.outputs["Bucket"]
     assert "QueueConfigurations" not in s3.get_bucket_notification_configuration(Bucket=bucket)
@@ -340,6 +368,30 @@ def test_given_no_credentials_when_deployed_then_a_sentence(account: Account) ->
         assert "AWS does not take your credentials" in account.run("deploy", expect=2)
     finally:
         account.environment.update(keys)
+
+
+def test_given_a_bucket_whose_photos_another_hears_of_when_deployed_then_refused_before_anything_changes(
+    account: Account, holidays: tuple[str, dict[str, Any]]
+) -> None:
+    bucket, _ = holidays
+    said = account.run("deploy", "--existing-bucket", bucket, "--prefix", "raw/2026/", *LOCAL, expect=2)
+    assert "others is notified of the same photos in holidays already" in said
+    assert "There is no stack" in account.run("redeploy", expect=2)
+
+
+def test_given_a_first_deployment_that_was_killed_when_deployed_again_then_the_function_is_proved(
+    nothing: Account,
+) -> None:
+    with nothing.start("deploy", *LOCAL) as running:
+        assert running.stdout
+        assert any(f"CREATE_COMPLETE {STACK}\n" in line for line in running.stdout if "registry" not in line)
+        running.kill()
+    said = nothing.run("deploy", *LOCAL)
+    assert "nothing to change" in said
+    assert "the function labelled a photo" in said
+    target = nothing.deployed()
+    assert mapping_state(target) == "Enabled"
+    assert "labelled a photo" not in nothing.run("deploy", *LOCAL), "once is enough"
 
 
 def test_given_a_bucket_that_is_not_there_when_deployed_then_a_sentence(nothing: Account) -> None:

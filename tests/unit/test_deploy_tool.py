@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+import requests
 from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +18,10 @@ from rich.console import Console
 
 from infra import image as images
 from infra.alarms import listeners_of
+from infra.deploy import _delete_bucket, _waiting
 from infra.display import Display
 from infra.function import Function
-from infra.notifications import EVENTS, added, removed
+from infra.notifications import EVENTS, added, overlapping, removed
 from infra.quota import detect_labels_tps, environments_for
 from infra.registry import Progress, Registry, _follow
 from infra.stacks import Change, ChangeSet, Event, Stack
@@ -91,6 +96,32 @@ def test_given_the_template_when_it_makes_the_bucket_then_it_is_notified_of_the_
     assert sorted(one["Event"] for one in of_template) == list(EVENTS)
 
 
+def others(events: list[str], prefix: str = "", suffix: str = "") -> dict[str, Any]:
+    rules = [{"Name": "Prefix", "Value": prefix}, {"Name": "Suffix", "Value": suffix}]
+    one = {"TopicArn": "arn:aws:sns:eu-central-1:123456789012:theirs", "Events": events}
+    return {"TopicConfigurations": [one | {"Filter": {"Key": {"FilterRules": rules}}}]}
+
+
+@pytest.mark.parametrize(
+    ("present", "prefix", "is_in_the_way"),
+    [
+        (others(["s3:ObjectCreated:Put"]), "jpg/", True),
+        (others(["s3:ObjectCreated:*"], "jpg/2026/", ".jpg"), "jpg/", True),
+        (others(["s3:ObjectRemoved:*"], "jpg/"), "", True),
+        (others(["s3:ObjectCreated:*"], "raw/"), "jpg/", False),
+        (others(["s3:ReducedRedundancyLostObject"]), "", False),
+        ({"QueueConfigurations": [{"QueueArn": QUEUE, "Events": list(EVENTS)}]}, "", False),
+        ({"EventBridgeConfiguration": {}}, "", False),
+    ],
+    ids=["an event of a kind", "within", "around", "beside", "another kind", "ours", "EventBridge"],
+)
+def test_given_anothers_notification_when_ours_is_to_come_then_an_overlap_is_told_beforehand(
+    present: dict[str, Any], prefix: str, *, is_in_the_way: bool
+) -> None:
+    found = overlapping(present, "photo-labels-photos", prefix)
+    assert found == ("arn:aws:sns:eu-central-1:123456789012:theirs" if is_in_the_way else None)
+
+
 # ---------------------------------------------------------------- quota
 
 
@@ -139,7 +170,9 @@ def test_given_an_address_that_has_not_confirmed_when_asked_then_it_is_told_apar
     waiting = {"SubscriptionArn": "PendingConfirmation", "Protocol": "email", "Endpoint": "new@example.com"}
     heard = {"SubscriptionArn": f"{arn}:1", "Protocol": "email", "Endpoint": "old@example.com"}
     stub = Stubber(client)
-    stub.add_response("list_subscriptions_by_topic", {"Subscriptions": [waiting, heard]}, {"TopicArn": arn})
+    left = {"SubscriptionArn": "Deleted", "Protocol": "email", "Endpoint": "gone@example.com"}
+    answer = {"Subscriptions": [waiting, left, heard]}
+    stub.add_response("list_subscriptions_by_topic", answer, {"TopicArn": arn})
     stub.activate()
     assert listeners_of(client, arn) == (["old@example.com"], ["new@example.com"])
 
@@ -234,6 +267,23 @@ def test_given_a_push_when_followed_then_its_progress_is_shown() -> None:
     assert shown[-1] == Progress(layers=2, layers_sent=2, sent_mb=0.5)
 
 
+def test_given_an_engine_that_goes_away_when_pushing_then_a_sentence() -> None:
+    client = boto3.client("ecr", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+    token = base64.b64encode(b"AWS:password").decode()
+
+    def gone(*_: Any, **__: Any) -> Any:
+        raise requests.ConnectionError("the engine is gone")
+
+    taken = SimpleNamespace(tag=lambda *_: True)
+    engine: Any = SimpleNamespace(
+        images=SimpleNamespace(get=lambda _: taken, push=gone, remove=lambda *_, **__: None)
+    )
+    with Stubber(client) as stub:
+        stub.add_response("get_authorization_token", {"authorizationData": [{"authorizationToken": token}]})
+        with pytest.raises(UserError, match=r"cannot push to .*: the engine is gone"):
+            Registry(client, "host/photo-labels").push(engine, images.Image("abc", "x86_64", 1.0), lambda _: None)
+
+
 # ---------------------------------------------------------------- image
 
 
@@ -274,6 +324,27 @@ def test_given_changes_when_an_image_is_named_then_by_its_content(repository: Pa
     assert images.tag_of("x86_64") == changed != again
     (repository / "handler" / "new.py").write_text("")
     assert images.tag_of("x86_64") not in {changed, again}
+
+
+def test_given_another_base_when_an_image_is_named_then_by_the_base_too(repository: Path) -> None:
+    names = {images.tag_of("x86_64", base) for base in (None, "debian:bookworm", "debian:trixie")}
+    assert len(names) == 3
+    (repository / "Dockerfile").write_text("changed")
+    assert images.tag_of("x86_64", "debian:bookworm").startswith("dirty-"), "ECR forgets those first"
+
+
+def test_given_certificates_that_are_not_there_when_an_image_is_built_then_a_sentence(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_CERT", str(repository / "gone.pem"))
+    with pytest.raises(UserError, match="PIP_CERT names certificates that cannot be read"), images._certificates():
+        pass
+
+
+def test_given_an_engine_of_another_kind_when_asked_then_a_sentence() -> None:
+    engine: Any = SimpleNamespace(info=lambda: {"Architecture": "armv7l"})
+    with pytest.raises(UserError, match="runs on armv7l, for which Lambda has nothing"):
+        images.native_architecture(engine)
 
 
 def test_given_pips_certificates_when_an_image_is_built_then_they_are_there_meanwhile_only(
@@ -356,7 +427,103 @@ def test_given_a_stack_that_cannot_be_changed_now_when_proposed_then_a_sentence(
         Stack(client, "photo-labels", lambda _: None).propose({}, "template")
 
 
+def cloudformation() -> tuple[Stack, Stubber]:
+    client = boto3.client("cloudformation", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+    return Stack(client, "photo-labels", lambda _: None), Stubber(client)
+
+
+def described(status: str, **parameters: str) -> dict[str, Any]:
+    pairs = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
+    stack = {"StackName": "photo-labels", "StackId": "arn", "CreationTime": datetime(2026, 1, 1, tzinfo=UTC)}
+    return {"Stacks": [stack | {"StackStatus": status, "Parameters": pairs}]}
+
+
+def test_given_an_execution_that_was_not_followed_when_settled_then_it_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("infra.stacks._LOOK_S", 0)
+    stack, stub = cloudformation()
+    stub.add_client_error("delete_change_set", "InvalidChangeSetStatus")
+    for status in ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE"):
+        stub.add_response("describe_change_set", {"ExecutionStatus": status})
+    for status in ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"):
+        stub.add_response("describe_stacks", described(status))
+    with stub:
+        stack.settle(ChangeSet("name", ()))
+    stub.assert_no_pending_responses()
+
+
+def test_given_a_stack_that_is_being_deleted_when_deleted_then_it_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("infra.stacks._LOOK_S", 0)
+    stack, stub = cloudformation()
+    for status in ("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS"):
+        stub.add_response("describe_stacks", described(status))
+    stub.add_client_error("describe_stacks", "ValidationError", "Stack with id photo-labels does not exist")
+    with stub:
+        stack.delete()
+    stub.assert_no_pending_responses()
+
+
+def test_given_a_first_deployment_that_failed_when_proposed_again_then_its_parameters_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack, stub = cloudformation()
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(Stack, "delete", lambda _: None)
+    monkeypatch.setattr(Stack, "_worked_out", lambda _, name: ChangeSet(name, ()))
+    for _ in range(2):
+        stub.add_response(
+            "describe_stacks", described("ROLLBACK_COMPLETE", TablePrefix="mine-", Memory="256", Old="")
+        )
+    names = [{"ParameterKey": name} for name in ("TablePrefix", "Memory", "ImageUri")]
+    stub.add_response("get_template_summary", {"Parameters": names})
+    stub.add_response("create_change_set", {"Id": "arn:aws:cloudformation:x"})
+    stack._client.meta.events.register(
+        "provide-client-params.cloudformation.CreateChangeSet", lambda params, **_: asked.update(params)
+    )
+    with stub:
+        stack.propose({"Memory": "512", "ImageUri": "uri"}, "template")
+    given_ = {one["ParameterKey"]: one["ParameterValue"] for one in asked["Parameters"]}
+    assert given_ == {"TablePrefix": "mine-", "Memory": "512", "ImageUri": "uri"}
+    assert asked["ChangeSetType"] == "CREATE"
+
+
+# ---------------------------------------------------------------- destroy
+
+
+def test_given_queues_that_are_gone_already_when_counted_then_nothing_waits() -> None:
+    sqs = boto3.client("sqs", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+    target: Any = SimpleNamespace(
+        client=lambda _: sqs, outputs={"QueueUrl": "gone", "DeadLetterQueueUrl": "there"}
+    )
+    with Stubber(sqs) as stub:
+        stub.add_client_error("get_queue_attributes", "QueueDoesNotExist")
+        stub.add_response("get_queue_attributes", {"Attributes": {"ApproximateNumberOfMessages": "3"}})
+        assert _waiting(target) == 3
+
+
+def test_given_objects_that_s3_keeps_when_a_bucket_is_deleted_then_a_sentence() -> None:
+    s3 = boto3.client("s3", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+    with Stubber(s3) as stub:
+        stub.add_response("list_object_versions", {"Versions": [{"Key": "held.jpg", "VersionId": "1"}]})
+        refused = {"Key": "held.jpg", "Code": "AccessDenied", "Message": "under legal hold"}
+        stub.add_response("delete_objects", {"Errors": [refused]})
+        with pytest.raises(
+            UserError, match=r"does not delete 1 objects of b, the first held.jpg \(under legal hold"
+        ):
+            _delete_bucket(s3, "b")
+
+
 # ---------------------------------------------------------------- display
+
+
+def test_given_a_narrow_terminal_when_names_are_shown_then_they_are_whole() -> None:
+    console = Console(record=True, width=40)
+    url = "https://sqs.eu-central-1.amazonaws.com/123456789012/photo-labels-photos"
+    Display(console, yes=False).outputs({"QueueUrl": url, "KeyPrefix": ""})
+    assert console.export_text() == f"KeyPrefix  (none)\nQueueUrl   {url}\n"
 
 
 def test_given_what_would_be_made_anew_when_shown_then_it_stands_out() -> None:
