@@ -285,9 +285,9 @@ def test_given_a_destroyed_pipeline_when_deployed_again_then_its_photos_are_adop
     labelled(target, ["kept.jpg"])
     said = account.run("destroy")
     assert "It keeps: table ImageLabels, table LabelIndex, bucket" in said
-    again = account.run("destroy", "--with-data")
-    assert "There is no stack" in again
-    assert "`make deploy` adopts them again" in again
+    twice = account.run("destroy", "--with-data")
+    assert "There is no stack" in twice
+    assert "`make deploy` adopts them again" in twice
     s3: Any = target.client("s3")
     bucket = target.outputs["Bucket"]
     assert "QueueConfigurations" not in s3.get_bucket_notification_configuration(Bucket=bucket)
