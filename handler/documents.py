@@ -39,8 +39,12 @@ def iso(time: datetime) -> str:
 
 def rank(confidence: Decimal, image: str, sequencer: str) -> str:
     """Sort key of a row: best first when read backwards, and never shared by two versions of an image."""
-    digest = hashlib.sha256(image.encode()).hexdigest()[:20]
-    return f"{confidence:06.2f}#{digest}#{sequencer}"
+    return f"{confidence:06.2f}#{digest(image)}#{sequencer}"
+
+
+def digest(image: str) -> str:
+    """Give 20 hex digits that stand for an ImageID, which may be 1,088 bytes long."""
+    return hashlib.sha256(image.encode()).hexdigest()[:20]
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,8 @@ class Report:
     not_backed_off: dict[str, str] = field(default_factory=dict)
     rows_left: list[tuple[str, Exception]] = field(default_factory=list)
     """ImageIDs whose outdated rows could not be deleted; readers leave them out, nothing is wrong."""
-    tally: Tally = field(default_factory=Tally)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    """By ImageID, of the objects that there was something to do for."""
 
 
 class Pipeline:
@@ -86,15 +87,13 @@ class Pipeline:
         writing = deadline.earlier(_TO_REPORT_S)
         with Threads(self._concurrency) as recognisers, Threads(_WRITERS) as writers:
             tasks = self._plan(report, writers, writing)
-            tallies = {image: Tally() for image in tasks}
+            report.tallies = {image: Tally() for image in tasks}
             jobs = {
-                image: partial(self._labeller.resolve, task, writing.earlier(_TO_WRITE_S), tallies[image])
+                image: partial(self._labeller.resolve, task, writing.earlier(_TO_WRITE_S), report.tallies[image])
                 for image, task in tasks.items()
             }
             for wave in recognisers.waves(jobs, writing.earlier(_TO_WRITE_S)):
                 self._write(wave, report, writers, writing)
-            for tally in tallies.values():
-                report.tally.add(tally)
             self._finish(report, writers, deadline)
         return report
 

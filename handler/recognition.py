@@ -45,12 +45,6 @@ class Tally:
     throttles: int = 0
     latencies_ms: list[float] = field(default_factory=list)
 
-    def add(self, other: Tally) -> None:
-        """Add what another photo cost."""
-        self.calls += other.calls
-        self.throttles += other.throttles
-        self.latencies_ms += other.latencies_ms
-
 
 class TokenBucket:
     """At most `rate` calls a second after a first one at once, over all threads of an environment."""

@@ -6,10 +6,12 @@ Runs in the main thread only: Powertools' `append_keys` and metrics are not made
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from handler.documents import digest
 from handler.errors import AWS_ERRORS, TransientError, code_of
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
     from handler.events import Message
     from handler.pipeline import Outcome, Report
+
+_TRACED = 100
+"""Photos of one batch that are traced at most: EMF reads no line above 256 KB."""
 
 
 def tell(report: Report, logger: Logger, metrics: Metrics) -> None:
@@ -88,19 +93,57 @@ def _count(report: Report, metrics: Metrics) -> None:
         "ImagesRemoved": sum(document.status == "REMOVED" for document in written),
         "RecordsFailed": len(report.failed),
         "DuplicateEvents": sum(one.nothing is not None and one.nothing.name == "DUPLICATE" for one in outcomes),
-        "RekognitionCalls": report.tally.calls,
-        "RekognitionThrottles": report.tally.throttles,
+        "RekognitionCalls": sum(tally.calls for tally in report.tallies.values()),
+        "RekognitionThrottles": sum(tally.throttles for tally in report.tallies.values()),
     }
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)
     for document in written:
         # A sample of 0 or 1 for each photo: its sum is the count, its average the share that the alarm watches.
         metrics.add_metric("ImagesRejected", MetricUnit.Count, int(document.status == "REJECTED"))
-    for latency_ms in report.tally.latencies_ms:
-        metrics.add_metric("RecognitionLatency", MetricUnit.Milliseconds, latency_ms)
+    for tally in report.tallies.values():
+        for latency_ms in tally.latencies_ms:
+            metrics.add_metric("RecognitionLatency", MetricUnit.Milliseconds, latency_ms)
     for latency_ms in _end_to_end_ms(outcomes):
         metrics.add_metric("EndToEndLatency", MetricUnit.Milliseconds, latency_ms)
     metrics.add_metric("OldestPhotoAge", MetricUnit.Seconds, _oldest_s(report))
+    metrics.add_metadata("Photos", _traces(report))
+
+
+def _traces(report: Report) -> list[dict[str, Any]]:
+    """When each photo reached which stage, in epoch milliseconds: no metric, but in the log beside them.
+
+    `image` is `handler.documents.digest` of the ImageID. 200 bytes for each photo, 10 cents for a million.
+    """
+    carriers = _first_message_by_image(report.messages)
+    traces = []
+    for image, outcome in islice(report.outcomes.items(), _TRACED):
+        document, tally = outcome.write and outcome.write.document, report.tallies.get(image)
+        trace: dict[str, Any] = {
+            "image": digest(image),
+            "end": _end(outcome),
+            "receives": carriers[image].receive_count,
+            "calls": tally.calls if tally else 0,
+            "received": _epoch_ms(report.received_at),
+        }
+        if document:
+            trace["recognised"] = _epoch_ms(datetime.fromisoformat(document.labelled_at))
+        if outcome.committed_at:
+            trace["committed"] = _epoch_ms(outcome.committed_at)
+        traces.append(trace)
+    return traces
+
+
+def _end(outcome: Outcome) -> str:
+    if outcome.error:
+        return "FAILED"
+    if outcome.nothing:
+        return outcome.nothing.name
+    return outcome.write.document.status if outcome.write and not outcome.superseded else "SUPERSEDED"
+
+
+def _epoch_ms(time: datetime) -> int:
+    return round(time.timestamp() * 1000)
 
 
 def _end_to_end_ms(outcomes: list[Outcome]) -> list[float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import os
 import platform
 import queue
@@ -51,15 +52,19 @@ def main(handler_name: str) -> None:
         except Exception as error:  # noqa: BLE001 - whatever an import raises is the answer, as Lambda's
             _answer(answers, {"error": _described(error)})
             return
-        _answer(answers, {"init_ms": (time.perf_counter() - started) * 1000})
+        init_ms = (time.perf_counter() - started) * 1000
+        _answer(answers, {"init_ms": init_ms})
         requests = _requests()
         while True:
             request = requests.get()
             context = Context(**request["context"])
+            started = time.perf_counter()
             try:
                 answer = {"answer": handler(request["event"], context)}
             except Exception as error:  # noqa: BLE001 - reported to the caller as a function error
                 answer = {"error": _described(error)}
+            _report(context, (time.perf_counter() - started) * 1000, init_ms)
+            init_ms = 0.0
             _answer(answers, answer | {"peak_mb": peak_mb()})
 
 
@@ -71,6 +76,18 @@ def peak_mb() -> float:
         return int(line.split()[1]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if platform.system() == "Darwin" else 2**10)
+
+
+def _report(context: Context, duration_ms: float, init_ms: float) -> None:
+    """Print the line that ends an invocation's log on Lambda; `init_ms`: of a cold start, which is billed, too."""
+    facts = {
+        "RequestId": context.aws_request_id,
+        "Duration": f"{duration_ms:.2f} ms",
+        "Billed Duration": f"{math.ceil(duration_ms + init_ms)} ms",
+        "Memory Size": f"{context.memory_limit_in_mb} MB",
+        "Max Memory Used": f"{peak_mb():.0f} MB",
+    } | ({"Init Duration": f"{init_ms:.2f} ms"} if init_ms else {})
+    print("REPORT " + "\t".join(f"{name}: {fact}" for name, fact in facts.items()), file=sys.stderr)
 
 
 def _requests() -> queue.SimpleQueue[Any]:

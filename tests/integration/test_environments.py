@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import Any
 
@@ -68,6 +69,9 @@ def test_given_no_environment_when_invoked_then_it_starts_cold_and_the_next_is_w
             await invoker.environments.stop()
         assert first["answer"]["pid"] == second["answer"]["pid"]
         assert len(invoker.environments.init_ms) == 1
+        cold, warm = (line for line in invoker.logs.lines if line.startswith("REPORT RequestId: request\t"))
+        assert "\tInit Duration: " in cold
+        assert re.search(r"\tBilled Duration: \d+ ms\tMemory Size: 512 MB\tMax Memory Used: \d+ MB$", warm)
         assert 0 < first["answer"]["remaining_ms"] <= 20_000
         assert first["answer"]["stack"] == "photo-labels"
         # Those of its role, and what keeps botocore from the files and the metadata of the machine.

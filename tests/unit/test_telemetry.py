@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_lambda_powertools import Logger, Metrics
 
+from handler.documents import digest
 from handler.telemetry import tell
 from tests.fakes.aws import aws_error
 from tests.fakes.world import Function, Photo, World
@@ -34,12 +35,13 @@ class Telemetry:
         log = io.StringIO()
         # A name of its own: Powertools' loggers of one name share the stream of the first.
         tell(report, Logger(service=f"stack-{id(log)}", stream=log), metrics)
-        self.emf = metrics.serialize_metric_set()
+        self.emf: dict[str, Any] = {**metrics.serialize_metric_set()}
         metrics.clear_metrics()
         self.lines: list[dict[str, Any]] = [json.loads(line) for line in log.getvalue().splitlines()]
 
     def samples(self, metric: str) -> list[float]:
-        return self.emf.get(metric, [])  # type: ignore[return-value]
+        found: list[float] = self.emf.get(metric, [])
+        return found
 
 
 def test_given_photos_plainly_labelled_when_told_then_nothing_is_logged_and_all_is_counted(world: World) -> None:
@@ -94,6 +96,28 @@ def test_given_every_kind_of_end_when_told_then_each_has_a_line_with_bucket_key_
     assert sorted(told.samples("ImagesRejected")) == [0.0, 0.0, 1.0]
 
 
+def test_given_photos_when_told_then_the_stages_of_each_are_told_beside_the_metrics(world: World) -> None:
+    duplicate = world.put("again.jpg", CAT)
+    Function(world).receive(world.message(duplicate))
+    records = [
+        world.message(duplicate),
+        world.message(world.put("cat.jpg", CAT), receive_count=3),
+        world.message(world.put("text.jpg", Photo(error="InvalidImageFormatException"))),
+        world.message(world.put("refused.jpg", Photo(error="AccessDeniedException"))),
+    ]
+    traces = Telemetry(Function(world).receive(*records)).emf["Photos"]
+    now = round(world.clock.now.timestamp() * 1000)
+    ends = {trace.pop("image"): trace for trace in traces}
+    unread = {"receives": 1, "calls": 0, "received": now}
+    written = {"receives": 1, "calls": 1, "received": now, "recognised": now, "committed": now}
+    assert ends == {
+        digest("photos/again.jpg"): unread | {"end": "DUPLICATE"},
+        digest("photos/cat.jpg"): written | {"end": "LABELLED", "receives": 3},
+        digest("photos/text.jpg"): written | {"end": "REJECTED"},
+        digest("photos/refused.jpg"): unread | {"end": "FAILED", "calls": 1},
+    }
+
+
 def test_given_throttling_when_told_then_calls_and_throttles_are_counted(world: World) -> None:
     refusals = iter([aws_error("ThrottlingException")] * 2)
 
@@ -129,6 +153,7 @@ def test_given_more_photos_than_emf_takes_samples_when_told_then_none_is_dropped
     blobs = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert sum(len(blob.get("RecognitionLatency", [])) for blob in blobs) == 250
     assert sum(sum(blob.get("ImagesLabelled", [])) for blob in blobs) == 250
+    assert [len(blob["Photos"]) for blob in blobs if "Photos" in blob] == [100]
     assert all(set(blob["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]) == {"service"} for blob in blobs)
 
 
