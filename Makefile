@@ -17,7 +17,7 @@ DEPLOY = $(BIN)/python -m infra $(call given,STACK,stack) $(call given,REGION,re
 
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
-	test test-image test-all bench bench-image lint format lock clean
+	test test-image test-all loadtest bench bench-image lint format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,13 @@ test-all: test test-image ## everything, as CI does
 bench: setup ## the figures of the README, measured here and now
 	@$(BIN)/python -m loadtest.bench
 
+loadtest: .venv/.loadtest $(MINISTACK)/.installed ## how fast, how much, none lost: N=500 RATE= PROFILE= SIZE= PHOTOS= TARGET=aws SLO= OUT=
+	@$(BIN)/python -m loadtest $(call given,N,number) $(call given,RATE,rate) $(call given,PROFILE,shape) \
+		$(call given,SIZE,size) $(call given,PHOTOS,photos) $(call given,TARGET,target) \
+		$(call given,RECOGNISER,recogniser) $(call given,SLO,slo) $(call given,SEED,seed) \
+		$(call given,WARMUP,warmup) $(call given,OUT,out) $(call given,STACK,stack) $(call given,REGION,region) \
+		$(if $(filter 1,$(call told,KEEP)),--keep) $(if $(filter 1,$(call told,YES)),--yes)
+
 bench-image: setup $(RIE)/.installed ## the image beside a plain one: size, cold start, memory
 	@$(BIN)/python -m loadtest.bench_image $(if $(BASE_IMAGE),"$(BASE_IMAGE)")
 
@@ -75,7 +82,7 @@ format: .venv/.dev ## put the code into shape
 	@$(BIN)/ruff format
 
 lock: .venv/.dev ## pin the newest of requirements/*.in, with hashes
-	@cd requirements && for name in handler image run dev ministack models; do \
+	@cd requirements && for name in handler image run loadtest dev ministack models; do \
 		../$(UV) --upgrade --output-file $$name.txt $$name.in || exit 1; done
 	@cd requirements && ../$(UV) --upgrade --no-deps --output-file rie.txt rie.in
 
@@ -94,6 +101,10 @@ clean: ## remove what the Makefile made
 	@echo "setting up .venv (about half a minute, once)"
 	@$(BIN)/python $(PIP) -r requirements/run.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.loadtest: .venv/.run requirements/loadtest.txt
+	@$(BIN)/python $(PIP) -r requirements/loadtest.txt
 	@touch $@
 
 .venv/.dev: .venv/.run requirements/dev.txt

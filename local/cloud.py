@@ -33,11 +33,20 @@ class LocalCloud:
     """Everything that runs, from `__enter__` to `__exit__`; its state is a folder that starts out empty."""
 
     def __init__(
-        self, state: Path, *, recogniser: Sequence[str] = (), parameters: dict[str, str] | None = None
+        self,
+        state: Path,
+        *,
+        recogniser: Sequence[str] = (),
+        parameters: dict[str, str] | None = None,
+        handler: str | None = None,
     ) -> None:
-        """`recogniser`: options of `local.rekognition`; `parameters`: of the stack, over the local ones."""
+        """`recogniser`: options of `local.rekognition`; `parameters`: of the stack, over the local ones.
+
+        `handler`: to be run instead of the image's own command.
+        """
         self._state = state
         self._recogniser = recogniser
+        self._handler = handler
         # A quota is Rekognition's, and here it has none; one environment for each core is as fast as it gets.
         self._parameters = {
             "ImageUri": _IMAGE,
@@ -93,8 +102,17 @@ class LocalCloud:
         ).first_line()
         self.target = described(local_session(), self.endpoint_url, DEFAULT_STACK, "local")
         mend(self.target)
+        if self._handler:
+            self.target.client("lambda").update_function_configuration(
+                FunctionName=self.target.outputs["FunctionName"], ImageConfig={"Command": [self._handler]}
+            )
         self._warm()
-        running = {"pid": os.getpid(), "endpoint_url": self.endpoint_url, "stack": DEFAULT_STACK}
+        running = {
+            "pid": os.getpid(),
+            "endpoint_url": self.endpoint_url,
+            "rekognition_url": self.rekognition_url,
+            "stack": DEFAULT_STACK,
+        }
         (self._state / STATE_FILE).write_text(json.dumps(running))
 
     def _child(self, module: str, *options: str) -> Child:

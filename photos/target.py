@@ -43,13 +43,14 @@ class Target:
     def is_local(self) -> bool:
         return self.endpoint_url is not None
 
-    def client(self, service: Any, *, connections: int = 10) -> Any:
-        """A client of a service; typed where it is assigned."""
-        config = Config(max_pool_connections=connections, retries={"mode": "standard", "total_max_attempts": 5})
+    def client(self, service: Any, *, connections: int = 10, config: Config | None = None) -> Any:
+        """A client of a service; typed where it is assigned. `config`: what is to be otherwise than usual."""
+        usual = Config(max_pool_connections=connections, retries={"mode": "standard", "total_max_attempts": 5})
         if self.is_local:
             # Loopback never goes through the caller's proxy; and ministack names buckets in the path.
-            config = config.merge(Config(proxies={}, s3={"addressing_style": "path"}))
-        return self.session.client(service, endpoint_url=self.endpoint_url, config=config)
+            usual = usual.merge(Config(proxies={}, s3={"addressing_style": "path"}))
+        own = usual.merge(config) if config else usual
+        return self.session.client(service, endpoint_url=self.endpoint_url, config=own)
 
 
 def scrub_environment(environment: MutableMapping[str, str]) -> None:

@@ -1,0 +1,125 @@
+"""`make loadtest`: how fast a pipeline is, from a photo's PUT to a reader who sees its labels.
+
+Exit codes: 0, every objective met; 1, one missed, or the run was interrupted; 2, nothing could be measured.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from loadtest import mix as mixes
+from loadtest import place as places
+from loadtest.measure import Order, measure
+from loadtest.prices import PRICES
+from loadtest.schedule import PROFILES
+from loadtest.slo import objectives
+from loadtest.summary import show
+from loadtest.written import write
+from photos.errors import TOLD, UserError, sentence
+from photos.target import DEFAULT_STACK
+
+if TYPE_CHECKING:
+    from loadtest.mix import Mix
+    from loadtest.place import Place
+
+_LOCAL_RATE = 25.0
+_SHARE_OF_QUOTA = 0.5
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--number", default=500, show_default=True, type=click.IntRange(1), help="Photos.")
+@click.option("--rate", type=click.FloatRange(0), help="Photos a second; 0: all at once. [25, or half the quota]")
+@click.option("--shape", "profile", type=click.Choice(list(PROFILES)), default="steady")
+@click.option("--size", help="Photos of one size: 2KB, 3MB.")
+@click.option("--photos", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder of yours.")
+@click.option("--target", type=click.Choice(["local", "aws"]), default="local", show_default=True)
+@click.option("--recogniser", type=click.Choice(places.RECOGNISERS), default="simulated", show_default=True)
+@click.option("--slo", default="p95<1s,p99<2s,lost=0", show_default=True, help="What has to hold.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--warmup", type=click.IntRange(0), help="Photos before, not counted. [those of a second]")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the reports.")
+@click.option("--keep", is_flag=True, help="Leave photos, documents and rows.")
+@click.option("--stack", default=DEFAULT_STACK, show_default=True)
+@click.option("--region")
+@click.option("--yes", is_flag=True, help="Do not ask what it costs.")
+def main(**options: Any) -> None:
+    """Send photos at a steady rate or another, and follow each until a reader sees it."""
+    console = Console(highlight=False, soft_wrap=True)
+    wanted = objectives(options["slo"])
+    mix = _mix(options)
+    with ExitStack() as running:
+        with console.status("looking for the pipeline"):
+            place = running.enter_context(_place(options))
+        rate = options["rate"]
+        if rate is None:
+            rate = place.tps * _SHARE_OF_QUOTA or _LOCAL_RATE
+        order = Order(
+            options["number"],
+            rate,
+            options["profile"],
+            mix,
+            options["seed"],
+            math.ceil(rate) if options["warmup"] is None else options["warmup"],
+            wanted,
+            options["keep"],
+        )
+        if options["target"] == "aws":
+            _agree(order, place, console, yes=options["yes"])
+        outcome = measure(place, order, console)
+    show(console, outcome.figures)
+    if options["out"]:
+        write(outcome, options["out"])
+        console.print(f"written to {options['out']}: results.json, samples.csv, report.html")
+    is_met = all(verdict["met"] for verdict in outcome.figures["slo"]) and not outcome.run.interrupted
+    sys.exit(0 if is_met else 1)
+
+
+def _place(options: dict[str, Any]) -> AbstractContextManager[Place]:
+    if options["target"] == "aws":
+        return nullcontext(places.on_aws(options["stack"], options["region"], None))
+    if places.is_running():
+        return places.running_cloud(options["recogniser"], options["seed"])
+    rate = _LOCAL_RATE if options["rate"] is None else options["rate"]
+    return places.own_cloud(rate, options["recogniser"], options["seed"])
+
+
+def _mix(options: dict[str, Any]) -> Mix:
+    if options["size"]:
+        return mixes.one_size(options["size"])
+    return mixes.of_folder(options["photos"]) if options["photos"] else mixes.many_sizes()
+
+
+def _agree(order: Order, place: Place, console: Console, *, yes: bool) -> None:
+    """Say what it costs and ask. Raises UserError."""
+    photos = order.number + order.warmup
+    usd = photos * PRICES["rekognition_calls"].usd
+    console.print(f"{place.simulated} {photos} photos cost about {usd:.2f} USD there, nearly all for Rekognition.")
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserError("Nobody is here to agree to that: say so beforehand with YES=1.")
+    if not click.confirm("Go on?"):
+        raise UserError("Nothing was sent.")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        main.main(standalone_mode=False)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(2)
+    except TOLD as problem:
+        Console(stderr=True).print(sentence(problem), style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        print("\nstopped", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,71 @@
+"""The function's own log of a run: the stages of each photo, and what Lambda reports of each invocation."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_boto3_logs import CloudWatchLogsClient
+
+_FACT = re.compile(r"\t(?P<name>[A-Z][A-Za-z ]+): (?P<value>[\d.]+) (?:ms|MB)")
+_MOST_EVENTS = 10_000
+"""Of one answer of FilterLogEvents."""
+
+
+@dataclass(slots=True)
+class Invocation:
+    """What one invocation logged."""
+
+    photos: list[dict[str, Any]] = field(default_factory=list)
+    """As `handler.telemetry` tells them."""
+    report: dict[str, float] = field(default_factory=dict)
+    """Lambda's own line: Duration, Billed Duration, Init Duration (ms), Memory Size, Max Memory Used (MB)."""
+    throttles: int = 0
+    size: int = 0
+    """Bytes of all its lines."""
+
+
+def invocations(client: CloudWatchLogsClient, group: str, since_ms: int) -> Iterator[Invocation]:
+    """Give the invocations that ended after a moment, as far as their logs have arrived.
+
+    A log stream is one environment's, which does one thing after another: lines up to a REPORT belong together.
+    """
+    begun: dict[str, Invocation] = {}
+    for event in _events(client, group, since_ms):
+        invocation = begun.setdefault(event["logStreamName"], Invocation())
+        message = event["message"]
+        invocation.size += len(message)
+        if message.startswith("REPORT "):
+            invocation.report = {found["name"]: float(found["value"]) for found in _FACT.finditer(message)}
+            yield begun.pop(event["logStreamName"])
+        elif '"Photos"' in message and message.startswith("{"):
+            line = json.loads(message)
+            invocation.photos += line["Photos"]
+            invocation.throttles += int(sum(line.get("RekognitionThrottles", ())))
+    yield from begun.values()
+
+
+def _events(client: CloudWatchLogsClient, group: str, since_ms: int) -> Iterator[Any]:
+    asked: Any = {"logGroupName": group, "startTime": since_ms}
+    told: set[tuple[str, str]] = set()
+    while True:
+        answer = client.filter_log_events(**asked)
+        found: list[Any] = [event for event in answer["events"] if _name(event) not in told]
+        yield from found
+        if token := answer.get("nextToken"):
+            asked["nextToken"] = token
+        elif found and len(answer["events"]) == _MOST_EVENTS:  # the local AWS gives no token
+            last_ms = found[-1]["timestamp"]
+            asked = {"logGroupName": group, "startTime": last_ms}
+            told = {_name(event) for event in found if event["timestamp"] == last_ms}
+        else:
+            return
+
+
+def _name(event: Any) -> tuple[str, str]:
+    return event["logStreamName"], event["message"]

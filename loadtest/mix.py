@@ -1,0 +1,83 @@
+"""The photos that a load test sends: real ones of many sizes, or of one size, or a folder's."""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from photos.errors import UserError
+
+_SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+_SCALES = {0.5: 2, 1.0: 5, 2.5: 2, 5.0: 1}
+"""How many times as wide and high as the sample, and in how many parts of ten: thumbnails to 12 megapixels."""
+_UNITS = {"": 1, "B": 1, "KB": 1_000, "MB": 1_000_000}
+_MOST_BYTES = 15_000_000
+"""Rekognition's limit for a photo in S3."""
+_SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Bodies to choose from, and what they are in words."""
+
+    bodies: list[bytes]
+    weights: list[int]
+    description: str
+
+    def choose(self, number: int, seed: int) -> list[int]:
+        """Which of the bodies each photo is; the same for the same seed."""
+        return random.Random(seed).choices(range(len(self.bodies)), self.weights, k=number)
+
+
+def many_sizes() -> Mix:
+    """The samples, each scaled to several sizes."""
+    bodies, weights = [], []
+    for path in sorted(_SAMPLES.glob("*.jpg")):
+        with Image.open(path) as sample:
+            for scale, weight in _SCALES.items():
+                scaled = sample.resize((round(sample.width * scale), round(sample.height * scale)))
+                bodies.append(path.read_bytes() if scale == 1 else _jpeg(scaled))
+                weights.append(weight)
+    smallest, largest = min(map(len, bodies)), max(map(len, bodies))
+    return Mix(bodies, weights, f"real photos of {_kb(smallest)} to {_kb(largest)}")
+
+
+def one_size(text: str) -> Mix:
+    """A small real photo, with nothing that means anything after its end. Raises UserError.
+
+    `text`: bytes, or with a unit: "2KB", "3.5MB".
+    """
+    found = re.fullmatch(r"([0-9.]+)\s*([KM]?B?)", text.strip().upper())
+    unit = _UNITS.get(found[2]) if found else None
+    if not found or unit is None:
+        raise UserError(f"SIZE is a number of bytes, like 200KB or 3MB, not {text!r}.")
+    size = round(float(found[1]) * unit)
+    with Image.open(_SAMPLES / "coffee.jpg") as sample:
+        photo = _jpeg(sample.resize((120, 80)), quality=30)
+    if not len(photo) <= size <= _MOST_BYTES:
+        raise UserError(f"SIZE must be from {len(photo)} bytes to 15 MB, not {text}.")
+    return Mix([photo + bytes(size - len(photo))], [1], f"a photo of {_kb(size)}")
+
+
+def of_folder(folder: Path) -> Mix:
+    """The photos of a folder, each as likely. Raises UserError."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    if not paths:
+        raise UserError(f"There is no JPEG or PNG in {folder}: name a folder of photos with PHOTOS=….")
+    bodies = [path.read_bytes() for path in paths]
+    return Mix(bodies, [1] * len(bodies), f"the {len(bodies)} photos of {folder}")
+
+
+def _jpeg(image: Image.Image, quality: int = 85) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def _kb(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} KB"

@@ -1,0 +1,134 @@
+"""Where a load test runs: a local cloud of its own, the one that `make up` left running, or a stack on AWS."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local.cloud import LocalCloud
+from photos.errors import UserError
+from photos.target import LOCAL_STATE, STATE_FILE, Target, aws_target, local_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RECOGNISERS = ("simulated", "instant", "vision")
+LATENCY_MS = {"simulated": (350, 800), "instant": (0, 0)}
+"""p50 and p99 of the recogniser that answers without looking; log-normal."""
+_SECONDS_A_PHOTO = 0.45
+"""That an environment is busy with one photo: the recogniser's mean, and some."""
+_FEWEST_ENVIRONMENTS = 10
+_MOST_ENVIRONMENTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A pipeline, and what is known of it."""
+
+    target: Target
+    simulated: str
+    """What of it is not AWS, in a sentence."""
+    concurrency: int | None
+    """Execution environments at most."""
+    tps: float
+    """Rekognition's quota as the stack has it; 0: none."""
+    is_own: bool
+    """It ends with the load test, and all photos with it."""
+    rekognition_url: str | None = None
+    """Of a local Rekognition, which counts its calls itself."""
+
+    def calls(self, prefix: str) -> int | None:
+        """DetectLabels calls for keys below a prefix, as Rekognition counts them; None: it does not tell."""
+        if self.rekognition_url is None:
+            return None
+        objects: dict[str, int] = _json(f"{self.rekognition_url}/_rekognition/calls")["objects"]
+        start = f"{self.target.outputs['Bucket']}/{prefix}"
+        return sum(count for name, count in objects.items() if name.startswith(start))
+
+
+@contextmanager
+def own_cloud(rate: float, recogniser: str, seed: int, handler: str | None = None) -> Iterator[Place]:
+    """A local cloud with as many environments as the rate keeps busy, so that no photo waits for one."""
+    wanted = min(_MOST_ENVIRONMENTS, max(_FEWEST_ENVIRONMENTS, math.ceil(rate * _SECONDS_A_PHOTO)))
+    options = ["--mode", "vision"]
+    if recogniser != "vision":
+        options = ["--mode", "simulated", "--simulation", json.dumps(_simulation(recogniser, seed))]
+    with (
+        tempfile.TemporaryDirectory(prefix="photo-labels-") as state,
+        LocalCloud(
+            Path(state), recogniser=options, parameters={"MaxConcurrency": str(wanted)}, handler=handler
+        ) as cloud,
+    ):
+        yield Place(cloud.target, _local(recogniser), wanted, 0.0, True, cloud.rekognition_url)
+
+
+def is_running() -> bool:
+    """Whether `make up` has left a local cloud."""
+    return (LOCAL_STATE / STATE_FILE).exists()
+
+
+@contextmanager
+def running_cloud(recogniser: str, seed: int) -> Iterator[Place]:
+    """The local cloud of `make up`; its Rekognition is as before in the end. Raises UserError."""
+    target = local_target()
+    url = json.loads((LOCAL_STATE / STATE_FILE).read_text())["rekognition_url"]
+    settings = f"{url}/_rekognition/settings"
+    before = _json(settings)
+    wanted = (
+        {"mode": "vision"} if recogniser == "vision" else {"mode": "simulated", **_simulation(recogniser, seed)}
+    )
+    _json(settings, wanted)
+    try:
+        yield Place(
+            target, f"{_local(recogniser)} It is the one of `make up`.", _concurrency(target), 0.0, False, url
+        )
+    finally:
+        _json(settings, before)
+
+
+def on_aws(stack: str, region: str | None, profile: str | None) -> Place:
+    """Find the stack. Raises UserError."""
+    target = aws_target(stack, region, profile)
+    found = target.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
+    said = f"Nothing was simulated: {target.description}, stack {stack}."
+    return Place(target, said, _concurrency(target), float(parameters.get("RekognitionTps", 0)), False)
+
+
+def _local(recogniser: str) -> str:
+    labels = {
+        "simulated": "Rekognition simulated, log-normal with p50 350 ms and p99 800 ms",
+        "instant": "Rekognition simulated, answering at once",
+        "vision": "Rekognition's place taken by two vision models",
+    }
+    return f"Local cloud on {os.cpu_count()} cores, which load test and pipeline share; {labels[recogniser]}."
+
+
+def _simulation(recogniser: str, seed: int) -> dict[str, Any]:
+    p50_ms, p99_ms = LATENCY_MS[recogniser]
+    return {"seed": seed, "p50_ms": p50_ms, "p99_ms": p99_ms}
+
+
+def _concurrency(target: Target) -> int | None:
+    mapping = target.client("lambda").get_event_source_mapping(UUID=target.outputs["MappingId"])
+    most: int | None = mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
+    return most
+
+
+def _json(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Read, or with a body change, what the local Rekognition has. Raises UserError."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, method="GET" if body is None else "PUT")
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            found: dict[str, Any] = json.load(answer)
+    except OSError as error:
+        raise UserError(f"The local Rekognition does not answer ({error}): `make down && make up`.") from error
+    return found

@@ -1,0 +1,191 @@
+"""The figures of a run, as `results.json` has them; docs/loadtest.md describes each."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from loadtest.prices import DATE, REGION, bill
+from loadtest.samples import STAGES, End
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handler.documents import Document
+    from loadtest.account import Work
+    from loadtest.run import Run
+    from loadtest.samples import Floats, Samples
+    from loadtest.slo import Objective
+
+VERSION = 1
+QUANTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99_9": 99.9, "max": 100.0}
+LATE_S = 0.05
+"""A photo that was sent so much later than intended was not sent in time."""
+_ROW_UNITS = 1
+"""A row of LabelIndex is far below 1 KB."""
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What was asked for, and where it ran."""
+
+    simulated: str
+    """The first line of every report."""
+    target: str
+    number: int
+    rate: float
+    profile: str
+    photos: str
+    seed: int
+    concurrency: int | None
+    """Execution environments at most; None: not known."""
+
+
+def results(
+    setting: Setting,
+    run: Run,
+    work: Work,
+    objectives: Sequence[Objective],
+    documents: Sequence[Document],
+    *,
+    warmup: dict[str, Any],
+    clock_ahead_s: float,
+    counted_calls: int | None,
+) -> dict[str, Any]:
+    """Compute all figures. `documents`: some of the run's, for sizes; `counted_calls`: by Rekognition itself."""
+    samples = run.samples
+    latency_ms = quantiles(samples.latency_s * 1000)
+    accounted = _accounted(samples)
+    calls = int(samples.calls.sum()) if counted_calls is None else counted_calls
+    cost = bill(_quantities(samples, work, documents, calls))
+    sent = accounted["sent"]
+    return {
+        "version": VERSION,
+        "simulated": setting.simulated,
+        "setting": asdict(setting),
+        "interrupted": run.interrupted,
+        "started_at": run.started_at,
+        "duration_s": _last(samples),
+        "latency_ms": latency_ms,
+        "accounted": accounted,
+        "not_sent_because": run.refusals,
+        "rekognition_calls": calls,
+        "calls_per_photo": calls / sent if sent else None,
+        "throughput_per_s": _throughput(samples),
+        "stages_ms": {name: quantiles((samples.column(name) - samples.intended) * 1000) for name in STAGES},
+        "steps_ms": {name: quantiles(values * 1000) for name, values in steps(samples).items()},
+        "reader_resolution_ms": quantiles((samples.seen - samples.vain) * 1000),
+        "generator": _generator(run),
+        "function": {
+            "invocations": work.invocations,
+            "batch_sizes": {str(size): count for size, count in sorted(work.batch_sizes.items())},
+            "cold_starts": len(work.cold_starts_ms),
+            "cold_starts_ms": quantiles(np.array(work.cold_starts_ms)),
+            "billed_ms": work.billed_ms,
+            "memory_mb": work.memory_mb,
+            "gb_seconds": work.gb_seconds,
+            "peak_mb": work.peak_mb,
+            "throttles": work.throttles,
+            "received_again": int(np.count_nonzero(samples.receives > 1)),
+        },
+        "clock_ahead_ms": clock_ahead_s * 1000,
+        "warmup": warmup,
+        "cost_usd": {
+            "prices_of": f"{REGION}, {DATE}",
+            "lines": [
+                {"item": one.price.item, "quantity": one.quantity, "unit": one.price.unit, "usd": one.usd}
+                for one in cost
+            ],
+            "total": sum(one.usd for one in cost),
+            "per_million_photos": sum(one.usd for one in cost) / sent * _MILLION if sent else None,
+        },
+        "slo": [one.judged(latency_ms, accounted["missing"]) for one in objectives],
+    }
+
+
+def quantiles(values: Floats) -> dict[str, float | None]:
+    """Quantiles of what is known; each is a value that was measured, or none where nothing was."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return dict.fromkeys(QUANTILES)
+    cuts = np.percentile(known, list(QUANTILES.values()), method="higher")
+    return {name: float(cut) for name, cut in zip(QUANTILES, cuts, strict=True)}
+
+
+def steps(samples: Samples) -> dict[str, Floats]:
+    """How long each photo took from one stage to the next, in seconds; together its latency.
+
+    S3's event is left out: it falls between a PUT's beginning and its end.
+    """
+    return {
+        "waits to be sent": samples.began - samples.intended,
+        "PUT": samples.returned - samples.began,
+        "queue": samples.received - samples.returned,
+        "recognition": samples.recognised - samples.received,
+        "commit": samples.committed - samples.recognised,
+        "reader": samples.seen - samples.committed,
+    }
+
+
+def _accounted(samples: Samples) -> dict[str, int]:
+    return {
+        "intended": len(samples),
+        "sent": len(samples) - samples.counted(End.NOT_SENT),
+        "labelled": samples.counted(End.LABELLED),
+        "rejected": samples.counted(End.REJECTED),
+        "dead_lettered": samples.counted(End.DEAD_LETTERED),
+        "missing": samples.counted(End.MISSING),
+        "duplicates": int(samples.duplicates.sum()),
+    }
+
+
+def _last(samples: Samples) -> float:
+    return float(np.nanmax(np.concatenate((samples.seen, samples.returned)), initial=0.0))
+
+
+def _throughput(samples: Samples) -> float | None:
+    """Photos that ended, over the time from the first intended to the last seen."""
+    seen = samples.seen[samples.is_seen]
+    return float(len(seen) / (seen.max() - samples.intended[0])) if len(seen) else None
+
+
+def _generator(run: Run) -> dict[str, Any]:
+    samples, cpu = run.samples, run.gauge.own_cpu
+    lag_s = samples.began - samples.intended
+    late = int(np.count_nonzero(lag_s > LATE_S))
+    sent = samples.returned[~np.isnan(samples.returned)]
+    return {
+        "senders": run.plan.senders,
+        "lag_ms": quantiles(lag_s * 1000),
+        "late": late,
+        "sending_took_s": float(sent.max()) if len(sent) else None,
+        "cpu_share": {"mean": float(np.mean(cpu)) if cpu else None, "max": max(cpu, default=None)},
+        "was_bottleneck": late > 0,
+    }
+
+
+def _quantities(samples: Samples, work: Work, documents: Sequence[Document], calls: int) -> dict[str, float]:
+    """What AWS would bill. Units of DynamoDB are those of the documents that were read, times the photos."""
+    photos = samples.counted(End.LABELLED) + samples.counted(End.REJECTED)
+    sent = len(samples) - samples.counted(End.NOT_SENT)
+    each = [_ROW_UNITS * len(one.labels) + _kilobytes(one) for one in documents]
+    return {
+        "rekognition_calls": calls,
+        "gb_seconds": work.gb_seconds,
+        "invocations": work.invocations,
+        "write_units": photos * float(np.mean(each)) if each else 0.0,
+        # A consistent read of a document that is not there is one unit.
+        "read_units": photos,
+        # Sent by S3, received and deleted by Lambda, in batches.
+        "queue_requests": sent + 2 * work.invocations,
+        "puts": sent,
+        "log_gb": work.log_bytes / 1e9,
+    }
+
+
+def _kilobytes(document: Document) -> int:
+    """Write request units of a document: its size, about that of its JSON, in KB, rounded up."""
+    return -(-len(str(document.to_item())) // 1024)

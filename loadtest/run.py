@@ -1,0 +1,233 @@
+"""One run: photos are sent at their intended times and looked for until each has ended, or nothing ends any more.
+
+Three parties, each with threads of its own, that know nothing of each other but the samples: senders, which keep
+to the schedule whatever the pipeline does; a reader, which looks for documents; and a gauge, which watches the
+queues and this process's own CPU.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from loadtest.samples import End, Samples
+from loadtest.subject import LOOK_AT_MOST
+from photos.errors import TOLD, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from loadtest.samples import Floats, Ints
+    from loadtest.subject import Depth, Subject
+
+_LOOK_S = 0.015
+"""The shortest time between two looks for one photo; an older one is left alone for _LOOK_SHARE of its age."""
+_LOOK_SHARE = 0.03
+_LOOKED_FOR_AT_A_TIME = 1000
+"""Photos that are looked for at a time, the oldest: of a backlog of thousands the later ones are not done."""
+_STALE_LOOKS = 30
+"""A photo that was looked for so often does not keep others from being looked for."""
+_GAUGE_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is sent, and when."""
+
+    prefix: str
+    """Of all keys: no two runs share one."""
+    intended: Floats
+    bodies: Sequence[bytes]
+    chosen: Sequence[int]
+    """Which of the bodies each photo is."""
+    senders: int
+    """Photos that are sent at a time."""
+    patience_s: float
+    """The end of hope: nothing has ended for so long, and no message is left."""
+    patience_with_messages_s: float
+    """The same while there are messages, which may come back after their visibility timeout."""
+
+    def key(self, photo: int) -> str:
+        return f"{self.prefix}{photo:06d}.jpg"
+
+    @property
+    def sizes(self) -> Ints:
+        return np.array([len(self.bodies[one]) for one in self.chosen], dtype=np.int32)
+
+
+@dataclass(slots=True)
+class Gauge:
+    """Readings over time: seconds since the start, messages, and the share of one core that this process took."""
+
+    at: list[float] = field(default_factory=list)
+    waiting: list[int] = field(default_factory=list)
+    in_flight: list[int] = field(default_factory=list)
+    own_cpu: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run has found out so far."""
+
+    plan: Plan
+    samples: Samples
+    started_at: float
+    """Epoch seconds."""
+    gauge: Gauge = field(default_factory=Gauge)
+    refusals: dict[str, int] = field(default_factory=dict)
+    """Why photos were not sent, and how many."""
+    interrupted: bool = False
+
+
+class Runner:
+    """Runs a plan against a subject."""
+
+    def __init__(self, subject: Subject, plan: Plan) -> None:
+        self._subject = subject
+        self._zero = time.perf_counter()
+        self.run = Run(plan, Samples(plan.intended, plan.sizes), started_at=time.time())
+        self._lock = threading.Lock()
+        self._next = 0
+        self._sent: deque[int] = deque()
+        self._stopped = threading.Event()
+        self._last_end = 0.0
+        self._depth: Depth | None = None
+
+    def now(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self._zero
+
+    def execute(self, show: Callable[[Runner], None], every_s: float = 0.1) -> Run:
+        """Run to the end. `show` is called now and then; Ctrl-C ends the run, and what is known is kept.
+
+        Raises what the reader or the gauge raise: without them nothing can be said.
+        """
+        senders = self.run.plan.senders
+        with ThreadPoolExecutor(senders + 2) as pool:
+            jobs = [pool.submit(self._read), pool.submit(self._gauge)]
+            jobs += [pool.submit(self._send) for _ in range(senders)]
+            try:
+                while not (self._is_over() or any(job.done() and job.exception() for job in jobs)):
+                    show(self)
+                    time.sleep(every_s)
+            except KeyboardInterrupt:
+                self.run.interrupted = True
+            finally:
+                self._stopped.set()
+        for job in jobs:
+            job.result()
+        self._settle()
+        show(self)
+        return self.run
+
+    def _send(self) -> None:
+        plan, samples = self.run.plan, self.run.samples
+        while not self._stopped.is_set():
+            with self._lock:
+                photo = self._next
+                self._next += 1
+            if photo >= len(samples):
+                return
+            while (early_s := plan.intended[photo] - self.now()) > 0:
+                if self._stopped.wait(early_s):
+                    return
+            samples.began[photo] = self.now()
+            try:
+                self._subject.send(plan.key(photo), plan.bodies[plan.chosen[photo]])
+            except TOLD as error:
+                samples.end[photo] = End.NOT_SENT
+                with self._lock:
+                    why = sentence(error)
+                    self.run.refusals[why] = self.run.refusals.get(why, 0) + 1
+                continue
+            samples.returned[photo] = samples.vain[photo] = self.now()
+            self._sent.append(photo)
+
+    def _read(self) -> None:
+        """Look for photos until the run is over."""
+        samples = self.run.samples
+        due: list[tuple[float, int]] = []
+        looks: dict[int, int] = {}
+        stale = 0
+        while not self._stopped.is_set():
+            while self._sent and len(due) - stale < _LOOKED_FOR_AT_A_TIME:
+                photo = self._sent.popleft()
+                heapq.heappush(due, (samples.returned[photo] + _LOOK_S, photo))
+            now = self.now()
+            if not due or due[0][0] > now:
+                self._stopped.wait(min(due[0][0] - now, _LOOK_S) if due else _LOOK_S)
+                continue
+            photos: list[int] = []
+            while due and due[0][0] <= now and len(photos) < LOOK_AT_MOST:
+                photos.append(heapq.heappop(due)[1])
+            for photo in self._look(photos):
+                age_s = self.now() - samples.returned[photo]
+                looks[photo] = looks.get(photo, 0) + 1
+                heapq.heappush(due, (self.now() + max(_LOOK_S, _LOOK_SHARE * age_s), photo))
+            for photo in photos:
+                if samples.end[photo]:
+                    stale -= looks.pop(photo, 0) >= _STALE_LOOKS
+                else:
+                    stale += looks[photo] == _STALE_LOOKS
+
+    def _look(self, photos: list[int]) -> list[int]:
+        """Look once; gives those that are not there."""
+        samples, plan = self.run.samples, self.run.plan
+        asked = self.now()
+        found = self._subject.look([plan.key(photo) for photo in photos])
+        answered = self.now()
+        vain = []
+        for photo in photos:
+            document = found.get(plan.key(photo))
+            if document is None:
+                samples.vain[photo] = asked
+                vain.append(photo)
+                continue
+            samples.seen[photo] = self._last_end = answered
+            samples.end[photo] = document.end
+            if document.event_s is not None:
+                samples.event[photo] = document.event_s - self.run.started_at
+        return vain
+
+    def _gauge(self) -> None:
+        gauge = self.run.gauge
+        wall, cpu = self.now(), time.process_time()
+        while not self._stopped.wait(_GAUGE_S):
+            self._depth = self._subject.depth()
+            now, used = self.now(), time.process_time()
+            gauge.at.append(now)
+            gauge.waiting.append(self._depth.waiting)
+            gauge.in_flight.append(self._depth.in_flight)
+            gauge.own_cpu.append((used - cpu) / (now - wall))
+            wall, cpu = now, used
+
+    def _is_over(self) -> bool:
+        """Every photo has ended, or there is no hope for the others."""
+        samples, plan = self.run.samples, self.run.plan
+        if samples.end.all():
+            return True
+        if np.isnan(samples.returned).sum() > samples.counted(End.NOT_SENT):
+            return False  # some are still to be sent
+        quiet_s = self.now() - max(self._last_end, np.nanmax(samples.returned, initial=0.0))
+        depth = self._depth
+        has_messages = depth is None or depth.waiting + depth.in_flight > 0
+        return bool(quiet_s > (plan.patience_with_messages_s if has_messages else plan.patience_s))
+
+    def _settle(self) -> None:
+        """Look for the rest once more, all of them, and say of each that has not ended what became of it."""
+        samples, plan = self.run.samples, self.run.plan
+        rest = [int(photo) for photo in np.flatnonzero((samples.end == End.PENDING) & ~np.isnan(samples.returned))]
+        for start in range(0, len(rest), LOOK_AT_MOST):
+            self._look(rest[start : start + LOOK_AT_MOST])
+        samples.end[np.isnan(samples.returned)] = End.NOT_SENT
+        left = np.flatnonzero(samples.end == End.PENDING)
+        dead = self._subject.dead_letters(plan.prefix) if len(left) else set()
+        for photo in left:
+            samples.end[photo] = End.DEAD_LETTERED if plan.key(int(photo)) in dead else End.MISSING

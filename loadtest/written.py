@@ -1,0 +1,19 @@
+"""The folder that a load test leaves: results.json, samples.csv, report.html."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from loadtest.measure import Outcome
+
+
+def write(outcome: Outcome, folder: Path) -> None:
+    """Write all three. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run = outcome.run
+    (folder / "results.json").write_text(json.dumps(outcome.figures, indent=2) + "\n")
+    run.samples.write_csv(folder / "samples.csv", [run.plan.key(photo) for photo in range(len(run.samples))])
