@@ -33,7 +33,7 @@ _PATIENCE_S = 30.0
 _PATIENCE_WITH_MESSAGES_S = 400.0
 """A message may be in backoff for five minutes."""
 _SAMPLED = 100
-"""Documents that are read whole in the end, for their sizes."""
+"""Documents that are read whole in the end, for their sizes and their rows."""
 _CLEANED_S = 300.0
 
 
@@ -81,12 +81,14 @@ def measure(place: Place, order: Order, console: Console) -> Outcome:
             progress.accounting()
             work = account(subject, run, place.target.outputs["Bucket"])
         ahead_s = corrected(run.samples)
+        documents = subject.documents(_some(run))
         figures = results(
             _setting(place, order),
             run,
             work,
             order.objectives,
-            subject.documents(_some(run)),
+            documents,
+            rows=subject.rows(documents),
             warmup={
                 "photos": order.warmup,
                 "cold_starts": len(warmed.cold_starts_ms),

@@ -52,7 +52,7 @@ def one_size(text: str) -> Mix:
 
     `text`: bytes, or with a unit: "2KB", "3.5MB".
     """
-    found = re.fullmatch(r"([0-9.]+)\s*([KM]?B?)", text.strip().upper())
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KM]?B?)", text.strip().upper())
     unit = _UNITS.get(found[2]) if found else None
     if not found or unit is None:
         raise UserError(f"SIZE is a number of bytes, like 200KB or 3MB, not {text!r}.")

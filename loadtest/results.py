@@ -51,11 +51,16 @@ def results(
     objectives: Sequence[Objective],
     documents: Sequence[Document],
     *,
+    rows: tuple[int, int],
     warmup: dict[str, Any],
     clock_ahead_s: float,
     counted_calls: int | None,
 ) -> dict[str, Any]:
-    """Compute all figures. `documents`: some of the run's, for sizes; `counted_calls`: by Rekognition itself."""
+    """Compute all figures.
+
+    `documents`: some of the run's, for sizes; `rows`: how many those have to have, and how many are missing;
+    `counted_calls`: by Rekognition itself, where it tells.
+    """
     samples = run.samples
     latency_ms = quantiles(samples.latency_s * 1000)
     accounted = _accounted(samples)
@@ -71,6 +76,7 @@ def results(
         "duration_s": _last(samples),
         "latency_ms": latency_ms,
         "accounted": accounted,
+        "index_rows": {"of_photos": len(documents), "checked": rows[0], "missing": rows[1]},
         "not_sent_because": run.refusals,
         "rekognition_calls": calls,
         "calls_per_photo": calls / sent if sent else None,

@@ -152,6 +152,19 @@ class Deployed:
         """Read whole documents of a few photos."""
         return list(Reader(self.target).documents([image_id(self._bucket, key) for key in keys]).values())
 
+    def rows(self, documents: Sequence[Document]) -> tuple[int, int]:
+        """Look for the index rows of documents; gives how many there are to be, and how many are missing."""
+        wanted = [{"Label": {"S": row.label}, "Rank": {"S": row.rank}} for one in documents for row in one.rows()]
+        table, found = self.target.outputs["LabelIndexTable"], 0
+        for start in range(0, len(wanted), LOOK_AT_MOST):
+            keys = wanted[start : start + LOOK_AT_MOST]
+            while keys:
+                request: Any = {table: {"Keys": keys, "ConsistentRead": True, "ProjectionExpression": "Label"}}
+                answer = self._dynamodb.batch_get_item(RequestItems=request)
+                found += len(answer["Responses"].get(table, ()))
+                keys = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys")
+        return len(wanted), len(wanted) - found
+
 
 def _keys(body: str) -> Iterator[str]:
     """Keys that a message is about; one that nobody can read is about none."""

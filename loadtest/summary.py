@@ -8,6 +8,7 @@ from rich.table import Table
 
 from loadtest.results import LATE_S, QUANTILES
 from loadtest.samples import STAGES
+from loadtest.words import load_of, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,20 +22,24 @@ def show(console: Console, figures: Mapping[str, Any]) -> None:
     """Print the summary of `results.json`'s figures."""
     accounted, setting = figures["accounted"], figures["setting"]
     console.print(figures["simulated"], style="bold")
-    rate = f"{setting['rate']:g} a second, {setting['profile']}" if setting["rate"] else "all at once"
-    console.print(f"{accounted['intended']} photos ({setting['photos']}), {rate}, seed {setting['seed']}\n")
+    console.print(
+        f"{accounted['intended']} photos ({setting['photos']}), {load_of(setting)}, seed {setting['seed']}\n"
+    )
     console.print(_stages(figures))
     console.print(
         f"\n{accounted['sent']} sent = {accounted['labelled']} labelled + {accounted['rejected']} rejected "
         f"+ {accounted['dead_lettered']} dead-lettered + {accounted['missing']} missing; "
-        f"{accounted['duplicates']} duplicates; {_number(figures['throughput_per_s'])} photos a second"
+        f"{accounted['duplicates']} duplicates; {number(figures['throughput_per_s'])} photos a second"
     )
+    rows = figures["index_rows"]
+    found = "all are there" if not rows["missing"] else f"[red]{rows['missing']} are missing[/]"
+    console.print(f"index rows: {rows['checked']} of {rows['of_photos']} photos were looked for, {found}")
     for line in [*_function(figures), *_generator(figures), *_cost(figures)]:
         console.print(line)
     console.print()
     for verdict in figures["slo"]:
         style, word = ("green", "met") if verdict["met"] else ("bold red", "MISSED")
-        console.print(f"{word:7} {verdict['objective']} (measured {_number(verdict['measured'])})", style=style)
+        console.print(f"{word:7} {verdict['objective']} (measured {number(verdict['measured'])})", style=style)
 
 
 def _stages(figures: Mapping[str, Any]) -> Table:
@@ -43,7 +48,7 @@ def _stages(figures: Mapping[str, Any]) -> Table:
         table.add_column(_HEADS.get(name, name), justify="right")
     for stage, label in STAGES.items():
         cuts = figures["latency_ms"] if stage == "seen" else figures["stages_ms"][stage]
-        table.add_row(label, *(_number(cuts[name]) for name in QUANTILES), style="bold" if stage == "seen" else "")
+        table.add_row(label, *(number(cuts[name]) for name in QUANTILES), style="bold" if stage == "seen" else "")
     return table
 
 
@@ -57,14 +62,14 @@ def _function(figures: Mapping[str, Any]) -> list[str]:
         f"{function['received_again']} photos were received again"
     )
     calls = (
-        f"Rekognition: {figures['rekognition_calls']} calls, {_number(figures['calls_per_photo'], 2)} a photo, "
+        f"Rekognition: {figures['rekognition_calls']} calls, {number(figures['calls_per_photo'], 2)} a photo, "
         f"{function['throttles']} throttled"
     )
     lines = [batches, calls]
     if warmup["photos"]:
         lines.append(
             f"warm-up before, not counted: {warmup['photos']} photos, {warmup['cold_starts']} cold starts, "
-            f"p50 {_number(warmup['latency_ms']['p50'])} ms, max {_number(warmup['latency_ms']['max'])} ms"
+            f"p50 {number(warmup['latency_ms']['p50'])} ms, max {number(warmup['latency_ms']['max'])} ms"
         )
     if figures["clock_ahead_ms"]:
         lines.append(f"AWS's clock was {figures['clock_ahead_ms']:.0f} ms ahead of this machine's: corrected")
@@ -75,14 +80,14 @@ def _generator(figures: Mapping[str, Any]) -> list[str]:
     generator, lag = figures["generator"], figures["generator"]["lag_ms"]
     own = generator["cpu_share"]
     keeps = (
-        f"generator: {generator['senders']} senders, {_number(lag['p50'])} ms late in the middle, "
-        f"{_number(lag['max'])} ms at most; {_percent(own['mean'])} of a core, {_percent(own['max'])} at most"
+        f"generator: {generator['senders']} senders, {number(lag['p50'])} ms late in the middle, "
+        f"{number(lag['max'])} ms at most; {percent(own['mean'])} of a core, {percent(own['max'])} at most"
     )
     lines = [keeps]
     if generator["was_bottleneck"]:
         lines.append(
             f"[yellow]The generator was the bottleneck: {generator['late']} photos were sent more than "
-            f"{LATE_S * 1000:.0f} ms later than intended, the last {_number(generator['sending_took_s'], 1)} s "
+            f"{LATE_S * 1000:.0f} ms later than intended, the last {number(generator['sending_took_s'], 1)} s "
             "after the start. Latency counts from the intended time all the same.[/]"
         )
     for why, count in figures["not_sent_because"].items():
@@ -94,11 +99,3 @@ def _cost(figures: Mapping[str, Any]) -> list[str]:
     cost = figures["cost_usd"]
     million = "" if cost["per_million_photos"] is None else f", {cost['per_million_photos']:,.0f} for a million"
     return [f"on AWS this costs {cost['total']:.4f} USD{million} (list prices of {cost['prices_of']})"]
-
-
-def _number(value: float | None, digits: int = 0) -> str:
-    return "-" if value is None else f"{value:,.{digits}f}"
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.0%}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from loadtest.report import page
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -16,4 +18,5 @@ def write(outcome: Outcome, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     run = outcome.run
     (folder / "results.json").write_text(json.dumps(outcome.figures, indent=2) + "\n")
+    (folder / "report.html").write_text(page(run, outcome.figures))
     run.samples.write_csv(folder / "samples.csv", [run.plan.key(photo) for photo in range(len(run.samples))])
