@@ -11,7 +11,7 @@ import numpy as np
 
 from loadtest.account import account, corrected
 from loadtest.display import Progress
-from loadtest.results import Setting, quantiles, results
+from loadtest.results import Setting, photos_a_second, quantiles, results
 from loadtest.run import Plan, Runner
 from loadtest.samples import End
 from loadtest.schedule import intended_s
@@ -101,6 +101,19 @@ def measure(place: Place, order: Order, console: Console) -> Outcome:
     finally:
         if not (place.is_own or order.keep):
             _clean(subject, [key for run in runs for key in _sent(run)], prefix, console)
+
+
+def throughput(place: Place, order: Order, console: Console) -> tuple[Run, float | None]:
+    """Warm up and run; gives the photos a second that were seen. The function's log is left alone."""
+    subject = Deployed(place.target, connections=_SENDERS)
+    with Progress(console) as progress:
+        prefix = f"{subject.prefix}loadtest/{secrets.token_hex(4)}/"
+        Runner(subject, _plan(order, f"{prefix}warmup/", np.zeros(order.warmup), _SENDERS)).execute(
+            progress.warming
+        )
+        intended = intended_s(order.number, order.rate, order.profile)
+        run = Runner(subject, _plan(order, f"{prefix}run/", intended, _SENDERS)).execute(progress.running)
+    return run, photos_a_second(run.samples)
 
 
 def _plan(order: Order, prefix: str, intended: Any, senders: int) -> Plan:

@@ -80,7 +80,7 @@ def results(
         "not_sent_because": run.refusals,
         "rekognition_calls": calls,
         "calls_per_photo": calls / sent if sent else None,
-        "throughput_per_s": _throughput(samples),
+        "throughput_per_s": photos_a_second(samples),
         "stages_ms": {name: quantiles((samples.column(name) - samples.intended) * 1000) for name in STAGES},
         "steps_ms": {name: quantiles(values * 1000) for name, values in steps(samples).items()},
         "reader_resolution_ms": quantiles((samples.seen - samples.vain) * 1000),
@@ -152,7 +152,7 @@ def _last(samples: Samples) -> float:
     return float(np.nanmax(np.concatenate((samples.seen, samples.returned)), initial=0.0))
 
 
-def _throughput(samples: Samples) -> float | None:
+def photos_a_second(samples: Samples) -> float | None:
     """Photos that ended, over the time from the first intended to the last seen."""
     seen = samples.seen[samples.is_seen]
     return float(len(seen) / (seen.max() - samples.intended[0])) if len(seen) else None
