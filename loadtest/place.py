@@ -57,6 +57,8 @@ class Place:
 def own_cloud(rate: float, recogniser: str, seed: int, handler: str | None = None) -> Iterator[Place]:
     """A local cloud with as many environments as the rate keeps busy, so that no photo waits for one."""
     wanted = min(_MOST_ENVIRONMENTS, max(_FEWEST_ENVIRONMENTS, math.ceil(rate * _SECONDS_A_PHOTO)))
+    if recogniser == "instant":  # nothing is waited for: more than one a core only get into each other's way
+        wanted = max(2, os.cpu_count() or 2)
     options = ["--mode", "vision"]
     if recogniser != "vision":
         options = ["--mode", "simulated", "--simulation", json.dumps(_simulation(recogniser, seed))]

@@ -8,6 +8,7 @@ queues and this process's own CPU.
 from __future__ import annotations
 
 import heapq
+import math
 import threading
 import time
 from collections import deque
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     from loadtest.samples import Floats, Ints
     from loadtest.subject import Depth, Subject
 
-_LOOK_S = 0.015
-"""The shortest time between two looks for one photo; an older one is left alone for _LOOK_SHARE of its age."""
-_LOOK_SHARE = 0.03
+_TICK_S = 0.012
+"""Looks are made in such steps, for all photos that are due together: a look for each takes four times the CPU."""
+_LOOK_SHARE = 0.02
+"""One photo is looked for with each tick, or after so much of its age; not before others were ever seen."""
+_EAGER = 0.8
+"""The first look comes after so much of the shortest time that any photo took."""
 _LOOKED_FOR_AT_A_TIME = 1000
 """Photos that are looked for at a time, the oldest: of a backlog of thousands the later ones are not done."""
 _STALE_LOOKS = 30
@@ -98,6 +102,7 @@ class Runner:
         self._sent: deque[int] = deque()
         self._stopped = threading.Event()
         self._last_end = 0.0
+        self._fastest_s = 0.0
         self._depth: Depth | None = None
 
     def now(self) -> float:
@@ -153,24 +158,25 @@ class Runner:
     def _read(self) -> None:
         """Look for photos until the run is over."""
         samples = self.run.samples
-        due: list[tuple[float, int]] = []
+        due: list[tuple[int, int]] = []
         looks: dict[int, int] = {}
         stale = 0
         while not self._stopped.is_set():
             while self._sent and len(due) - stale < _LOOKED_FOR_AT_A_TIME:
                 photo = self._sent.popleft()
-                heapq.heappush(due, (samples.returned[photo] + _LOOK_S, photo))
-            now = self.now()
-            if not due or due[0][0] > now:
-                self._stopped.wait(min(due[0][0] - now, _LOOK_S) if due else _LOOK_S)
+                heapq.heappush(due, (_tick(samples.returned[photo] + self._fastest_s), photo))
+            tick = int(self.now() / _TICK_S)
+            if not due or due[0][0] > tick:
+                self._stopped.wait((tick + 1) * _TICK_S - self.now())
                 continue
             photos: list[int] = []
-            while due and due[0][0] <= now and len(photos) < LOOK_AT_MOST:
+            while due and due[0][0] <= tick and len(photos) < LOOK_AT_MOST:
                 photos.append(heapq.heappop(due)[1])
+            asked = self.now()
             for photo in self._look(photos):
-                age_s = self.now() - samples.returned[photo]
                 looks[photo] = looks.get(photo, 0) + 1
-                heapq.heappush(due, (self.now() + max(_LOOK_S, _LOOK_SHARE * age_s), photo))
+                age_s = asked - samples.returned[photo]
+                heapq.heappush(due, (max(tick + 1, _tick(asked + _LOOK_SHARE * age_s)), photo))
             for photo in photos:
                 if samples.end[photo]:
                     stale -= looks.pop(photo, 0) >= _STALE_LOOKS
@@ -191,6 +197,7 @@ class Runner:
                 vain.append(photo)
                 continue
             samples.seen[photo] = self._last_end = answered
+            self._fastest_s = min(self._fastest_s or math.inf, (asked - samples.returned[photo]) * _EAGER)
             samples.end[photo] = document.end
             if document.event_s is not None:
                 samples.event[photo] = document.event_s - self.run.started_at
@@ -231,3 +238,8 @@ class Runner:
         dead = self._subject.dead_letters(plan.prefix) if len(left) else set()
         for photo in left:
             samples.end[photo] = End.DEAD_LETTERED if plan.key(int(photo)) in dead else End.MISSING
+
+
+def _tick(at_s: float) -> int:
+    """Give the first tick after a time."""
+    return math.ceil(at_s / _TICK_S)
