@@ -57,6 +57,8 @@ def _client(name: str, service: ModuleType) -> Any:
         tcp_keepalive=True,
         # 5 ms of a batch of ten (`make bench`): every parameter is ours, and the tests check them all.
         parameter_validation=False,
+        # A twentieth of the CPU of a photo (py-spy): botocore puts its own together anew, twice for each call.
+        user_agent="photo-labels",
     )
     return _session.create_client(name, config=config)
 
