@@ -7,6 +7,7 @@ UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate
 PHOTOS ?= samples
 MINISTACK := .local/ministack
 RIE := .local/rie
+CONTENDERS := .local/contenders
 
 # What the deploy tool is told on make's command line; nothing in the caller's environment changes what is deployed.
 told = $(if $(filter command,$(firstword $(origin $1))),$($1))
@@ -17,7 +18,7 @@ DEPLOY = $(BIN)/python -m infra $(call given,STACK,stack) $(call given,REGION,re
 
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
-	test test-image test-all loadtest bench bench-image lint format lock clean
+	test test-image test-browser test-all loadtest bench bench-limits bench-image lint format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,15 +52,18 @@ destroy: setup ## remove the pipeline; photos and tables stay, unless DATA=delet
 	@$(DEPLOY) destroy $(if $(filter delete,$(call told,DATA)),--with-data)
 
 test: .venv/.dev $(MINISTACK)/.installed ## all tests that need no Docker and no browser
-	@$(BIN)/python -m pytest --ignore tests/image --numprocesses 2 --dist loadgroup
+	@$(BIN)/python -m pytest --ignore tests/image --ignore tests/browser --numprocesses 2 --dist loadgroup
 
 test-image: .venv/.dev $(MINISTACK)/.installed $(RIE)/.installed ## tests of the image and the deploy tool, in Docker
 	@$(BIN)/python -m pytest tests/image
 
-test-all: test test-image ## everything, as CI does
+test-browser: .venv/.dev ## tests of the load test's report, in Chromium
+	@$(BIN)/python -m pytest tests/browser
 
-bench: setup ## the figures of the README, measured here and now
-	@$(BIN)/python -m loadtest.bench
+test-all: test test-image test-browser ## everything, as CI does
+
+bench: setup $(CONTENDERS)/.installed ## the function beside others for the same work, on a simulated AWS: ROUNDS=6
+	@$(BIN)/python -m loadtest.bench $(call given,ROUNDS,rounds)
 
 loadtest: .venv/.loadtest $(MINISTACK)/.installed ## how fast, how much, none lost: N=500 RATE= PROFILE= SIZE= PHOTOS= TARGET=aws SLO= OUT=
 	@$(BIN)/python -m loadtest $(call given,N,number) $(call given,RATE,rate) $(call given,PROFILE,shape) \
@@ -67,6 +71,9 @@ loadtest: .venv/.loadtest $(MINISTACK)/.installed ## how fast, how much, none lo
 		$(call given,RECOGNISER,recogniser) $(call given,SLO,slo) $(call given,SEED,seed) \
 		$(call given,WARMUP,warmup) $(call given,OUT,out) $(call given,STACK,stack) $(call given,REGION,region) \
 		$(if $(filter 1,$(call told,KEEP)),--keep) $(if $(filter 1,$(call told,YES)),--yes)
+
+bench-limits: setup ## photos a second, for few and for many, beside a bare function: N="500 5000"
+	@$(BIN)/python -m loadtest.limits $(call told,N)
 
 bench-image: setup $(RIE)/.installed ## the image beside a plain one: size, cold start, memory
 	@$(BIN)/python -m loadtest.bench_image $(if $(BASE_IMAGE),"$(BASE_IMAGE)")
@@ -82,7 +89,7 @@ format: .venv/.dev ## put the code into shape
 	@$(BIN)/ruff format
 
 lock: .venv/.dev ## pin the newest of requirements/*.in, with hashes
-	@cd requirements && for name in handler image run loadtest dev ministack models; do \
+	@cd requirements && for name in handler image run loadtest dev ministack models contenders; do \
 		../$(UV) --upgrade --output-file $$name.txt $$name.in || exit 1; done
 	@cd requirements && ../$(UV) --upgrade --no-deps --output-file rie.txt rie.in
 
@@ -128,4 +135,11 @@ $(MINISTACK)/.installed: requirements/ministack.txt
 	@echo "setting up the local AWS (a few seconds, once)"
 	@$(PYTHON) -m venv $(MINISTACK)
 	@$(MINISTACK)/bin/python $(PIP) -r requirements/ministack.txt
+	@touch $@
+
+# Of the same Python as .venv: the profiler in it profiles what runs there.
+$(CONTENDERS)/.installed: .venv/.made requirements/contenders.txt
+	@echo "setting up what the benchmark compares with (a few seconds, once)"
+	@$(BIN)/python -m venv --clear $(CONTENDERS)
+	@$(CONTENDERS)/bin/python $(PIP) -r requirements/contenders.txt
 	@touch $@

@@ -1,6 +1,6 @@
 """A bare function: the calls to AWS that the real one makes for new photos, and no decision.
 
-What `make bench-limits` holds the real one against: no retries, no deadline, no conditions, no log. Never deploy it.
+What `make bench-limits` holds the real one against: no deadline, no conditions, no log. It is not for deploying.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ _THREADS = 10
 _WRITE_AT_MOST = 25
 _pool = ThreadPoolExecutor(_THREADS)
 _config = Config(max_pool_connections=_THREADS, parameter_validation=False)
-_dynamodb, _rekognition = (
-    get_session().create_client(name, config=_config) for name in ("dynamodb", "rekognition")
-)
+_dynamodb: Any = get_session().create_client("dynamodb", config=_config)
+_rekognition: Any = get_session().create_client("rekognition", config=_config)
 _LABELS, _INDEX = os.environ["IMAGE_LABELS_TABLE"], os.environ["LABEL_INDEX_TABLE"]
 
 

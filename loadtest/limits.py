@@ -11,11 +11,11 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from local.runtime import peak_mb
 from loadtest import place as places
 from loadtest.measure import Order, throughput
 from loadtest.mix import one_size
 from loadtest.words import number
+from local.runtime import peak_mb
 
 _SIZE = "2KB"
 _FUNCTIONS = {"ours": None, "bare": "loadtest.bare.handler"}

@@ -10,16 +10,16 @@ from jinja2 import Environment, FileSystemLoader
 from plotly.offline import get_plotlyjs
 
 from loadtest.charts import ON_DARK, charts
-from loadtest.results import LATE_S, QUANTILES
+from loadtest.results import QUANTILES
 from loadtest.samples import STAGES
-from loadtest.words import load_of, number, percent
+from loadtest.words import late_words, load_of, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from loadtest.run import Run
 
-_CHARTS = (
+CHARTS = (
     ("latency", "Latency over time", "From the intended time of sending until a reader sees the document."),
     ("waterfall", "Where the time goes", "Photos around each percentile, and what they waited for."),
     ("distribution", "Distribution", "All photos, by how long they took."),
@@ -37,11 +37,11 @@ def page(run: Run, figures: Mapping[str, Any]) -> str:
         title=f"{figures['accounted']['intended']:,} photos, {load_of(figures['setting'])}",
         subtitle=_subtitle(figures),
         figures=figures,
-        late_ms=round(LATE_S * 1000),
+        late=late_words(figures["generator"]),
         numbers=_numbers(figures),
         charts=charts(run, figures),
         on_dark=ON_DARK,
-        figures_drawn=_CHARTS,
+        figures_drawn=CHARTS,
         quantiles=[name.replace("_", ".") for name in QUANTILES],
         stages=_stages(figures),
         tables=_tables(figures),

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from loadtest.results import LATE_S, QUANTILES
+from loadtest.results import QUANTILES
 from loadtest.samples import STAGES
-from loadtest.words import load_of, number, percent
+from loadtest.words import late_words, load_of, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,12 +84,8 @@ def _generator(figures: Mapping[str, Any]) -> list[str]:
         f"{number(lag['max'])} ms at most; {percent(own['mean'])} of a core, {percent(own['max'])} at most"
     )
     lines = [keeps]
-    if generator["was_bottleneck"]:
-        lines.append(
-            f"[yellow]The generator was the bottleneck: {generator['late']} photos were sent more than "
-            f"{LATE_S * 1000:.0f} ms later than intended, the last {number(generator['sending_took_s'], 1)} s "
-            "after the start. Latency counts from the intended time all the same.[/]"
-        )
+    if late := late_words(generator):
+        lines.append(f"[yellow]{late}[/]")
     for why, count in figures["not_sent_because"].items():
         lines.append(f"[red]{count} photos were not sent: {why}[/]")
     return lines

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from loadtest.results import LATE_S
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,3 +23,14 @@ def percent(share: float | None) -> str:
 def load_of(setting: Mapping[str, Any]) -> str:
     """How photos arrived."""
     return f"{setting['rate']:g} a second, {setting['profile']}" if setting["rate"] else "all at once"
+
+
+def late_words(generator: Mapping[str, Any]) -> str:
+    """Say that photos were not sent in time, and whether that was the limit; nothing where they were."""
+    if not generator["late"]:
+        return ""
+    said = (
+        f"{generator['late']} photos were not sent in time (more than {LATE_S * 1000:.0f} ms later than intended, "
+        f"{number(generator['lag_ms']['max'])} ms at most); their latency counts from the intended time."
+    )
+    return f"The generator was the bottleneck: {said}" if generator["was_bottleneck"] else said

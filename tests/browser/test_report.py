@@ -1,0 +1,90 @@
+"""The load test's report in a real browser: all charts are drawn, from the file alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from loadtest.account import Work
+from loadtest.measure import Outcome
+from loadtest.report import CHARTS
+from loadtest.results import Setting, results
+from loadtest.run import Plan, Run
+from loadtest.samples import STAGES, End, Samples
+from loadtest.schedule import intended_s
+from loadtest.slo import objectives
+from loadtest.written import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Chromium's command; without one these tests are skipped, but never in CI."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        if os.environ.get("CI"):
+            raise FileNotFoundError("Chromium is not installed")
+        pytest.skip("these tests need Chromium")
+    return found
+
+
+def outcome_of(number: int) -> Outcome:
+    """A run of which everything is known."""
+    chance = np.random.default_rng(1)
+    intended = intended_s(number, 50, "steady")
+    samples = Samples(intended, np.full(number, 1000, dtype=np.int32))
+    at = intended
+    for stage in STAGES:
+        at = at + chance.lognormal(-4, 0.5, number)
+        samples.column(stage)[:] = at
+    samples.vain[:] = samples.seen - 0.01
+    samples.end[:] = End.LABELLED
+    run = Run(Plan("run/", intended, [b""], [0] * number, 16, 1, 1), samples, started_at=1_790_000_000.0)
+    run.gauge.at, run.gauge.own_cpu = [0.5, 1.0], [0.2, 0.3]
+    run.gauge.waiting, run.gauge.in_flight = [3, 4], [5, 6]
+    setting = Setting("Everything is simulated.", "local", number, 50.0, "steady", "photos", 0, 2)
+    warmup = {"photos": 0, "cold_starts": 0, "latency_ms": {"p50": None, "max": None}}
+    figures = results(
+        setting, run, Work(), objectives("p95<1s,lost=0"), [],
+        rows=(0, 0), warmup=warmup, clock_ahead_s=0.0, counted_calls=None,
+    )  # fmt: skip
+    return Outcome(run, figures)
+
+
+def rendered(chromium: str, page: Path, *options: str) -> str:
+    """Open a page without any network, and give what it has become and what its console said."""
+    command = [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=10000",
+               "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={page.parent / 'profile'}",
+               "--enable-logging=stderr", "--dump-dom", *options, page.as_uri()]  # fmt: skip
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
+    errors = [line for line in ended.stderr.splitlines() if "CONSOLE" in line]
+    assert errors == []
+    return ended.stdout
+
+
+@pytest.mark.parametrize("options", [(), ("--window-size=390,800",), ("--blink-settings=preferredColorScheme=0",)],
+                         ids=["wide", "narrow", "dark"])  # fmt: skip
+def test_given_a_report_when_opened_then_every_chart_is_drawn(
+    chromium: str, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    write(outcome_of(300), tmp_path)
+    page = rendered(chromium, tmp_path / "report.html", *options)
+    for name, *_ in CHARTS:
+        drawn = page.partition(f'id="{name}"')[2].partition("<figcaption>")[0]
+        assert 'class="main-svg"' in drawn, name
+        assert re.search(r'class="(point|trace|js-line|xy)', drawn), name
+
+
+def test_given_the_report_of_a_large_run_when_opened_then_it_is_not_larger_for_that(tmp_path: Path) -> None:
+    write(outcome_of(50_000), tmp_path)
+    assert (tmp_path / "report.html").stat().st_size < 6_000_000

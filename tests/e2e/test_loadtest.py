@@ -1,0 +1,125 @@
+"""`make loadtest` against a pipeline as it is on AWS: what it measures, what it leaves, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.ministack import REPOSITORY
+from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.e2e.conftest import Pipeline
+
+
+class Command:
+    """The load test as a user starts it, with the local cloud in AWS's place."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "COLUMNS": "200"}
+        self.environment = os.environ | keys | {"AWS_ENDPOINT_URL": pipeline.cloud.endpoint_url}
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "loadtest", "--target", "aws", "--region", "us-east-1", *options],
+            cwd=REPOSITORY,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *options: str, expect: int = 0) -> str:
+        with self.start(*options) as running:
+            printed, _ = running.communicate(timeout=100)
+        assert running.returncode == expect, printed
+        assert "Traceback" not in printed
+        return printed
+
+    def objects(self) -> list[str]:
+        """Keys of load tests that are in the bucket."""
+        answer = self._pipeline.s3.list_objects_v2(Bucket=self._pipeline.bucket, Prefix="loadtest/")
+        return [one["Key"] for one in answer.get("Contents", ())]
+
+    def items(self, table: str) -> list[Any]:
+        """Documents, or rows, of load tests."""
+        pages = self._pipeline.dynamodb.get_paginator("scan").paginate(TableName=self._pipeline.outputs[table])
+        start = f"{self._pipeline.bucket}/loadtest/"
+        return [item for page in pages for item in page["Items"] if item["ImageID"]["S"].startswith(start)]
+
+
+@pytest.fixture
+def command(pipeline: Pipeline) -> Command:
+    return Command(pipeline)
+
+
+FEW = ("--yes", "--rate", "20", "--size", "2KB", "--warmup", "2")
+
+
+def test_given_a_pipeline_when_load_tested_then_every_photo_is_accounted_for_and_nothing_is_left(
+    command: Command, tmp_path: Path
+) -> None:
+    said = command.run(*FEW, "--number", "20", "--slo", "lost=0", "--out", str(tmp_path))
+    assert "22 photos cost about 0.02 USD" in said
+    assert "20 sent = 20 labelled + 0 rejected + 0 dead-lettered + 0 missing" in said
+    figures = json.loads((tmp_path / "results.json").read_text())
+    assert figures["simulated"].startswith("Nothing was simulated: account 000000000000")
+    assert figures["calls_per_photo"] == 1.0
+    assert figures["index_rows"]["checked"] > 0
+    assert figures["index_rows"]["missing"] == 0
+    assert figures["cost_usd"]["per_million_photos"] > 1000
+    stages = [
+        figures["stages_ms"][name]["p50"] for name in ("began", "returned", "recognised", "committed", "seen")
+    ]
+    assert stages == sorted(stages)
+    assert figures["function"]["gb_seconds"] > 0
+    assert command.objects() == []
+    assert command.items("ImageLabelsTable") == []
+    assert command.items("LabelIndexTable") == []
+
+
+def test_given_an_objective_that_is_missed_when_load_tested_then_it_exits_with_1_and_keeps_what_it_is_told_to(
+    command: Command,
+) -> None:
+    said = command.run(*FEW, "--number", "3", "--slo", "p50<1ms", "--keep", expect=1)
+    assert "MISSED  p50<1ms" in said
+    assert len(command.objects()) == 5
+
+
+def test_given_an_interruption_when_load_tested_then_what_was_sent_is_removed(
+    command: Command, pipeline: Pipeline
+) -> None:
+    before = set(command.objects())
+    with command.start(*FEW, "--number", "2000") as running:
+        eventually(lambda: [key for key in command.objects() if key not in before and "/run/" in key])
+        running.send_signal(signal.SIGINT)
+        printed, _ = running.communicate(timeout=100)
+    assert running.returncode == 1, printed
+    assert "Traceback" not in printed
+    assert set(command.objects()) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--number", "10"), "say so beforehand with YES=1"),
+        (("--yes", "--stack", "another"), "There is no stack 'another'"),
+        (("--slo", "p95"), "SLO does not know 'p95'"),
+        (("--size", "huge"), "SIZE is a number of bytes"),
+        (("--shape", "wave"), "'wave' is not one of"),
+    ],
+)
+def test_given_what_cannot_be_measured_when_load_tested_then_a_sentence_and_exit_2(
+    command: Command, options: tuple[str, ...], sentence: str
+) -> None:
+    assert sentence in command.run(*options, expect=2)
