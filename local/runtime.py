@@ -58,14 +58,15 @@ def main(handler_name: str) -> None:
         while True:
             request = requests.get()
             context = Context(**request["context"])
-            started = time.perf_counter()
+            started, cpu = time.perf_counter(), time.process_time()
             try:
                 answer = {"answer": handler(request["event"], context)}
             except Exception as error:  # noqa: BLE001 - reported to the caller as a function error
                 answer = {"error": _described(error)}
+            cpu_ms = (time.process_time() - cpu) * 1000
             _report(context, (time.perf_counter() - started) * 1000, init_ms)
             init_ms = 0.0
-            _answer(answers, answer | {"peak_mb": peak_mb()})
+            _answer(answers, answer | {"peak_mb": peak_mb(), "cpu_ms": cpu_ms})
 
 
 def peak_mb() -> float:
