@@ -15,6 +15,7 @@ import secrets
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,8 @@ _HANDLER = "handler.app.handler"
 """The image's command, which a function may name another one instead of."""
 _LIFE_S = 45 * 60
 """An environment's, less than that of the role's credentials (one hour)."""
+_SHIP_S = 1.0
+"""What an environment prints is sent off at most so often: sending takes as much CPU as a call of the function."""
 _LONGEST_LINE_BYTES = 2**24
 
 
@@ -186,6 +189,8 @@ class Environment:
                 logStreamName=self._stream,
                 logEvents=[{"timestamp": now_ms, "message": line} for line in lines if line],
             )
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), _SHIP_S)
 
 
 class Environments:
