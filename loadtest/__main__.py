@@ -23,6 +23,7 @@ from loadtest.schedule import PROFILES
 from loadtest.slo import objectives
 from loadtest.summary import show
 from loadtest.written import write
+from local.lock import is_locked
 from photos.errors import TOLD, UserError, sentence
 from photos.target import DEFAULT_STACK
 
@@ -85,7 +86,7 @@ def main(**options: Any) -> None:
 def _place(options: dict[str, Any]) -> AbstractContextManager[Place]:
     if options["target"] == "aws":
         return nullcontext(places.on_aws(options["stack"], options["region"], None))
-    if places.is_running():
+    if is_locked():
         return places.running_cloud(options["recogniser"], options["seed"])
     rate = _LOCAL_RATE if options["rate"] is None else options["rate"]
     return places.own_cloud(rate, options["recogniser"], options["seed"])

@@ -71,11 +71,6 @@ def own_cloud(rate: float, recogniser: str, seed: int, handler: str | None = Non
         yield Place(cloud.target, _local(recogniser), wanted, 0.0, True, cloud.rekognition_url)
 
 
-def is_running() -> bool:
-    """Whether `make up` has left a local cloud."""
-    return (LOCAL_STATE / STATE_FILE).exists()
-
-
 @contextmanager
 def running_cloud(recogniser: str, seed: int) -> Iterator[Place]:
     """The local cloud of `make up`; its Rekognition is as before in the end. Raises UserError."""

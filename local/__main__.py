@@ -1,12 +1,7 @@
-"""`make up`, `make down` and `make demo`.
-
-The local cloud that `make up` leaves running holds a lock on a file as long as it lives: whoever finds it
-locked knows that there is one, and nobody is fooled by what a crash left behind.
-"""
+"""`make up`, `make down` and `make demo`."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -14,26 +9,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.cloud import LocalCloud
 from local.demo import demonstrate
+from local.lock import is_locked, locked
 from photos.errors import UserError
 from photos.target import LOCAL_STATE, STATE_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-_LOCK = LOCAL_STATE.with_suffix(".lock")
 _LOG = LOCAL_STATE.with_suffix(".log")
 _STOP_S = 30.0
 
 
 def up() -> int:
     """Start the local cloud in the background, unless it runs already."""
-    if not _is_locked():
+    if not is_locked():
         _LOG.parent.mkdir(parents=True, exist_ok=True)
         (LOCAL_STATE / STATE_FILE).unlink(missing_ok=True)  # a crash left it
         with _LOG.open("wb") as log:
@@ -59,14 +53,14 @@ def up() -> int:
 
 def down() -> int:
     """Stop the local cloud that `up` started."""
-    if not _is_locked():
+    if not is_locked():
         print("The local cloud is not running.")
         return 0
     if not (state := _state()):
         raise UserError("The local cloud is just starting: try again in a few seconds.")
     os.kill(state["pid"], signal.SIGTERM)
     end = time.monotonic() + _STOP_S
-    while _is_locked():
+    while is_locked():
         if time.monotonic() > end:
             raise UserError(f"The local cloud (process {state['pid']}) does not stop: {_LOG} may say why.")
         time.sleep(0.05)
@@ -76,7 +70,7 @@ def down() -> int:
 
 def serve() -> int:
     """Be the local cloud, until SIGTERM or the end of one of its processes."""
-    with _locked(), LocalCloud(LOCAL_STATE) as cloud:
+    with locked(), LocalCloud(LOCAL_STATE) as cloud:
         while cloud.is_running():
             time.sleep(0.5)
         raise UserError(f"A process of the local cloud has ended: the logs in {LOCAL_STATE} say why.")
@@ -90,25 +84,6 @@ def demo(folder: str) -> int:
         started = time.monotonic()
         with LocalCloud(Path(state)) as cloud:
             return demonstrate(cloud.target, Path(folder), time.monotonic() - started)
-
-
-@contextmanager
-def _locked() -> Iterator[None]:
-    _LOCK.parent.mkdir(parents=True, exist_ok=True)
-    with _LOCK.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError("The local cloud is running already.") from None
-        yield
-
-
-def _is_locked() -> bool:
-    try:
-        with _locked():
-            return False
-    except UserError:
-        return True
 
 
 def _state() -> dict[str, Any]:
