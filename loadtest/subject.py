@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LOOK_AT_MOST = 100
 """Keys of one look: those of one BatchGetItem."""
 _DELETE_AT_MOST = 1000
-_SEND_S = 60.0
+_SEND_S = 60
 """The longest that sending a photo may take."""
 _ENDS = {"LABELLED": End.LABELLED, "REJECTED": End.REJECTED}
 
@@ -83,9 +83,10 @@ class Deployed:
         self._documents = target.outputs["ImageLabelsTable"]
         self._queues = [target.outputs["QueueUrl"], target.outputs["DeadLetterQueueUrl"]]
         self._s3 = target.client("s3")
+        verify: Any = os.environ.get("AWS_CA_BUNDLE") or True  # a path is as good, which the types do not know
         # A signed URL takes half of the CPU that PutObject takes, and the generator is to be in nobody's way.
         self._http = URLLib3Session(
-            verify=os.environ.get("AWS_CA_BUNDLE") or True,
+            verify=verify,
             proxies=get_environ_proxies(self._s3.meta.endpoint_url),
             timeout=_SEND_S,
             max_pool_connections=connections,
