@@ -38,6 +38,7 @@ from loadtest.contenders.process import (
     OURS,
     REPOSITORY,
     Contender,
+    ContenderError,
     Process,
     environment,
 )
@@ -75,6 +76,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help="batches of each size for each contender")
     rounds = parser.parse_args().rounds
+    if rounds < 1:
+        parser.error("there must be one round at least")
     console = Console()
     with tempfile.TemporaryDirectory() as folder, stand_in(Path(folder) / "stand-in.log") as url:
         log = Path(folder) / "contenders.log"
@@ -277,4 +280,7 @@ def group_of(module: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ContenderError as error:
+        raise SystemExit(str(error)) from error

@@ -81,6 +81,7 @@ class Process:
 
     def __init__(self, contender: Contender, stand_in_url: str, log: Path) -> None:
         """Start it and wait for its init. Raises ContenderError."""
+        self._name = contender.name
         self._log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -132,7 +133,7 @@ class Process:
         return answer
 
     def _error(self, answer: dict[str, Any]) -> ContenderError:
-        return ContenderError(f"It answered {answer}; its log:\n{self._log.read_text()[-5000:]}")
+        return ContenderError(f"{self._name} answered {answer}; its log:\n{self._log.read_text()[-5000:]}")
 
 
 def environment(stand_in_url: str, *, rows: bool = True) -> dict[str, str]:
