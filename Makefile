@@ -72,7 +72,7 @@ loadtest: .venv/.loadtest $(MINISTACK)/.installed ## how fast, how much, none lo
 		$(call given,WARMUP,warmup) $(call given,OUT,out) $(call given,STACK,stack) $(call given,REGION,region) \
 		$(if $(filter 1,$(call told,KEEP)),--keep) $(if $(filter 1,$(call told,YES)),--yes)
 
-bench-limits: setup ## photos a second, for few and for many, beside a bare function: N="500 5000"
+bench-limits: setup ## what this machine lets through, beside a bare function (20 minutes; up to N=5000 photos: 4)
 	@$(BIN)/python -m loadtest.limits $(call told,N)
 
 bench-image: setup $(RIE)/.installed ## the image beside a plain one: size, cold start, memory
