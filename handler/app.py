@@ -55,7 +55,7 @@ def _client(name: str, service: ModuleType) -> Any:
         retries={"total_max_attempts": 1},
         max_pool_connections=settings.rekognition_concurrency,
         tcp_keepalive=True,
-        # 5 ms of a batch of ten (`make bench`): every parameter is ours, and the tests check them all.
+        # Takes time in every call, and every parameter is ours: the tests check them all.
         parameter_validation=False,
         # A twentieth of the CPU of a photo (py-spy): botocore puts its own together anew, twice for each call.
         user_agent="photo-labels",

@@ -56,6 +56,8 @@ def main(**options: Any) -> None:
     console = Console(highlight=False, soft_wrap=True)
     wanted = objectives(options["slo"])
     mix = _mix(options)
+    if options["out"]:
+        _make(options["out"])
     with ExitStack() as running:
         with console.status("looking for the pipeline"):
             place = running.enter_context(_place(options))
@@ -96,6 +98,14 @@ def _mix(options: dict[str, Any]) -> Mix:
     if options["size"]:
         return mixes.one_size(options["size"])
     return mixes.of_folder(options["photos"]) if options["photos"] else mixes.many_sizes()
+
+
+def _make(folder: Path) -> None:
+    """See to it that reports can be written, before they are. Raises UserError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"Reports cannot be written there ({error}): name another folder with OUT=….") from error
 
 
 def _agree(order: Order, place: Place, console: Console, *, yes: bool) -> None:

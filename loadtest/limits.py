@@ -67,6 +67,7 @@ def _steady(most: int, console: Console) -> Iterator[tuple[str, ...]]:
                 for text in (f"{number(cuts[cut])} ms", f"{(cuts[cut] or np.nan) - usual:.0f} ms")
             ]
             missing = int((~run.samples.is_seen).sum())
+            console.log(f"{photos:,} steadily, {name}: p50 {figures[0]}, p99 {figures[2]}")
             yield f"{photos:,}", name, *figures, str(missing), number((calls or 0) / photos, 2)
 
 
@@ -80,6 +81,7 @@ def _at_once(most: int, console: Console) -> Iterator[tuple[str, ...]]:
                 run, rate = throughput(place, order, console)
             missing = int((~run.samples.is_seen).sum())
             took = f"{np.nanmax(run.samples.seen):.1f} s"
+            console.log(f"{photos:,} at once, {name}: {took}")
             yield f"{photos:,}", name, took, number(rate), str(missing), f"{peak_mb():.0f} MiB"
 
 

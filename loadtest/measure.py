@@ -154,15 +154,18 @@ def _sent(run: Run) -> list[str]:
 
 def _clean(subject: Deployed, keys: Sequence[str], prefix: str, console: Console) -> None:
     """Remove photos; their removal makes the function delete the rows, and the tombstones are deleted then."""
-    with console.status(f"removing {len(keys)} photos") as status:
-        subject.remove_objects(keys)
-        end, left = time.monotonic() + _CLEANED_S, list(keys)
-        while (left := subject.remove_tombstones(left)) and time.monotonic() < end:
-            status.update(f"removing {len(keys)} photos: {len(left)} documents left")
-            time.sleep(1)
-    if left:
-        console.print(
-            f"{len(left)} photos below {prefix} are removed, but their documents are not yet: the function "
-            "makes tombstones of them, which expire after 30 days.",
-            style="yellow",
-        )
+    left = list(keys)
+    try:
+        with console.status(f"removing {len(keys)} photos") as status:
+            subject.remove_objects(keys)
+            end = time.monotonic() + _CLEANED_S
+            while (left := subject.remove_tombstones(left)) and time.monotonic() < end:
+                status.update(f"removing {len(keys)} photos: {len(left)} documents left")
+                time.sleep(1)
+    finally:
+        if left:
+            console.print(
+                f"{len(left)} photos below {prefix} are not wholly removed. Delete what is left of them in S3; "
+                "the function makes tombstones of their documents, which expire after 30 days.",
+                style="yellow",
+            )

@@ -18,6 +18,8 @@ _SCALES = {0.5: 2, 1.0: 5, 2.5: 2, 5.0: 1}
 _UNITS = {"": 1, "B": 1, "KB": 1_000, "MB": 1_000_000}
 _MOST_BYTES = 15_000_000
 """Rekognition's limit for a photo in S3."""
+_MOST_FILES = 200
+"""Of a folder: they are kept in memory."""
 _SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 
@@ -69,8 +71,12 @@ def of_folder(folder: Path) -> Mix:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
     if not paths:
         raise UserError(f"There is no JPEG or PNG in {folder}: name a folder of photos with PHOTOS=….")
-    bodies = [path.read_bytes() for path in paths]
-    return Mix(bodies, [1] * len(bodies), f"the {len(bodies)} photos of {folder}")
+    chosen = paths[:: -(-len(paths) // _MOST_FILES)]
+    try:
+        bodies = [path.read_bytes() for path in chosen]
+    except OSError as error:
+        raise UserError(f"A photo cannot be read ({error}): mend that, or name another folder.") from error
+    return Mix(bodies, [1] * len(bodies), f"{len(bodies)} of the {len(paths)} photos of {folder}")
 
 
 def _jpeg(image: Image.Image, quality: int = 85) -> bytes:

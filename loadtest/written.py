@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 
 def write(outcome: Outcome, folder: Path) -> None:
-    """Write all three. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write all three into a folder that is there. Raises OSError."""
     run = outcome.run
     (folder / "results.json").write_text(json.dumps(outcome.figures, indent=2) + "\n")
     (folder / "report.html").write_text(page(run, outcome.figures))

@@ -117,6 +117,8 @@ def test_given_an_interruption_when_load_tested_then_what_was_sent_is_removed(
         (("--slo", "p95"), "SLO does not know 'p95'"),
         (("--size", "huge"), "SIZE is a number of bytes"),
         (("--shape", "wave"), "'wave' is not one of"),
+        (("--out", "/dev/null/folder"), "Reports cannot be written there"),
+        (("--photos", "/dev"), "There is no JPEG or PNG in /dev"),
     ],
 )
 def test_given_what_cannot_be_measured_when_load_tested_then_a_sentence_and_exit_2(
