@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -84,12 +85,15 @@ class Deployed:
         self._queues = [target.outputs["QueueUrl"], target.outputs["DeadLetterQueueUrl"]]
         self._s3 = target.client("s3")
         verify: Any = os.environ.get("AWS_CA_BUNDLE") or True  # a path is as good, which the types do not know
+        no_delay: Any = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
         # A signed URL takes half of the CPU that PutObject takes, and the generator is to be in nobody's way.
         self._http = URLLib3Session(
             verify=verify,
             proxies=get_environ_proxies(self._s3.meta.endpoint_url),
             timeout=_SEND_S,
             max_pool_connections=connections,
+            # As botocore has it for its own clients: 40 ms of some PUTs otherwise (Nagle's algorithm).
+            socket_options=no_delay,
         )
         self._dynamodb = target.client("dynamodb", config=Config(parameter_validation=False))
         self._sqs = target.client("sqs")
