@@ -73,7 +73,8 @@ def measure(place: Place, order: Order, console: Console) -> Outcome:
         with Progress(console) as progress:
             warmup = Runner(subject, warmup_plan)
             runs.append(warmup.run)
-            warmup.execute(progress.warming)
+            if warmup.execute(progress.warming).interrupted:
+                raise KeyboardInterrupt
             warmed = account(subject, warmup.run, place.target.outputs["Bucket"])
             runner = Runner(subject, plan)
             runs.append(runner.run)

@@ -24,6 +24,7 @@ from photos.errors import TOLD, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
 
     from loadtest.samples import Floats, Ints
     from loadtest.subject import Depth, Subject
@@ -114,11 +115,11 @@ class Runner:
 
         Raises what the reader or the gauge raise: without them nothing can be said.
         """
-        senders = self.run.plan.senders
-        with ThreadPoolExecutor(senders + 2) as pool:
-            jobs = [pool.submit(self._read), pool.submit(self._gauge)]
-            jobs += [pool.submit(self._send) for _ in range(senders)]
-            try:
+        parties = [self._read, self._gauge] + [self._send] * self.run.plan.senders
+        jobs: list[Future[None]] = []
+        with ThreadPoolExecutor(len(parties)) as pool:
+            try:  # from the first thread on: the pool waits for all of them, and each waits to be stopped
+                jobs.extend(pool.submit(party) for party in parties)
                 while not (self._is_over() or any(job.done() and job.exception() for job in jobs)):
                     show(self)
                     time.sleep(every_s)

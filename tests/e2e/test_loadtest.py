@@ -53,9 +53,12 @@ class Command:
 
     def items(self, table: str) -> list[Any]:
         """Documents, or rows, of load tests."""
-        pages = self._pipeline.dynamodb.get_paginator("scan").paginate(TableName=self._pipeline.outputs[table])
-        start = f"{self._pipeline.bucket}/loadtest/"
-        return [item for page in pages for item in page["Items"] if item["ImageID"]["S"].startswith(start)]
+        pages = self._pipeline.dynamodb.get_paginator("scan").paginate(
+            TableName=self._pipeline.outputs[table],
+            FilterExpression="begins_with(ImageID, :loadtest)",
+            ExpressionAttributeValues={":loadtest": {"S": f"{self._pipeline.bucket}/loadtest/"}},
+        )
+        return [item for page in pages for item in page["Items"]]
 
 
 @pytest.fixture
@@ -96,15 +99,19 @@ def test_given_an_objective_that_is_missed_when_load_tested_then_it_exits_with_1
     assert len(command.objects()) == 5
 
 
+@pytest.mark.parametrize(
+    ("photos", "during", "code"),
+    [(("--warmup", "2000"), "/warmup/", 130), (("--number", "2000"), "/run/", 1)],
+)
 def test_given_an_interruption_when_load_tested_then_what_was_sent_is_removed(
-    command: Command, pipeline: Pipeline
+    command: Command, photos: tuple[str, ...], during: str, code: int
 ) -> None:
     before = set(command.objects())
-    with command.start(*FEW, "--number", "2000") as running:
-        eventually(lambda: [key for key in command.objects() if key not in before and "/run/" in key])
+    with command.start(*FEW, *photos) as running:
+        eventually(lambda: [key for key in command.objects() if key not in before and during in key])
         running.send_signal(signal.SIGINT)
         printed, _ = running.communicate(timeout=100)
-    assert running.returncode == 1, printed
+    assert running.returncode == code, printed
     assert "Traceback" not in printed
     assert set(command.objects()) == before
 

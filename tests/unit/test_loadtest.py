@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,7 +82,7 @@ def number_of(key: str) -> int:
     return int(key.removesuffix(".jpg")[-6:])
 
 
-def plan_of(intended: Any, *, senders: int = 8, patience_s: float = 0.3) -> Plan:
+def plan_of(intended: Any, *, senders: int = 8, patience_s: float = 30.0) -> Plan:
     intended = np.asarray(intended, dtype=float)
     return Plan("run/", intended, [b"photo"], [0] * len(intended), senders, patience_s, patience_s)
 
@@ -158,7 +160,7 @@ def test_given_uploads_that_hang_when_measured_then_the_generator_is_called_slow
 def test_given_photos_that_are_dropped_when_measured_then_they_are_missing_and_the_objective_is_missed() -> None:
     subject = Injected(lambda photo: None if photo % 10 == 3 else 0.01)
     subject.dead = {"run/000003.jpg", "elsewhere/000013.jpg"}
-    runner = executed(subject, plan_of(np.zeros(40)))
+    runner = executed(subject, plan_of(np.zeros(40), patience_s=0.3))
     figures = figures_of(runner, "lost=0,p99<1ms,p50<10s")
     accounted = figures["accounted"]
     assert (accounted["missing"], accounted["dead_lettered"], accounted["labelled"]) == (3, 1, 36)
@@ -193,6 +195,18 @@ def test_given_an_interruption_when_running_then_what_was_sent_is_known_and_the_
     sent = set(subject.sent)
     for photo in range(1000):
         assert (run.plan.key(photo) in sent) == (run.samples.end[photo] != End.NOT_SENT)
+
+
+def test_given_an_interruption_when_starting_then_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    submit, started = ThreadPoolExecutor.submit, itertools.count()
+
+    def interrupt(pool: ThreadPoolExecutor, job: Any) -> Any:
+        if next(started) == 5:
+            raise KeyboardInterrupt
+        return submit(pool, job)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupt)
+    assert executed(Injected(lambda _: 0.0), plan_of(intended_s(1000, 100, "steady"))).run.interrupted
 
 
 def test_given_a_reader_that_fails_when_running_then_it_is_raised() -> None:

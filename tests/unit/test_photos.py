@@ -21,12 +21,12 @@ from handler.documents import Document, labels_from
 from photos import cli
 from photos.display import safe, show_summary
 from photos.errors import UserError
-from photos.importing import ENDS, Importer, ImportResult
+from photos.importing import ENDS, PATIENCE_S, Importer, ImportResult, Progress
 from photos.reading import Reader
 from photos.target import Target, aws_target, described, scrub_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 BUCKET = "photos"
@@ -125,6 +125,17 @@ def write(folder: Path, *names: str) -> None:
         path.write_bytes(name.encode())
 
 
+def impatient(target: Target, after: Callable[[Progress], int]) -> Importer:
+    """Give an importer for which no time passes before something has happened, and then all of its patience."""
+    now = 0.0
+
+    def pass_time(progress: Progress) -> None:
+        nonlocal now
+        now += (PATIENCE_S + 1) * after(progress)
+
+    return Importer(target, pass_time, clock=lambda: now)
+
+
 def ends(result: ImportResult) -> dict[str, str | None]:
     return {photo.path.name: photo.end for photo in result.photos}
 
@@ -201,23 +212,20 @@ def test_given_a_put_that_is_refused_when_imported_then_the_others_are_not_stopp
 
 @pytest.mark.usefixtures("pipeline")
 def test_given_a_photo_without_news_when_imported_then_it_is_unaccounted_for_with_where_to_look(
-    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    target: Target, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("photos.importing.PATIENCE_S", 0.5)
     write(tmp_path, "a.jpg", "lost.jpg")
-    result = Importer(target).run(tmp_path)
+    result = impatient(target, lambda progress: progress.ended["labelled"]).run(tmp_path)
     assert ends(result) == {"a.jpg": "labelled", "lost.jpg": "unaccounted for"}
     assert "/aws/lambda/label" in result.photos[1].why
 
 
 @pytest.mark.usefixtures("pipeline")
-def test_given_a_photo_that_is_deleted_when_imported_then_it_is_said(
-    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("photos.importing.PATIENCE_S", 0.5)
+def test_given_a_photo_that_is_deleted_when_imported_then_it_is_said(target: Target, tmp_path: Path) -> None:
     store(target, document("lost.jpg", {}, status="REMOVED", etag=None))
     write(tmp_path, "lost.jpg")
-    assert ends(Importer(target).run(tmp_path)) == {"lost.jpg": "removed meanwhile"}
+    importer = impatient(target, lambda progress: progress.uploaded)
+    assert ends(importer.run(tmp_path)) == {"lost.jpg": "removed meanwhile"}
 
 
 @pytest.mark.usefixtures("pipeline")
