@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from local.ministack import REPOSITORY
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.e2e.conftest import Pipeline
@@ -28,8 +30,9 @@ class Command:
         keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "COLUMNS": "200"}
         self.environment = os.environ | keys | {"AWS_ENDPOINT_URL": pipeline.cloud.endpoint_url}
 
-    def start(self, *options: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    @contextmanager
+    def start(self, *options: str) -> Iterator[subprocess.Popen[str]]:
+        with subprocess.Popen(
             [sys.executable, "-m", "loadtest", "--target", "aws", "--region", "us-east-1", *options],
             cwd=REPOSITORY,
             env=self.environment,
@@ -37,7 +40,11 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-        )
+        ) as running:
+            try:
+                yield running
+            finally:
+                running.kill()
 
     def run(self, *options: str, expect: int = 0) -> str:
         with self.start(*options) as running:
