@@ -72,7 +72,7 @@ loadtest: .venv/.loadtest $(MINISTACK)/.installed ## how fast, how much, none lo
 		$(call given,WARMUP,warmup) $(call given,OUT,out) $(call given,STACK,stack) $(call given,REGION,region) \
 		$(if $(filter 1,$(call told,KEEP)),--keep) $(if $(filter 1,$(call told,YES)),--yes)
 
-bench-limits: setup ## what this machine lets through, beside a bare function (20 minutes; up to N=5000 photos: 4)
+bench-limits: .venv/.loadtest $(MINISTACK)/.installed ## what this machine lets through, beside a bare function (20 minutes; up to N=5000 photos: 4)
 	@$(BIN)/python -m loadtest.limits $(call told,N)
 
 bench-image: setup $(RIE)/.installed ## the image beside a plain one: size, cold start, memory

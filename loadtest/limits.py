@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from loadtest import place as places
+from loadtest.cpu import PARTIES
 from loadtest.measure import Order, throughput
 from loadtest.mix import many_sizes, one_size
 from loadtest.results import quantiles
@@ -21,7 +22,10 @@ from loadtest.words import number
 from local.runtime import peak_mb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from loadtest.cpu import Use
+    from loadtest.run import Run
 
 _FUNCTIONS = {"ours": None, "bare": "loadtest.bare.handler"}
 _RATE = 50.0
@@ -30,59 +34,72 @@ _AT_ONCE = (500, 5_000, 50_000)
 
 
 def main(most: int) -> None:
-    """Measure, up to a number of photos, and print two tables."""
+    """Measure, up to a number of photos, and print three tables."""
     console = Console()
     at_once = Table(
         "photos", "function", "all seen after", "a second", "missing", "peak of the load test",
         title="all at once, 2 KB each; recogniser answers at once", title_justify="left",
     )  # fmt: skip
-    for row in _at_once(most, console):
-        at_once.add_row(*row)
-    console.print(at_once)
     p50_ms, p99_ms = places.LATENCY_MS["simulated"]
     steady = Table(
         "photos", "function", "p50", "beyond", "p99", "beyond", "missing", "calls a photo",
         title=f"{_RATE:g} photos a second of many sizes; recogniser p50 {p50_ms} ms, p99 {p99_ms} ms",
         title_justify="left",
     )  # fmt: skip
-    for row in _steady(most, console):
-        steady.add_row(*row)
-    console.print(steady)
+    cpu = Table(
+        "photos", "function", *(f"of the {party}" for party in PARTIES), "all", "cores busy",
+        title="CPU of each party, ms a photo", title_justify="left",
+    )  # fmt: skip
+    for photos, name, handler in _cases(_AT_ONCE, most):
+        row, use = _at_once(photos, handler, console)
+        at_once.add_row(f"{photos:,}", name, *row)
+        cpu.add_row(f"{photos:,} at once", name, *_shares(use, photos))
+    for photos, name, handler in _cases(_STEADY, most):
+        row, use = _steady(photos, handler, console)
+        steady.add_row(f"{photos:,}", name, *row)
+        cpu.add_row(f"{photos:,} steadily", name, *_shares(use, photos))
+    for table in (at_once, steady, cpu):
+        console.print(table)
 
 
-def _steady(most: int, console: Console) -> Iterator[tuple[str, ...]]:
-    mix, usual_ms = many_sizes(), places.LATENCY_MS["simulated"]
-    for photos in _STEADY:
+def _cases(numbers: Sequence[int], most: int) -> Iterator[tuple[int, str, str | None]]:
+    for photos in numbers:
         for name, handler in _FUNCTIONS.items():
-            if photos > most:
-                continue
-            order = Order(photos, _RATE, "steady", mix, 0, round(_RATE), [], keep=True)
-            with places.own_cloud(_RATE, "simulated", 0, handler) as place:
-                run, _ = throughput(place, order, console)
-                calls = place.calls(run.plan.prefix)
-            cuts = quantiles(run.samples.latency_s * 1000)
-            figures = [
-                text
-                for cut, usual in zip(("p50", "p99"), usual_ms, strict=True)
-                for text in (f"{number(cuts[cut])} ms", f"{(cuts[cut] or np.nan) - usual:.0f} ms")
-            ]
-            missing = int((~run.samples.is_seen).sum())
-            console.log(f"{photos:,} steadily, {name}: p50 {figures[0]}, p99 {figures[2]}")
-            yield f"{photos:,}", name, *figures, str(missing), number((calls or 0) / photos, 2)
+            if photos <= most:
+                yield photos, name, handler
 
 
-def _at_once(most: int, console: Console) -> Iterator[tuple[str, ...]]:
-    for photos in _AT_ONCE:
-        for name, handler in _FUNCTIONS.items():
-            if photos > most:
-                continue
-            order = Order(photos, 0.0, "steady", one_size("2KB"), 0, 50, [], keep=True)
-            with places.own_cloud(0.0, "instant", 0, handler) as place:
-                run, rate = throughput(place, order, console)
-            missing = int((~run.samples.is_seen).sum())
-            took = f"{np.nanmax(run.samples.seen):.1f} s"
-            console.log(f"{photos:,} at once, {name}: {took}")
-            yield f"{photos:,}", name, took, number(rate), str(missing), f"{peak_mb():.0f} MiB"
+def _at_once(photos: int, handler: str | None, console: Console) -> tuple[list[str], Use]:
+    order = Order(photos, 0.0, "steady", one_size("2KB"), 0, 50, [], keep=True)
+    with places.own_cloud(0.0, "instant", 0, handler) as place:
+        run, rate, use = throughput(place, order, console)
+    took = f"{np.nanmax(run.samples.seen):.1f} s"
+    console.log(f"{photos:,} at once, {handler or 'ours'}: {took}")
+    return [took, number(rate), _missing(run), f"{peak_mb():.0f} MiB"], use
+
+
+def _steady(photos: int, handler: str | None, console: Console) -> tuple[list[str], Use]:
+    order = Order(photos, _RATE, "steady", many_sizes(), 0, round(_RATE), [], keep=True)
+    with places.own_cloud(_RATE, "simulated", 0, handler) as place:
+        run, _, use = throughput(place, order, console)
+        calls = place.calls(run.plan.prefix)
+    cuts = quantiles(run.samples.latency_s * 1000)
+    figures = [
+        text
+        for cut, usual in zip(("p50", "p99"), places.LATENCY_MS["simulated"], strict=True)
+        for text in (f"{number(cuts[cut])} ms", f"{(cuts[cut] or np.nan) - usual:.0f} ms")
+    ]
+    console.log(f"{photos:,} steadily, {handler or 'ours'}: p50 {figures[0]}, p99 {figures[2]}")
+    return [*figures, _missing(run), number((calls or 0) / photos, 2)], use
+
+
+def _missing(run: Run) -> str:
+    return str(int((~run.samples.is_seen).sum()))
+
+
+def _shares(use: Use, photos: int) -> list[str]:
+    each = [seconds / photos * 1000 for seconds in use.cpu_s.values()]
+    return [*(f"{one:.1f}" for one in each), f"{sum(each):.1f}", f"{use.busy:.0%}"]
 
 
 if __name__ == "__main__":

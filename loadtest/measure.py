@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from loadtest import cpu
 from loadtest.account import account, corrected
 from loadtest.display import Progress
 from loadtest.results import Setting, photos_a_second, quantiles, results
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from loadtest.cpu import Use
     from loadtest.mix import Mix
     from loadtest.place import Place
     from loadtest.run import Run
@@ -104,17 +106,21 @@ def measure(place: Place, order: Order, console: Console) -> Outcome:
             _clean(subject, [key for run in runs for key in _sent(run)], prefix, console)
 
 
-def throughput(place: Place, order: Order, console: Console) -> tuple[Run, float | None]:
-    """Warm up and run; gives the photos a second that were seen. The function's log is left alone."""
+def throughput(place: Place, order: Order, console: Console) -> tuple[Run, float | None, Use]:
+    """Warm up and run; gives the photos a second that were seen, and the CPU that the run took.
+
+    The function's log is left alone.
+    """
     subject = Deployed(place.target, connections=_SENDERS)
     with Progress(console) as progress:
         prefix = f"{subject.prefix}loadtest/{secrets.token_hex(4)}/"
         Runner(subject, _plan(order, f"{prefix}warmup/", np.zeros(order.warmup), _SENDERS)).execute(
             progress.warming
         )
+        before = cpu.used()
         intended = intended_s(order.number, order.rate, order.profile)
         run = Runner(subject, _plan(order, f"{prefix}run/", intended, _SENDERS)).execute(progress.running)
-    return run, photos_a_second(run.samples)
+    return run, photos_a_second(run.samples), cpu.between(before, cpu.used())
 
 
 def _plan(order: Order, prefix: str, intended: Any, senders: int) -> Plan:
