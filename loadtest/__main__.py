@@ -1,13 +1,14 @@
 """`make loadtest`: how fast a pipeline is, from a photo's PUT to a reader who sees its labels.
 
-Exit codes: 0, every objective met; 1, one missed, or the run was interrupted; 2, nothing could be measured.
+Exit codes: 0, every objective met; 1, one missed, photos could not be sent, or the run was interrupted; 2, nothing
+could be measured; 130, stopped before or after the run.
 """
 
 from __future__ import annotations
 
 import math
-import signal
 import sys
+import tempfile
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +18,15 @@ from rich.console import Console
 
 from loadtest import mix as mixes
 from loadtest import place as places
-from loadtest.measure import Order, measure
+from loadtest.command import as_command
+from loadtest.measure import Order, measured
 from loadtest.prices import PRICES
 from loadtest.schedule import PROFILES
 from loadtest.slo import objectives
 from loadtest.summary import show
 from loadtest.written import write
 from local.lock import is_locked
-from photos.errors import TOLD, UserError, sentence
+from photos.errors import UserError
 from photos.target import DEFAULT_STACK
 
 if TYPE_CHECKING:
@@ -76,18 +78,18 @@ def main(**options: Any) -> None:
         )
         if options["target"] == "aws":
             _agree(order, place, console, yes=options["yes"])
-        outcome = measure(place, order, console)
-    show(console, outcome.figures)
-    if options["out"]:
-        write(outcome, options["out"])
-        console.print(f"written to {options['out']}: results.json, samples.csv, report.html")
-    is_met = all(verdict["met"] for verdict in outcome.figures["slo"]) and not outcome.run.interrupted
-    sys.exit(0 if is_met else 1)
+        outcome = running.enter_context(measured(place, order, console))
+        show(console, outcome.figures)
+        if options["out"]:
+            write(outcome, options["out"])
+            console.print(f"written to {options['out']}: results.json, samples.csv, report.html", markup=False)
+    is_whole = not (outcome.run.interrupted or outcome.run.refusals)
+    sys.exit(0 if is_whole and all(verdict["met"] for verdict in outcome.figures["slo"]) else 1)
 
 
 def _place(options: dict[str, Any]) -> AbstractContextManager[Place]:
     if options["target"] == "aws":
-        return nullcontext(places.on_aws(options["stack"], options["region"], None))
+        return nullcontext(places.on_aws(options["stack"], options["region"]))
     if is_locked():
         return places.running_cloud(options["recogniser"], options["seed"])
     rate = _LOCAL_RATE if options["rate"] is None else options["rate"]
@@ -104,6 +106,8 @@ def _make(folder: Path) -> None:
     """See to it that reports can be written, before they are. Raises UserError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise UserError(f"Reports cannot be written there ({error}): name another folder with OUT=….") from error
 
@@ -122,15 +126,4 @@ def _agree(order: Order, place: Place, console: Console, *, yes: bool) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        main.main(standalone_mode=False)
-    except click.ClickException as problem:
-        problem.show()
-        sys.exit(2)
-    except TOLD as problem:
-        Console(stderr=True).print(sentence(problem), style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
-        print("\nstopped", file=sys.stderr)
-        sys.exit(130)
+    as_command(lambda: main.main(standalone_mode=False))

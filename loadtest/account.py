@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _ARRIVAL_S = 60.0
 """The longest that logs are waited for: CloudWatch Logs has them after seconds, as a rule."""
 _LOOK_S = 1.0
+_SLACK_S = 1.0
+_MOST_SKEW_S = 15 * 60
+"""S3 takes no request of a clock that is further off."""
 _DONE_ALREADY = {"DUPLICATE", "SUPERSEDED"}
 
 
@@ -39,6 +42,8 @@ class Work:
     peak_mb: float = 0.0
     throttles: int = 0
     log_bytes: int = 0
+    unreported: int = 0
+    """Invocations whose last line, with what Lambda bills, has not arrived."""
 
     @property
     def gb_seconds(self) -> float:
@@ -46,7 +51,10 @@ class Work:
 
 
 def account(subject: Subject, run: Run, bucket: str, wait: Callable[[float], None] = time.sleep) -> Work:
-    """Fill the samples' columns from the function's log; waits until it has every photo that has ended."""
+    """Fill the samples' columns from the function's log; waits until it has every photo that has ended.
+
+    What has not arrived after a minute is told by `run.unknown`. Raises what reading the log raises.
+    """
     samples = run.samples
     digests = {digest(image_id(bucket, run.plan.key(photo))): photo for photo in range(len(samples))}
     ended = (samples.end == End.LABELLED) | (samples.end == End.REJECTED)
@@ -55,12 +63,24 @@ def account(subject: Subject, run: Run, bucket: str, wait: Callable[[float], Non
         for column in (samples.calls, samples.receives, samples.duplicates):
             column.fill(0)
         work = Work()
-        for invocation in subject.invocations(run.started_at):
+        for invocation in subject.invocations(_since(run)):
             _add(invocation, work, run, digests)
-        if not np.isnan(samples.committed[ended]).any() or patience <= 0:
+        untold = int(np.isnan(samples.committed[ended]).sum())
+        if patience <= 0 and (untold or work.unreported):
+            run.unknown.append(
+                f"The function's log of {untold} photos and Lambda's report of {work.unreported} invocations "
+                f"did not arrive within {_ARRIVAL_S:.0f} s: stages, calls and cost are without them."
+            )
+        if patience <= 0 or not (untold or work.unreported):
             return work
         wait(_LOOK_S)
         patience -= _LOOK_S
+
+
+def _since(run: Run) -> float:
+    """When the run began by AWS's clock, as well as it is known before the log was read; rather too early."""
+    ahead_s, _ = skew_s(run.samples)
+    return run.started_at + (ahead_s - _SLACK_S if np.isfinite(ahead_s) else -_MOST_SKEW_S)
 
 
 def _add(invocation: Invocation, work: Work, run: Run, digests: dict[str, int]) -> None:
@@ -72,6 +92,7 @@ def _add(invocation: Invocation, work: Work, run: Run, digests: dict[str, int]) 
     work.log_bytes += invocation.size
     work.throttles += invocation.throttles
     report = invocation.report
+    work.unreported += not report
     work.billed_ms += report.get("Billed Duration", 0.0)
     work.memory_mb = report.get("Memory Size", work.memory_mb)
     work.peak_mb = max(work.peak_mb, report.get("Max Memory Used", 0.0))

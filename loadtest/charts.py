@@ -71,9 +71,9 @@ def _latency(samples: Samples, figures: Mapping[str, Any]) -> go.Figure:
                 line={"color": colour, "width": 2}, hovertemplate=f"p{cut} %{{y:.0f}} ms<extra></extra>",
             )  # fmt: skip
     for verdict in figures["slo"]:
-        if "<" in verdict["objective"] and not verdict["objective"].startswith("lost"):
+        if verdict["figure"] != "lost":
             figure.add_hline(
-                y=_limit_ms(verdict["objective"]), line={"color": GREY, "dash": "dot", "width": 1},
+                y=verdict["below"], line={"color": GREY, "dash": "dot", "width": 1},
                 annotation={"text": verdict["objective"], "font": {"size": 11, "color": GREY}},
             )  # fmt: skip
     return _axes(figure, "intended time of sending, s", "ms until seen")
@@ -164,11 +164,6 @@ def _shown(values: Floats) -> list[int]:
     evenly = np.arange(0, len(values), max(1, len(values) // _DOTS))
     highest = np.argsort(values)[-_SLOWEST:]
     return sorted({*evenly.tolist(), *highest.tolist()})
-
-
-def _limit_ms(objective: str) -> float:
-    limit = objective.partition("<")[2]
-    return float(limit[:-2]) if limit.endswith("ms") else float(limit[:-1]) * 1000
 
 
 def _short(values: Floats) -> list[float | None]:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from loadtest import place as places
+from loadtest.command import as_command
 from loadtest.cpu import PARTIES
 from loadtest.measure import Order, throughput
 from loadtest.mix import many_sizes, one_size
@@ -103,4 +104,4 @@ def _shares(use: Use, photos: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else max(_AT_ONCE))
+    as_command(lambda: main(int(sys.argv[1]) if len(sys.argv) > 1 else max(_AT_ONCE)))

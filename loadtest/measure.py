@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import secrets
-import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from loadtest import cpu
-from loadtest.account import account, corrected
+from loadtest.account import Work, account, corrected
+from loadtest.cleaning import clean
 from loadtest.display import Progress
 from loadtest.results import Setting, photos_a_second, quantiles, results
 from loadtest.run import Plan, Runner
 from loadtest.samples import End
 from loadtest.schedule import intended_s
 from loadtest.subject import Deployed
+from photos.errors import TOLD, UserError, sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from rich.console import Console
 
+    from handler.documents import Document
     from loadtest.cpu import Use
     from loadtest.mix import Mix
     from loadtest.place import Place
@@ -36,7 +40,6 @@ _PATIENCE_WITH_MESSAGES_S = 400.0
 """A message may be in backoff for five minutes."""
 _SAMPLED = 100
 """Documents that are read whole in the end, for their sizes and their rows."""
-_CLEANED_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,63 +66,107 @@ class Outcome:
     figures: dict[str, Any]
 
 
-def measure(place: Place, order: Order, console: Console) -> Outcome:
-    """Do it, and remove what was sent, unless it is to be kept or goes with its cloud."""
+@contextmanager
+def measured(place: Place, order: Order, console: Console) -> Iterator[Outcome]:
+    """Do it and give the outcome; then remove what was sent, unless it is to be kept or goes with its cloud.
+
+    Raises UserError where no photo of the warm-up gets through, and KeyboardInterrupt when that is interrupted.
+    """
     senders = _SENDERS if place.target.is_local else _SENDERS_AWS
     subject = Deployed(place.target, connections=senders)
     prefix = f"{subject.prefix}loadtest/{secrets.token_hex(4)}/"
-    warmup_plan = _plan(order, f"{prefix}warmup/", np.zeros(order.warmup), senders)
-    plan = _plan(order, f"{prefix}run/", intended_s(order.number, order.rate, order.profile), senders)
-    runs = []
+    warmup = Runner(subject, _plan(order, f"{prefix}warmup/", np.zeros(order.warmup), senders))
+    runs = [warmup.run]
     try:
         with Progress(console) as progress:
-            warmup = Runner(subject, warmup_plan)
-            runs.append(warmup.run)
-            if warmup.execute(progress.warming).interrupted:
-                raise KeyboardInterrupt
-            warmed = account(subject, warmup.run, place.target.outputs["Bucket"])
-            runner = Runner(subject, plan)
+            warmed = _warm_up(subject, warmup, progress)
+            intended = intended_s(order.number, order.rate, order.profile)
+            runner = Runner(subject, _plan(order, f"{prefix}run/", intended, senders))
             runs.append(runner.run)
-            run = runner.execute(progress.running)
+            runner.execute(progress.running)
             progress.accounting()
-            work = account(subject, run, place.target.outputs["Bucket"])
-        ahead_s = corrected(run.samples)
-        documents = subject.documents(_some(run))
-        figures = results(
-            _setting(place, order),
-            run,
-            work,
-            order.objectives,
-            documents,
-            rows=subject.rows(documents),
-            warmup={
-                "photos": order.warmup,
-                "cold_starts": len(warmed.cold_starts_ms),
-                "latency_ms": quantiles(warmup.run.samples.latency_s * 1000),
-            },
-            clock_ahead_s=ahead_s,
-            counted_calls=place.calls(plan.prefix),
-        )
-        return Outcome(run, figures)
+            work = _accounted(subject, runner.run)
+        yield _outcome(subject, place, order, runner.run, work=work, warmed=warmed)
     finally:
         if not (place.is_own or order.keep):
-            _clean(subject, [key for run in runs for key in _sent(run)], prefix, console)
+            clean(subject, runs, prefix, console)
+
+
+def _warm_up(subject: Deployed, warmup: Runner, progress: Progress) -> dict[str, Any]:
+    """Wake the environments; gives the figures."""
+    run = warmup.execute(progress.warming)
+    if run.interrupted:
+        raise KeyboardInterrupt
+    samples = run.samples
+    if len(samples) and not samples.is_seen.any():
+        why = "; ".join(run.refusals) or (
+            "look at the function's log group, "
+            f"{subject.target.outputs['LogGroup']}, and at the dead-letter queue. Nothing else was sent."
+        )
+        raise UserError(f"None of {len(samples)} photos that were sent to warm up got through: {why}")
+    return {
+        "photos": len(samples),
+        "seen": int(samples.is_seen.sum()),
+        "cold_starts": len(_accounted(subject, run).cold_starts_ms),
+        "latency_ms": quantiles(samples.latency_s * 1000),
+    }
+
+
+def _accounted(subject: Deployed, run: Run) -> Work:
+    """Read the function's log; a run whose log cannot be read, or is not waited for, is one with less known."""
+    try:
+        return account(subject, run, subject.target.outputs["Bucket"])
+    except TOLD as error:
+        run.unknown.append(
+            f"The function's log could not be read ({sentence(error)}): stages, calls and cost are without it."
+        )
+    except KeyboardInterrupt:
+        run.interrupted = True
+    return Work()
+
+
+def _outcome(
+    subject: Deployed, place: Place, order: Order, run: Run, *, work: Work, warmed: dict[str, Any]
+) -> Outcome:
+    """Compute the figures; what cannot be read is left out, and said."""
+    ahead_s = corrected(run.samples)
+    documents: list[Document] = []
+    rows = (0, 0)
+    try:
+        documents = subject.documents(_some(run))
+        rows = subject.rows(documents)
+    except TOLD as error:
+        run.unknown.append(f"The tables could not be read ({sentence(error)}): index rows were not looked for.")
+    figures = results(
+        _setting(place, order),
+        run,
+        work,
+        order.objectives,
+        documents,
+        rows=rows,
+        warmup=warmed,
+        clock_ahead_s=ahead_s,
+        counted_calls=place.calls(run.plan.prefix),
+    )
+    return Outcome(run, figures)
 
 
 def throughput(place: Place, order: Order, console: Console) -> tuple[Run, float | None, Use]:
     """Warm up and run; gives the photos a second that were seen, and the CPU that the run took.
 
-    The function's log is left alone.
+    The function's log is left alone. Raises KeyboardInterrupt.
     """
     subject = Deployed(place.target, connections=_SENDERS)
     with Progress(console) as progress:
         prefix = f"{subject.prefix}loadtest/{secrets.token_hex(4)}/"
-        Runner(subject, _plan(order, f"{prefix}warmup/", np.zeros(order.warmup), _SENDERS)).execute(
-            progress.warming
-        )
-        before = cpu.used()
+        warmup = Runner(subject, _plan(order, f"{prefix}warmup/", np.zeros(order.warmup), _SENDERS))
         intended = intended_s(order.number, order.rate, order.profile)
-        run = Runner(subject, _plan(order, f"{prefix}run/", intended, _SENDERS)).execute(progress.running)
+        runner = Runner(subject, _plan(order, f"{prefix}run/", intended, _SENDERS))
+        warmed = warmup.execute(progress.warming)
+        before = cpu.used()
+        run = runner.execute(progress.running)
+        if warmed.interrupted or run.interrupted:
+            raise KeyboardInterrupt
     return run, photos_a_second(run.samples), cpu.between(before, cpu.used())
 
 
@@ -151,28 +198,5 @@ def _setting(place: Place, order: Order) -> Setting:
 def _some(run: Run) -> list[str]:
     """Keys of some labelled photos, evenly over the run."""
     labelled = np.flatnonzero(run.samples.end == End.LABELLED)
-    chosen = labelled[:: max(1, len(labelled) // _SAMPLED)]
+    chosen = labelled[:: max(1, math.ceil(len(labelled) / _SAMPLED))]
     return [run.plan.key(int(photo)) for photo in chosen]
-
-
-def _sent(run: Run) -> list[str]:
-    return [run.plan.key(int(photo)) for photo in np.flatnonzero(~np.isnan(run.samples.began))]
-
-
-def _clean(subject: Deployed, keys: Sequence[str], prefix: str, console: Console) -> None:
-    """Remove photos; their removal makes the function delete the rows, and the tombstones are deleted then."""
-    left = list(keys)
-    try:
-        with console.status(f"removing {len(keys)} photos") as status:
-            subject.remove_objects(keys)
-            end = time.monotonic() + _CLEANED_S
-            while (left := subject.remove_tombstones(left)) and time.monotonic() < end:
-                status.update(f"removing {len(keys)} photos: {len(left)} documents left")
-                time.sleep(1)
-    finally:
-        if left:
-            console.print(
-                f"{len(left)} photos below {prefix} are not wholly removed. Delete what is left of them in S3; "
-                "the function makes tombstones of their documents, which expire after 30 days.",
-                style="yellow",
-            )

@@ -55,7 +55,7 @@ class Place:
 
 @contextmanager
 def own_cloud(rate: float, recogniser: str, seed: int, handler: str | None = None) -> Iterator[Place]:
-    """A local cloud with as many environments as the rate keeps busy, so that no photo waits for one."""
+    """A local cloud with as many environments as the rate keeps busy on average: at it, no photo waits for one."""
     wanted = min(_MOST_ENVIRONMENTS, max(_FEWEST_ENVIRONMENTS, math.ceil(rate * _SECONDS_A_PHOTO)))
     if recogniser == "instant":  # nothing is waited for: more than one a core only get into each other's way
         wanted = max(2, os.cpu_count() or 2)
@@ -90,9 +90,9 @@ def running_cloud(recogniser: str, seed: int) -> Iterator[Place]:
         _json(settings, before)
 
 
-def on_aws(stack: str, region: str | None, profile: str | None) -> Place:
+def on_aws(stack: str, region: str | None) -> Place:
     """Find the stack. Raises UserError."""
-    target = aws_target(stack, region, profile)
+    target = aws_target(stack, region, None)
     found = target.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
     said = f"Nothing was simulated: {target.description}, stack {stack}."

@@ -12,7 +12,7 @@ from plotly.offline import get_plotlyjs
 from loadtest.charts import ON_DARK, charts
 from loadtest.results import QUANTILES
 from loadtest.samples import STAGES
-from loadtest.words import late_words, load_of, number, percent
+from loadtest.words import late_words, load_of, measured_words, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ CHARTS = (
 def page(run: Run, figures: Mapping[str, Any]) -> str:
     """Give the page; every text from outside is escaped."""
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
-    environment.filters["number"] = number
+    environment.filters |= {"number": number, "measured": measured_words}
     return environment.get_template("report.html").render(
         title=f"{figures['accounted']['intended']:,} photos, {load_of(figures['setting'])}",
         subtitle=_subtitle(figures),
@@ -112,6 +112,7 @@ def _of_generator(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
         ("senders", number(generator["senders"])),
         ("lag p50, p99, max", " / ".join(f"{number(lag[name])} ms" for name in ("p50", "p99", "max"))),
         ("sent late", number(generator["late"])),
+        ("sent again", number(generator["resent"])),
         ("CPU, mean and max", f"{percent(cpu['mean'])} / {percent(cpu['max'])} of a core"),
         ("the reader looks every", f"{number(figures['reader_resolution_ms']['p50'])} ms (p50)"),
         ("AWS's clock ahead", f"{number(figures['clock_ahead_ms'])} ms"),

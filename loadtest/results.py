@@ -64,10 +64,10 @@ def results(
     `counted_calls`: by Rekognition itself, where it tells.
     """
     samples = run.samples
-    latency_ms = quantiles(samples.latency_s * 1000)
     accounted = _accounted(samples)
     calls = int(samples.calls.sum()) if counted_calls is None else counted_calls
-    cost = bill(_quantities(samples, work, documents, calls))
+    # Rekognition does not bill what it refuses; both counts have it.
+    cost = bill(_quantities(samples, work, documents, calls - work.throttles))
     sent = accounted["sent"]
     return {
         "version": VERSION,
@@ -76,14 +76,17 @@ def results(
         "interrupted": run.interrupted,
         "started_at": run.started_at,
         "duration_s": _last(samples),
-        "latency_ms": latency_ms,
+        "unknown": run.unknown,
+        "latency_ms": quantiles(samples.latency_s * 1000),
         "accounted": accounted,
         "index_rows": {"of_photos": len(documents), "checked": rows[0], "missing": rows[1]},
         "not_sent_because": run.refusals,
         "rekognition_calls": calls,
         "calls_per_photo": calls / sent if sent else None,
         "throughput_per_s": photos_a_second(samples),
-        "stages_ms": {name: quantiles((samples.column(name) - samples.intended) * 1000) for name in STAGES},
+        "stages_ms": {
+            name: quantiles((samples.column(name) - samples.intended)[samples.is_seen] * 1000) for name in STAGES
+        },
         "steps_ms": {name: quantiles(values * 1000) for name, values in steps(samples).items()},
         "reader_resolution_ms": quantiles((samples.seen - samples.vain) * 1000),
         "generator": _generator(run),
@@ -110,17 +113,24 @@ def results(
             "total": sum(one.usd for one in cost),
             "per_million_photos": sum(one.usd for one in cost) / sent * _MILLION if sent else None,
         },
-        "slo": [one.judged(latency_ms, accounted["missing"]) for one in objectives],
+        "slo": [one.judged(quantiles(_judged_ms(samples)), accounted["missing"]) for one in objectives],
     }
 
 
 def quantiles(values: Floats) -> dict[str, float | None]:
     """Quantiles of what is known; each is a value that was measured, or none where nothing was."""
-    known = values[~np.isnan(values)]
+    known = np.sort(values[~np.isnan(values)])
     if not len(known):
         return dict.fromkeys(QUANTILES)
-    cuts = np.percentile(known, list(QUANTILES.values()), method="higher")
-    return {name: float(cut) for name, cut in zip(QUANTILES, cuts, strict=True)}
+    cuts = np.percentile(np.arange(len(known)), list(QUANTILES.values()), method="higher")
+    return {name: float(known[int(cut)]) for name, cut in zip(QUANTILES, cuts, strict=True)}
+
+
+def _judged_ms(samples: Samples) -> Floats:
+    """Latencies as objectives count them: that of a photo which was refused, dead-lettered or lost is endless."""
+    refused = (samples.end == End.NOT_SENT) & ~np.isnan(samples.began)
+    failed = refused | (samples.end == End.DEAD_LETTERED) | (samples.end == End.MISSING)
+    return np.concatenate((samples.latency_s * 1000, np.full(np.count_nonzero(failed), np.inf)))
 
 
 def steps(samples: Samples) -> dict[str, Floats]:
@@ -146,6 +156,7 @@ def _accounted(samples: Samples) -> dict[str, int]:
         "rejected": samples.counted(End.REJECTED),
         "dead_lettered": samples.counted(End.DEAD_LETTERED),
         "missing": samples.counted(End.MISSING),
+        "under_way": samples.counted(End.UNDER_WAY),
         "duplicates": int(samples.duplicates.sum()),
     }
 
@@ -163,15 +174,18 @@ def photos_a_second(samples: Samples) -> float | None:
 def _generator(run: Run) -> dict[str, Any]:
     samples, cpu = run.samples, run.gauge.own_cpu
     lag_s = samples.began - samples.intended
-    late = int(np.count_nonzero(lag_s > LATE_S))
+    # Of photos that are intended for one moment only the first can be in time.
+    first = np.diff(samples.intended, prepend=-np.inf) > 0
+    late = int(np.count_nonzero(lag_s[first] > LATE_S))
     sent = samples.returned[~np.isnan(samples.returned)]
     return {
         "senders": run.plan.senders,
         "lag_ms": quantiles(lag_s * 1000),
         "late": late,
         "sending_took_s": float(sent.max()) if len(sent) else None,
+        "resent": run.resent,
         "cpu_share": {"mean": float(np.mean(cpu)) if cpu else None, "max": max(cpu, default=None)},
-        "was_bottleneck": late > _BOTTLENECK * len(samples),
+        "was_bottleneck": late > _BOTTLENECK * int(np.count_nonzero(first)),
     }
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from loadtest.interruption import Interruption
 from loadtest.samples import End, Samples
 from loadtest.subject import LOOK_AT_MOST
 from photos.errors import TOLD, sentence
@@ -39,6 +40,8 @@ _LOOKED_FOR_AT_A_TIME = 1000
 """Photos that are looked for at a time, the oldest: of a backlog of thousands the later ones are not done."""
 _STALE_LOOKS = 30
 """A photo that was looked for so often does not keep others from being looked for."""
+_LOOKS_THAT_FAIL, _LOOK_AGAIN_S = 20, 0.5
+"""So many looks may fail one after another, with such a pause each, before it is given up."""
 _GAUGE_S = 0.25
 
 
@@ -88,6 +91,10 @@ class Run:
     gauge: Gauge = field(default_factory=Gauge)
     refusals: dict[str, int] = field(default_factory=dict)
     """Why photos were not sent, and how many."""
+    resent: int = 0
+    """PUTs that were made again, because S3 could not take them at once."""
+    unknown: list[str] = field(default_factory=list)
+    """What could not be found out, a sentence each."""
     interrupted: bool = False
 
 
@@ -96,8 +103,9 @@ class Runner:
 
     def __init__(self, subject: Subject, plan: Plan) -> None:
         self._subject = subject
-        self._zero = time.perf_counter()
-        self.run = Run(plan, Samples(plan.intended, plan.sizes), started_at=time.time())
+        samples = Samples(plan.intended, plan.sizes)
+        self._zero, started_at = time.perf_counter(), time.time()
+        self.run = Run(plan, samples, started_at)
         self._lock = threading.Lock()
         self._next = 0
         self._sent: deque[int] = deque()
@@ -113,20 +121,19 @@ class Runner:
     def execute(self, show: Callable[[Runner], None], every_s: float = 0.1) -> Run:
         """Run to the end. `show` is called now and then; Ctrl-C ends the run, and what is known is kept.
 
-        Raises what the reader or the gauge raise: without them nothing can be said.
+        Raises what the reader or the senders raise: without them nothing can be said.
         """
         parties = [self._read, self._gauge] + [self._send] * self.run.plan.senders
-        jobs: list[Future[None]] = []
-        with ThreadPoolExecutor(len(parties)) as pool:
-            try:  # from the first thread on: the pool waits for all of them, and each waits to be stopped
+        with Interruption() as interruption, ThreadPoolExecutor(len(parties)) as pool:
+            jobs: list[Future[None]] = []
+            try:
                 jobs.extend(pool.submit(party) for party in parties)
-                while not (self._is_over() or any(job.done() and job.exception() for job in jobs)):
+                while not (interruption.wanted or self._is_over() or any(_has_failed(job) for job in jobs)):
                     show(self)
                     time.sleep(every_s)
-            except KeyboardInterrupt:
-                self.run.interrupted = True
             finally:
                 self._stopped.set()
+        self.run.interrupted = interruption.wanted
         for job in jobs:
             job.result()
         self._settle()
@@ -146,7 +153,7 @@ class Runner:
                     return
             samples.began[photo] = self.now()
             try:
-                self._subject.send(plan.key(photo), plan.bodies[plan.chosen[photo]])
+                attempts = self._subject.send(plan.key(photo), plan.bodies[plan.chosen[photo]])
             except TOLD as error:
                 samples.end[photo] = End.NOT_SENT
                 with self._lock:
@@ -154,14 +161,17 @@ class Runner:
                     self.run.refusals[why] = self.run.refusals.get(why, 0) + 1
                 continue
             samples.returned[photo] = samples.vain[photo] = self.now()
+            if attempts > 1:
+                with self._lock:
+                    self.run.resent += attempts - 1
             self._sent.append(photo)
 
     def _read(self) -> None:
-        """Look for photos until the run is over."""
+        """Look for photos until the run is over. Raises what looking raises, when it goes on doing so."""
         samples = self.run.samples
         due: list[tuple[int, int]] = []
         looks: dict[int, int] = {}
-        stale = 0
+        stale = failed = 0
         while not self._stopped.is_set():
             while self._sent and len(due) - stale < _LOOKED_FOR_AT_A_TIME:
                 photo = self._sent.popleft()
@@ -174,47 +184,62 @@ class Runner:
             while due and due[0][0] <= tick and len(photos) < LOOK_AT_MOST:
                 photos.append(heapq.heappop(due)[1])
             asked = self.now()
-            for photo in self._look(photos):
-                looks[photo] = looks.get(photo, 0) + 1
-                age_s = asked - samples.returned[photo]
-                heapq.heappush(due, (max(tick + 1, _tick(asked + _LOOK_SHARE * age_s)), photo))
+            try:
+                self._look(photos)
+                failed = 0
+            except TOLD:
+                failed += 1
+                if failed == _LOOKS_THAT_FAIL:
+                    raise
+                self._stopped.wait(_LOOK_AGAIN_S)
             for photo in photos:
                 if samples.end[photo]:
                     stale -= looks.pop(photo, 0) >= _STALE_LOOKS
-                else:
-                    stale += looks[photo] == _STALE_LOOKS
+                    continue
+                looks[photo] = looks.get(photo, 0) + 1
+                stale += looks[photo] == _STALE_LOOKS
+                age_s = asked - samples.returned[photo]
+                heapq.heappush(due, (max(tick + 1, _tick(asked + _LOOK_SHARE * age_s)), photo))
 
-    def _look(self, photos: list[int]) -> list[int]:
-        """Look once; gives those that are not there."""
+    def _look(self, photos: list[int]) -> None:
+        """Look once, and take note of those that are there, and of those that are not."""
         samples, plan = self.run.samples, self.run.plan
         asked = self.now()
         found = self._subject.look([plan.key(photo) for photo in photos])
         answered = self.now()
-        vain = []
         for photo in photos:
-            document = found.get(plan.key(photo))
+            key = plan.key(photo)
+            if key not in found:  # it was not read: nothing is known
+                continue
+            document = found[key]
             if document is None:
                 samples.vain[photo] = asked
-                vain.append(photo)
                 continue
             samples.seen[photo] = self._last_end = answered
             self._fastest_s = min(self._fastest_s or math.inf, (asked - samples.returned[photo]) * _EAGER)
             samples.end[photo] = document.end
             if document.event_s is not None:
                 samples.event[photo] = document.event_s - self.run.started_at
-        return vain
 
     def _gauge(self) -> None:
         gauge = self.run.gauge
         wall, cpu = self.now(), time.process_time()
         while not self._stopped.wait(_GAUGE_S):
-            self._depth = self._subject.depth()
+            try:
+                self._depth = self._subject.depth()
+            except TOLD as error:
+                self._note(f"The queues could not always be read ({sentence(error)}).")
+                continue
             now, used = self.now(), time.process_time()
             gauge.at.append(now)
             gauge.waiting.append(self._depth.waiting)
             gauge.in_flight.append(self._depth.in_flight)
             gauge.own_cpu.append((used - cpu) / (now - wall))
             wall, cpu = now, used
+
+    def _note(self, unknown: str) -> None:
+        if unknown not in self.run.unknown:
+            self.run.unknown.append(unknown)
 
     def _is_over(self) -> bool:
         """Every photo has ended, or there is no hope for the others."""
@@ -233,12 +258,29 @@ class Runner:
         samples, plan = self.run.samples, self.run.plan
         rest = [int(photo) for photo in np.flatnonzero((samples.end == End.PENDING) & ~np.isnan(samples.returned))]
         for start in range(0, len(rest), LOOK_AT_MOST):
-            self._look(rest[start : start + LOOK_AT_MOST])
+            try:
+                self._look(rest[start : start + LOOK_AT_MOST])
+            except TOLD as error:
+                self._note(f"Not all photos could be looked for in the end ({sentence(error)}).")
         samples.end[np.isnan(samples.returned)] = End.NOT_SENT
         left = np.flatnonzero(samples.end == End.PENDING)
-        dead = self._subject.dead_letters(plan.prefix) if len(left) else set()
+        if self.run.interrupted:
+            samples.end[left] = End.UNDER_WAY
+            return
+        dead = self._dead_letters() if len(left) else set()
         for photo in left:
             samples.end[photo] = End.DEAD_LETTERED if plan.key(int(photo)) in dead else End.MISSING
+
+    def _dead_letters(self) -> set[str]:
+        try:
+            return self._subject.dead_letters(self.run.plan.prefix)
+        except TOLD as error:
+            self._note(f"Dead letters could not be read ({sentence(error)}): they count as missing.")
+            return set()
+
+
+def _has_failed(job: Future[None]) -> bool:
+    return job.done() and job.exception() is not None
 
 
 def _tick(at_s: float) -> int:

@@ -25,6 +25,8 @@ class End(IntEnum):
     REJECTED = 3
     DEAD_LETTERED = 4
     MISSING = 5
+    UNDER_WAY = 6
+    """The run was interrupted before it ended."""
 
 
 STAGES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,10 +27,13 @@ class Objective:
     """Milliseconds, or a number of photos: the figure has to be less."""
 
     def judged(self, latency_ms: Mapping[str, float | None], lost: int) -> dict[str, Any]:
-        """Whether it is met; a latency that nothing has is not."""
+        """Whether it is met; a latency that nothing has, or that has no end, is not, and is none."""
         measured = lost if self.figure == "lost" else latency_ms[self.figure]
+        if measured is not None and math.isinf(measured):
+            measured = None
         is_met = measured is not None and measured < self.below
-        return {"objective": self.text, "measured": measured, "met": is_met}
+        limits = {"figure": self.figure, "below": self.below}
+        return {"objective": self.text, **limits, "measured": measured, "met": is_met}
 
 
 def objectives(text: str) -> list[Objective]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from loadtest.results import QUANTILES
 from loadtest.samples import STAGES
-from loadtest.words import late_words, load_of, number, percent
+from loadtest.words import late_words, load_of, measured_words, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,15 +22,17 @@ _HEADS = {"p99_9": "p99.9"}
 def show(console: Console, figures: Mapping[str, Any]) -> None:
     """Print the summary of `results.json`'s figures."""
     accounted, setting = figures["accounted"], figures["setting"]
-    console.print(figures["simulated"], style="bold")
-    console.print(
-        f"{accounted['intended']} photos ({setting['photos']}), {load_of(setting)}, seed {setting['seed']}\n"
-    )
+    if figures["interrupted"]:
+        console.print("Interrupted: these are the figures until then.", style="bold yellow")
+    console.print(figures["simulated"], style="bold", markup=False)
+    asked = f"{accounted['intended']} photos ({setting['photos']}), {load_of(setting)}, seed {setting['seed']}\n"
+    console.print(asked, markup=False)
     console.print(_stages(figures))
+    under_way = f" + {accounted['under_way']} under way" if figures["interrupted"] else ""
     console.print(
         f"\n{accounted['sent']} sent = {accounted['labelled']} labelled + {accounted['rejected']} rejected "
-        f"+ {accounted['dead_lettered']} dead-lettered + {accounted['missing']} missing; "
-        f"{accounted['duplicates']} duplicates; {number(figures['throughput_per_s'])} photos a second"
+        f"+ {accounted['dead_lettered']} dead-lettered + {accounted['missing']} missing"
+        f"{under_way}; {accounted['duplicates']} duplicates; {number(figures['throughput_per_s'])} photos a second"
     )
     rows = figures["index_rows"]
     found = "all are there" if not rows["missing"] else f"[red]{rows['missing']} are missing[/]"
@@ -39,7 +42,7 @@ def show(console: Console, figures: Mapping[str, Any]) -> None:
     console.print()
     for verdict in figures["slo"]:
         style, word = ("green", "met") if verdict["met"] else ("bold red", "MISSED")
-        console.print(f"{word:7} {verdict['objective']} (measured {number(verdict['measured'])})", style=style)
+        console.print(f"{word:7} {verdict['objective']} ({measured_words(verdict)})", style=style)
 
 
 def _stages(figures: Mapping[str, Any]) -> Table:
@@ -81,13 +84,17 @@ def _generator(figures: Mapping[str, Any]) -> list[str]:
     own = generator["cpu_share"]
     keeps = (
         f"generator: {generator['senders']} senders, {number(lag['p50'])} ms late in the middle, "
-        f"{number(lag['max'])} ms at most; {percent(own['mean'])} of a core, {percent(own['max'])} at most"
+        f"{number(lag['max'])} ms at most; {percent(own['mean'])} of a core, {percent(own['max'])} at most; "
+        f"sending took {number(generator['sending_took_s'], 1)} s"
     )
     lines = [keeps]
     if late := late_words(generator):
         lines.append(f"[yellow]{late}[/]")
+    if generator["resent"]:
+        lines.append(f"{generator['resent']} PUTs were made again, because S3 could not take them at once")
     for why, count in figures["not_sent_because"].items():
-        lines.append(f"[red]{count} photos were not sent: {why}[/]")
+        lines.append(f"[red]{count} photos were not sent: {escape(why)}[/]")
+    lines += [f"[yellow]{escape(unknown)}[/]" for unknown in figures["unknown"]]
     return lines
 
 

@@ -34,3 +34,8 @@ def late_words(generator: Mapping[str, Any]) -> str:
         f"{number(generator['lag_ms']['max'])} ms at most); their latency counts from the intended time."
     )
     return f"The generator was the bottleneck: {said}" if generator["was_bottleneck"] else said
+
+
+def measured_words(verdict: Mapping[str, Any]) -> str:
+    """Say what an objective was measured at."""
+    return "some never ended" if verdict["measured"] is None else f"measured {number(verdict['measured'])}"

@@ -37,21 +37,24 @@ class Reader:
 
     def documents(self, images: Sequence[str]) -> dict[str, Document]:
         """The documents of any number of ImageIDs, as far as there are any."""
-        found: dict[str, Document] = {}
-        for start in range(0, len(images), _READ_AT_MOST):
-            keys: Any = [{"ImageID": {"S": image}} for image in images[start : start + _READ_AT_MOST]]
+        items = self.items(self._labels_table, [{"ImageID": {"S": image}} for image in images])
+        documents = (Document.from_item(from_attributes(item)) for item in items)
+        return {document.image_id: document for document in documents}
+
+    def items(self, table: str, keys: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Any number of items of a table, by their keys, as far as there are any; in DynamoDB's own form."""
+        for start in range(0, len(keys), _READ_AT_MOST):
+            unread: Any = keys[start : start + _READ_AT_MOST]
             pause_s = _FIRST_PAUSE_S
-            while keys:
-                request = {self._labels_table: {"Keys": keys, "ConsistentRead": True}}
-                answer = self._client.batch_get_item(RequestItems=request)
-                for item in answer["Responses"].get(self._labels_table, ()):
-                    document = Document.from_item(from_attributes(item))
-                    found[document.image_id] = document
-                keys = answer.get("UnprocessedKeys", {}).get(self._labels_table, {}).get("Keys")
-                if keys:
+            while unread:
+                answer = self._client.batch_get_item(
+                    RequestItems={table: {"Keys": unread, "ConsistentRead": True}}
+                )
+                yield from answer["Responses"].get(table, ())
+                unread = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys")
+                if unread:
                     self._pause(pause_s)
                     pause_s *= 2
-        return found
 
     def search(self, label: str, min_confidence: float, limit: int) -> list[Hit]:
         """The images with a label, best first; rows that their document does not back are left out."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import os
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import numpy as np
 import pytest
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -27,10 +32,11 @@ from loadtest.run import Plan, Runner
 from loadtest.samples import End
 from loadtest.schedule import PROFILES, intended_s
 from loadtest.slo import objectives
-from loadtest.subject import Depth, Found
+from loadtest.subject import Deployed, Depth, Found
 from loadtest.summary import show
 from loadtest.written import write
 from photos.errors import UserError
+from photos.target import Target, scrub_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,20 +59,18 @@ class Injected:
         self.before_send: Callable[[str], None] = lambda _: None
         self.event_ahead_s = 0.0
 
-    def send(self, key: str, body: bytes) -> None:
+    def send(self, key: str, body: bytes) -> int:
         self.before_send(key)
         self.sent.append(key)
         delay_s = self._delay_s(number_of(key))
         if delay_s is not None:
             self.visible_at[key] = time.perf_counter() + delay_s
+        return 1
 
-    def look(self, keys: Sequence[str]) -> dict[str, Found]:
+    def look(self, keys: Sequence[str]) -> dict[str, Found | None]:
         now = time.perf_counter()
-        return {
-            key: Found(End.LABELLED, time.time() + self.event_ahead_s)
-            for key in keys
-            if self.visible_at.get(key, now + 1) <= now
-        }
+        done = Found(End.LABELLED, time.time() + self.event_ahead_s)
+        return {key: done if self.visible_at.get(key, now + 1) <= now else None for key in keys}
 
     def depth(self) -> Depth:
         return Depth(0, 0, len(self.dead))
@@ -109,6 +113,7 @@ def test_given_known_delays_when_measured_then_each_lies_between_the_looks_and_t
     runner = executed(subject, plan_of(intended_s(120, 100, "steady")))
     samples = runner.run.samples
     true = np.array([subject.visible_at[runner.run.plan.key(photo)] for photo in range(120)]) - runner._zero
+    true = np.maximum(true, samples.returned)  # a sender may sleep after its photo was sent
     assert (samples.vain <= true).all(), "it was looked for in vain before it was visible"
     assert (true <= samples.seen).all(), "and seen after"
     assert (samples.end == End.LABELLED).all()
@@ -177,24 +182,30 @@ def test_given_uploads_that_are_refused_when_measured_then_they_were_not_sent_an
 
     subject.before_send = refuse
     runner = executed(subject, plan_of(np.zeros(20)))
-    figures = figures_of(runner)
+    figures = figures_of(runner, "p50<30s,p95<30s,lost=0")
+    assert [verdict["met"] for verdict in figures["slo"]] == [True, False, True]
     assert figures["accounted"]["sent"] == figures["accounted"]["labelled"] == 15
     assert figures["not_sent_because"] == {"AWS refuses PutObject: no rights": 5}
 
 
-def test_given_an_interruption_when_running_then_what_was_sent_is_known_and_the_rest_was_not() -> None:
-    subject = Injected(lambda _: 0.0)
+def test_given_an_interruption_when_running_then_what_was_sent_is_known_and_nothing_is_called_lost() -> None:
+    subject = Injected(lambda photo: 0.0 if photo < 5 else None)
     runner = Runner(subject, plan_of(intended_s(1000, 100, "steady")))
 
     def interrupt(runner: Runner) -> None:
-        if runner.run.samples.is_seen.sum() >= 5 and not runner.run.interrupted:
-            raise KeyboardInterrupt
+        if runner.run.samples.is_seen.sum() >= 5 and len(subject.sent) > 5 and not runner.run.interrupted:
+            signal.raise_signal(signal.SIGINT)
 
     run = runner.execute(interrupt, every_s=0.01)
     assert run.interrupted
     sent = set(subject.sent)
     for photo in range(1000):
         assert (run.plan.key(photo) in sent) == (run.samples.end[photo] != End.NOT_SENT)
+    figures = figures_of(runner, "lost=0,p99<30s")
+    accounted = figures["accounted"]
+    assert accounted["under_way"] == len(sent) - 5 > 0
+    assert accounted["missing"] == 0
+    assert all(verdict["met"] for verdict in figures["slo"])
 
 
 def test_given_an_interruption_when_starting_then_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,22 +213,136 @@ def test_given_an_interruption_when_starting_then_it_ends(monkeypatch: pytest.Mo
 
     def interrupt(pool: ThreadPoolExecutor, job: Any) -> Any:
         if next(started) == 5:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         return submit(pool, job)
 
     monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupt)
+    before = signal.getsignal(signal.SIGINT)
     assert executed(Injected(lambda _: 0.0), plan_of(intended_s(1000, 100, "steady"))).run.interrupted
+    assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_given_a_reader_that_fails_when_running_then_it_is_raised() -> None:
+REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no rights"}}, "BatchGetItem")
+
+
+def test_given_a_reader_that_keeps_failing_when_running_then_it_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loadtest.run._LOOK_AGAIN_S", 0)
     subject = Injected(lambda _: 0.0)
 
-    def refused(_: Sequence[str]) -> dict[str, Found]:
-        raise ClientError({"Error": {"Code": "AccessDenied"}}, "BatchGetItem")
+    def refused(_: Sequence[str]) -> dict[str, Found | None]:
+        raise REFUSED
 
     subject.look = refused  # type: ignore[assignment,method-assign]
     with pytest.raises(ClientError, match="BatchGetItem"):
         executed(subject, plan_of(np.zeros(3)))
+
+
+def test_given_looks_that_fail_or_are_not_answered_when_running_then_only_reads_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("loadtest.run._LOOK_AGAIN_S", 0)
+    subject, looks = Injected(lambda _: 0.0), itertools.count()
+    look = subject.look
+
+    def sometimes(keys: Sequence[str]) -> dict[str, Found | None]:
+        number = next(looks)
+        if number < 3:
+            raise REFUSED
+        return {} if number < 6 else look(keys)  # as with UnprocessedKeys
+
+    subject.look = sometimes  # type: ignore[method-assign]
+    samples = executed(subject, plan_of(np.zeros(3))).run.samples
+    assert samples.is_seen.all()
+    assert (samples.vain == samples.returned).all(), "none was ever read in vain"
+
+
+def test_given_queues_that_cannot_be_read_when_running_then_the_run_goes_on_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("loadtest.run._GAUGE_S", 0.01)
+    subject = Injected(lambda photo: 0.01 if photo else None)
+
+    def refused(*_: object) -> Any:
+        raise REFUSED
+
+    subject.depth = subject.dead_letters = refused  # type: ignore[assignment,method-assign]
+    figures = figures_of(executed(subject, plan_of(np.zeros(3), patience_s=0.3)))
+    assert (figures["accounted"]["labelled"], figures["accounted"]["missing"]) == (2, 1)
+    queues, dead_letters, _log = figures["unknown"]
+    assert "The queues could not always be read (AWS refuses BatchGetItem: no rights)" in queues
+    assert "Dead letters could not be read" in dead_letters
+
+
+# ---------------------------------------------------------------- a pipeline on AWS
+
+
+class Answers:
+    """What S3 answers to PUTs, one after another."""
+
+    def __init__(self, *codes: int) -> None:
+        self._codes = iter(codes)
+        self.urls: list[str] = []
+
+    def send(self, request: Any) -> Any:
+        self.urls.append(request.url)
+        headers = {"x-amz-version-id": "v1"}
+        return SimpleNamespace(status_code=next(self._codes), headers=headers, text="<Code>SlowDown</Code>")
+
+
+@pytest.fixture
+def deployed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Give a pipeline in a region, whose PUTs S3 answers so."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    scrub_environment(os.environ)
+    monkeypatch.setattr("loadtest.subject._PUT_AGAIN_S", 0)
+    names = ("KeyPrefix", "Bucket", "ImageLabelsTable", "LabelIndexTable", "QueueUrl", "DeadLetterQueueUrl")
+
+    def give(region: str, *codes: int) -> tuple[Any, Answers]:
+        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)
+        subject: Any = Deployed(Target(session, None, "AWS", dict.fromkeys(names, "photos")), connections=1)
+        subject._http = answers = Answers(*codes)
+        return subject, answers
+
+    return give
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("us-east-1", "photos.s3.amazonaws.com"),
+        ("eu-west-1", "photos.s3.eu-west-1.amazonaws.com"),
+        ("ap-southeast-5", "photos.s3.ap-southeast-5.amazonaws.com"),
+    ],
+)
+def test_given_a_region_when_sending_then_to_its_own_host_and_signed_as_every_region_takes_it(
+    deployed: Callable[..., Any], region: str, host: str
+) -> None:
+    subject, answers = deployed(region, 200)
+    assert subject.send("a b.jpg", b"photo") == 1
+    [url] = answers.urls
+    assert url.startswith(f"https://{host}/a%20b.jpg?X-Amz-Algorithm=AWS4-HMAC-SHA256&")
+
+
+def test_given_s3_that_is_busy_when_sending_then_again_and_it_is_counted(deployed: Callable[..., Any]) -> None:
+    assert deployed("eu-west-1", 503, 500, 200)[0].send("a.jpg", b"photo") == 3
+    for codes in ((503, 503, 503), (403,)):
+        with pytest.raises(UserError, match=r"S3 refuses photos \(SlowDown\)"):
+            deployed("eu-west-1", *codes)[0].send("a.jpg", b"photo")
+
+
+def test_given_a_bucket_with_versions_when_cleaned_then_the_version_goes_and_what_stays_is_told(
+    deployed: Callable[..., Any],
+) -> None:
+    subject, _ = deployed("eu-west-1", 200)
+    subject.send("a.jpg", b"photo")
+    with Stubber(subject._s3) as stub:
+        objects = [{"Key": "a.jpg", "VersionId": "v1"}, {"Key": "b.jpg"}]
+        stub.add_response(
+            "delete_objects",
+            {"Errors": [{"Key": "b.jpg", "Code": "AccessDenied", "Message": "no"}]},
+            {"Bucket": "photos", "Delete": {"Objects": objects, "Quiet": True}},
+        )
+        assert subject.remove_objects(["a.jpg", "b.jpg"]) == {"b.jpg": "AccessDenied"}
 
 
 # ---------------------------------------------------------------- what the function logged
@@ -251,6 +376,38 @@ def test_given_the_functions_log_when_accounted_then_stages_calls_and_duplicates
     assert samples.receives.tolist() == [1, 2, 1, 1]
     assert np.allclose(samples.recognised - samples.received, 0.1, atol=0.0011)
     assert np.allclose(samples.received, 0, atol=0.0011)
+
+
+def test_given_a_log_that_arrives_late_when_accounted_then_it_is_waited_for() -> None:
+    subject = Injected(lambda _: 0.0)
+    run = executed(subject, plan_of(np.zeros(2))).run
+    unfinished = [Invocation([trace(0, run.started_at)]), Invocation([trace(1, run.started_at)])]
+    finished = [Invocation(one.photos, {"Billed Duration": 100.0}) for one in unfinished]
+    arrived = iter([[], unfinished[:1], unfinished, finished[:1] + unfinished[1:], finished])
+    subject.invocations = lambda _since: iter(next(arrived))  # type: ignore[assignment,method-assign]
+    assert account(subject, run, BUCKET, wait=lambda _: None).billed_ms == 200
+    assert run.unknown == []
+    subject.invocations = lambda _since: iter(unfinished[:1])  # type: ignore[assignment,method-assign]
+    run.samples.committed.fill(np.nan)
+    account(subject, run, BUCKET, wait=lambda _: None)
+    [unknown] = run.unknown
+    assert "log of 1 photos and Lambda's report of 1 invocations did not arrive" in unknown
+
+
+@pytest.mark.parametrize("ahead_s", [-30.0, 30.0])
+def test_given_a_clock_that_is_wrong_when_accounted_then_the_log_is_read_from_the_beginning(
+    ahead_s: float,
+) -> None:
+    subject = Injected(lambda _: 0.0)
+    run = executed(subject, plan_of(np.zeros(2))).run
+    asked: list[float] = []
+    subject.invocations = lambda since: iter(asked.append(since) or [])  # type: ignore[assignment,method-assign,func-returns-value]
+    run.samples.event[:] = np.nan
+    account(subject, run, BUCKET, wait=lambda _: None)
+    run.samples.event[:] = (run.samples.began + run.samples.returned) / 2 + ahead_s
+    account(subject, run, BUCKET, wait=lambda _: None)
+    assert asked[0] == run.started_at - 900
+    assert run.started_at + ahead_s - 5 < asked[-1] < run.started_at + ahead_s
 
 
 def test_given_a_clock_that_is_ahead_when_corrected_then_events_fall_into_their_puts() -> None:
@@ -361,7 +518,7 @@ def test_given_a_seed_when_photos_are_chosen_then_always_the_same_of_many_sizes(
 
 # ---------------------------------------------------------------- reports
 
-HOSTILE = '<script>alert(1)</script> {{ 7 * 7 }} [red]x[/red] "@blue"'
+HOSTILE = '<script>alert(1)</script> {{ 7 * 7 }} [red]x[/red] [/y] "@blue"'
 
 
 def test_given_a_run_when_written_then_json_csv_and_a_page_that_needs_no_network(tmp_path: Path) -> None:
@@ -390,8 +547,11 @@ def test_given_a_run_in_which_nothing_was_seen_when_shown_then_it_says_so(tmp_pa
     figures = figures_of(runner, warmup=warmup, slo="p95<1s,lost=0")
     write(Outcome(runner.run, figures), tmp_path)
     assert "NaN" not in (tmp_path / "results.json").read_text()
-    console = Console(record=True, width=120)
+    console = Console(record=True, width=300)
+    figures["not_sent_because"], figures["setting"]["photos"] = {HOSTILE: 1}, HOSTILE
+    figures["unknown"] = [HOSTILE]
     show(console, figures)
     said = console.export_text()
+    assert said.count(HOSTILE) == 3
     assert "3 sent = 0 labelled + 0 rejected + 0 dead-lettered + 3 missing" in said
     assert "MISSED  lost=0 (measured 3)" in said

@@ -1,0 +1,90 @@
+"""Removes what a load test has sent: photos, index rows, documents.
+
+The rows go with the photos: their removal makes the function delete them. What it leaves are tombstones, without
+which an event that comes late would bring a photo's document back; so they are deleted only where the photo's own
+event was seen to be done.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from loadtest.samples import End
+from loadtest.subject import LOOK_AT_MOST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.console import Console
+
+    from loadtest.run import Run
+    from loadtest.subject import Deployed
+
+_PATIENCE_S = 60.0
+"""Without any progress."""
+
+
+def clean(subject: Deployed, runs: Sequence[Run], prefix: str, console: Console) -> None:
+    """Remove all that was sent, and say what stays, also when it is interrupted."""
+    done, under_way, lost, refused = (
+        [key for run in runs for key in _keys(run, ends)]
+        for ends in (
+            (End.LABELLED, End.REJECTED),
+            (End.UNDER_WAY,),
+            (End.DEAD_LETTERED, End.MISSING),
+            (End.NOT_SENT,),
+        )
+    )
+    left, whole = [*done, *under_way, *lost], False
+    stay: dict[str, str] = {}
+    try:
+        with console.status(f"waiting for {len(under_way)} photos that are under way") as status:
+            never = _until_none(under_way, lambda keys: _not_done(subject, keys))
+            status.update(f"removing {len(left)} photos")
+            stay = subject.remove_objects([*left, *refused])
+            late = {*never, *lost, *stay}
+            left = [*_until_none([key for key in left if key not in late], subject.remove_tombstones), *late]
+        whole = not left
+    finally:
+        if not whole:
+            console.print(
+                f"{len(left)} photos below {prefix} are not wholly removed{_because(stay)}. Delete what is left "
+                "of them in S3; the function makes tombstones of their documents, which expire after 30 days.",
+                style="yellow",
+                markup=False,
+            )
+
+
+def _because(stay: dict[str, str]) -> str:
+    """Why S3 does not delete some, where it says so."""
+    return f" (S3: {', '.join(sorted(set(stay.values())))})" if stay else ""
+
+
+def _keys(run: Run, ends: Sequence[End]) -> list[str]:
+    """Keys of photos that ended so, and may have been sent."""
+    began = ~np.isnan(run.samples.began)
+    return [run.plan.key(int(photo)) for photo in np.flatnonzero(np.isin(run.samples.end, ends) & began)]
+
+
+def _not_done(subject: Deployed, keys: Sequence[str]) -> list[str]:
+    left = []
+    for start in range(0, len(keys), LOOK_AT_MOST):
+        some = keys[start : start + LOOK_AT_MOST]
+        found = subject.look(some)
+        left += [key for key in some if not found.get(key)]
+    return left
+
+
+def _until_none(keys: Sequence[str], step: Callable[[Sequence[str]], list[str]]) -> list[str]:
+    """Do a step that leaves ever fewer, until none is left or nothing moves; gives what is left."""
+    left, moved_at = list(keys), time.monotonic()
+    while left and time.monotonic() - moved_at < _PATIENCE_S:
+        before, left = len(left), step(left)
+        if len(left) < before:
+            moved_at = time.monotonic()
+        if left:
+            time.sleep(1 + len(left) / 2000)
+    return left
