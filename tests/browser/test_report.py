@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from loadtest.account import Work
+from loadtest.charts import ON_DARK
 from loadtest.measure import Outcome
 from loadtest.report import CHARTS
 from loadtest.results import Setting, results
@@ -72,17 +73,31 @@ def rendered(chromium: str, page: Path, *options: str) -> str:
     return ended.stdout
 
 
-@pytest.mark.parametrize("options", [(), ("--window-size=390,800",), ("--blink-settings=preferredColorScheme=0",)],
-                         ids=["wide", "narrow", "dark"])  # fmt: skip
-def test_given_a_report_when_opened_then_every_chart_is_drawn(
-    chromium: str, tmp_path: Path, options: tuple[str, ...]
+def rgb(colour: str) -> str:
+    return f"rgb({', '.join(str(one) for one in bytes.fromhex(colour[1:]))})"
+
+
+@pytest.mark.parametrize(
+    ("options", "widest", "is_dark"),
+    [
+        ((), 800, False),
+        (("--window-size=390,800",), 500, False),
+        (("--blink-settings=preferredColorScheme=0",), 800, True),
+    ],
+    ids=["wide", "narrow", "dark"],
+)
+def test_given_a_report_when_opened_then_every_chart_is_drawn_as_wide_as_there_is_room_and_in_its_colours(
+    chromium: str, tmp_path: Path, options: tuple[str, ...], widest: int, *, is_dark: bool
 ) -> None:
     write(outcome_of(300), tmp_path)
     page = rendered(chromium, tmp_path / "report.html", *options)
+    of_the_other = [rgb(colour) for colour in (ON_DARK if is_dark else ON_DARK.values())]
     for name, *_ in CHARTS:
         drawn = page.partition(f'id="{name}"')[2].partition("<figcaption>")[0]
-        assert 'class="main-svg"' in drawn, name
-        assert re.search(r'class="(point|trace|js-line|xy)', drawn), name
+        assert re.search(r'<path class="(point|js-line)"|<g class="point"><path', drawn), name
+        widths = [int(width) for width in re.findall(r'class="main-svg"[^>]* width="(\d+)', drawn)]
+        assert widest / 2 < max(widths) < widest, name
+        assert not [colour for colour in of_the_other if colour in drawn], name
 
 
 def test_given_the_report_of_a_large_run_when_opened_then_it_is_not_larger_for_that(tmp_path: Path) -> None:
