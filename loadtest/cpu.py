@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import psutil
 
 _PARTIES = {
-    "local/child.py ministack": "local AWS",
-    "local.rekognition": "Rekognition",
-    "local.environments": "environments",
     "local.runtime": "function",
+    "local/child.py ministack": "ministack",
+    "local.rekognition": "others",
+    "local.environments": "others",
 }
-"""By what the command line has."""
-PARTIES = (*_PARTIES.values(), "load test")
+"""By what the command line has; others: in the places of Rekognition and of Lambda itself."""
+PARTIES = ("function", "ministack", "others", "load test")
 
 
 @dataclass(slots=True)

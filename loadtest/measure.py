@@ -159,12 +159,11 @@ def throughput(place: Place, order: Order, console: Console) -> tuple[Run, float
     subject = Deployed(place.target, connections=_SENDERS)
     with Progress(console) as progress:
         prefix = f"{subject.prefix}loadtest/{secrets.token_hex(4)}/"
-        warmup = Runner(subject, _plan(order, f"{prefix}warmup/", np.zeros(order.warmup), _SENDERS))
+        warmup = _plan(order, f"{prefix}warmup/", np.zeros(order.warmup), _SENDERS)
+        warmed = Runner(subject, warmup).execute(progress.warming)
         intended = intended_s(order.number, order.rate, order.profile)
-        runner = Runner(subject, _plan(order, f"{prefix}run/", intended, _SENDERS))
-        warmed = warmup.execute(progress.warming)
         before = cpu.used()
-        run = runner.execute(progress.running)
+        run = Runner(subject, _plan(order, f"{prefix}run/", intended, _SENDERS)).execute(progress.running)
         if warmed.interrupted or run.interrupted:
             raise KeyboardInterrupt
     return run, photos_a_second(run.samples), cpu.between(before, cpu.used())

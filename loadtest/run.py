@@ -86,7 +86,7 @@ class Run:
 
     plan: Plan
     samples: Samples
-    started_at: float
+    started_at: float = math.nan
     """Epoch seconds."""
     gauge: Gauge = field(default_factory=Gauge)
     refusals: dict[str, int] = field(default_factory=dict)
@@ -103,9 +103,8 @@ class Runner:
 
     def __init__(self, subject: Subject, plan: Plan) -> None:
         self._subject = subject
-        samples = Samples(plan.intended, plan.sizes)
-        self._zero, started_at = time.perf_counter(), time.time()
-        self.run = Run(plan, samples, started_at)
+        self.run = Run(plan, Samples(plan.intended, plan.sizes))
+        self._zero = math.nan
         self._lock = threading.Lock()
         self._next = 0
         self._sent: deque[int] = deque()
@@ -115,7 +114,7 @@ class Runner:
         self._depth: Depth | None = None
 
     def now(self) -> float:
-        """Seconds since the start."""
+        """Seconds since `execute` was called."""
         return time.perf_counter() - self._zero
 
     def execute(self, show: Callable[[Runner], None], every_s: float = 0.1) -> Run:
@@ -124,6 +123,7 @@ class Runner:
         Raises what the reader or the senders raise: without them nothing can be said.
         """
         parties = [self._read, self._gauge] + [self._send] * self.run.plan.senders
+        self._zero, self.run.started_at = time.perf_counter(), time.time()
         with Interruption() as interruption, ThreadPoolExecutor(len(parties)) as pool:
             jobs: list[Future[None]] = []
             try:

@@ -129,11 +129,9 @@ def test_given_known_delays_when_measured_then_each_lies_between_the_looks_and_t
 
 def test_given_a_pipeline_that_stalls_when_measured_then_every_photo_of_the_stall_shows_it() -> None:
     """Coordinated omission: a generator that waits for answers would have sent nothing meanwhile."""
-    ends = [0.0]
-    subject = Injected(lambda _: max(0.0, ends[0] - time.perf_counter()))
+    subject = Injected(lambda _: max(0.0, 0.6 - runner.now()))
     plan = plan_of(intended_s(80, 100, "steady"))
     runner = Runner(subject, plan)
-    ends[0] = runner._zero + 0.6
     runner.execute(lambda _: None, every_s=0.01)
     latency = runner.run.samples.latency_s
     stalled = plan.intended < 0.6
