@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from infra import image as images
 from infra.alarms import listeners_of
-from infra.function import Function, Mapping, Running
+from infra.function import Function, Hearing, Running
 from infra.notifications import Notifications
 from infra.place import REGISTRY
 from infra.quota import detect_labels_tps, environments_for
@@ -42,7 +42,7 @@ def deploy(place: Place, parameters: dict[str, str], base: str | None, architect
     _change(place, before, values)
     target = place.deployed()
     function = Function(target)
-    if function.mapping() is Mapping.RUNNING and not function.is_proved():
+    if function.hearing() is Hearing.RUNNING and not function.is_proved():
         function.pause()  # a first deployment has nothing to go back to: it has to label a photo first
     _notify(place, target, before.get("ExistingBucket"))
     leave_running(place, target)

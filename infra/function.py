@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from handler.documents import image_id
 from photos.errors import UserError
+from photos.mapping import Mapping
 from photos.reading import Reader
 
 if TYPE_CHECKING:
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
     from photos.target import Target
 
 _PROBE = Path(__file__).resolve().parent.parent / "samples" / "coffee.jpg"
-_MAPPING_S = 180.0
-"""The longest that a mapping is waited for; it takes seconds, rarely a minute."""
 _LOOK_S = 0.5
-_SETTLED = ("Enabled", "Disabled")
 _PREVIOUS = "photo-labels:previous-image"
 _PROVED = "photo-labels:proved-image"
 _PAUSED = "photo-labels:paused-by-deploy"
@@ -41,8 +39,8 @@ class Running:
     architecture: str
 
 
-class Mapping(Enum):
-    """State of the event source mapping from the queue to the function."""
+class Hearing(Enum):
+    """Whether the function hears of photos: how the event source mapping from the queue to it is."""
 
     RUNNING = "enabled"
     PAUSED = "disabled by a deployment"
@@ -56,7 +54,7 @@ class Function:
         self._target = target
         self._client: LambdaClient = target.client("lambda")
         self._name = target.outputs["FunctionName"]
-        self._mapping_id = target.outputs["MappingId"]
+        self._mapping = Mapping(target)
 
     def running(self) -> Running:
         found = self._client.get_function(FunctionName=self._name)
@@ -79,11 +77,11 @@ class Function:
         """Whether what it runs has labelled a photo; a first deployment that was broken off has not."""
         return self._tags().get(_PROVED) == self.running().image
 
-    def mapping(self) -> Mapping:
+    def hearing(self) -> Hearing:
         """How the mapping is; a tag tells a pause of ours, which a killed run may have left, from others'."""
-        if self._state() not in {"Disabled", "Disabling"}:
-            return Mapping.RUNNING
-        return Mapping.PAUSED if _PAUSED in self._tags() else Mapping.STOPPED
+        if self._mapping.is_on():
+            return Hearing.RUNNING
+        return Hearing.PAUSED if _PAUSED in self._tags() else Hearing.STOPPED
 
     def pause(self) -> None:
         """Stop the mapping: photos wait in the queue, and no receive is spent on them.
@@ -92,7 +90,7 @@ class Function:
         (messages in backoff count as in flight, too, so that the count alone could take minutes).
         """
         self._client.tag_resource(Resource=self._arn(), Tags={_PAUSED: "true"})
-        self._switch(on=False)
+        self._mapping.switch(on=False)
         timeout_s = self._client.get_function_configuration(FunctionName=self._name)["Timeout"]
         end = time.monotonic() + timeout_s
         while self._in_flight() and time.monotonic() < end:
@@ -100,7 +98,7 @@ class Function:
 
     def resume(self) -> None:
         """Start the mapping again."""
-        self._switch(on=True)
+        self._mapping.switch(on=True)
         self._client.untag_resource(Resource=self._arn(), TagKeys=[_PAUSED])
 
     def prove(self) -> None:
@@ -138,27 +136,10 @@ class Function:
         finally:
             s3.delete_object(Bucket=bucket, Key=key, **({"VersionId": version} if version else {}))
 
-    def _switch(self, *, on: bool) -> None:
-        """Enable or disable the mapping. Lambda refuses to while it is changing already, say by CloudFormation."""
-        wanted, is_asked = "Enabled" if on else "Disabled", False
-        end = time.monotonic() + _MAPPING_S
-        while (state := self._state()) != wanted:
-            if time.monotonic() > end:
-                raise UserError(
-                    f"The event source mapping {self._mapping_id} stays {state}: look at it in Lambda's console."
-                )
-            if state in _SETTLED and not is_asked:
-                self._client.update_event_source_mapping(UUID=self._mapping_id, Enabled=on)
-                is_asked = True
-            time.sleep(_LOOK_S)
-
     def _in_flight(self) -> int:
         name: Any = "ApproximateNumberOfMessagesNotVisible"
         sqs, queue = self._target.client("sqs"), self._target.outputs["QueueUrl"]
         return int(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name])
-
-    def _state(self) -> str:
-        return self._client.get_event_source_mapping(UUID=self._mapping_id)["State"]
 
     def _arn(self) -> str:
         return self._client.get_function_configuration(FunctionName=self._name)["FunctionArn"]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.function import Function, Mapping, Running
+from infra.function import Function, Hearing, Running
 from photos.errors import TOLD, UserError, sentence
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _STOPPED = (*TOLD, KeyboardInterrupt)
 class _Before:
     """What is deployed before a change, and comes back where that fails."""
 
-    mapping: Mapping
+    hearing: Hearing
     running: Running
     parameters: dict[str, str]
     template: str
@@ -47,7 +47,7 @@ def change(place: Place, proposed: ChangeSet) -> None:
     Raises UserError when the change did not last, and says whether the mapping is paused.
     """
     function, stack = Function(place.deployed()), place.pipeline
-    before = _Before(function.mapping(), function.running(), stack.parameters(), stack.template())
+    before = _Before(function.hearing(), function.running(), stack.parameters(), stack.template())
     try:
         _changed(place, proposed, before)
     except BaseException as error:
@@ -56,26 +56,26 @@ def change(place: Place, proposed: ChangeSet) -> None:
             _back_to(place, proposed, before)
         if not isinstance(error, _STOPPED):
             raise
-        still = " The mapping is paused as before." if before.mapping is Mapping.PAUSED else ""
+        still = " The mapping is paused as before." if before.hearing is Hearing.PAUSED else ""
         raise UserError(f"{place.stack} runs the image that it ran before; no photo is lost.{still}") from error
     with _telling_of_the_pause():
         _start_again(place, before)
 
 
 def _changed(place: Place, proposed: ChangeSet, before: _Before) -> None:
-    if before.mapping is not Mapping.STOPPED:
+    if before.hearing is not Hearing.STOPPED:
         Function(place.deployed()).pause()
         place.display.say("the mapping is paused: photos wait in the queue")
     place.pipeline.execute(proposed)
     function = Function(place.deployed())
-    if before.mapping is not Mapping.STOPPED:
+    if before.hearing is not Hearing.STOPPED:
         function.pause()  # CloudFormation starts it where it changes it
     _prove(place, function)
 
 
 def _start_again(place: Place, before: _Before) -> None:
     function = Function(place.deployed())
-    if before.mapping is not Mapping.STOPPED:
+    if before.hearing is not Hearing.STOPPED:
         function.resume()
         place.display.say("the mapping works again")
     if function.running() != before.running:
@@ -95,9 +95,9 @@ def _back_to(place: Place, abandoned: ChangeSet, before: _Before) -> None:
     if back:
         place.pipeline.execute(back)
     function = Function(place.deployed())
-    if before.mapping is Mapping.RUNNING:
+    if before.hearing is Hearing.RUNNING:
         function.resume()
-    elif before.mapping is Mapping.PAUSED:
+    elif before.hearing is Hearing.PAUSED:
         function.pause()
 
 
@@ -120,16 +120,15 @@ def _why(error: BaseException) -> str:
 def leave_running(place: Place, target: Target) -> None:
     """Start a mapping that is paused, if the function labels a photo; tell of one that others stopped."""
     function = Function(target)
-    mapping = function.mapping()
-    if mapping is Mapping.PAUSED:
+    hearing = function.hearing()
+    if hearing is Hearing.PAUSED:
         with _telling_of_the_pause():
             _prove(place, function)
             function.resume()
         place.display.say("the mapping works")
-    elif mapping is Mapping.STOPPED:
+    elif hearing is Hearing.STOPPED:
         identity = target.outputs["MappingId"]
         place.display.say(
-            f"The mapping {identity} is disabled, and not by this tool: photos wait. Enable it with "
-            f"aws lambda update-event-source-mapping --uuid {identity} --enabled",
+            f"The mapping {identity} is disabled, and not by this tool: photos wait. `photos resume` enables it.",
             style="bold yellow",
         )

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from handler.documents import image_id
-from photos.display import ImportDisplay, counted, hits_table, safe, show_document, show_summary
+from photos.auditing import Auditor, Problem, Repairer
+from photos.display import (
+    AuditDisplay,
+    ImportDisplay,
+    counted,
+    hits_table,
+    safe,
+    show_audit,
+    show_document,
+    show_failure,
+    show_reasons,
+    show_redriven,
+    show_summary,
+)
 from photos.errors import TOLD, sentence
+from photos.failures import Failures
 from photos.importing import import_folder
+from photos.mapping import Mapping
 from photos.reading import Reader
+from photos.reconciling import Reconciler
 from photos.target import DEFAULT_STACK, Target, aws_target, local_target
 
 console = Console()
@@ -95,6 +113,97 @@ def search(context: click.Context, label: str, min_confidence: float, limit: int
             return
     console.print(safe(f"No photo is labelled {label}."))
     context.exit(1)
+
+
+@photos.command()
+@click.option("--repair", is_flag=True, help="Ask the function for the truth about what is wrong.")
+@click.option("--list", "is_listed", is_flag=True, help="Name everything that is wrong.")
+@click.pass_context
+def audit(context: click.Context, repair: bool, is_listed: bool) -> None:
+    """Compare the bucket with the documents, and the documents with the index.
+
+    What changed in the last ten minutes may still be in the queue, and is no finding. Looks at every object and
+    document: AWS bills a HeadObject for each photo, and reading both tables.
+
+    Exit code 0: all is as it should be; 1: something is wrong, or was.
+    """
+    target = _target(context)
+    auditor = Auditor(target)
+    with AuditDisplay(console) as display, Reconciler(target) as reconciler:
+        repairer = Repairer(target, reconciler)
+
+        def report(problem: Problem) -> None:
+            if is_listed:
+                display.list(problem)
+            if repair:
+                repairer.mend(problem)
+
+        found = auditor.run(report, display.show)
+    show_audit(console, found)
+    if repair and found.found:
+        console.print(
+            f"{counted(reconciler.sent, 'photo')} will be looked at by the function, "
+            f"{counted(repairer.rows_removed, 'row')} removed. Audit again when the queue is empty.",
+            highlight=False,
+        )
+    context.exit(1 if found.found else 0)
+
+
+@photos.command()
+@click.option("--reason", help="Only those with this reason.")
+@click.pass_context
+def failures(context: click.Context, reason: str | None) -> None:
+    """List rejected photos and dead letters, with the reason, when, and how often they were tried.
+
+    Reads the whole table of documents. Exit code 0: there are none; 1: there are some.
+    """
+    failed = Failures(_target(context))
+    counts: Counter[tuple[str, str]] = Counter()
+    for failure in chain(failed.rejected(), failed.dead_letters()):
+        if reason in {None, failure.reason}:
+            counts[failure.kind, failure.reason] += 1
+            show_failure(console, failure)
+    show_reasons(console, counts)
+    context.exit(1 if counts else 0)
+
+
+@photos.command()
+@click.option("--reason", help="Only those with this reason, as `photos failures` has it.")
+@click.option("--dry-run", is_flag=True, help="Only count what would be sent back.")
+@click.pass_context
+def redrive(context: click.Context, reason: str | None, dry_run: bool) -> None:
+    """Send rejected photos and dead letters back to be labelled, after their cause is mended.
+
+    Each photo costs one Rekognition call. It can be stopped and started again: nothing is lost, and what is sent
+    twice is done once.
+    """
+    target = _target(context)
+    failed = Failures(target)
+    if dry_run:
+        everything = chain(failed.rejected(), failed.dead_letters())
+        show_reasons(
+            console, Counter((one.kind, one.reason) for one in everything if reason in {None, one.reason})
+        )
+        return
+    with Reconciler(target) as reconciler:
+        redriven = failed.redrive(reason, reconciler)
+    show_redriven(console, redriven)
+
+
+@photos.command()
+@click.pass_context
+def pause(context: click.Context) -> None:
+    """Stop labelling: photos wait in the queue, for ten days at most, and none is lost."""
+    Mapping(_target(context)).switch(on=False)
+    console.print("Paused: photos wait in the queue, for ten days at most. `photos resume` goes on with them.")
+
+
+@photos.command()
+@click.pass_context
+def resume(context: click.Context) -> None:
+    """Go on labelling what has waited, and what comes."""
+    Mapping(_target(context)).switch(on=True)
+    console.print("Resumed: what has waited is labelled now.")
 
 
 def main() -> None:

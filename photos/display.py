@@ -11,14 +11,18 @@ from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
+from photos.auditing import Finding
 from photos.importing import ENDS
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Sequence
 
     from rich.console import Console
 
     from handler.documents import Document
+    from photos.auditing import Audit, Problem
+    from photos.failures import Failure, Redriven
     from photos.importing import ImportResult, Photo, Progress
     from photos.reading import Hit
 
@@ -100,6 +104,83 @@ def spread(seconds: Sequence[float]) -> str:
     ordered = sorted(seconds)
     p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
     return f"p50 {statistics.median(ordered):.2f} s, p95 {p95:.2f} s, max {ordered[-1]:.2f} s"
+
+
+class AuditDisplay:
+    """What an audit has looked at so far; quiet where nobody watches."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status = console.status("auditing") if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status:
+            self._status.stop()
+
+    def show(self, audit: Audit) -> None:
+        if self._status:
+            self._status.update(f"auditing: {_looked_at(audit)}; {sum(audit.found.values()):,} wrong")
+
+    def list(self, problem: Problem) -> None:
+        """Name one finding, on a line of its own."""
+        row = f" {problem.row.label} {problem.row.rank}" if problem.row else ""
+        self._console.print(
+            safe(f"{problem.finding.value}:"), safe(f"{problem.bucket}/{problem.key}{row}"), soft_wrap=True
+        )
+
+
+def _looked_at(audit: Audit) -> str:
+    return (
+        f"{counted(audit.objects, 'photo')}, {counted(audit.documents.total(), 'document')}, "
+        f"{counted(audit.rows, 'index row')}"
+    )
+
+
+def show_audit(console: Console, audit: Audit) -> None:
+    """What was looked at, and a line for each kind of finding."""
+    statuses = ", ".join(f"{count:,} {status}" for status, count in sorted(audit.documents.items()))
+    console.print(f"{_looked_at(audit)}" + (f" ({statuses})" if statuses else ""), highlight=False)
+    if audit.under_way:
+        console.print(f"{audit.under_way:,} changed in the last minutes: under way", highlight=False)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right")
+    for finding in Finding:
+        table.add_row(f"{audit.found[finding]:,}", finding.value, style="red" if audit.found[finding] else "")
+    console.print(table, highlight=False)
+
+
+def show_failure(console: Console, failure: Failure) -> None:
+    """One failure: what, when, how often; and why on a line of its own."""
+    tried = f", received {counted(failure.tries, 'time')}" if failure.tries else ""
+    console.print(
+        Text(f"{failure.kind}, {failure.at:%Y-%m-%d %H:%M:%S}{tried}: ") + safe(failure.what), soft_wrap=True
+    )
+    console.print(Padding(safe(f"{failure.reason}: {failure.detail}"), (0, 0, 0, 4)))
+
+
+def show_reasons(console: Console, counts: Counter[tuple[str, str]]) -> None:
+    """How many failures there are of each kind and reason."""
+    if not counts:
+        console.print("There are no failures.")
+        return
+    table = Table(Column(justify="right"), "kind", "reason")
+    for (kind, reason), count in counts.most_common():
+        table.add_row(f"{count:,}", kind, safe(reason))
+    console.print(table)
+
+
+def show_redriven(console: Console, redriven: Redriven) -> None:
+    """What was sent back, and what was not."""
+    photos, messages = counted(redriven.photos, "rejected photo"), counted(redriven.messages, "dead letter")
+    task = ", by SQS itself" if redriven.by_task else ""
+    console.print(f"sent back: {photos}, {messages}{task}", highlight=False)
+    for reason, count in redriven.left.most_common():
+        console.print(Text(f"left: {counted(count, 'dead letter')}, ") + safe(reason))
 
 
 def photos_table(photos: Iterable[Photo]) -> Table:

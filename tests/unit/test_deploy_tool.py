@@ -20,7 +20,6 @@ from infra import image as images
 from infra.alarms import listeners_of
 from infra.deploy import _delete_bucket, _waiting
 from infra.display import Display
-from infra.function import Function
 from infra.notifications import EVENTS, added, overlapping, removed
 from infra.quota import detect_labels_tps, environments_for
 from infra.registry import Progress, Registry, _follow
@@ -181,42 +180,6 @@ def test_given_an_address_that_has_not_confirmed_when_asked_then_it_is_told_apar
 
 
 MAPPING = "5f0d7ab3-9f2d-4f9d-a86f-e8af3087d8ae"
-
-
-class Reached:
-    """A deployed pipeline whose Lambda is scripted."""
-
-    def __init__(self) -> None:
-        self.outputs = {"FunctionName": "photo-labels-label", "MappingId": MAPPING}
-        self.functions = boto3.client("lambda", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
-
-    def client(self, _: str) -> Any:
-        return self.functions
-
-
-def test_given_a_mapping_that_is_being_changed_when_paused_then_it_is_asked_once_it_can_be(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("infra.function._LOOK_S", 0)
-    target: Any = Reached()
-    stub = Stubber(target.functions)
-    for state in ("Updating", "Enabled"):
-        stub.add_response("get_event_source_mapping", {"State": state}, {"UUID": MAPPING})
-    stub.add_response("update_event_source_mapping", {"State": "Disabling"}, {"UUID": MAPPING, "Enabled": False})
-    for state in ("Enabled", "Disabling", "Disabled"):  # a read may lag behind
-        stub.add_response("get_event_source_mapping", {"State": state}, {"UUID": MAPPING})
-    with stub:
-        Function(target)._switch(on=False)
-    stub.assert_no_pending_responses()
-
-
-def test_given_a_mapping_that_never_changes_when_resumed_then_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infra.function._MAPPING_S", -1)
-    target: Any = Reached()
-    with Stubber(target.functions) as stub:
-        stub.add_response("get_event_source_mapping", {"State": "Updating"})
-        with pytest.raises(UserError, match=f"mapping {MAPPING} stays Updating"):
-            Function(target)._switch(on=True)
 
 
 # ---------------------------------------------------------------- registry

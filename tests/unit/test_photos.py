@@ -3,84 +3,28 @@
 from __future__ import annotations
 
 import io
-import os
 import threading
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.stub import Stubber
 from click.testing import CliRunner
-from moto import mock_aws
 from rich.console import Console
 
-from handler.documents import Document, labels_from
 from photos import cli
 from photos.display import safe, show_summary
 from photos.errors import UserError
 from photos.importing import ENDS, PATIENCE_S, Importer, ImportResult, Progress
 from photos.reading import Reader
-from photos.target import Target, aws_target, described, scrub_environment
+from photos.target import Target, aws_target, described
+from tests.unit.deployed import BUCKET, document, put, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-BUCKET = "photos"
 HOSTILE = ["a b+c%.jpg", "ünï/日本.PNG", "[bold]not[/bold].jpg", "line\nbreak.jpg", "esc\x1b[31m.jpeg"]
-_serialize = TypeSerializer().serialize
-
-
-@pytest.fixture
-def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
-    monkeypatch.setattr(os, "environ", os.environ.copy())
-    scrub_environment(os.environ)
-    with mock_aws():
-        session = boto3.Session("key", "secret", region_name="us-east-1")
-        session.client("s3").create_bucket(Bucket=BUCKET)
-        dynamodb: Any = session.client("dynamodb")
-        for table, keys in {"ImageLabels": ["ImageID"], "LabelIndex": ["Label", "Rank"]}.items():
-            dynamodb.create_table(
-                TableName=table,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-                KeySchema=[
-                    {"AttributeName": key, "KeyType": kind}
-                    for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-                ],
-            )
-        outputs = {
-            "Bucket": BUCKET,
-            "KeyPrefix": "",
-            "LogGroup": "/aws/lambda/label",
-            "ImageLabelsTable": "ImageLabels",
-            "LabelIndexTable": "LabelIndex",
-        }
-        yield Target(session, None, "account 1, us-east-1", outputs)
-
-
-def document(key: str, labels: dict[str, float], *, etag: str | None = "e", **changes: Any) -> Document:
-    fields: dict[str, Any] = {
-        "bucket": BUCKET,
-        "key": key,
-        "sequencer": "01",
-        "status": "LABELLED",
-        "labelled_at": "2026-11-23T06:00:00.000Z",
-        "labels": labels_from([{"Name": name, "Confidence": value} for name, value in labels.items()]),
-        "etag": etag,
-        "min_confidence": Decimal(80),
-    }
-    return Document(**(fields | changes))
-
-
-def store(target: Target, written: Document) -> None:
-    client = target.client("dynamodb")
-    for row in written.rows():
-        client.put_item(TableName="LabelIndex", Item={n: _serialize(v) for n, v in row.to_item().items()})
-    client.put_item(TableName="ImageLabels", Item={n: _serialize(v) for n, v in written.to_item().items()})
 
 
 class PlayedPipeline(threading.Thread):
@@ -270,9 +214,8 @@ def test_given_a_folder_without_photos_when_imported_then_one_sentence_names_it(
 def test_given_rows_that_no_document_backs_when_searched_then_they_are_left_out(target: Target) -> None:
     store(target, document("good.jpg", {"Cat": 95.0}))
     store(target, document("overwritten.jpg", {"Cat": 97.0}))
-    client = target.client("dynamodb")
     newer = document("overwritten.jpg", {"Dog": 97.0}, sequencer="02")
-    client.put_item(TableName="ImageLabels", Item={n: _serialize(v) for n, v in newer.to_item().items()})
+    put(target, "ImageLabels", newer.to_item())
     assert [hit.document.key for hit in Reader(target).search("Cat", 0, 20)] == ["good.jpg"]
 
 
@@ -293,9 +236,7 @@ def test_given_stale_rows_in_front_when_searched_then_pages_are_read_until_there
         store(target, document(f"{number}.jpg", {"Cat": 90.0 + number}))
         if number >= 5:
             gone = document(f"{number}.jpg", {}, status="REMOVED", sequencer="02")
-            target.client("dynamodb").put_item(
-                TableName="ImageLabels", Item={n: _serialize(v) for n, v in gone.to_item().items()}
-            )
+            put(target, "ImageLabels", gone.to_item())
     assert [hit.document.key for hit in Reader(target).search("Cat", 0, 3)] == ["4.jpg", "3.jpg", "2.jpg"]
 
 

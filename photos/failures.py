@@ -1,0 +1,244 @@
+"""What failed for good, and sending it back: rejected photos (documents) and dead letters (messages)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote_plus
+
+from botocore.exceptions import ClientError
+
+from handler.attributes import from_attributes
+from handler.documents import Document
+from photos.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from photos.reconciling import Reconciler
+    from photos.target import Target
+
+RECEIVED_TOO_OFTEN = "ReceivedTooOften"
+"""Our name for what SQS says nothing about: it moved the message itself, after its maxReceiveCount."""
+_AT_A_TIME = 10
+_HELD_S = 300
+"""A dead letter that was looked at is not seen by others for so long, if it is not given back before."""
+_EXCERPT = 200
+_NO_MOVE_TASK = {"InvalidAction", "UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation"}
+_LOOK_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One rejected photo, or one dead letter."""
+
+    kind: Literal["rejected", "dead letter"]
+    what: str
+    """bucket/key of the photos it is about; where a message names none, its beginning."""
+    reason: str
+    detail: str
+    at: datetime
+    """When the photo was rejected, or the message sent."""
+    tries: int | None = None
+    """How often a dead letter was received in the end; None: not known."""
+    handle: str = ""
+    body: str = ""
+    message_id: str = ""
+
+
+@dataclass(slots=True)
+class Redriven:
+    """What was sent back."""
+
+    photos: int = 0
+    messages: int = 0
+    by_task: bool = False
+    """SQS moves the messages itself, all of them, and goes on when it is not watched."""
+    left: Counter[str] = field(default_factory=Counter)
+    """Dead letters that were not asked for, by reason."""
+
+
+class Failures:
+    """The rejected photos and dead letters of a pipeline."""
+
+    def __init__(self, target: Target, pause: Callable[[float], None] = time.sleep) -> None:
+        self._sqs = target.client("sqs")
+        self._dynamodb = target.client("dynamodb")
+        self._table = target.outputs["ImageLabelsTable"]
+        self._queue, self._dead_letters = target.outputs["QueueUrl"], target.outputs["DeadLetterQueueUrl"]
+        self._pause = pause
+
+    def rejected(self) -> Iterator[Failure]:
+        """Read all documents for those that are rejections, as DynamoDB has them: in no order."""
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self._table,
+            FilterExpression="#status = :rejected",
+            ExpressionAttributeNames={"#status": "Status"},
+            ExpressionAttributeValues={":rejected": {"S": "REJECTED"}},
+            ConsistentRead=True,
+        )
+        for page in pages:
+            for item in page["Items"]:
+                document = Document.from_item(from_attributes(item))
+                at = datetime.fromisoformat(document.labelled_at)
+                yield Failure("rejected", document.image_id, document.reason or "", document.detail or "", at)
+
+    def dead_letters(self) -> Iterator[Failure]:
+        """Look at all dead letters; they can be seen by others again when this ends, or after five minutes.
+
+        Looking adds to their receive count, of which nothing depends.
+        """
+        held: list[str] = []
+        try:
+            for page in self._received(datetime.now(UTC)):
+                held += [failure.handle for failure in page]
+                yield from page
+        finally:
+            self._give_back(held)
+
+    def redrive(self, reason: str | None, reconciler: Reconciler) -> Redriven:
+        """Send failures back, those of one reason or all: rejected photos to be labelled again, and dead letters.
+
+        Nothing is lost when it is stopped: a dead letter is deleted when it is in the queue, and a photo or a
+        message that is sent twice is done once. Raises UserError when SQS does not take messages.
+        """
+        redriven = Redriven()
+        for failure in self.rejected():
+            if reason in {None, failure.reason}:
+                bucket, _, key = failure.what.partition("/")
+                reconciler.ask(bucket, key, force=True)
+                redriven.photos += 1
+        if reason is None and self._start_task():
+            redriven.by_task, redriven.messages = True, self._watched()
+        else:
+            self._send_back(reason, redriven)
+        return redriven
+
+    # ------------------------------------------------------------ by receiving and sending
+
+    def _send_back(self, reason: str | None, redriven: Redriven) -> None:
+        kept: list[str] = []
+        wanted: list[Failure] = []
+        try:
+            for page in self._received(datetime.now(UTC)):
+                wanted = [failure for failure in page if reason in {None, failure.reason}]
+                others = [failure for failure in page if failure not in wanted]
+                redriven.left.update(failure.reason for failure in others)
+                kept += [failure.handle for failure in others]
+                self._move(wanted)
+                redriven.messages += len(wanted)
+                wanted = []
+        finally:
+            self._give_back([*kept, *(failure.handle for failure in wanted)])
+
+    def _move(self, failures: Sequence[Failure]) -> None:
+        """Send at most 10 messages to the queue, and only then delete them where they were."""
+        if not failures:
+            return
+        entries: Any = [{"Id": str(at), "MessageBody": one.body} for at, one in enumerate(failures)]
+        failed = self._sqs.send_message_batch(QueueUrl=self._queue, Entries=entries).get("Failed", [])
+        refused = {int(one["Id"]) for one in failed}
+        sent = [failure for at, failure in enumerate(failures) if at not in refused]
+        if sent:
+            handles: Any = [{"Id": str(at), "ReceiptHandle": one.handle} for at, one in enumerate(sent)]
+            self._sqs.delete_message_batch(QueueUrl=self._dead_letters, Entries=handles)
+        if failed:
+            raise UserError(f"SQS does not take messages back ({failed[0]['Code']}): try again, none is lost.")
+
+    def _received(self, before: datetime) -> Iterator[list[Failure]]:
+        """Receive dead letters until there are none but such as came meanwhile: sent back, and hopeless still."""
+        newer: list[str] = []
+        try:
+            while failures := self._receive():
+                newer += [one.handle for one in failures if one.at > before]
+                yield [one for one in failures if one.at <= before]
+        finally:
+            self._give_back(newer)
+
+    def _receive(self) -> list[Failure]:
+        answer = self._sqs.receive_message(
+            QueueUrl=self._dead_letters,
+            MaxNumberOfMessages=_AT_A_TIME,
+            VisibilityTimeout=_HELD_S,
+            WaitTimeSeconds=1,  # a long poll asks all of SQS's servers
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
+        )
+        return [_failure(message) for message in answer.get("Messages", [])]
+
+    def _give_back(self, handles: Sequence[str]) -> None:
+        """Let others see messages again. Best effort: they come back by themselves."""
+        for start in range(0, len(handles), _AT_A_TIME):
+            entries: Any = [
+                {"Id": str(at), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+                for at, handle in enumerate(handles[start : start + _AT_A_TIME])
+            ]
+            self._sqs.change_message_visibility_batch(QueueUrl=self._dead_letters, Entries=entries)
+
+    # ------------------------------------------------------------ by SQS's own task
+
+    def _start_task(self) -> bool:
+        """Start SQS's move task; false where there is no such thing. Raises UserError when one is running."""
+        try:
+            self._sqs.start_message_move_task(
+                SourceArn=self._arn(self._dead_letters), DestinationArn=self._arn(self._queue)
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _NO_MOVE_TASK:
+                return False
+            raise
+        return True
+
+    def _watched(self) -> int:
+        """Wait for the move task; gives how many messages it moved, about. Raises UserError when it failed."""
+        while True:
+            [task, *_] = self._sqs.list_message_move_tasks(SourceArn=self._arn(self._dead_letters))["Results"]
+            moved = int(task.get("ApproximateNumberOfMessagesMoved", 0))
+            if task["Status"] == "COMPLETED":
+                return moved
+            if task["Status"] != "RUNNING":
+                why = task.get("FailureReason", task["Status"])
+                raise UserError(f"SQS moved {moved} messages and stopped ({why}): the others are where they were.")
+            self._pause(_LOOK_S)
+
+    def _arn(self, url: str) -> str:
+        names: Any = ["QueueArn"]
+        arn: str = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]["QueueArn"]
+        return arn
+
+
+def _failure(message: dict[str, Any]) -> Failure:
+    texts = {name: one.get("StringValue", "") for name, one in message.get("MessageAttributes", {}).items()}
+    system, body = message.get("Attributes", {}), message["Body"]
+    tries = int(system.get("ApproximateReceiveCount", 0)) or None
+    moved = "It came back again and again: the function's log says why, for this photo."
+    return Failure(
+        kind="dead letter",
+        what=", ".join(_photos(body)) or f"{body[:_EXCERPT]}{'…' if len(body) > _EXCERPT else ''}",
+        reason=texts.get("Reason", RECEIVED_TOO_OFTEN),
+        detail=texts.get("Detail", moved),
+        at=datetime.fromtimestamp(int(system.get("SentTimestamp", 0)) / 1000, UTC),
+        # Of a message that the function has sent there itself: it was done with at once.
+        tries=None if "Reason" in texts else tries,
+        handle=message["ReceiptHandle"],
+        body=body,
+        message_id=message["MessageId"],
+    )
+
+
+def _photos(body: str) -> list[str]:
+    """bucket/key of all photos that a message is about; none where nobody can tell."""
+    try:
+        content = json.loads(body)
+        if "key" in content:
+            return [f"{content['bucket']}/{content['key']}"]
+        return [
+            f"{record['s3']['bucket']['name']}/{unquote_plus(record['s3']['object']['key'])}"
+            for record in content["Records"]
+        ]
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return []

@@ -1,0 +1,55 @@
+"""Reconcile messages: they ask the function for the present truth about an object, and repeat no work done."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Self
+
+from photos.errors import UserError
+
+if TYPE_CHECKING:
+    from photos.target import Target
+
+_AT_A_TIME = 10
+"""Messages of one SendMessageBatch."""
+_SENDS = 3
+
+
+class Reconciler:
+    """Sends reconcile messages in batches; all are sent when it is left without an exception."""
+
+    def __init__(self, target: Target) -> None:
+        self._sqs = target.client("sqs")
+        self._queue_url = target.outputs["QueueUrl"]
+        self._bodies: list[str] = []
+        self.sent = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._flush()
+
+    def ask(self, bucket: str, key: str, *, force: bool = False) -> None:
+        """Ask for the truth about an object. `force`: label it again, although a document fits it.
+
+        Raises UserError when SQS does not take messages; those of `sent` are on their way then.
+        """
+        body = {"source": "photo-labels", "action": "reconcile", "bucket": bucket, "key": key, "force": force}
+        self._bodies.append(json.dumps(body))
+        if len(self._bodies) == _AT_A_TIME:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Send what is waiting; a partial failure hides inside a 200."""
+        for _ in range(_SENDS):
+            if not self._bodies:
+                return
+            entries: Any = [{"Id": str(at), "MessageBody": body} for at, body in enumerate(self._bodies)]
+            answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+            failed = answer.get("Failed", [])
+            self.sent += len(self._bodies) - len(failed)
+            self._bodies = [self._bodies[int(one["Id"])] for one in failed]
+        if self._bodies:
+            raise UserError(f"SQS does not take messages ({failed[0]['Code']}): try again.")

@@ -1,0 +1,48 @@
+"""A deployed pipeline on moto: its bucket, tables and queues."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from photos.target import Target, scrub_environment
+from tests.unit.deployed import BUCKET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    scrub_environment(os.environ)
+    with mock_aws():
+        session = boto3.Session("key", "secret", region_name="us-east-1")
+        session.client("s3").create_bucket(Bucket=BUCKET)
+        dynamodb: Any = session.client("dynamodb")
+        for table, keys in {"ImageLabels": ["ImageID"], "LabelIndex": ["Label", "Rank"]}.items():
+            dynamodb.create_table(
+                TableName=table,
+                BillingMode="PAY_PER_REQUEST",
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+                KeySchema=[
+                    {"AttributeName": key, "KeyType": kind}
+                    for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+                ],
+            )
+        sqs = session.client("sqs")
+        queues = {
+            output: sqs.create_queue(QueueName=output)["QueueUrl"] for output in ("QueueUrl", "DeadLetterQueueUrl")
+        }
+        outputs = queues | {
+            "Bucket": BUCKET,
+            "KeyPrefix": "",
+            "LogGroup": "/aws/lambda/label",
+            "ImageLabelsTable": "ImageLabels",
+            "LabelIndexTable": "LabelIndex",
+        }
+        yield Target(session, None, "account 1, us-east-1", outputs)

@@ -1,0 +1,199 @@
+"""`photos audit` on moto: each thing that can be wrong is found, mended in its own way, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from photos import cli
+from photos.auditing import Auditor, Finding, Problem, Repairer
+from photos.errors import UserError
+from photos.reconciling import Reconciler
+from tests.unit.deployed import BUCKET, document, put, store
+
+if TYPE_CHECKING:
+    from photos.target import Target
+
+AT_ONCE = timedelta(days=-1)
+"""Nothing is under way."""
+HOSTILE = ["a b+c%.jpg", "ünï/日本.PNG", "[bold]x[/bold].jpg", "line\nbreak.jpg"]
+
+
+def upload(target: Target, key: str) -> str:
+    etag: str = target.client("s3").put_object(Bucket=BUCKET, Key=key, Body=key.encode())["ETag"]
+    return etag.strip('"')
+
+
+def labelled(target: Target, key: str, **changes: Any) -> None:
+    """A photo as it should be."""
+    store(target, document(key, {"Cat": 98.5, "Animal": 97.0}, etag=upload(target, key), **changes))
+
+
+def audited(target: Target, **options: Any) -> list[Problem]:
+    found: list[Problem] = []
+    auditor = Auditor(target, **options)
+    audit = auditor.run(found.append)
+    assert sum(audit.found.values()) == len(found)
+    return found
+
+
+def messages(target: Target) -> list[dict[str, Any]]:
+    sqs, url = target.client("sqs"), target.outputs["QueueUrl"]
+    found = []
+    while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        found += [json.loads(message["Body"]) for message in received]
+    return sorted(found, key=lambda one: str(one["key"]))
+
+
+def break_everything(target: Target) -> set[tuple[Finding, str]]:
+    """One photo for each thing that can be wrong; gives what they are."""
+    upload(target, "never.jpg")
+    upload(target, "removed.jpg")
+    store(target, document("removed.jpg", {}, status="REMOVED", etag=None))
+    store(target, document("outdated.jpg", {"Dog": 90.0}, etag="of another photo"))
+    upload(target, "outdated.jpg")
+    store(target, document("gone.jpg", {"Dog": 90.0}))
+    labelled(target, "incomplete.jpg")
+    [row, *_] = document("incomplete.jpg", {"Cat": 98.5}).rows()
+    target.client("dynamodb").delete_item(
+        TableName="LabelIndex", Key={"Label": {"S": row.label}, "Rank": {"S": row.rank}}
+    )
+    labelled(target, "replaced.jpg")
+    [stray] = document("replaced.jpg", {"Cat": 98.5}, sequencer="00").rows()
+    put(target, "LabelIndex", stray.to_item())
+    return {
+        (Finding.NEVER_LABELLED, "never.jpg"),
+        (Finding.CALLED_REMOVED, "removed.jpg"),
+        (Finding.OUTDATED, "outdated.jpg"),
+        (Finding.GONE, "gone.jpg"),
+        (Finding.ROWS_MISSING, "incomplete.jpg"),
+        (Finding.STRAY_ROW, "replaced.jpg"),
+    }
+
+
+def test_given_photos_as_they_should_be_when_audited_then_nothing_is_found(target: Target) -> None:
+    for key in [*HOSTILE, *(f"{number}.jpg" for number in range(250))]:
+        labelled(target, key)
+    store(target, document("bad.jpg", {}, status="REJECTED", etag=upload(target, "bad.jpg")))
+    store(target, document("gone.jpg", {}, status="REMOVED", etag=None))
+    assert audited(target, under_way_for=AT_ONCE) == []
+
+
+def test_given_each_thing_that_can_be_wrong_when_audited_then_it_is_found_and_nothing_else(target: Target) -> None:
+    for number in range(20):
+        labelled(target, f"{number}.jpg")
+    wrong = break_everything(target)
+    found = audited(target, under_way_for=AT_ONCE)
+    assert {(problem.finding, problem.key) for problem in found} == wrong
+    assert len(found) == len(wrong)
+
+
+def test_given_changes_of_a_moment_ago_when_audited_then_they_are_under_way(target: Target) -> None:
+    upload(target, "never.jpg")
+    auditor = Auditor(target)
+    assert not auditor.run(lambda _: None).found
+    assert auditor.audit.under_way == 1
+
+
+def test_given_rows_that_somebody_else_wrote_when_audited_then_they_are_strays_and_can_be_removed(
+    target: Target,
+) -> None:
+    put(target, "LabelIndex", {"Label": "Cat", "Rank": "x", "ImageID": "no-slash"})
+    put(target, "LabelIndex", {"Label": "Cat", "Rank": "y"})
+    put(
+        target,
+        "LabelIndex",
+        {"Label": "Cat", "Rank": "z", "ImageID": f"{BUCKET}/a.jpg", "LabelledAt": "yesterday"},
+    )
+    found = audited(target)
+    assert [problem.finding for problem in found] == [Finding.STRAY_ROW] * 3
+    with Reconciler(target) as reconciler:
+        repairer = Repairer(target, reconciler)
+        for problem in found:
+            repairer.mend(problem)
+    assert repairer.rows_removed == 3
+    assert audited(target) == []
+
+
+def test_given_everything_wrong_when_repaired_then_the_truth_is_asked_for_and_only_stray_rows_are_deleted(
+    target: Target,
+) -> None:
+    break_everything(target)
+    with Reconciler(target) as reconciler:
+        repairer = Repairer(target, reconciler)
+        Auditor(target, AT_ONCE).run(repairer.mend)
+    asked = {(message["key"], message["force"]) for message in messages(target)}
+    assert asked == {
+        ("gone.jpg", False),
+        ("incomplete.jpg", True),
+        ("never.jpg", False),
+        ("outdated.jpg", False),
+        ("removed.jpg", False),
+    }
+    assert (reconciler.sent, repairer.rows_removed) == (5, 1)
+    left = {problem.finding for problem in audited(target, under_way_for=AT_ONCE)}
+    assert Finding.STRAY_ROW not in left
+
+
+def test_given_a_stray_row_that_is_written_again_when_repaired_then_it_stays(target: Target) -> None:
+    [row] = document("a.jpg", {"Cat": 98.5}).rows()
+    put(target, "LabelIndex", row.to_item())
+    [problem] = audited(target)
+    put(target, "LabelIndex", replace(row, labelled_at="2026-11-23T07:00:00.000Z").to_item())
+    with Reconciler(target) as reconciler:
+        repairer = Repairer(target, reconciler)
+        repairer.mend(problem)
+    assert repairer.rows_removed == 0
+    assert len(audited(target)) == 1
+
+
+def test_given_messages_that_sqs_does_not_take_when_asked_then_again_and_then_a_sentence(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconciler = Reconciler(target)
+    send = reconciler._sqs.send_message_batch
+    calls: list[int] = []
+
+    def second_half_fails(**request: Any) -> Any:
+        calls.append(len(request["Entries"]))
+        half = len(request["Entries"]) // 2
+        send(**(request | {"Entries": request["Entries"][:half] or request["Entries"]}))
+        failed = request["Entries"][half:] if half else []
+        return {"Failed": [{"Id": one["Id"], "Code": "InternalError"} for one in failed]}
+
+    monkeypatch.setattr(reconciler._sqs, "send_message_batch", second_half_fails)
+    with reconciler:
+        for number in range(4):
+            reconciler.ask(BUCKET, f"{number}.jpg")
+    assert calls == [4, 2, 1]
+    assert [message["key"] for message in messages(target)] == [f"{number}.jpg" for number in range(4)]
+
+    def fails(**request: Any) -> Any:
+        return {"Failed": [{"Id": one["Id"], "Code": "InternalError"} for one in request["Entries"]]}
+
+    monkeypatch.setattr(reconciler._sqs, "send_message_batch", fails)
+    with pytest.raises(UserError, match=r"SQS does not take messages \(InternalError\)"), reconciler:
+        reconciler.ask(BUCKET, "a.jpg")
+
+
+def test_given_the_command_when_something_is_wrong_then_it_says_what_and_exits_with_1(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "aws_target", lambda *_: target)
+    run = CliRunner().invoke
+    labelled(target, "good.jpg")
+    clean = run(cli.photos, ["audit"])
+    assert clean.exit_code == 0, clean.output
+    assert "1 photo, 1 document, 2 index rows (1 LABELLED)" in clean.output
+    store(target, document("esc\x1b[31m.jpg", {"Dog": 90.0}))
+    wrong = run(cli.photos, ["audit", "--list", "--repair"])
+    assert wrong.exit_code == 1
+    assert "1  documents of photos that are gone" in wrong.output
+    assert "documents of photos that are gone: photos/esc\\x1b[31m.jpg" in wrong.output
+    assert "1 photo will be looked at by the function, 0 rows removed." in wrong.output
+    assert [message["key"] for message in messages(target)] == ["esc\x1b[31m.jpg"]
