@@ -18,10 +18,10 @@ DEPLOY = $(BIN)/python -m infra $(call given,STACK,stack) $(call given,REGION,re
 
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
-	test test-image test-browser test-all loadtest bench bench-limits bench-image lint format lock clean
+	test test-image test-browser test-chaos test-all chaos loadtest bench bench-limits bench-image lint format lock clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## photos in, labels out, on this machine: PHOTOS=dir for your own
 	@$(BIN)/python -m local demo "$(PHOTOS)"
@@ -52,7 +52,7 @@ destroy: setup ## remove the pipeline; photos and tables stay, unless DATA=delet
 	@$(DEPLOY) destroy $(if $(filter delete,$(call told,DATA)),--with-data)
 
 test: .venv/.dev $(MINISTACK)/.installed ## all tests that need no Docker and no browser
-	@$(BIN)/python -m pytest --ignore tests/image --ignore tests/browser --numprocesses 2 --dist loadgroup
+	@$(BIN)/python -m pytest --ignore tests/image --ignore tests/browser --ignore tests/chaos --numprocesses 2 --dist loadgroup
 
 test-image: .venv/.dev $(MINISTACK)/.installed $(RIE)/.installed ## tests of the image and the deploy tool, in Docker
 	@$(BIN)/python -m pytest tests/image
@@ -60,7 +60,13 @@ test-image: .venv/.dev $(MINISTACK)/.installed $(RIE)/.installed ## tests of the
 test-browser: .venv/.dev ## tests of the load test's report, in Chromium
 	@$(BIN)/python -m pytest tests/browser
 
-test-all: test test-image test-browser ## everything, as CI does
+test-chaos: .venv/.dev $(MINISTACK)/.installed ## a few minutes of `make chaos`
+	@$(BIN)/python -m pytest tests/chaos
+
+test-all: test test-image test-browser test-chaos ## everything, as CI does
+
+chaos: .venv/.loadtest $(MINISTACK)/.installed ## every fault, one after another, while photos flow; then an audit: N= SEED=
+	@$(BIN)/python -m chaos $(call given,N,number) $(call given,SEED,seed)
 
 bench: setup $(CONTENDERS)/.installed ## the function beside others for the same work, on a simulated AWS: ROUNDS=6
 	@$(BIN)/python -m loadtest.bench $(call given,ROUNDS,rounds)
@@ -72,7 +78,7 @@ loadtest: .venv/.loadtest $(MINISTACK)/.installed ## how fast, how much, none lo
 		$(call given,WARMUP,warmup) $(call given,OUT,out) $(call given,STACK,stack) $(call given,REGION,region) \
 		$(if $(filter 1,$(call told,KEEP)),--keep) $(if $(filter 1,$(call told,YES)),--yes)
 
-bench-limits: .venv/.loadtest $(MINISTACK)/.installed ## what this machine lets through, beside a bare function (20 minutes; up to N=5000 photos: 4)
+bench-limits: .venv/.loadtest $(MINISTACK)/.installed ## what this machine lets through, beside a bare function (half an hour; N=5000: 5 minutes)
 	@$(BIN)/python -m loadtest.limits $(call told,N)
 
 bench-image: setup $(RIE)/.installed ## the image beside a plain one: size, cold start, memory

@@ -67,6 +67,7 @@ def deployed(name: str, endpoint_url: str, rekognition_url: str) -> Function:
     root = Target(local_session(), endpoint_url, "local", {})
     found = root.client("lambda").get_function(FunctionName=name)
     configuration = found["Configuration"]
+    command = configuration.get("ImageConfigResponse", {}).get("ImageConfig", {}).get("Command")
     region = root.session.region_name
     memory_mb = str(configuration["MemorySize"])
     own = {
@@ -95,7 +96,7 @@ def deployed(name: str, endpoint_url: str, rekognition_url: str) -> Function:
         arn=configuration["FunctionArn"],
         revision=configuration["RevisionId"],
         image=found["Code"]["ImageUri"],
-        handler=(configuration.get("ImageConfig", {}).get("Command") or [_HANDLER])[0],
+        handler=(command or [_HANDLER])[0],
         timeout_s=configuration["Timeout"],
         memory_mb=memory_mb,
         log_group=configuration.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{name}"),

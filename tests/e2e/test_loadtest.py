@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.cloud import LocalCloud
 from local.ministack import REPOSITORY
+from tests.e2e.conftest import Pipeline
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.e2e.conftest import Pipeline
 
 
 pytestmark = pytest.mark.xdist_group("cloud")
@@ -147,3 +147,17 @@ def test_given_what_cannot_be_measured_when_load_tested_then_a_sentence_and_exit
     command: Command, options: tuple[str, ...], sentence: str
 ) -> None:
     assert sentence in command.run(*options, expect=2)
+
+
+def test_given_a_function_to_hold_ours_against_when_photos_come_then_it_is_the_one_that_runs(
+    tmp_path: Path,
+) -> None:
+    simulated = ["--mode", "simulated", "--simulation", '{"p50_ms": 0, "p99_ms": 0}']
+    with LocalCloud(tmp_path / "cloud", recogniser=simulated, handler="loadtest.bare.handler") as cloud:
+        pipeline = Pipeline(cloud)
+        pipeline.upload("a.jpg", b"a photo")
+        document = eventually(lambda: pipeline.document("a.jpg"))
+        assert document["Status"] == "LABELLED"
+        assert "MinConfidence" not in document, "which ours writes"
+        label = document["Labels"][0]["Name"]
+        assert pipeline.keys_under(label) == {"a.jpg"}
