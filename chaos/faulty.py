@@ -1,0 +1,195 @@
+"""The function with faults, to be run in the place of handler.app: the same code, on clients whose calls may fail.
+
+Every call passes botocore's `before-send`; what that gives is taken for AWS's answer, and what it raises for the
+network's failure.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
+
+from chaos.faults import FILE, Switch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_SLOW_S = {"DetectLabels": 3.0}
+_SLOW_USUALLY_S = 0.3
+_OUT_OF_TIME_S = 60.0
+_DENIED = "AccessDeniedException"
+_THROTTLES = {
+    "dynamodb": "ProvisionedThroughputExceededException",
+    "rekognition": "ThrottlingException",
+    "sqs": "RequestThrottled",
+    "s3": "SlowDown",
+}
+_UNPROCESSED = {"BatchGetItem": "UnprocessedKeys", "BatchWriteItem": "UnprocessedItems"}
+
+_switch = Switch(Path(os.environ[FILE]))
+_http = URLLib3Session(proxies={})
+
+
+class _Body(io.BytesIO):
+    """The body of an answer as urllib3 has it."""
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+def _inject(request: AWSPreparedRequest, event_name: str, **_rest: Any) -> Any:
+    """Give the answer of a fault, or none: the call goes its way."""
+    _before_send, service, call = event_name.split(".")
+    fault = _switch.fault_of(call)
+    if fault is None or random.random() >= fault.share:
+        return None
+    _switch.note(fault)
+    return _KINDS[fault.kind](request, service, call)
+
+
+def _refused(request: AWSPreparedRequest, status: int, code: str) -> AWSResponse:
+    body = json.dumps({"__type": code, "Code": code, "message": "injected", "Message": "injected"}).encode()
+    if request.method == "HEAD":
+        body = b""
+    return _given(request.url, status, {"x-amzn-errortype": code}, body)
+
+
+def _given(url: str, status: int, headers: Any, body: bytes) -> AWSResponse:
+    return AWSResponse(url, status, headers, _Body(body))
+
+
+def _throttled(request: AWSPreparedRequest, service: str, _: str) -> AWSResponse:
+    return _refused(request, 503 if service == "s3" else 400, _THROTTLES[service])
+
+
+def _denied(request: AWSPreparedRequest, service: str, _: str) -> AWSResponse:
+    return _refused(request, 403 if service == "s3" else 400, _DENIED)
+
+
+def _status(status: int) -> Callable[[AWSPreparedRequest, str, str], AWSResponse]:
+    code = "InternalServerError" if status == 500 else "ServiceUnavailable"
+    return lambda request, _service, _call: _refused(request, status, code)
+
+
+def _done(request: AWSPreparedRequest) -> AWSResponse:
+    """Make the call after all."""
+    return _http.send(request)
+
+
+def _timeout(request: AWSPreparedRequest, _service: str, _call: str) -> AWSResponse:
+    if random.random() < 0.5:
+        _done(request)
+    time.sleep(1)
+    raise ReadTimeoutError(endpoint_url=request.url)
+
+
+def _reset(request: AWSPreparedRequest, _service: str, _call: str) -> AWSResponse:
+    if random.random() < 0.5:
+        _done(request)
+    raise ConnectionClosedError(endpoint_url=request.url)
+
+
+def _truncated(request: AWSPreparedRequest, _service: str, _call: str) -> AWSResponse:
+    """Half of the body: by its length, which the client sees, or cut off neatly by something in between."""
+    answer = _done(request)
+    if random.random() < 0.5:
+        raise HTTPClientError(error=OSError("IncompleteRead"))
+    content = answer.content
+    return _given(answer.url, answer.status_code, answer.headers, content[: len(content) // 2])
+
+
+def _slow(_request: AWSPreparedRequest, _service: str, call: str) -> None:
+    time.sleep(_SLOW_S.get(call, _SLOW_USUALLY_S))
+
+
+def _killed_before(_request: AWSPreparedRequest, _service: str, _call: str) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _killed_after(request: AWSPreparedRequest, _service: str, _call: str) -> None:
+    _done(request)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _out_of_time(_request: AWSPreparedRequest, _service: str, _call: str) -> None:
+    time.sleep(_OUT_OF_TIME_S)
+
+
+def _all_unprocessed(request: AWSPreparedRequest, _service: str, call: str) -> AWSResponse:
+    return _processed(request, call, 0)
+
+
+def _half_unprocessed(request: AWSPreparedRequest, _service: str, call: str) -> AWSResponse:
+    return _processed(request, call, 2)
+
+
+def _processed(request: AWSPreparedRequest, call: str, every: int) -> AWSResponse:
+    """Do every n-th item of a call about many (0: none), and answer that the others were not processed."""
+    body: Any = request.body
+    asked = json.loads(body)
+    if call == "BatchExecuteStatement":
+        throttled = {"Error": {"Code": "ThrottlingError", "Message": "injected"}}
+        chosen = [every and not at % every for at in range(len(asked["Statements"]))]
+        some = asked | {
+            "Statements": [one for one, is_done in zip(asked["Statements"], chosen, strict=True) if is_done]
+        }
+        done = iter(_answered(request, some)["Responses"] if some["Statements"] else [])
+        return _answer(request, {"Responses": [next(done) if is_done else throttled for is_done in chosen]})
+    left: dict[str, Any] = {}
+    some = {}
+    for table, items in asked["RequestItems"].items():
+        many = items["Keys"] if call == "BatchGetItem" else items
+        chosen_items = many[::every] if every else []
+        others = [one for one in many if one not in chosen_items]
+        for part, into in ((chosen_items, some), (others, left)):
+            if part:
+                into[table] = items | {"Keys": part} if call == "BatchGetItem" else part
+    answer = _answered(request, asked | {"RequestItems": some}) if some else {"Responses": {}}
+    return _answer(request, answer | {_UNPROCESSED[call]: left})
+
+
+def _answered(request: AWSPreparedRequest, body: Any) -> Any:
+    """Make the call with another body."""
+    content = json.dumps(body).encode()
+    headers: Any = dict(request.headers.items()) | {"Content-Length": str(len(content))}
+    return json.loads(_done(AWSPreparedRequest(request.method, request.url, headers, content, False)).content)
+
+
+def _answer(request: AWSPreparedRequest, body: Any) -> AWSResponse:
+    return _given(request.url, 200, {}, json.dumps(body).encode())
+
+
+_KINDS: dict[str, Callable[[AWSPreparedRequest, str, str], AWSResponse | None]] = {
+    "throttled": _throttled,
+    "500": _status(500),
+    "503": _status(503),
+    "access denied": _denied,
+    "timeout": _timeout,
+    "connection reset": _reset,
+    "truncated body": _truncated,
+    "ten times slower": _slow,
+    "killed before": _killed_before,
+    "killed after": _killed_after,
+    "out of time": _out_of_time,
+    "half unprocessed": _half_unprocessed,
+    "all unprocessed": _all_unprocessed,
+}
+
+_session: Any = botocore.session.get_session()
+_session.register("before-send", _inject)
+botocore.session.get_session = lambda *_: _session  # of which handler.app makes its clients
+
+from handler.app import handler  # noqa: E402
+
+__all__ = ["handler"]

@@ -1,0 +1,191 @@
+"""Photos that flow at a steady rate, with duplicates, overwrites and removals, and what has to come of each."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+
+from handler.documents import Document, image_id
+from loadtest.mix import one_size
+from photos.reading import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from photos.target import Target
+
+RATE = 15.0
+"""Photos a second: two cores do twice as many, so that a backlog is made good."""
+_LOOK_S = 0.05
+_LOOKED_FOR_AT_A_TIME = 100
+_ACTIONS = {"new": 68, "overwrite": 14, "remove": 8, "duplicate": 8, "poison": 2}
+
+
+@dataclass(slots=True)
+class Thing:
+    """One key, and all that was done with it."""
+
+    key: str
+    phase: str
+    """The fault that was on when it was last changed."""
+    etags: list[str] = field(default_factory=list)
+    """Of all uploads, the present one last."""
+    is_removed: bool = False
+    put_at: float = 0.0
+    """The last upload; monotonic."""
+    seen_after_s: float | None = None
+    """The document of the last upload was seen so much later."""
+
+
+class Traffic:
+    """Does things to a bucket from a thread of its own, one after another, and looks for what comes of them."""
+
+    def __init__(self, target: Target, seed: int) -> None:
+        self._bucket = target.outputs["Bucket"]
+        self._queue = target.outputs["QueueUrl"]
+        self._s3, self._sqs = target.client("s3"), target.client("sqs")
+        self._reader = Reader(target)
+        self._random = random.Random(seed)
+        [self._photo] = one_size("2KB").bodies
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._settled = threading.Event()
+        self._waited_for: dict[str, Thing] = {}
+        self._failure: BaseException | None = None
+        self.things: dict[str, Thing] = {}
+        self.poison: dict[str, str] = {}
+        """Messages that nobody can understand, and the fault that was on."""
+        self.phase = ""
+        self.duplicates = 0
+        self._threads = [threading.Thread(target=self._guarded, args=(job,)) for job in (self._act, self._look)]
+
+    @property
+    def uploads(self) -> int:
+        return sum(len(thing.etags) for thing in list(self.things.values()))
+
+    @property
+    def waited_for(self) -> int:
+        """Uploads whose document was not seen yet."""
+        return len(self._waited_for)
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def check(self) -> None:
+        """Raise what ended a thread."""
+        if self._failure:
+            raise self._failure
+
+    def stop_acting(self) -> None:
+        """Nothing new is done from now on; what was done is looked for further."""
+        self._stopped.set()
+        self._threads[0].join()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._settled.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+
+    def _guarded(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except BaseException as error:  # noqa: BLE001 - raised again by `check`, in the main thread
+            self._failure = error
+
+    def _act(self) -> None:
+        actions: dict[str, Callable[[], None]] = {
+            "new": self._upload_new,
+            "overwrite": self._overwrite,
+            "remove": self._remove,
+            "duplicate": self._duplicate,
+            "poison": self._poison,
+        }
+        due = time.monotonic()
+        while not self._stopped.wait(max(0.0, due - time.monotonic())):
+            due += 1 / RATE
+            [action] = self._random.choices(list(_ACTIONS), list(_ACTIONS.values()))
+            actions[action if self.things else "new"]()
+
+    def _any(self) -> Thing:
+        return self.things[self._random.choice(list(self.things))]
+
+    def _upload_new(self) -> None:
+        thing = Thing(f"chaos/{len(self.things):06d} +%.jpg", self.phase)
+        self.things[thing.key] = thing
+        self._upload(thing)
+
+    def _overwrite(self) -> None:
+        self._upload(self._any())
+
+    def _upload(self, thing: Thing) -> None:
+        body = self._photo + f"{thing.key} {len(thing.etags)}".encode()
+        put_at = time.monotonic()
+        etag = self._s3.put_object(Bucket=self._bucket, Key=thing.key, Body=body)["ETag"].strip('"')
+        with self._lock:
+            thing.etags.append(etag)
+            thing.phase, thing.is_removed, thing.put_at, thing.seen_after_s = self.phase, False, put_at, None
+            self._waited_for[image_id(self._bucket, thing.key)] = thing
+
+    def _remove(self) -> None:
+        thing = self._any()
+        self._s3.delete_object(Bucket=self._bucket, Key=thing.key)
+        with self._lock:
+            thing.phase, thing.is_removed = self.phase, True
+            self._waited_for.pop(image_id(self._bucket, thing.key), None)
+
+    def _duplicate(self) -> None:
+        """Deliver an event again, that of the present document: late, and maybe out of order."""
+        image = image_id(self._bucket, self._any().key)
+        document = self._reader.documents([image]).get(image)
+        if document is None or document.status == "REMOVED":
+            return
+        self._sqs.send_message(QueueUrl=self._queue, MessageBody=event_of(document))
+        self.duplicates += 1
+
+    def _poison(self) -> None:
+        body = json.dumps({"nobody": "understands", "number": len(self.poison)})
+        self._sqs.send_message(QueueUrl=self._queue, MessageBody=body)
+        self.poison[body] = self.phase
+
+    def _look(self) -> None:
+        """Look for the newest uploads, and in turns for older ones."""
+        while not self._settled.wait(_LOOK_S):
+            with self._lock:
+                images = list(self._waited_for)
+            some = images[-_LOOKED_FOR_AT_A_TIME:]
+            if len(images) > len(some):
+                some += random.sample(images[: -len(some)], min(_LOOKED_FOR_AT_A_TIME, len(images) - len(some)))
+            documents = self._reader.documents(some)
+            now = time.monotonic()
+            with self._lock:
+                for image, document in documents.items():
+                    thing = self._waited_for.get(image)
+                    if thing and document.etag == thing.etags[-1]:
+                        thing.seen_after_s = now - thing.put_at
+                        del self._waited_for[image]
+
+
+def event_of(document: Document) -> str:
+    """Give the S3 notification that a document came from."""
+    content: dict[str, Any] = {
+        "eventName": "ObjectCreated:Put",
+        "eventTime": document.event_time,
+        "s3": {
+            "bucket": {"name": document.bucket},
+            "object": {
+                "key": quote_plus(document.key, safe="/"),
+                "size": document.size,
+                "eTag": document.etag,
+                "sequencer": document.sequencer,
+            },
+        },
+    }
+    return json.dumps({"Records": [content]})

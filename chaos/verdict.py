@@ -1,0 +1,140 @@
+"""What became of everything, when it is quiet again: what is lost, wrong, or was paid for twice."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from handler.documents import Document, digest, image_id, labels_from
+from loadtest.log import invocations
+from local.request import Call
+from local.simulation import Simulation, SimulationSettings
+from models.vision import LabelTable
+from photos.auditing import Auditor, Problem
+from photos.failures import Failures
+from photos.reading import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from chaos.traffic import Thing, Traffic
+    from local.cloud import LocalCloud
+
+_AT_ONCE = timedelta(days=-1)
+"""It is quiet: nothing is under way."""
+ENDS = ("labelled", "rejected", "removed", "dead-lettered", "lost")
+
+
+@dataclass(slots=True)
+class Row:
+    """What became of the photos that were changed last while a fault was on."""
+
+    things: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+    retried: int = 0
+    """Photos of which a message was received more than once."""
+    paid_twice: int = 0
+    """Calls that Rekognition would have billed beyond one for each upload."""
+    wrong: int = 0
+    """Labelled with what is not in the photo."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """All rows, and what the audit found besides."""
+
+    rows: dict[str, Row]
+    problems: list[Problem]
+    calls: int
+    """To Rekognition, that it would have billed."""
+
+    @property
+    def lost(self) -> int:
+        return sum(row.ends["lost"] for row in self.rows.values())
+
+    @property
+    def wrong(self) -> int:
+        return sum(row.wrong for row in self.rows.values())
+
+
+def judged(cloud: LocalCloud, traffic: Traffic, since_s: float) -> Verdict:
+    """Compare what is there with what was done; `since_s`: epoch seconds of the beginning."""
+    target, things = cloud.target, traffic.things
+    bucket = target.outputs["Bucket"]
+    problems: list[Problem] = []
+    Auditor(target, _AT_ONCE).run(problems.append)
+    dead_letters = list(Failures(target).dead_letters())
+    buried = {what for letter in dead_letters for what in letter.what.split(", ")}
+    documents = Reader(target).documents([image_id(bucket, key) for key in things])
+    receives = _receives(target.client("logs"), target.outputs["LogGroup"], since_s)
+    paid = _paid(cloud.rekognition_url)
+    labels = _Labels(cloud)
+    rows: dict[str, Row] = {}
+    bodies = {letter.body for letter in dead_letters}
+    for body, phase in traffic.poison.items():
+        row = rows.setdefault(phase, Row())
+        row.ends["dead-lettered" if body in bodies else "lost"] += 1
+    for thing in things.values():
+        image = image_id(bucket, thing.key)
+        row = rows.setdefault(thing.phase, Row())
+        document = documents.get(image)
+        end = _end(thing, document)
+        if end == "lost" and image in buried:
+            end = "dead-lettered"
+        row.things += 1
+        row.ends[end] += 1
+        row.retried += receives[digest(image)] > 1
+        row.paid_twice += max(0, paid.get(image, 0) - len(thing.etags))
+        row.wrong += end == "labelled" and document is not None and document.labels != labels.of(document)
+    return Verdict(rows, problems, sum(paid.values()))
+
+
+def _end(thing: Thing, document: Document | None) -> str:
+    if thing.is_removed:
+        return "removed" if document is None or document.status == "REMOVED" else "lost"
+    if document is None or document.etag != thing.etags[-1]:
+        return "lost"
+    return {"LABELLED": "labelled", "REJECTED": "rejected"}.get(document.status, "lost")
+
+
+class _Labels:
+    """The labels that the simulated Rekognition gives to a photo."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        settings = _json(f"{cloud.rekognition_url}/_rekognition/settings")
+        del settings["mode"]
+        self._simulation = Simulation(SimulationSettings(**settings), LabelTable())
+
+    def of(self, document: Document) -> tuple[Any, ...]:
+        surest = self._simulation.labels(document.bucket, document.key, f'"{document.etag}"')
+        least, most = float(document.min_confidence or Decimal(0)), document.max_labels or 0
+        call = Call(None, document.bucket, document.key, "", least, most)
+        return labels_from(call.response(surest)["Labels"])
+
+
+def _receives(logs: Any, group: str, since_s: float) -> Counter[str]:
+    """The highest receive count of any message about an image, by its digest."""
+    receives: Counter[str] = Counter()
+    for trace in _traces(logs, group, since_s):
+        receives[trace["image"]] = max(receives[trace["image"]], trace["receives"])
+    return receives
+
+
+def _traces(logs: Any, group: str, since_s: float) -> Iterable[dict[str, Any]]:
+    for invocation in invocations(logs, group, int(since_s * 1000)):
+        yield from invocation.photos
+
+
+def _paid(rekognition_url: str) -> dict[str, int]:
+    paid: dict[str, int] = _json(f"{rekognition_url}/_rekognition/calls")["paid"]
+    return paid
+
+
+def _json(url: str) -> Any:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=30) as answer:
+        return json.load(answer)
