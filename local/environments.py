@@ -1,8 +1,9 @@
 """The execution environments of the function: one process each, one invocation at a time, as on Lambda.
 
 ministack POSTs an invocation to `/{function}` and takes the answer. An environment is started when none is
-idle (a cold start), killed when an invocation passes its deadline, and speaks to AWS with the credentials of
-the function's own role and nothing else. What it prints goes to CloudWatch Logs.
+idle (a cold start), frozen from its answer to its next event, killed when an invocation passes its deadline, and
+speaks to AWS with the credentials of the function's own role and nothing else. What it prints goes to CloudWatch
+Logs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import json
 import os
 import secrets
+import signal
 import sys
 import time
 import urllib.request
@@ -141,13 +143,15 @@ class Environment:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=_LONGEST_LINE_BYTES,
-            start_new_session=True,
+            # A group of its own, which Ctrl-C does not reach; in this session, so that the end of this process also
+            # ends those that are frozen (POSIX: an orphaned group with stopped members gets SIGHUP, and SIGCONT).
+            process_group=0,
         )
         self._shipping = asyncio.create_task(self._ship_logs())
         return await self._line()
 
     async def invoke(self, event: Any, request_id: str, deadline_ms: int) -> dict[str, Any]:
-        """Answer one event; raises TimeoutError at the deadline, after which it must be stopped."""
+        """Thaw, answer one event, and freeze; raises TimeoutError at the deadline, after which it must be stopped."""
         function = self._function
         context = {
             "function_name": function.name,
@@ -159,9 +163,12 @@ class Environment:
             "deadline_ms": deadline_ms,
         }
         assert self._process.stdin
+        self._signal(signal.SIGCONT)
         self._process.stdin.write(json.dumps({"event": event, "context": context}).encode() + b"\n")
         await self._process.stdin.drain()
-        return await asyncio.wait_for(self._line(), deadline_ms / 1000 - time.time())
+        answer = await asyncio.wait_for(self._line(), deadline_ms / 1000 - time.time())
+        self._signal(signal.SIGSTOP)
+        return answer
 
     async def stop(self) -> None:
         """Kill it, as Lambda does, and send off what it has printed."""
@@ -169,6 +176,10 @@ class Environment:
             self._process.kill()
         await self._process.wait()
         await self._shipping
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):  # it has ended: who waits for its answer sees that
+            self._process.send_signal(number)
 
     async def _line(self) -> dict[str, Any]:
         assert self._process.stdout

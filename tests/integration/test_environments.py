@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
+import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
 from local.environments import Environments, Function
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HANDLER = "tests.integration.slow_handler.handler"
 
@@ -51,6 +56,13 @@ class Invoker:
     async def invoke(self, event: dict[str, Any], timeout_s: float = 20.0) -> dict[str, Any]:
         deadline_ms = int((time.time() + timeout_s) * 1000)
         return await self.environments.invoke(self.function, event, "request", deadline_ms)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < end, "it never came to that"
+        await asyncio.sleep(0.01)
 
 
 async def all_of(invoker: Invoker, *events: dict[str, Any]) -> list[dict[str, Any]]:
@@ -145,3 +157,38 @@ def test_given_what_a_handler_prints_when_invoked_then_it_is_in_its_log_stream()
     assert invoker.logs.lines[0] == "working on {'hello': 'ünï'}"
     [stream] = invoker.logs.streams
     assert "/[$LATEST]" in stream
+
+
+def test_given_no_event_when_it_has_answered_then_it_is_frozen_and_what_it_left_running_with_it() -> None:
+    async def run() -> None:
+        invoker = Invoker()
+        try:
+            process = psutil.Process((await invoker.invoke({"then_count": True}))["answer"]["pid"])
+            await until(lambda: process.status() == psutil.STATUS_STOPPED)
+            counted = (await invoker.invoke({}))["answer"]["counted"]
+            await until(lambda: process.status() == psutil.STATUS_STOPPED)
+            used = process.cpu_times().user
+            await asyncio.sleep(0.3)
+            assert process.cpu_times().user == used
+            assert (await invoker.invoke({"sleep_s": 0.1}))["answer"]["counted"] > counted
+        finally:
+            await invoker.environments.stop()
+
+    asyncio.run(run())
+
+
+def test_given_a_frozen_environment_when_the_server_is_killed_then_it_ends_too() -> None:
+    script = (
+        "import asyncio\n"
+        "from tests.integration.test_environments import Invoker\n"
+        "async def run():\n"
+        "    print((await Invoker().invoke({}))['answer']['pid'], flush=True)\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(run())\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        environment = psutil.Process(int(server.stdout.readline()))
+        asyncio.run(until(lambda: environment.status() == psutil.STATUS_STOPPED))
+        server.kill()
+        asyncio.run(until(lambda: not environment.is_running() or environment.status() == psutil.STATUS_ZOMBIE))
