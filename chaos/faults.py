@@ -1,4 +1,4 @@
-"""The faults: what happens to which of the function's calls, and how both sides know of it.
+"""The faults: what happens where, and how both sides know of it.
 
 `python -m chaos` writes what is on into a file, which the function with faults (chaos/faulty.py) reads before each
 of its calls; it writes a line into another for each fault that it has injected.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -34,66 +35,81 @@ KINDS = {
     "throttled": 0.5,
     "500": 0.5,
     "503": 0.5,
-    "access denied": 0.5,
+    "denied": 0.5,
     "timeout": 0.3,
-    "connection reset": 0.5,
-    "truncated body": 0.5,
-    "ten times slower": 0.5,
+    "reset": 0.5,
+    "truncated": 0.5,
+    "slower": 0.5,
+    "out of memory": 0.1,
+    "out of time": 0.05,
     "killed before": 0.1,
     "killed after": 0.1,
-    "out of time": 0.05,
 }
 """What can happen to any call, and to which share of them; half of those with no answer are done all the same."""
-PARTIAL = {"half unprocessed": 0.7, "all unprocessed": 0.5}
-"""What can happen to calls about many items, besides."""
+PARTIAL = {"half left": 0.7, "all left": 0.5}
+"""What can happen to calls about many items, besides: some are left unprocessed."""
 BATCHES = ("BatchGetItem", "BatchWriteItem", "BatchExecuteStatement")
+
+ENVIRONMENT, DELIVERY = "environment", "delivery"
+ENVIRONMENTS = {"killed first": 0.1, "killed last": 0.1, "stale sockets": 0.5, "cold start": 0.0}
+"""What can happen to an environment, and in which share of its invocations: killed before its work or after it,
+or frozen for so long that its connections have ended. A cold start is not its own doing: `python -m chaos` kills
+those that are frozen."""
+DELIVERIES = {"twice": 0.3, "overlapping": 0.1, "out of order": 0.3}
+"""How SQS can deliver, and which share of the records: once more when it was done, once more while it is worked on
+(with all of its batch), or so late that others come first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of fault in one call."""
+    """One kind of fault in one place: a call, the environment or the delivery."""
 
-    call: str
+    place: str
     kind: str
     share: float
 
     @property
     def name(self) -> str:
-        return f"{self.call}: {self.kind}"
+        return f"{self.place}: {self.kind}"
 
 
 def every_fault() -> list[Fault]:
     """All faults, in a fixed order."""
-    return [
-        Fault(call, kind, share)
-        for call in CALLS
-        for kind, share in (KINDS | (PARTIAL if call in BATCHES else {})).items()
-    ]
+    kinds = {call: KINDS | (PARTIAL if call in BATCHES else {}) for call in CALLS}
+    kinds |= {ENVIRONMENT: ENVIRONMENTS, DELIVERY: DELIVERIES}
+    return [Fault(place, kind, share) for place in kinds for kind, share in kinds[place].items()]
 
 
 class Switch:
     """What is on, on both sides; the file is replaced whole, so that nobody reads half of it."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self.file = file
         self._injected = file.with_suffix(".injected")
         self._stamp = 0
         self._on: dict[str, Fault] = {}
 
     def turn_on(self, *faults: Fault) -> None:
         """Turn on these, and all others off."""
-        new = self._file.with_suffix(".new")
+        new = self.file.with_suffix(".new")
         new.write_text(json.dumps([asdict(fault) for fault in faults]))
-        new.replace(self._file)
+        new.replace(self.file)
 
-    def fault_of(self, call: str) -> Fault | None:
-        """Give the fault that is on for a call."""
-        stamp = self._file.stat().st_mtime_ns
+    def drawn(self, place: str) -> Fault | None:
+        """Give the fault that is on in a place, in its share of the cases, and note that it is injected."""
+        fault = self._fault_in(place)
+        if fault is None or random.random() >= fault.share:
+            return None
+        self.note(fault)
+        return fault
+
+    def _fault_in(self, place: str) -> Fault | None:
+        stamp = self.file.stat().st_mtime_ns
         if stamp != self._stamp:
             self._stamp = stamp
-            faults = [Fault(**one) for one in json.loads(self._file.read_text())]
-            self._on = {fault.call: fault for fault in faults}
-        return self._on.get(call)
+            faults = [Fault(**one) for one in json.loads(self.file.read_text())]
+            self._on = {fault.place: fault for fault in faults}
+        return self._on.get(place)
 
     def note(self, fault: Fault) -> None:
         """Note that a fault was injected; whole lines, of as many processes as there are."""

@@ -1,7 +1,7 @@
 """The function with faults, to be run in the place of handler.app: the same code, on clients whose calls may fail.
 
 Every call passes botocore's `before-send`; what that gives is taken for AWS's answer, and what it raises for the
-network's failure.
+network's failure. Around the handler, an environment may be killed, and records delivered as SQS may deliver them.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ import json
 import os
 import random
 import signal
+import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
+import psutil
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
-from chaos.faults import FILE, Switch
+from chaos.faults import DELIVERY, ENVIRONMENT, FILE, Switch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,11 +54,8 @@ class _Body(io.BytesIO):
 def _inject(request: AWSPreparedRequest, event_name: str, **_rest: Any) -> Any:
     """Give the answer of a fault, or none: the call goes its way."""
     _before_send, service, call = event_name.split(".")
-    fault = _switch.fault_of(call)
-    if fault is None or random.random() >= fault.share:
-        return None
-    _switch.note(fault)
-    return _KINDS[fault.kind](request, service, call)
+    fault = _switch.drawn(call)
+    return _KINDS[fault.kind](request, service, call) if fault else None
 
 
 def _refused(request: AWSPreparedRequest, status: int, code: str) -> AWSResponse:
@@ -113,12 +113,20 @@ def _slow(_request: AWSPreparedRequest, _service: str, call: str) -> None:
     time.sleep(_SLOW_S.get(call, _SLOW_USUALLY_S))
 
 
+def _out_of_memory(_request: AWSPreparedRequest, _service: str, _call: str) -> None:
+    raise MemoryError
+
+
 def _killed_before(_request: AWSPreparedRequest, _service: str, _call: str) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    _kill()
 
 
 def _killed_after(request: AWSPreparedRequest, _service: str, _call: str) -> None:
     _done(request)
+    _kill()
+
+
+def _kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -174,22 +182,68 @@ _KINDS: dict[str, Callable[[AWSPreparedRequest, str, str], AWSResponse | None]] 
     "throttled": _throttled,
     "500": _status(500),
     "503": _status(503),
-    "access denied": _denied,
+    "denied": _denied,
     "timeout": _timeout,
-    "connection reset": _reset,
-    "truncated body": _truncated,
-    "ten times slower": _slow,
+    "reset": _reset,
+    "truncated": _truncated,
+    "slower": _slow,
+    "out of memory": _out_of_memory,
+    "out of time": _out_of_time,
     "killed before": _killed_before,
     "killed after": _killed_after,
-    "out of time": _out_of_time,
-    "half unprocessed": _half_unprocessed,
-    "all unprocessed": _all_unprocessed,
+    "half left": _half_unprocessed,
+    "all left": _all_unprocessed,
 }
 
 _session: Any = botocore.session.get_session()
 _session.register("before-send", _inject)
 botocore.session.get_session = lambda *_: _session  # of which handler.app makes its clients
 
-from handler.app import handler  # noqa: E402
+from handler import app  # noqa: E402
 
-__all__ = ["handler"]
+_sqs: Any = botocore.session.Session().create_client("sqs")
+"""Has no faults: it is SQS's hand."""
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Do what handler.app does, under the faults that are on for the environment and for the delivery."""
+    fault = _switch.drawn(ENVIRONMENT) if event["Records"] else None
+    kind = fault.kind if fault else None
+    if kind == "killed first":
+        _kill()
+    if kind == "stale sockets":
+        _end_connections()
+    answer = _delivered(event, context)
+    if kind == "killed last":
+        _kill()
+    return answer
+
+
+def _end_connections() -> None:
+    """End every connection of this process's, as the other side does with those that are idle for long."""
+    for connection in psutil.Process().net_connections("tcp"):
+        with socket.socket(fileno=os.dup(connection.fd)) as same, suppress(OSError):  # closed meanwhile
+            same.shutdown(socket.SHUT_RDWR)
+
+
+def _delivered(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    records = event["Records"]
+    kinds = {record["messageId"]: fault.kind for record in records if (fault := _switch.drawn(DELIVERY))}
+    if "overlapping" in kinds.values():
+        _change_visibility(records, 0)
+    late = [record for record in records if kinds.get(record["messageId"]) == "out of order"]
+    for record in late:
+        _change_visibility([record], random.randint(1, 10))
+    answer: dict[str, Any] = app.handler({"Records": [one for one in records if one not in late]}, context)
+    again = late + [record for record in records if kinds.get(record["messageId"]) == "twice"]
+    for record in again:
+        answer["batchItemFailures"].append({"itemIdentifier": record["messageId"]})
+    return answer
+
+
+def _change_visibility(records: list[Any], seconds: int) -> None:
+    entries = [
+        {"Id": str(number), "ReceiptHandle": record["receiptHandle"], "VisibilityTimeout": seconds}
+        for number, record in enumerate(records)
+    ]
+    _sqs.change_message_visibility_batch(QueueUrl=app.settings.queue_url, Entries=entries)

@@ -10,20 +10,44 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
+from chaos import poison
 from handler.documents import Document, image_id
 from loadtest.mix import one_size
 from photos.reading import Reader
+from photos.reconciling import Reconciler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from photos.target import Target
 
-RATE = 15.0
-"""Photos a second: two cores do twice as many, so that a backlog is made good."""
+RATE = 20.0
+"""Of what is done in a second: two cores do twice as many, so that a backlog is made good."""
+CALM, AFTER = "none", "after "
+"""Phases in which nothing is wrong: the first, and how the names of those begin that follow a fault."""
+_QUICK_S = 1.0
 _LOOK_S = 0.05
 _LOOKED_FOR_AT_A_TIME = 100
-_ACTIONS = {"new": 68, "overwrite": 14, "remove": 8, "duplicate": 8, "poison": 2}
+_ACTIONS = {
+    "new": 58,
+    "overwrite": 12,
+    "remove": 8,
+    "duplicate": 6,
+    "many": 1,
+    "reconcile": 3,
+    "poison": 4,
+    "no photo": 4,
+    "odd name": 4,
+}
+"""What is done, and how often."""
+_OFTEN = {
+    "PutItem": "overwrite",
+    "HeadObject": "remove",
+    "DeleteItem": "reconcile",
+    "SendMessage": "poison",
+}
+"""What makes the function make a call that it seldom makes; done more often while that call's fault is on."""
+_MANY = 500
 
 
 @dataclass(slots=True)
@@ -35,11 +59,20 @@ class Thing:
     """The fault that was on when it was last changed."""
     etags: list[str] = field(default_factory=list)
     """Of all uploads, the present one last."""
+    is_photo: bool = True
+    """What is there is one: to be labelled, not rejected."""
     is_removed: bool = False
+    forced: int = 0
+    """Reconcile messages sent for it, each of which may be paid for."""
     put_at: float = 0.0
     """The last upload; monotonic."""
     seen_after_s: float | None = None
     """The document of the last upload was seen so much later."""
+
+    @property
+    def is_quick(self) -> bool:
+        """It was searchable within a second, or gone before anybody could know."""
+        return self.is_removed or (self.seen_after_s is not None and self.seen_after_s < _QUICK_S)
 
 
 class Traffic:
@@ -50,6 +83,7 @@ class Traffic:
         self._queue = target.outputs["QueueUrl"]
         self._s3, self._sqs = target.client("s3"), target.client("sqs")
         self._reader = Reader(target)
+        self._reconciler = Reconciler(target)
         self._random = random.Random(seed)
         [self._photo] = one_size("2KB").bodies
         self._lock = threading.Lock()
@@ -60,7 +94,7 @@ class Traffic:
         self.things: dict[str, Thing] = {}
         self.poison: dict[str, str] = {}
         """Messages that nobody can understand, and the fault that was on."""
-        self.phase = ""
+        self.phase = CALM
         self.duplicates = 0
         self._threads = [threading.Thread(target=self._guarded, args=(job,)) for job in (self._act, self._look)]
 
@@ -72,6 +106,11 @@ class Traffic:
     def waited_for(self) -> int:
         """Uploads whose document was not seen yet."""
         return len(self._waited_for)
+
+    def is_quick(self, since: float, until: float) -> bool:
+        """Tell whether all that was sent between two moments was searchable within a second."""
+        things = list(self.things.values())
+        return all(thing.is_quick for thing in things if since <= thing.put_at < until)
 
     def start(self) -> None:
         for thread in self._threads:
@@ -106,32 +145,50 @@ class Traffic:
             "overwrite": self._overwrite,
             "remove": self._remove,
             "duplicate": self._duplicate,
+            "many": self._many,
+            "reconcile": self._reconcile,
             "poison": self._poison,
+            "no photo": self._upload_no_photo,
+            "odd name": self._upload_odd_name,
         }
         due = time.monotonic()
         while not self._stopped.wait(max(0.0, due - time.monotonic())):
             due += 1 / RATE
-            [action] = self._random.choices(list(_ACTIONS), list(_ACTIONS.values()))
+            weights = dict(_ACTIONS)
+            if often := _OFTEN.get(self.phase.partition(":")[0]):
+                weights[often] += 50
+            [action] = self._random.choices(list(weights), list(weights.values()))
             actions[action if self.things else "new"]()
 
     def _any(self) -> Thing:
         return self.things[self._random.choice(list(self.things))]
 
     def _upload_new(self) -> None:
-        thing = Thing(f"chaos/{len(self.things):06d} +%.jpg", self.phase)
-        self.things[thing.key] = thing
-        self._upload(thing)
+        self._upload(self._made(f"chaos/{len(self.things):06d} +%.jpg"), self._photo)
+
+    def _upload_odd_name(self) -> None:
+        name = self._random.choice(poison.KEYS).format(len(self.things))
+        self._upload(self._made(name), self._photo)
+
+    def _upload_no_photo(self) -> None:
+        name = self._random.choice(list(poison.NO_PHOTOS))
+        self._upload(self._made(f"chaos/{len(self.things):06d} {name}"), poison.NO_PHOTOS[name])
+
+    def _made(self, key: str) -> Thing:
+        return self.things.setdefault(key, Thing(key, self.phase))
 
     def _overwrite(self) -> None:
-        self._upload(self._any())
+        self._upload(self._any(), self._photo)
 
-    def _upload(self, thing: Thing) -> None:
-        body = self._photo + f"{thing.key} {len(thing.etags)}".encode()
+    def _upload(self, thing: Thing, content: bytes) -> None:
+        if content:
+            content += f"{thing.key} {len(thing.etags)}".encode()
         put_at = time.monotonic()
-        etag = self._s3.put_object(Bucket=self._bucket, Key=thing.key, Body=body)["ETag"].strip('"')
+        etag = self._s3.put_object(Bucket=self._bucket, Key=thing.key, Body=content)["ETag"].strip('"')
         with self._lock:
             thing.etags.append(etag)
             thing.phase, thing.is_removed, thing.put_at, thing.seen_after_s = self.phase, False, put_at, None
+            thing.is_photo = content.startswith(self._photo)
             self._waited_for[image_id(self._bucket, thing.key)] = thing
 
     def _remove(self) -> None:
@@ -143,15 +200,30 @@ class Traffic:
 
     def _duplicate(self) -> None:
         """Deliver an event again, that of the present document: late, and maybe out of order."""
-        image = image_id(self._bucket, self._any().key)
-        document = self._reader.documents([image]).get(image)
-        if document is None or document.status == "REMOVED":
-            return
-        self._sqs.send_message(QueueUrl=self._queue, MessageBody=event_of(document))
-        self.duplicates += 1
+        self._deliver_again([self._any()])
+
+    def _many(self) -> None:
+        """Deliver many events again in one message."""
+        self._deliver_again(self._random.choices(list(self.things.values()), k=_MANY))
+
+    def _deliver_again(self, things: list[Thing]) -> None:
+        images = list({image_id(self._bucket, thing.key) for thing in things})
+        documents = self._reader.documents(images).values()
+        events = [_event_of(document) for document in documents if document.status != "REMOVED"]
+        if events:
+            self._sqs.send_message(QueueUrl=self._queue, MessageBody=json.dumps({"Records": events}))
+            self.duplicates += len(events)
+
+    def _reconcile(self) -> None:
+        """Overwrite a photo, and have what is there labelled in any case: its event may come first, or last."""
+        thing = self._any()
+        self._upload(thing, self._photo)
+        with self._reconciler as reconciler:
+            reconciler.ask(self._bucket, thing.key, force=True)
+        thing.forced += 1
 
     def _poison(self) -> None:
-        body = json.dumps({"nobody": "understands", "number": len(self.poison)})
+        body = self._random.choice(poison.MESSAGES)(len(self.poison))
         self._sqs.send_message(QueueUrl=self._queue, MessageBody=body)
         self.poison[body] = self.phase
 
@@ -173,9 +245,9 @@ class Traffic:
                         del self._waited_for[image]
 
 
-def event_of(document: Document) -> str:
-    """Give the S3 notification that a document came from."""
-    content: dict[str, Any] = {
+def _event_of(document: Document) -> dict[str, Any]:
+    """Give the S3 record that a document came from."""
+    return {
         "eventName": "ObjectCreated:Put",
         "eventTime": document.event_time,
         "s3": {
@@ -188,4 +260,3 @@ def event_of(document: Document) -> str:
             },
         },
     }
-    return json.dumps({"Records": [content]})

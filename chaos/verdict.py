@@ -34,14 +34,24 @@ ENDS = ("labelled", "rejected", "removed", "dead-lettered", "lost")
 class Row:
     """What became of the photos that were changed last while a fault was on."""
 
-    things: int = 0
     ends: Counter[str] = field(default_factory=Counter)
     retried: int = 0
     """Photos of which a message was received more than once."""
     paid_twice: int = 0
-    """Calls that Rekognition would have billed beyond one for each upload."""
+    """Calls that Rekognition would have billed beyond one for each upload and each forced reconcile message."""
     wrong: int = 0
-    """Labelled with what is not in the photo."""
+    """Labelled with what is not in the photo, labelled without being one, or rejected for nothing."""
+    longest_s: float = 0.0
+    """From a photo's upload until it was searchable, the longest."""
+
+    def __add__(self, other: Row) -> Row:
+        return Row(
+            self.ends + other.ends,
+            self.retried + other.retried,
+            self.paid_twice + other.paid_twice,
+            self.wrong + other.wrong,
+            max(self.longest_s, other.longest_s),
+        )
 
 
 @dataclass(slots=True)
@@ -86,11 +96,13 @@ def judged(cloud: LocalCloud, traffic: Traffic, since_s: float) -> Verdict:
         end = _end(thing, document)
         if end == "lost" and image in buried:
             end = "dead-lettered"
-        row.things += 1
         row.ends[end] += 1
         row.retried += receives[digest(image)] > 1
-        row.paid_twice += max(0, paid.get(image, 0) - len(thing.etags))
-        row.wrong += end == "labelled" and document is not None and document.labels != labels.of(document)
+        row.paid_twice += max(0, paid.get(image, 0) - len(thing.etags) - thing.forced)
+        row.longest_s = max(row.longest_s, thing.seen_after_s or 0)
+        if end == "labelled":
+            row.wrong += not thing.is_photo or document is None or document.labels != labels.of(document)
+        row.wrong += end == "rejected" and thing.is_photo
     return Verdict(rows, problems, sum(paid.values()))
 
 
