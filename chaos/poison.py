@@ -94,5 +94,5 @@ KEYS: tuple[str, ...] = (
     "{:0>1024}",
     " {} ",
 )
-"""Names of photos that are to be labelled like any other. None has a line end: those the local cloud's IAM refuses,
-for its wildcards do not match them."""
+"""Names of photos that are to be labelled like any other. None has a line end: the IAM of the local cloud
+refuses those."""
