@@ -43,12 +43,13 @@ def main(number: int, seed: int) -> None:
                 run.go(status.update)
                 status.update("comparing what is there with what was done")
                 verdict = judged(cloud, run.traffic, run.started)
-    show(verdict, switch.injected(), run.slow_for(), console)
+        show(verdict, switch.injected(), run.slow_for(), console)
     traffic = run.traffic
     console.print(
         f"{traffic.uploads:,} uploads of {len(traffic.things):,} photos, {traffic.duplicates:,} duplicates, "
         f"{len(traffic.poison):,} messages that nobody understands, {verdict.calls:,} calls: {verdict.lost} lost, "
-        f"{verdict.wrong} wrongly labelled, {len(verdict.problems)} found by the audit"
+        f"{verdict.wrong} wrongly labelled, {len(verdict.problems)} found by the audit, "
+        f"which removed {verdict.strays:,} rows that no document backs"
     )
     for problem in verdict.problems[:20]:
         console.print(f"{problem.finding.value}: {problem.key}", style="red", markup=False)

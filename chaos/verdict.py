@@ -15,15 +15,17 @@ from loadtest.log import invocations
 from local.request import Call
 from local.simulation import Simulation, SimulationSettings
 from models.vision import LabelTable
-from photos.auditing import Auditor, Problem
+from photos.auditing import Auditor, Finding, Problem, Repairer
 from photos.failures import Failures
 from photos.reading import Reader
+from photos.reconciling import Reconciler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from chaos.traffic import Thing, Traffic
     from local.cloud import LocalCloud
+    from photos.target import Target
 
 _AT_ONCE = timedelta(days=-1)
 """It is quiet: nothing is under way."""
@@ -60,6 +62,9 @@ class Verdict:
 
     rows: dict[str, Row]
     problems: list[Problem]
+    """What the audit found, but for stray rows; and all that it found after it had removed those."""
+    strays: int
+    """Rows that no document backs: nobody sees them, and the audit removes them."""
     calls: int
     """To Rekognition, that it would have billed."""
 
@@ -76,8 +81,7 @@ def judged(cloud: LocalCloud, traffic: Traffic, since_s: float) -> Verdict:
     """Compare what is there with what was done; `since_s`: epoch seconds of the beginning."""
     target, things = cloud.target, traffic.things
     bucket = target.outputs["Bucket"]
-    problems: list[Problem] = []
-    Auditor(target, _AT_ONCE).run(problems.append)
+    problems, strays = _audited(target)
     dead_letters = list(Failures(target).dead_letters())
     buried = {what for letter in dead_letters for what in letter.what.split(", ")}
     documents = Reader(target).documents([image_id(bucket, key) for key in things])
@@ -103,7 +107,21 @@ def judged(cloud: LocalCloud, traffic: Traffic, since_s: float) -> Verdict:
         if end == "labelled":
             row.wrong += not thing.is_photo or document is None or document.labels != labels.of(document)
         row.wrong += end == "rejected" and thing.is_photo
-    return Verdict(rows, problems, sum(paid.values()))
+    return Verdict(rows, problems, strays, sum(paid.values()))
+
+
+def _audited(target: Target) -> tuple[list[Problem], int]:
+    """Audit, have stray rows removed, and audit again."""
+    first: list[Problem] = []
+    Auditor(target, _AT_ONCE).run(first.append)
+    with Reconciler(target) as reconciler:
+        repairer = Repairer(target, reconciler)
+        strays = [problem for problem in first if problem.finding is Finding.STRAY_ROW]
+        for problem in strays:
+            repairer.mend(problem)
+    problems = [problem for problem in first if problem.finding is not Finding.STRAY_ROW]
+    Auditor(target, _AT_ONCE).run(problems.append)
+    return problems, len(strays)
 
 
 def _end(thing: Thing, document: Document | None) -> str:
