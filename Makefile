@@ -18,7 +18,7 @@ DEPLOY = $(BIN)/python -m infra $(call given,STACK,stack) $(call given,REGION,re
 
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
-	test test-image test-browser test-chaos test-all chaos loadtest bench bench-limits bench-image lint format lock clean
+	test test-image test-browser test-chaos test-all chaos loadtest bench bench-quota bench-limits bench-image lint format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ loadtest: .venv/.loadtest $(MINISTACK)/.installed ## how fast, how much, none lo
 
 bench-limits: .venv/.loadtest $(MINISTACK)/.installed ## what this machine lets through, beside a bare function (half an hour; N=5000: 5 minutes)
 	@$(BIN)/python -m loadtest.limits $(call told,N)
+
+bench-quota: .venv/.loadtest $(MINISTACK)/.installed ## a backlog against quotas of 5, 20 and 80 calls a second (7 minutes)
+	@$(BIN)/python -m loadtest.quota
 
 bench-image: setup $(RIE)/.installed ## the image beside a plain one: size, cold start, memory
 	@$(BIN)/python -m loadtest.bench_image $(if $(BASE_IMAGE),"$(BASE_IMAGE)")

@@ -27,6 +27,7 @@ from handler.deadline import Deadline
 from handler.events import read_message
 from handler.labelling import Labeller
 from handler.pipeline import Pipeline
+from handler.quota import Quota
 from handler.settings import Settings
 from handler.telemetry import tell
 
@@ -63,19 +64,27 @@ def _client(name: str, service: ModuleType) -> Any:
     return _session.create_client(name, config=config)
 
 
+_dynamodb = _client("dynamodb", storage)
+_quota = (
+    Quota(
+        _dynamodb,
+        settings.label_quota_table,
+        tps=settings.rekognition_tps,
+        environments=settings.max_concurrency,
+    )
+    if settings.rekognition_tps
+    else None
+)
+
 pipeline = Pipeline(
-    storage.Storage(
-        _client("dynamodb", storage),
-        settings.image_labels_table,
-        settings.label_index_table,
-    ),
+    storage.Storage(_dynamodb, settings.image_labels_table, settings.label_index_table),
     Labeller(
         settings,
         recognition.Recogniser(
             _client("rekognition", recognition),
             min_confidence=settings.min_confidence,
             max_labels=settings.max_labels,
-            bucket=recognition.TokenBucket(settings.tps_share) if settings.tps_share else None,
+            quota=_quota,
         ),
         objects.Objects(_client("s3", objects)),
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,12 +12,11 @@ from handler.deadline import call
 from handler.errors import AWS_ERRORS, PermanentError, code_of, is_throttle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from types_boto3_rekognition import RekognitionClient
     from types_boto3_rekognition.type_defs import DetectLabelsResponseTypeDef
 
     from handler.deadline import Deadline
+    from handler.quota import Quota
 
 CONNECT_TIMEOUT_S = 1.0
 READ_TIMEOUT_S = 5.0
@@ -44,26 +42,8 @@ class Tally:
     calls: int = 0
     throttles: int = 0
     latencies_ms: list[float] = field(default_factory=list)
-
-
-class TokenBucket:
-    """At most `rate` calls a second after a first one at once, over all threads of an environment."""
-
-    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """`rate` is above 0."""
-        self._interval_s = 1 / rate
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._next = clock()
-
-    def take(self, deadline: Deadline, then_s: float) -> None:
-        """Wait for a turn. Raises OutOfTimeError, taking none, where the turn would come too late."""
-        with self._lock:
-            now = self._clock()
-            turn = max(self._next, now)
-            deadline.require(turn - now + then_s)
-            self._next = turn + self._interval_s
-        deadline.pause(turn - now, then_s=then_s)
+    without_turn: Exception | None = None
+    """Why no turn could be taken from the table of the quota."""
 
 
 class Recogniser:
@@ -75,12 +55,12 @@ class Recogniser:
         *,
         min_confidence: float,
         max_labels: int,
-        bucket: TokenBucket | None = None,
+        quota: Quota | None = None,
     ) -> None:
-        """`bucket`: what keeps to this environment's share of the quota; None: no limit of ours."""
+        """`quota`: whose turns are waited for; None: no limit of ours."""
         self._client = client
         self._settings = {"MinConfidence": min_confidence, "MaxLabels": max_labels}
-        self._bucket = bucket
+        self._quota = quota
 
     def detect(
         self, bucket: str, key: str, version_id: str | None, deadline: Deadline, tally: Tally
@@ -99,14 +79,17 @@ class Recogniser:
             raise _fate(error) from error
 
     def _attempt(self, image: Any, deadline: Deadline, tally: Tally) -> DetectLabelsResponseTypeDef:
-        if self._bucket:
-            self._bucket.take(deadline, then_s=CALL_S)
+        if self._quota:
+            tally.without_turn = self._quota.take(deadline, then_s=CALL_S)
         tally.calls += 1
         started = time.perf_counter()
         try:
             return self._client.detect_labels(Image=image, **self._settings)  # type: ignore[arg-type]
         except ClientError as error:
-            tally.throttles += is_throttle(error)
+            if is_throttle(error):
+                tally.throttles += 1
+                if self._quota:
+                    self._quota.throttled(deadline)
             raise
         finally:
             tally.latencies_ms.append((time.perf_counter() - started) * 1000)

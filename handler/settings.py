@@ -19,6 +19,7 @@ class Settings:
 
     image_labels_table: str
     label_index_table: str
+    label_quota_table: str
     queue_url: str
     dead_letter_queue_url: str
     min_confidence: float
@@ -36,6 +37,7 @@ class Settings:
         return cls(
             image_labels_table=_required(environment, "IMAGE_LABELS_TABLE"),
             label_index_table=_required(environment, "LABEL_INDEX_TABLE"),
+            label_quota_table=_required(environment, "LABEL_QUOTA_TABLE"),
             queue_url=_required(environment, "QUEUE_URL"),
             dead_letter_queue_url=_required(environment, "DEAD_LETTER_QUEUE_URL"),
             min_confidence=_number(environment, "MIN_CONFIDENCE", default=80, low=0, high=100),
@@ -44,11 +46,6 @@ class Settings:
             rekognition_tps=_number(environment, "REKOGNITION_TPS", default=0, low=0, high=100_000),
             max_concurrency=_whole(environment, "MAX_CONCURRENCY", default=10, low=2, high=1000),
         )
-
-    @property
-    def tps_share(self) -> float:
-        """This environment's part of the quota, in calls a second; 0: no limit."""
-        return self.rekognition_tps / self.max_concurrency
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

@@ -52,6 +52,10 @@ def _log(report: Report, logger: Logger) -> None:
         logger.info("visibility timeout left as it is", extra={"messageId": message_id, "reason": code})
     for image, error in report.rows_left:
         logger.warning("outdated index rows left", extra={"image": image, "reason": code_of(error)})
+    without_turn = [tally.without_turn for tally in report.tallies.values() if tally.without_turn]
+    for error in without_turn[:1]:
+        facts = {"reason": code_of(error), "detail": str(error)}
+        logger.warning("no turns from LabelQuota, kept to an equal share of the quota", extra=facts)
 
 
 def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any]) -> None:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from types_boto3_service_quotas import ServiceQuotasClient
 
 _OF_DETECT_LABELS = re.compile(r"\bDetectLabels\b")
-_CALLS_OF_ONE_ENVIRONMENT = 10
-"""Calls a second that one execution environment makes with ease: a batch of 10, labelled within a second."""
+_CALLS_OF_ONE_ENVIRONMENT = 5
+"""Calls a second that one execution environment makes with ease: a batch of 10 within two seconds."""
 _MOST_ENVIRONMENTS = 1000
 
 
@@ -34,5 +34,5 @@ def detect_labels_tps(client: ServiceQuotasClient) -> float | None:
 
 
 def environments_for(tps: float) -> int:
-    """MaxConcurrency: enough to use up the quota, and no more, since each has an equal share of it."""
+    """MaxConcurrency: enough to use up the quota, and no more, since what they have in hand waits for it."""
     return min(_MOST_ENVIRONMENTS, max(2, math.ceil(tps / _CALLS_OF_ONE_ENVIRONMENT)))

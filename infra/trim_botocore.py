@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any
 
 OPERATIONS = {
-    "dynamodb": {"BatchExecuteStatement", "BatchGetItem", "BatchWriteItem", "DeleteItem", "PutItem"},
+    "dynamodb": {
+        "BatchExecuteStatement",
+        "BatchGetItem",
+        "BatchWriteItem",
+        "DeleteItem",
+        "PutItem",
+        "UpdateItem",
+    },
     "rekognition": {"DetectLabels"},
     "s3": {"GetObject", "HeadObject"},
     "sqs": {"ChangeMessageVisibilityBatch", "SendMessage"},

@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.exceptions import ClientError
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -143,15 +144,15 @@ class Environment:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=_LONGEST_LINE_BYTES,
-            # A group of its own, which Ctrl-C does not reach; in this session, so that the end of this process also
-            # ends those that are frozen (POSIX: an orphaned group with stopped members gets SIGHUP, and SIGCONT).
+            # A group of its own, which Ctrl-C does not reach. In this session, so that those that are frozen end
+            # with this process, too: an orphaned group with stopped members gets SIGHUP and SIGCONT (POSIX).
             process_group=0,
         )
         self._shipping = asyncio.create_task(self._ship_logs())
         return await self._line()
 
     async def invoke(self, event: Any, request_id: str, deadline_ms: int) -> dict[str, Any]:
-        """Thaw, answer one event, and freeze; raises TimeoutError at the deadline, after which it must be stopped."""
+        """Thaw, answer one event, and freeze; raises TimeoutError at the deadline: then it must be stopped."""
         function = self._function
         context = {
             "function_name": function.name,
@@ -195,12 +196,14 @@ class Environment:
             printed += await self._process.stderr.readline() if not printed.endswith(b"\n") else b""
             now_ms = int(time.time() * 1000)
             lines = printed.decode(errors="replace").splitlines()
-            await asyncio.to_thread(
-                self._logs.put_log_events,
-                logGroupName=self._function.log_group,
-                logStreamName=self._stream,
-                logEvents=[{"timestamp": now_ms, "message": line} for line in lines if line],
-            )
+            # As on AWS, a log that is not taken is lost, and the function goes on.
+            with suppress(ClientError):
+                await asyncio.to_thread(
+                    self._logs.put_log_events,
+                    logGroupName=self._function.log_group,
+                    logStreamName=self._stream,
+                    logEvents=[{"timestamp": now_ms, "message": line} for line in lines if line],
+                )
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), _SHIP_S)
 

@@ -151,6 +151,7 @@ def environment(stand_in_url: str, *, rows: bool = True) -> dict[str, str]:
         "LAMBDA_TASK_ROOT": str(REPOSITORY),
         "IMAGE_LABELS_TABLE": IMAGE_LABELS,
         "LABEL_INDEX_TABLE": LABEL_INDEX,
+        "LABEL_QUOTA_TABLE": "LabelQuota",
         "QUEUE_URL": f"{stand_in_url}/123456789012/{QUEUE}",
         "DEAD_LETTER_QUEUE_URL": f"{stand_in_url}/123456789012/{QUEUE}-dead",
         "POWERTOOLS_SERVICE_NAME": QUEUE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import defaultdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -16,14 +17,18 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
-KEYS = {"ImageLabels": ("ImageID",), "LabelIndex": ("Label", "Rank")}
+KEYS = {"ImageLabels": ("ImageID",), "LabelIndex": ("Label", "Rank"), "LabelQuota": ("Operation",)}
 _LONGEST_KEY_BYTES = (2048, 1024)
 _INSERT = re.compile(r'INSERT INTO "(?P<table>[\w.-]+)" VALUE \{(?P<places>[^}]*)\}')
-_TERM = re.compile(r"attribute_not_exists\((?P<missing>\w+)\)|(?P<name>\w+) (?P<operator>[<=]) (?P<value>:\w+)")
+_TERM = re.compile(
+    r"attribute_not_exists\((?P<missing>\w+)\)"
+    r"|(?P<name>\w+) (?:(?P<operator><=|<|=) (?P<value>:\w+)|BETWEEN (?P<low>:\w+) AND (?P<high>:\w+))"
+)
+_ASSIGNMENT = re.compile(r"(?P<name>\w+) = (?:(?P<same>\w+) \+ )?(?P<value>:\w+)")
 
 
 class Tables:
-    """The items of both tables, as attribute values, shared by all callers."""
+    """The items of all tables, as attribute values, shared by all callers."""
 
     def __init__(self) -> None:
         self.items: dict[str, dict[tuple[str, ...], Item]] = {name: {} for name in KEYS}
@@ -117,6 +122,29 @@ class DynamoDB(Client):
             self._tables.items[match["table"]][key] = item
         return {"TableName": match["table"]}
 
+    def update_item(self, **parameters: Any) -> dict[str, Any]:
+        """SET, with values and sums; an item that is not there begins with its key alone."""
+        self._called("UpdateItem", parameters)
+        table, key = parameters["TableName"], _key(parameters["TableName"], parameters["Key"], exact=True)
+        assert parameters["ReturnValues"] == "ALL_NEW"
+        values = parameters["ExpressionAttributeValues"]
+        assignments = parameters["UpdateExpression"].removeprefix("SET ").split(", ")
+        with self._tables.lock:
+            present = self._tables.items[table].get(key)
+            _require(present, parameters, " ".join(assignments))
+            item = dict(present or parameters["Key"])
+            for assignment in assignments:
+                match = _ASSIGNMENT.fullmatch(assignment)
+                assert match, f"{assignment} is not known here"
+                item[match["name"]] = values[match["value"]]
+                if match["same"]:
+                    if not present or match["same"] not in present:
+                        raise _invalid("The provided expression refers to an attribute that does not exist")
+                    total = Decimal(present[match["same"]]["N"]) + Decimal(values[match["value"]]["N"])
+                    item[match["name"]] = {"N": f"{total:f}"}
+            self._tables.items[table][key] = item
+        return {"Attributes": item}
+
     def delete_item(self, **parameters: Any) -> dict[str, Any]:
         self._called("DeleteItem", parameters)
         table, key = parameters["TableName"], _key(parameters["TableName"], parameters["Key"], exact=True)
@@ -170,17 +198,18 @@ def _bytes(attribute: dict[str, Any]) -> int:
     return len(str(value).encode())
 
 
-def _require(present: Item | None, parameters: dict[str, Any]) -> None:
+def _require(present: Item | None, parameters: dict[str, Any], update: str = "") -> None:
     """Evaluate ConditionExpression: the terms that the function uses, joined by OR or by AND."""
     expression = parameters.get("ConditionExpression")
     if expression is None:
         return
     values = parameters.get("ExpressionAttributeValues")
-    used = set(re.findall(r":\w+", expression))
+    used = set(re.findall(r":\w+", f"{expression} {update}"))
     if values is not None and (not values or used != set(values)):
         raise _invalid("ExpressionAttributeValues must not be empty, and each must be used")
     parts = [
-        [_holds(term, present, values or {}) for term in part.split(" AND ")] for part in expression.split(" OR ")
+        [_holds(term, present, values or {}) for term in re.split(r" AND (?!:)", part)]
+        for part in expression.split(" OR ")
     ]
     if any(all(part) for part in parts):
         return
@@ -197,11 +226,20 @@ def _holds(term: str, present: Item | None, values: dict[str, Any]) -> bool:
         return present is None or match["missing"] not in present
     if present is None or match["name"] not in present:
         return False
-    here, there = present[match["name"]], values[match["value"]]
-    if set(here) != set(there):
+    here = present[match["name"]]
+    bounds = [values[name] for name in match.group("value", "low", "high") if name]
+    if any(set(bound) != set(here) for bound in bounds):
         return False
-    [left], [right] = here.values(), there.values()
-    return bool(left < right if match["operator"] == "<" else left == right)
+    left, *others = (_comparable(value) for value in (here, *bounds))
+    if match["low"]:
+        return bool(others[0] <= left <= others[1])
+    [right] = others
+    return bool({"<": left < right, "<=": left <= right, "=": left == right}[match["operator"]])
+
+
+def _comparable(attribute: dict[str, Any]) -> Any:
+    [(kind, value)] = attribute.items()
+    return Decimal(value) if kind == "N" else value
 
 
 def index_of(tables: Tables) -> dict[str, list[Item]]:

@@ -19,7 +19,8 @@ from handler.labelling import Labeller
 from handler.messages import Messages
 from handler.objects import Objects
 from handler.pipeline import Pipeline, Report
-from handler.recognition import Recogniser, TokenBucket
+from handler.quota import Quota
+from handler.recognition import Recogniser
 from handler.settings import Settings
 from handler.storage import Storage
 from tests.fakes.aws import Client, aws_error
@@ -37,6 +38,7 @@ SETTINGS = Settings.from_environment(
     {
         "IMAGE_LABELS_TABLE": "ImageLabels",
         "LABEL_INDEX_TABLE": "LabelIndex",
+        "LABEL_QUOTA_TABLE": "LabelQuota",
         "QUEUE_URL": "queue",
         "DEAD_LETTER_QUEUE_URL": "dead-letters",
     }
@@ -271,7 +273,7 @@ class Function:
                     self.fakes.rekognition,
                     min_confidence=settings.min_confidence,
                     max_labels=settings.max_labels,
-                    bucket=TokenBucket(settings.tps_share, world.clock.seconds) if settings.tps_share else None,
+                    quota=self._quota(settings),
                 ),
                 Objects(self.fakes.s3),
                 now=lambda: world.clock.now,
@@ -279,6 +281,17 @@ class Function:
             Messages(self.fakes.sqs, settings.queue_url, settings.dead_letter_queue_url),
             concurrency=settings.rekognition_concurrency,
             now=lambda: world.clock.now,
+        )
+
+    def _quota(self, settings: Settings) -> Quota | None:
+        if not settings.rekognition_tps:
+            return None
+        return Quota(
+            self.fakes.dynamodb,
+            settings.label_quota_table,
+            tps=settings.rekognition_tps,
+            environments=settings.max_concurrency,
+            clock=self._world.clock.seconds,
         )
 
     def receive(self, *records: SQSRecord, seconds: float = 20.0) -> Report:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ENVIRONMENT = {
     "IMAGE_LABELS_TABLE": "ImageLabels",
     "LABEL_INDEX_TABLE": "LabelIndex",
+    "LABEL_QUOTA_TABLE": "LabelQuota",
     "QUEUE_URL": "http://127.0.0.1:9/queue",
     "DEAD_LETTER_QUEUE_URL": "http://127.0.0.1:9/dead-letters",
     "POWERTOOLS_SERVICE_NAME": "photo-labels",

@@ -50,7 +50,7 @@ DIMENSION_OF = {"AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName", "PhotoLabe
 # alarm: metric, of what, statistic, operator, threshold, seconds until it rings
 ALARMS = {
     "QueueDepth": ("ApproximateNumberOfMessagesVisible", "<Queue.QueueName>", "Average", ">=", 3000, 300),
-    "MessagesInBackoff": ("ApproximateNumberOfMessagesNotVisible", "<Queue.QueueName>", "Average", ">", 100, 900),
+    "MessagesInBackoff": ("ApproximateNumberOfMessagesNotVisible", "<Queue.QueueName>", "Average", ">", 20, 900),
     "OldestMessage": ("ApproximateAgeOfOldestMessage", "<Queue.QueueName>", "Maximum", ">=", 15 * 60, 180),
     "OldestPhoto": ("OldestPhotoAge", "photo-labels", "Maximum", ">=", 30 * 60, 300),
     "DeadLetters": ("ApproximateNumberOfMessagesVisible", "<DeadLetterQueue.QueueName>", "Maximum", ">=", 1, 60),
@@ -71,7 +71,7 @@ PARAMETERS: dict[str, Any] = {
     "MinConfidence": 80,
     "MaxLabels": 50,
     "RekognitionTps": 5,
-    "MaxConcurrency": 10,
+    "MaxConcurrency": 2,
     "Memory": 1769,
     "AlarmEmail": "",
     "QueueDepthAlarm": 3000,
@@ -96,6 +96,7 @@ MAY: dict[str, set[str]] = {
     "dynamodb:PutItem": {"<ImageLabels.Arn>"},
     "dynamodb:BatchWriteItem": {"<LabelIndex.Arn>"},
     "dynamodb:DeleteItem": {"<LabelIndex.Arn>"},
+    "dynamodb:UpdateItem": {"<LabelQuota.Arn>"},
     "logs:CreateLogStream": {LOGS, f"{LOGS}:*"},
     "logs:PutLogEvents": {LOGS, f"{LOGS}:*"},
 }
@@ -327,12 +328,19 @@ def test_given_the_tables_when_made_then_they_are_those_of_the_design(template: 
         name: {key["AttributeName"]: key["KeyType"] for key in table["KeySchema"]}
         for name, table in stack.of_type("AWS::DynamoDB::Table").items()
     }
-    assert keys == {"ImageLabels": {"ImageID": "HASH"}, "LabelIndex": {"Label": "HASH", "Rank": "RANGE"}}
+    assert keys == {
+        "ImageLabels": {"ImageID": "HASH"},
+        "LabelIndex": {"Label": "HASH", "Rank": "RANGE"},
+        "LabelQuota": {"Operation": "HASH"},
+    }
     for name, table in stack.of_type("AWS::DynamoDB::Table").items():
         types = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
         assert types == dict.fromkeys(keys[name], "S")
         assert table["BillingMode"] == "PAY_PER_REQUEST"
-        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        is_data = name != "LabelQuota"
+        assert ("PointInTimeRecoverySpecification" in table) == is_data
+        if is_data:
+            assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     documents = stack.properties("ImageLabels")
     assert documents["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert documents["TimeToLiveSpecification"] == {"AttributeName": "ExpiresAt", "Enabled": True}
@@ -411,6 +419,7 @@ def test_given_the_function_when_made_then_the_handler_takes_its_environment(tem
     assert Settings.from_environment(environment) == Settings(
         image_labels_table="<ImageLabels>",
         label_index_table="<LabelIndex>",
+        label_quota_table="<LabelQuota>",
         queue_url="<Queue>",
         dead_letter_queue_url="<DeadLetterQueue>",
         min_confidence=55.5,
@@ -445,6 +454,7 @@ def test_given_the_function_when_made_then_every_setting_is_there_and_no_other(t
     assert environment.keys() - {name for name in environment if name.startswith("POWERTOOLS_")} == {
         "IMAGE_LABELS_TABLE",
         "LABEL_INDEX_TABLE",
+        "LABEL_QUOTA_TABLE",
         "QUEUE_URL",
         "DEAD_LETTER_QUEUE_URL",
         "MIN_CONFIDENCE",

@@ -619,7 +619,7 @@ def test_given_an_outage_when_every_receive_fails_then_nothing_is_dead_lettered_
 # 11: the quota
 
 
-def test_given_a_quota_when_a_batch_comes_then_calls_keep_to_the_environments_share(world: World) -> None:
+def test_given_a_quota_when_a_batch_comes_then_calls_keep_to_it(world: World) -> None:
     times: list[float] = []
 
     def watch(operation: str, _parameters: dict[str, Any]) -> None:
@@ -631,7 +631,7 @@ def test_given_a_quota_when_a_batch_comes_then_calls_keep_to_the_environments_sh
     report = Function(world, watch, settings=settings).receive(*records)
     assert failing(report) == set()
     gaps = [after - before for before, after in itertools.pairwise(times)]
-    assert all(gap >= 0.45 for gap in gaps)
+    assert all(gap == pytest.approx(0.1, abs=0.001) for gap in gaps)
 
 
 # 12: reconciliation

@@ -13,6 +13,7 @@ from handler.settings import Settings, SettingsError
 REQUIRED = {
     "IMAGE_LABELS_TABLE": "ImageLabels",
     "LABEL_INDEX_TABLE": "LabelIndex",
+    "LABEL_QUOTA_TABLE": "LabelQuota",
     "QUEUE_URL": "https://queue",
     "DEAD_LETTER_QUEUE_URL": "https://dead",
 }
@@ -22,12 +23,6 @@ def test_given_only_what_is_required_when_read_then_the_rest_has_its_default() -
     settings = Settings.from_environment(REQUIRED)
     assert (settings.min_confidence, settings.max_labels) == (80, 50)
     assert (settings.rekognition_concurrency, settings.rekognition_tps, settings.max_concurrency) == (10, 0, 10)
-    assert settings.tps_share == 0
-
-
-def test_given_a_quota_when_read_then_an_environment_has_its_share() -> None:
-    settings = Settings.from_environment(REQUIRED | {"REKOGNITION_TPS": "5", "MAX_CONCURRENCY": "10"})
-    assert settings.tps_share == 0.5
 
 
 @pytest.mark.parametrize("name", REQUIRED)

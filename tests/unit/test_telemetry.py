@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from aws_lambda_powertools import Logger, Metrics
 from handler.documents import digest
 from handler.telemetry import tell
 from tests.fakes.aws import aws_error
-from tests.fakes.world import Function, Photo, World
+from tests.fakes.world import SETTINGS, Function, Photo, World
 
 if TYPE_CHECKING:
     from handler.pipeline import Report
@@ -169,3 +170,15 @@ def test_given_index_rows_that_cannot_be_deleted_when_told_then_a_warning_says_s
     assert [(line["message"], line["reason"]) for line in told.lines] == [
         ("outdated index rows left", "AccessDeniedException")
     ]
+
+
+def test_given_no_table_of_the_quota_when_told_then_one_line_for_the_batch_says_so(world: World) -> None:
+    def hook(operation: str, _parameters: dict[str, Any]) -> None:
+        if operation == "UpdateItem":
+            raise aws_error("AccessDeniedException")
+
+    records = [world.message(world.put(f"{number}.jpg", CAT)) for number in range(3)]
+    told = Telemetry(Function(world, hook, settings=replace(SETTINGS, rekognition_tps=50.0)).receive(*records))
+    assert told.samples("ImagesLabelled") == [3.0]
+    assert [(line["level"], line["reason"]) for line in told.lines] == [("WARNING", "AccessDeniedException")]
+    assert "LabelQuota" in told.lines[0]["message"]

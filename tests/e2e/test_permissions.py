@@ -1,0 +1,250 @@
+"""Each permission of the function's role is needed: without it something breaks that a person would notice.
+
+Taken away are those of `ROLE`, one at a time, while the pipeline runs; the local cloud enforces IAM. `NOT_ENFORCED`
+are those that it cannot take away: they are asserted from the template alone (tests/infra).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from local.cloud import LocalCloud
+from tests.e2e.conftest import Pipeline
+from tests.infra.template import as_list
+from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.xdist_group("cloud")
+
+NOT_ENFORCED = {
+    "sqs:ReceiveMessage": "Lambda's pollers receive, and the local ones have no role",
+    "sqs:DeleteMessage": "as above",
+    "sqs:GetQueueAttributes": "as above",
+    "s3:ListBucket": "the local S3 tells anybody that nothing is there",
+    "logs:CreateLogStream": "an environment makes its stream before it starts; Lambda's starts without one, too",
+    "rekognition:DetectLabels": "the local Rekognition knows callers, but no policies",
+}
+LOCAL_NAMES = {
+    "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
+    "dynamodb:PartiQLInsert": "dynamodb:BatchExecuteStatement",
+}
+"""Calls for which the local cloud asks for another permission (local/ministack.py), and AWS for that of the role."""
+
+
+SIMULATED = ["--mode", "simulated", "--simulation", json.dumps({"read_object": True, "p50_ms": 50, "p99_ms": 100})]
+
+
+def photo() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (100, 100)).save(file, "JPEG")
+    return file.getvalue()
+
+
+PHOTO = photo()
+
+
+class Role:
+    """The function's role, with permissions that can be taken away."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        functions = pipeline.cloud.target.client("lambda")
+        configuration = functions.get_function_configuration(FunctionName=pipeline.outputs["FunctionName"])
+        self._name = configuration["Role"].rpartition("/")[2]
+        self._iam = pipeline.cloud.target.client("iam")
+
+    def actions(self) -> set[str]:
+        return {
+            action
+            for statements in self._statements().values()
+            for statement in statements
+            for action in as_list(statement["Action"])
+        }
+
+    @contextmanager
+    def without(self, action: str) -> Iterator[None]:
+        gone = {action, LOCAL_NAMES.get(action, action)}
+        before = self._statements()
+        self._put({policy: _less(statements, gone) for policy, statements in before.items()})
+        try:
+            yield
+        finally:
+            self._put(before)
+
+    def _statements(self) -> dict[str, list[dict[str, Any]]]:
+        def of(policy: str) -> list[dict[str, Any]]:
+            document: Any = self._iam.get_role_policy(RoleName=self._name, PolicyName=policy)["PolicyDocument"]
+            statements: list[dict[str, Any]] = document["Statement"]
+            return statements
+
+        return {policy: of(policy) for policy in self._iam.list_role_policies(RoleName=self._name)["PolicyNames"]}
+
+    def _put(self, statements: dict[str, list[dict[str, Any]]]) -> None:
+        for policy, some in statements.items():
+            document = json.dumps({"Version": "2012-10-17", "Statement": some})
+            self._iam.put_role_policy(RoleName=self._name, PolicyName=policy, PolicyDocument=document)
+
+
+def _less(statements: list[dict[str, Any]], gone: set[str]) -> list[dict[str, Any]]:
+    left = [
+        one | {"Action": [action for action in as_list(one["Action"]) if action not in gone]} for one in statements
+    ]
+    return [one for one in left if one["Action"]]
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """A pipeline of its own, with a quota to take turns at."""
+    state = tmp_path_factory.mktemp("permissions") / "state"
+    with LocalCloud(
+        state, recogniser=SIMULATED, parameters={"RekognitionTps": "200", "MinConfidence": "50"}
+    ) as cloud:
+        yield Pipeline(cloud)
+
+
+@pytest.fixture(scope="module")
+def role(limited: Pipeline) -> Role:
+    return Role(limited)
+
+
+# What is done, and what then tells that it did not work; each gives what is seen when the permission is back
+
+
+def fails(pipeline: Pipeline, key: str) -> Callable[[], Any]:
+    """A photo that is uploaded is not labelled, and the log says so."""
+    etag = pipeline.upload(key, PHOTO)
+    eventually(lambda: failures(pipeline, key))
+    return lambda: pipeline.settled(key, etag)["Status"] == "LABELLED"
+
+
+def fails_when_overwritten(pipeline: Pipeline, key: str) -> Callable[[], Any]:
+    """Only a new document is inserted: one that is there already is put, on condition."""
+    pipeline.settled(key, pipeline.upload(key, PHOTO))
+    return fails(pipeline, key)
+
+
+def fails_when_reconciled(pipeline: Pipeline, key: str) -> Callable[[], Any]:
+    """S3 is asked about the photo."""
+    reconcile(pipeline, key)
+    eventually(lambda: failures(pipeline, key))
+    return lambda: len(lines(pipeline, key)) > len(failures(pipeline, key))
+
+
+def fails_with_versions(pipeline: Pipeline, key: str) -> Callable[[], Any]:
+    """The event names a version, and Rekognition reads that one."""
+    versioning = pipeline.s3.put_bucket_versioning
+    versioning(Bucket=pipeline.bucket, VersioningConfiguration={"Status": "Enabled"})
+    try:
+        return fails(pipeline, key)
+    finally:
+        versioning(Bucket=pipeline.bucket, VersioningConfiguration={"Status": "Suspended"})
+
+
+def leaves_rows(pipeline: Pipeline, key: str) -> Callable[[], Any]:
+    """Rows of a document that is reconciled are deleted on condition."""
+    pipeline.settled(key, pipeline.upload(key, PHOTO))
+    pipeline.recogniser("settings", {"seed": 1})  # so that it sees something else in it
+    reconcile(pipeline, key)
+    eventually(lambda: lines(pipeline, key, "outdated index rows left", "AccessDenied"))
+    return lambda: pipeline.document(key)
+
+
+def is_tried_too_soon(pipeline: Pipeline, key: str) -> Callable[[], Any]:
+    """What failed should come back later, and does after the visibility timeout only."""
+    pipeline.recogniser("settings", {"errors": {"AccessDeniedException": 1.0}})
+    try:
+        etag = pipeline.upload(key, PHOTO)
+        eventually(lambda: lines(pipeline, "visibility timeout left as it is", "AccessDenied"))
+    finally:
+        pipeline.recogniser("settings", {"errors": {}})
+    pipeline.upload(key, PHOTO)  # nobody waits for two minutes
+    return lambda: pipeline.settled(key, etag)["Status"] == "LABELLED"
+
+
+def is_not_buried(pipeline: Pipeline, key: str) -> Callable[[], Any]:
+    """A message that nobody can understand stays in the queue, and the log says so."""
+    message_id = pipeline.send(key)
+    eventually(lambda: lines(pipeline, message_id, "not taken by the DLQ yet", "AccessDenied"))
+    return lambda: pipeline.dead_letter(message_id)
+
+
+def keeps_to_its_share(pipeline: Pipeline, key: str) -> Callable[[], Any]:
+    """Photos are labelled without the table of the quota, each environment at its share of it."""
+    before = next_turn(pipeline)
+    pipeline.settled(key, pipeline.upload(key, PHOTO))
+    eventually(lambda: lines(pipeline, "no turns from LabelQuota", "AccessDenied"))
+    assert next_turn(pipeline) == before
+
+    def takes_turns() -> bool:
+        pipeline.settled(f"again/{key}", pipeline.upload(f"again/{key}", PHOTO))
+        return next_turn(pipeline) > before
+
+    return takes_turns
+
+
+def is_silent(pipeline: Pipeline, key: str) -> Callable[[], Any]:
+    """Photos are labelled, but nobody reads of it."""
+    before = len(pipeline.log_lines("_aws"))
+    pipeline.settled(key, pipeline.upload(key, PHOTO))
+    assert len(pipeline.log_lines("_aws")) == before
+    return lambda: eventually(lambda: len(pipeline.log_lines("_aws")) > before)
+
+
+BREAKS: dict[str, Callable[[Pipeline, str], Callable[[], Any]]] = {
+    "s3:GetObject": fails_when_reconciled,
+    "s3:GetObjectVersion": fails_with_versions,
+    "sqs:ChangeMessageVisibility": is_tried_too_soon,
+    "sqs:SendMessage": is_not_buried,
+    "dynamodb:BatchGetItem": fails,
+    "dynamodb:PartiQLInsert": fails,
+    "dynamodb:PutItem": fails_when_overwritten,
+    "dynamodb:BatchWriteItem": fails,
+    "dynamodb:DeleteItem": leaves_rows,
+    "dynamodb:UpdateItem": keeps_to_its_share,
+    "logs:PutLogEvents": is_silent,
+}
+
+
+@pytest.mark.parametrize("action", BREAKS)
+def test_given_a_role_without_a_permission_when_photos_come_then_that_is_noticed_and_nothing_lost(
+    limited: Pipeline, role: Role, action: str
+) -> None:
+    with role.without(action):
+        is_mended = BREAKS[action](limited, f"without/{action.replace(':', '-')}.jpg")
+    eventually(is_mended)
+
+
+def test_given_the_role_when_read_then_nothing_in_it_goes_untried_but_what_is_listed(role: Role) -> None:
+    assert role.actions() - set(LOCAL_NAMES.values()) == BREAKS.keys() | NOT_ENFORCED.keys()
+
+
+def lines(pipeline: Pipeline, *words: str) -> list[str]:
+    """Lines of the log that have all of these words."""
+    return [line for line in pipeline.log_lines(words[0]) if all(word in line for word in words)]
+
+
+def failures(pipeline: Pipeline, key: str) -> list[str]:
+    return lines(pipeline, key, '"message":"failed"')
+
+
+def document_of(pipeline: Pipeline, key: str) -> dict[str, Any]:
+    return eventually(lambda: pipeline.document(key))
+
+
+def next_turn(pipeline: Pipeline) -> float:
+    answer = pipeline.dynamodb.get_item(
+        TableName="LabelQuota", Key={"Operation": {"S": "DetectLabels"}}, ConsistentRead=True
+    )
+    return float(answer["Item"]["NextTurn"]["N"])
+
+
+def reconcile(pipeline: Pipeline, key: str) -> None:
+    body = {"source": "photo-labels", "action": "reconcile", "bucket": pipeline.bucket, "key": key, "force": True}
+    pipeline.send(json.dumps(body))

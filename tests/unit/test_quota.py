@@ -1,0 +1,211 @@
+"""The quota that all environments share: never exceeded, never left idle, given up to others and taken back."""
+
+from __future__ import annotations
+
+import threading
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.errors import OutOfTimeError, code_of
+from handler.quota import Quota
+from tests.fakes.aws import aws_error
+from tests.fakes.dynamodb import DynamoDB, Tables
+from tests.fakes.scheduler import every_order
+from tests.fakes.world import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CALL_S = 6.0
+
+
+class Pipeline:
+    """Environments around one table."""
+
+    def __init__(self, tps: float = 10, environments: int = 2, hook: Callable[..., None] | None = None) -> None:
+        self.clock = Clock()
+        self.tables = Tables()
+        self.calls: list[str] = []
+
+        def watch(operation: str, parameters: dict[str, Any]) -> None:
+            self.calls.append(operation)
+            if hook:
+                hook(operation, parameters)
+
+        self.quotas = [
+            Quota(
+                DynamoDB(self.tables, watch),  # type: ignore[arg-type]
+                "LabelQuota",
+                tps=tps,
+                environments=environments,
+                clock=self.clock.seconds,
+            )
+            for _ in range(environments)
+        ]
+        self.began = self.clock.seconds()
+
+    @property
+    def now_s(self) -> float:
+        return self.clock.seconds() - self.began
+
+    def take(self, environment: int = 0, seconds: float = 3600.0) -> float:
+        """Wait for a turn; gives when it came, in seconds after the beginning."""
+        self.quotas[environment].take(self.clock.deadline(seconds), CALL_S)
+        return self.now_s
+
+    def throttle(self, environment: int = 0) -> None:
+        self.quotas[environment].throttled(self.clock.deadline())
+
+    def rate(self, environment: int = 0) -> float:
+        """Turns a second, as it is now."""
+        turns = [self.take(environment) for _ in range(3)]
+        return 1 / (turns[2] - turns[1])
+
+    @property
+    def item(self) -> dict[str, Any]:
+        [item] = self.tables.plain("LabelQuota")
+        return item
+
+
+def test_given_an_idle_pipeline_when_photos_come_then_the_first_goes_at_once_and_one_has_all_of_the_quota() -> (
+    None
+):
+    pipeline = Pipeline(tps=10, environments=100)
+    assert [pipeline.take() for _ in range(20)] == pytest.approx([number / 10 for number in range(20)], abs=1e-4)
+    pipeline.clock.pause(60)
+    assert pipeline.take() == pytest.approx(pipeline.now_s)
+    assert pipeline.now_s == pytest.approx(61.9, abs=1e-4)
+
+
+@given(
+    st.sampled_from([0.5, 5.0, 80.0]),
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0.0, 0.0, 0.01, 0.3, 5.0])), min_size=2, max_size=60),
+)
+def test_given_any_environments_when_they_take_turns_then_two_are_never_nearer_than_the_quota_allows(
+    tps: float, taken: list[tuple[int, float]]
+) -> None:
+    pipeline = Pipeline(tps, environments=4)
+    turns = []
+    for environment, idle_s in taken:
+        pipeline.clock.pause(idle_s)
+        turns.append(pipeline.take(environment))
+    assert all(after - before > 1 / tps - 0.001 for before, after in pairwise(turns))
+
+
+def test_given_two_environments_when_they_take_at_the_same_time_then_in_every_order_each_has_a_turn_of_its_own() -> (
+    None
+):
+    orders = 0
+    pipeline: Pipeline
+
+    def scenario() -> list[Any]:
+        nonlocal pipeline
+        steps: dict[int, Callable[[], None]] = {}
+        pipeline = Pipeline(tps=2, hook=lambda *_: steps[threading.get_ident()]())
+
+        def program(environment: int) -> Callable[[Callable[[], None]], None]:
+            def run(step: Callable[[], None]) -> None:
+                steps[threading.get_ident()] = step
+                pipeline.take(environment)
+
+            return run
+
+        return [program(0), program(1)]
+
+    for _ in every_order(scenario):
+        orders += 1
+        assert float(pipeline.item["NextTurn"]) - pipeline.began == pytest.approx(1.0, abs=1e-4)
+    assert orders >= 2
+
+
+def test_given_threads_that_wait_when_turns_are_taken_then_one_update_takes_them_for_all() -> None:
+    is_asked, is_told = threading.Event(), threading.Event()
+
+    def wait(*_: Any) -> None:
+        is_asked.set()
+        assert is_told.wait(30)
+
+    pipeline = Pipeline(tps=100, hook=wait)
+    threads = [threading.Thread(target=pipeline.take) for _ in range(10)]
+    threads[0].start()
+    assert is_asked.wait(30)
+    for thread in threads[1:]:
+        thread.start()
+    while len(pipeline.quotas[0]._waiting) < 10:
+        assert all(thread.is_alive() for thread in threads)
+    is_told.set()
+    for thread in threads:
+        thread.join(30)
+    assert pipeline.calls == ["UpdateItem"] * 2
+    assert float(pipeline.item["NextTurn"]) - pipeline.began == pytest.approx(0.1, abs=1e-4)
+
+
+def test_given_a_throttle_when_told_then_all_environments_slow_down_once_and_speed_up_again() -> None:
+    pipeline = Pipeline(tps=10)
+    pipeline.take(0)
+    pipeline.take(1)
+    pipeline.throttle(0)
+    pipeline.throttle(0)
+    pipeline.throttle(1)  # knows of no cut yet, and learns of it
+    assert float(pipeline.item["CutTo"]) == pytest.approx(8)
+    assert pipeline.rate(1) == pytest.approx(8, rel=0.1)
+    pipeline.clock.pause(1.0)
+    pipeline.throttle(1)
+    assert float(pipeline.item["CutTo"]) < 8
+    pipeline.clock.pause(8)
+    assert [pipeline.rate(0), pipeline.rate(1)] == pytest.approx([10, 10], rel=0.01)
+
+
+def test_given_throttles_without_end_when_told_then_something_is_still_tried() -> None:
+    pipeline = Pipeline(tps=10)
+    for _ in range(100):
+        pipeline.take()
+        pipeline.throttle()
+    assert float(pipeline.item["CutTo"]) >= 0.2
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
+def test_given_no_table_when_turns_are_taken_then_each_environment_keeps_to_its_share(code: str) -> None:
+    def refuse(*_: Any) -> None:
+        raise aws_error(code)
+
+    pipeline = Pipeline(tps=10, environments=5, hook=refuse)
+    assert [pipeline.take() for _ in range(4)] == pytest.approx([0.5, 1.0, 1.5, 2.0])
+    failed = pipeline.quotas[0].take(pipeline.clock.deadline(), CALL_S)
+    assert failed
+    assert code_of(failed) == code
+    pipeline.throttle()
+
+
+def test_given_no_turn_before_the_deadline_when_taken_then_out_of_time_and_no_turn_is_used_up() -> None:
+    pipeline = Pipeline(tps=0.2)
+    pipeline.take(0)
+    pipeline.take(1)
+    before = pipeline.item
+    with pytest.raises(OutOfTimeError):
+        pipeline.take(0, seconds=CALL_S + 2)
+    assert pipeline.item == before
+
+
+def test_given_turns_that_nobody_used_when_thawed_after_a_freeze_then_they_are_not_used_all_at_once() -> None:
+    pipeline = Pipeline(tps=100)
+    pipeline.take()
+    pipeline.quotas[0]._turns = [pipeline.clock.seconds()] * 9
+    pipeline.clock.pause(120)
+    turns = [pipeline.take() for _ in range(5)]
+    assert all(after - before > 0.009 for before, after in pairwise(turns))
+
+
+def test_given_an_item_of_others_making_when_read_then_it_does_no_harm() -> None:
+    pipeline = Pipeline(tps=10)
+    pipeline.tables.items["LabelQuota"][("DetectLabels",)] = {
+        "Operation": {"S": "DetectLabels"},
+        "NextTurn": {"S": "soon"},
+        "CutTo": {"N": "5"},
+    }
+    with pytest.raises(OutOfTimeError):
+        pipeline.take(seconds=CALL_S + 2)
