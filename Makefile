@@ -8,6 +8,7 @@ PHOTOS ?= samples
 MINISTACK := .local/ministack
 RIE := .local/rie
 CONTENDERS := .local/contenders
+AUDIT := .local/audit
 
 # What the deploy tool is told on make's command line; nothing in the caller's environment changes what is deployed.
 told = $(if $(filter command,$(firstword $(origin $1))),$($1))
@@ -18,10 +19,11 @@ DEPLOY = $(BIN)/python -m infra $(call given,STACK,stack) $(call given,REGION,re
 
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
-	test test-image test-browser test-chaos test-all chaos loadtest bench bench-quota bench-limits bench-image lint format lock clean
+	test test-image test-browser test-chaos test-all chaos loadtest \
+	bench bench-quota bench-endurance bench-limits bench-image lint audit format lock clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## photos in, labels out, on this machine: PHOTOS=dir for your own
 	@$(BIN)/python -m local demo "$(PHOTOS)"
@@ -84,6 +86,9 @@ bench-limits: .venv/.loadtest $(MINISTACK)/.installed ## what this machine lets 
 bench-quota: .venv/.loadtest $(MINISTACK)/.installed ## a backlog against quotas of 5, 20 and 80 calls a second (7 minutes)
 	@$(BIN)/python -m loadtest.quota
 
+bench-endurance: .venv/.loadtest $(MINISTACK)/.installed ## the environments minute by minute at a steady rate: MINUTES=20
+	@$(BIN)/python -m loadtest.endurance $(call told,MINUTES)
+
 bench-image: setup $(RIE)/.installed ## the image beside a plain one: size, cold start, memory
 	@$(BIN)/python -m loadtest.bench_image $(if $(BASE_IMAGE),"$(BASE_IMAGE)")
 
@@ -93,12 +98,16 @@ lint: .venv/.dev ## style, types, template
 	@$(BIN)/mypy
 	@$(BIN)/cfn-lint infra/*.yaml
 
+audit: $(AUDIT)/.installed ## known vulnerabilities in what is pinned, as PyPI knows them
+	@for name in handler image run loadtest dev ministack models contenders; do echo "$$name:" && \
+		$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements/$$name.txt || exit 1; done
+
 format: .venv/.dev ## put the code into shape
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
 lock: .venv/.dev ## pin the newest of requirements/*.in, with hashes
-	@cd requirements && for name in handler image run loadtest dev ministack models contenders; do \
+	@cd requirements && for name in handler image run loadtest dev ministack models contenders audit; do \
 		../$(UV) --upgrade --output-file $$name.txt $$name.in || exit 1; done
 	@cd requirements && ../$(UV) --upgrade --no-deps --output-file rie.txt rie.in
 
@@ -151,4 +160,9 @@ $(CONTENDERS)/.installed: .venv/.made requirements/contenders.txt
 	@echo "setting up what the benchmark compares with (a few seconds, once)"
 	@$(BIN)/python -m venv --clear $(CONTENDERS)
 	@$(CONTENDERS)/bin/python $(PIP) -r requirements/contenders.txt
+	@touch $@
+
+$(AUDIT)/.installed: .venv/.made requirements/audit.txt
+	@$(BIN)/python -m venv --clear $(AUDIT)
+	@$(AUDIT)/bin/python $(PIP) -r requirements/audit.txt
 	@touch $@

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.session
 import psutil
+from botocore import xform_name
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
@@ -152,7 +153,7 @@ def _processed(request: AWSPreparedRequest, call: str, every: int) -> AWSRespons
         some = asked | {
             "Statements": [one for one, is_done in zip(asked["Statements"], chosen, strict=True) if is_done]
         }
-        done = iter(_answered(request, some)["Responses"] if some["Statements"] else [])
+        done = iter(_answered(call, some)["Responses"] if some["Statements"] else [])
         return _answer(request, {"Responses": [next(done) if is_done else throttled for is_done in chosen]})
     left: dict[str, Any] = {}
     some = {}
@@ -163,15 +164,15 @@ def _processed(request: AWSPreparedRequest, call: str, every: int) -> AWSRespons
         for part, into in ((chosen_items, some), (others, left)):
             if part:
                 into[table] = items | {"Keys": part} if call == "BatchGetItem" else part
-    answer = _answered(request, asked | {"RequestItems": some}) if some else {"Responses": {}}
+    answer = _answered(call, asked | {"RequestItems": some}) if some else {"Responses": {}}
     return _answer(request, answer | {_UNPROCESSED[call]: left})
 
 
-def _answered(request: AWSPreparedRequest, body: Any) -> Any:
-    """Make the call with another body."""
-    content = json.dumps(body).encode()
-    headers: Any = dict(request.headers.items()) | {"Content-Length": str(len(content))}
-    return json.loads(_done(AWSPreparedRequest(request.method, request.url, headers, content, False)).content)
+def _answered(call: str, body: Any) -> Any:
+    """Make the call with another body, which takes another signature. Raises ClientError."""
+    answer = getattr(_dynamodb, xform_name(call))(**body)
+    del answer["ResponseMetadata"]
+    return answer
 
 
 def _answer(request: AWSPreparedRequest, body: Any) -> AWSResponse:
@@ -202,7 +203,8 @@ botocore.session.get_session = lambda *_: _session  # of which handler.app makes
 from handler import app  # noqa: E402
 
 _sqs: Any = botocore.session.Session().create_client("sqs")
-"""Has no faults: it is SQS's hand."""
+_dynamodb: Any = botocore.session.Session().create_client("dynamodb")
+"""Have no faults: they are the hands of SQS and DynamoDB themselves."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

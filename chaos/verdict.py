@@ -120,8 +120,9 @@ def _audited(target: Target) -> tuple[list[Problem], int]:
         for problem in strays:
             repairer.mend(problem)
     problems = [problem for problem in first if problem.finding is not Finding.STRAY_ROW]
-    Auditor(target, _AT_ONCE).run(problems.append)
-    return problems, len(strays)
+    again: list[Problem] = []
+    Auditor(target, _AT_ONCE).run(again.append)
+    return problems + [problem for problem in again if problem not in problems], len(strays)
 
 
 def _end(thing: Thing, document: Document | None) -> str:

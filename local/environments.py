@@ -195,7 +195,7 @@ class Environment:
         while printed := await self._process.stderr.read(2**17):
             printed += await self._process.stderr.readline() if not printed.endswith(b"\n") else b""
             now_ms = int(time.time() * 1000)
-            lines = printed.decode(errors="replace").splitlines()
+            lines = printed.decode(errors="replace").split("\n")
             # As on AWS, a log that is not taken is lost, and the function goes on.
             with suppress(ClientError):
                 await asyncio.to_thread(
