@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from handler.documents import image_id
 from photos.display import ImportDisplay, hits_table, photos_table, show_summary
-from photos.importing import import_folder
+from photos.finding import Finder
+from photos.importing import Importer
+from photos.journal import End, Journal
 from photos.reading import Reader
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from handler.documents import Document
+    from photos.journal import File
     from photos.target import Target
 
 
@@ -21,16 +26,30 @@ def demonstrate(target: Target, folder: Path, started_s: float) -> int:
     """Import a folder, show what became of it, search for a label; gives the exit code of the import."""
     console = Console(highlight=False)
     console.print(f"local cloud up in {started_s:.1f} s: stack deployed, function warm")
-    with ImportDisplay(console) as display:
-        result = import_folder(target, folder, display.show)
-    if result.interrupted:
-        raise KeyboardInterrupt
-    console.print(photos_table(result.photos))
-    show_summary(console, result)
-    if label := _common([one.document.labels for one in result.photos if one.document]):
+    with Journal(None) as journal:
+        finder = Finder(target.outputs["KeyPrefix"])
+        importer = Importer(target, journal)
+        with ImportDisplay(console) as display:
+            importer.find(finder, [folder], display.found)
+            importer.on_progress = display.show
+            stop = importer.run()
+        if stop and stop.is_interruption:
+            raise KeyboardInterrupt
+        photos = _with_documents(target, journal)
+        console.print(photos_table(photos))
+        show_summary(console, journal, finder.left_alone)
+        ends = journal.counts().ends
+    if label := _common([document.labels for _, document in photos if document]):
         console.print(f"\n$ photos search {label!r}")
         console.print(hits_table(Reader(target).search(label, 0, 5), label))
-    return 0 if result.is_complete else 1
+    return 0 if ends[End.LABELLED] + ends[End.REJECTED] == ends.total() else 1
+
+
+def _with_documents(target: Target, journal: Journal) -> list[tuple[File, Document | None]]:
+    files = list(journal.files(but_labelled=False))
+    images = {file.path: image_id(target.outputs["Bucket"], file.content_key or "") for file in files}
+    documents = Reader(target).documents(list(dict.fromkeys(images.values())))
+    return [(file, documents.get(images[file.path])) for file in files]
 
 
 def _common(labels: list[tuple[dict[str, str], ...]]) -> str | None:

@@ -7,15 +7,16 @@ import sys
 from collections import Counter
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
 from handler.documents import image_id
 from photos.auditing import Auditor, Problem, Repairer
+from photos.bringing import Wanted, bring
 from photos.display import (
     AuditDisplay,
-    ImportDisplay,
     counted,
     hits_table,
     safe,
@@ -24,11 +25,9 @@ from photos.display import (
     show_failure,
     show_reasons,
     show_redriven,
-    show_summary,
 )
 from photos.errors import TOLD, sentence
 from photos.failures import Failures
-from photos.importing import import_folder
 from photos.mapping import Mapping
 from photos.reading import Reader
 from photos.reconciling import Reconciler
@@ -52,25 +51,35 @@ def photos(context: click.Context, local: bool, stack: str, region: str | None, 
         context.obj = lambda: aws_target(stack, region, profile)
 
 
-def _target(context: click.Context) -> Target:
+def _target(context: click.Context, shown: Console = console) -> Target:
     target: Target = context.obj()
-    console.print(safe(target.description), style="dim")
+    shown.print(safe(target.description), style="dim")
     return target
 
 
 @photos.command("import")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--prefix", default="", help="Put before the name of each photo in the bucket, say holiday/.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Only photos whose name or path matches.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="No photos whose name or path matches.")
+@click.option("--replace", "is_replacing", is_flag=True, help="Upload over other photos of that name, too.")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Only say what would be uploaded, and what it would cost.")
+@click.option("--wait/--no-wait", "is_waiting", default=True, help="Wait for the labels.", show_default=True)
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask, whatever it costs.")
+@click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each file, and one for the sum.")
 @click.pass_context
-def import_(context: click.Context, folder: Path) -> None:
-    """Upload the photos in FOLDER and wait until each is labelled, or rejected with a reason.
+def import_(context: click.Context, /, **wanted: Any) -> None:
+    """Upload the photos in PATHS, folders or files, and wait until each is labelled, or rejected with a reason.
 
-    Exit code 0: all are; 1: some could not be uploaded or are not accounted for; 2: nothing could be done.
+    A photo has its path below the folder as its name. What was uploaded before is not uploaded again, also from a
+    folder that was moved; stopped by whatever, the same command goes on where it was.
+
+    Exit code 0: all are labelled, or uploaded with --no-wait; 1: some cannot be labelled; 3: some are not
+    uploaded, or not accounted for: running it again may help; 130: stopped by Ctrl-C; 2: nothing could be done.
     """
-    target = _target(context)
-    with ImportDisplay(console) as display:
-        result = import_folder(target, folder, display.show)
-    show_summary(console, result)
-    context.exit(130 if result.interrupted else 0 if result.is_complete else 1)
+    asked = Wanted(**wanted)
+    shown = Console(stderr=True) if asked.is_json else console
+    context.exit(bring(_target(context, shown), asked, shown))
 
 
 @photos.command()

@@ -6,13 +6,13 @@ import statistics
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
 from photos.auditing import Finding
-from photos.importing import ENDS
+from photos.journal import End
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from handler.documents import Document
     from photos.auditing import Audit, Problem
     from photos.failures import Failure, Redriven
-    from photos.importing import ImportResult, Photo, Progress
+    from photos.importing import Progress
+    from photos.journal import File, Journal
     from photos.reading import Hit
 
 
@@ -45,20 +46,21 @@ def labels_of(document: Document, most: int = 6) -> str:
 
 
 class ImportDisplay:
-    """A progress bar while photos are imported; quiet where nobody watches."""
+    """How far an import is, in one line; quiet where nobody watches."""
 
     def __init__(self, console: Console) -> None:
         self._bar = Bar(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TextColumn("{task.fields[details]}"),
-            TimeElapsedColumn(),
+            TimeRemainingColumn(elapsed_when_finished=True),
             console=console,
             disable=not console.is_terminal,
             transient=True,
+            speed_estimate_period=60,
         )
-        self._task = self._bar.add_task("importing", total=None, details="")
+        self._task = self._bar.add_task("finding", total=None, details="")
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -67,36 +69,70 @@ class ImportDisplay:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
+    def found(self, count: int) -> None:
+        self._bar.update(self._task, completed=count, refresh=True)
+
     def show(self, progress: Progress) -> None:
-        ended = progress.ended
-        details = f"{progress.uploaded} uploaded, {ended['labelled']} labelled, {ended['rejected']} rejected"
+        counts = progress.counts
+        parts = [
+            f"{counts.uploaded:,} uploaded",
+            *(f"{counts.ends[end]:,} {end.value}" for end in End if counts.ends[end]),
+            f"{counts.waiting:,} waiting",
+        ]
+        if progress.offline_s:
+            parts = [f"no connection to S3 for {progress.offline_s:.0f} s"]
+        speed = self._bar.tasks[self._task].speed
+        if speed:
+            parts.append(f"{speed:.1f}/s")
         self._bar.update(
-            self._task, total=progress.found, completed=sum(ended.values()), details=details, refresh=True
+            self._task,
+            description="importing",
+            total=counts.found,
+            completed=counts.ended,
+            details=", ".join(parts),
+            refresh=True,
         )
 
 
-def show_summary(console: Console, result: ImportResult) -> None:
-    """Numbers that add up, then every photo that is not labelled, with its reason."""
-    counts = result.counts()
-    parts = [f"{counts[end]} {end}" for end in ENDS if counts[end] or end in {"labelled", "rejected"}]
-    console.print(f"{counted(len(result.photos), 'photo')} = {' + '.join(parts)}", highlight=False)
-    if result.left_alone:
-        others = counted(result.left_alone, "other file")
-        console.print(f"{others} left alone, by name no photo", highlight=False)
-    seconds = [photo.seconds for photo in result.photos if photo.seconds is not None]
+def show_plan(console: Console, found: int, new: int, size: int, usd: float) -> None:
+    """What an import is about to do."""
+    if not new:
+        console.print(f"{counted(found, 'photo')}, none of them new", highlight=False)
+        return
+    cost = f", at about {usd:,.2f} USD (list prices of us-east-1, November 2026)" if usd else ""
+    console.print(f"{counted(found, 'photo')}, {new:,} to upload, {size / 1e6:,.1f} MB{cost}", highlight=False)
+
+
+def show_summary(console: Console, journal: Journal, left_alone: Counter[str]) -> None:
+    """Numbers that add up, then every file that is not labelled, with its reason."""
+    counts = journal.counts()
+    ends = [end for end in End if counts.ends[end] or end in {End.LABELLED, End.REJECTED}]
+    parts = " + ".join(f"{counts.ends[end]:,} {end.value}" for end in ends)
+    console.print(f"{counted(counts.found, 'photo')} = {parts}", highlight=False)
+    known = [
+        text
+        for count, text in (
+            (counts.there_before, f"{counts.there_before:,} in the bucket before"),
+            (counts.copies, f"{counts.copies:,} with the content of another, which is in the bucket once"),
+        )
+        if count
+    ]
+    if known:
+        console.print(f"of these {' and '.join(known)}", highlight=False)
+    for what, count in left_alone.items():
+        console.print(f"{counted(count, 'other file')} left alone, {what}", highlight=False)
+    seconds = journal.seconds()
     if seconds:
         console.print(f"upload to searchable: {spread(seconds)}", highlight=False)
-    for end in ENDS[1:]:
-        _show_photos(console, end, [photo for photo in result.photos if photo.end == end])
+    show_not_labelled(console, journal)
 
 
-def _show_photos(console: Console, end: str, photos: Sequence[Photo]) -> None:
-    for photo in photos:
-        why = photo.why
-        if photo.document and photo.document.reason:
-            why = f"{photo.document.reason}: {photo.document.detail}"
-        console.print(Text(f"{end}: ") + safe(photo.path), soft_wrap=True)
-        console.print(Padding(safe(why), (0, 0, 0, 4)))
+def show_not_labelled(console: Console, journal: Journal) -> None:
+    """Every file that is not to be labelled any more, and why."""
+    for file in journal.files(but_labelled=True):
+        if file.end and file.end is not End.UPLOADED:
+            console.print(Text(f"{file.end.value}: ") + safe(file.path), soft_wrap=True)
+            console.print(Padding(safe(file.why), (0, 0, 0, 4)))
 
 
 def spread(seconds: Sequence[float]) -> str:
@@ -183,16 +219,15 @@ def show_redriven(console: Console, redriven: Redriven) -> None:
         console.print(Text(f"left: {counted(count, 'dead letter')}, ") + safe(reason))
 
 
-def photos_table(photos: Iterable[Photo]) -> Table:
+def photos_table(photos: Iterable[tuple[File, Document | None]]) -> Table:
     """Each imported photo with its labels and how long it took."""
     table = Table("photo", "labels, with confidence in per cent", Column("seconds", justify="right"), expand=True)
-    for photo in photos:
-        if photo.document and photo.document.status == "LABELLED":
-            text = safe(labels_of(photo.document))
+    for file, document in photos:
+        if document and document.status == "LABELLED":
+            text = safe(labels_of(document))
         else:
-            text = safe(f"{photo.end}: {photo.document.reason if photo.document else photo.why}")
-        took = "" if photo.seconds is None else f"{photo.seconds:.2f}"
-        table.add_row(safe(photo.path.name), text, took)
+            text = safe(f"{file.end.value if file.end else ''}: {file.why}")
+        table.add_row(safe(file.path.name), text, "" if file.seconds is None else f"{file.seconds:.2f}")
     return table
 
 

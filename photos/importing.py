@@ -1,75 +1,63 @@
-"""Importing a folder: upload every photo, and wait until each is accounted for."""
+"""Importing photos: find them, upload what is new, and wait until each is accounted for."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from handler.documents import Document, image_id
-from photos.finding import find
+from handler.documents import image_id
+from photos.errors import UserError
+from photos.journal import End
+from photos.pace import MOST, Pace
 from photos.reading import Reader
+from photos.uploading import ConnectionLostError, SlowDownError, StopError, Uploader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from handler.documents import Document
+    from photos.finding import Finder
+    from photos.journal import Counts, File, Journal, Waiting
     from photos.target import Target
 
-End = Literal["labelled", "rejected", "removed meanwhile", "not uploaded", "unaccounted for"]
-ENDS: tuple[End, ...] = ("labelled", "rejected", "removed meanwhile", "not uploaded", "unaccounted for")
-
-UPLOADS_AT_A_TIME = 8
+PATIENCE_S = 150.0
+"""Without any progress, and with an empty queue. Longer than the 120 s for which a killed invocation hides its
+messages."""
+_OFFLINE_S = 300.0
+"""The longest that a lost connection is waited for."""
+_RECONNECT_S = 3.0
 _LOOK_S = 0.05
 _MOST_PAUSE_S = 1.0
-PATIENCE_S = 150.0
-"""Without any progress. Longer than the 120 s for which a killed invocation hides its messages."""
+_LOOK_FOR_AT_MOST = 300
+_LOOK_AGAIN = 0.25
+"""After that share of the time that a photo has waited already."""
+_LOOK_AGAIN_AT_MOST_S = 60.0
+_TELL_S = 0.2
+_FOUND_AT_A_TIME = 500
 
 
-@dataclass(slots=True)
-class Photo:
-    """One file, and what became of it."""
-
-    path: Path
-    key: str | None
-    end: End | None = None
-    why: str = ""
-    etag: str = ""
-    started: float = 0.0
-    seconds: float | None = None
-    """From the start of the PUT to when a reader saw the document. Its index rows are written before it."""
-    document: Document | None = None
-
-
-@dataclass(slots=True)
-class ImportResult:
-    """All photos that were found: each has an end."""
-
-    photos: list[Photo]
-    left_alone: int
-    """Files that are no photos by their name."""
-    interrupted: bool = False
-
-    def counts(self) -> Counter[str]:
-        return Counter(str(photo.end) for photo in self.photos)
-
-    @property
-    def is_complete(self) -> bool:
-        """Tell whether every photo is labelled or rejected."""
-        return all(photo.end in {"labelled", "rejected"} for photo in self.photos)
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far an import is."""
 
-    found: int
-    uploaded: int = 0
-    ended: Counter[str] = field(default_factory=Counter)
+    counts: Counts
+    at_a_time: int
+    """Uploads."""
+    offline_s: float
+    """For how long S3 has not been reached; 0: it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why an import stopped before its end."""
+
+    why: str
+    is_interruption: bool
+    """By Ctrl-C."""
 
 
 class Importer:
@@ -78,112 +66,190 @@ class Importer:
     def __init__(
         self,
         target: Target,
-        on_progress: Callable[[Progress], None] = lambda _progress: None,
+        journal: Journal,
+        *,
+        is_replacing: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._bucket = target.outputs["Bucket"]
-        self._key_prefix = target.outputs["KeyPrefix"]
         self._log_group = target.outputs["LogGroup"]
-        self._s3 = target.client("s3", connections=UPLOADS_AT_A_TIME)
+        self._queue_url = target.outputs["QueueUrl"]
+        self._sqs: Any = target.client("sqs")
+        self._journal = journal
+        self._uploader = Uploader(target, journal, clock, is_replacing=is_replacing)
         self._reader = Reader(target)
-        self._on_progress = on_progress
+        self.on_progress: Callable[[Progress], None] = lambda _progress: None
         self._clock = clock
+        self._pause = pause
+        self._pace = Pace(clock)
+        self._uploading: set[Future[None]] = set()
+        self._files = self._to_upload()
+        self._is_pass_over = False
+        self._is_another_needed = False
+        self._offline_since: float | None = None
+        self._try_again_at = 0.0
+        self._news_at = clock()
+        self._tell_at = 0.0
 
-    def run(self, folder: Path) -> ImportResult:
-        """Raises UserError where there is nothing to import; everything else is some photo's end."""
-        found, left_alone = find(folder, self._key_prefix)
-        photos = [Photo(one.path, one.key, None if one.key else "not uploaded", one.why) for one in found]
-        result = ImportResult(photos, left_alone)
-        pool = ThreadPoolExecutor(UPLOADS_AT_A_TIME)
-        uploads = {pool.submit(self._upload, photo): photo for photo in photos if photo.end is None}
-        try:
-            self._follow(result, uploads)
-        except KeyboardInterrupt:
-            result.interrupted = True
+    def find(self, finder: Finder, paths: Sequence[Path], on_found: Callable[[int], None]) -> None:
+        """Find everything. Raises UserError where a path is not there, or nothing is to be imported."""
+        self._journal.begin()
+        found, count = finder.find(paths), 0
+        while some := list(islice(found, _FOUND_AT_A_TIME)):
+            self._journal.add(some)
+            count += len(some)
+            on_found(count)
+        if not count:
+            named, others = ", ".join(str(path) for path in paths), finder.left_alone.total()
+            raise UserError(f"There are no photos in {named}: of {others:,} files none is to be imported.")
+        self._journal.look_for_known(self._clock())
+
+    def run(self, *, is_waiting: bool = True) -> Stop | None:
+        """Upload, and wait for the labels, if it is to wait; gives why it stopped early, where it did.
+
+        Whatever happens, every file has an end in the journal, and another run goes on.
+        """
+        stop = None
+        self._news_at = self._clock()
+        with ThreadPoolExecutor(MOST) as pool:
+            try:
+                while self._is_going_on(pool, is_waiting=is_waiting):
+                    pass
+            except StopError as error:
+                stop = Stop(str(error), is_interruption=False)
+            except KeyboardInterrupt:
+                stop = Stop("Stopped: the same command goes on.", is_interruption=True)
             pool.shutdown(wait=True, cancel_futures=True)
-            self._give_up(result, "It is uploaded, and will be labelled although nobody waits for it.")
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-        return result
+        self._close(is_waiting=is_waiting and not stop)
+        return stop
 
-    def _upload(self, photo: Photo) -> None:
-        photo.started = self._clock()
-        with photo.path.open("rb") as file:
-            answer = self._s3.put_object(Bucket=self._bucket, Key=photo.key, Body=file)
-        photo.etag = answer["ETag"].strip('"')
+    def _is_going_on(self, pool: ThreadPoolExecutor, *, is_waiting: bool) -> bool:
+        """Do some of everything there is to do; tell whether there is more."""
+        self._submit(pool)
+        looked_for = self._journal.to_look_for(self._clock(), _LOOK_FOR_AT_MOST) if is_waiting else []
+        if self._uploading:
+            self._take_note(0.0 if looked_for else _LOOK_S)
+        elif self._is_all_sent and not (is_waiting and self._journal.is_waiting()):
+            return False
+        elif not looked_for:
+            self._pause(_LOOK_S)
+        self._look_for(looked_for)
+        self._tell()
+        return bool(self._uploading) or not (self._is_all_sent and self._is_hopeless())
 
-    def _follow(self, result: ImportResult, uploads: dict[Future[None], Photo]) -> None:
-        """Take note of uploads and documents as they come, until every photo has an end."""
-        progress = Progress(len(result.photos))
-        uploading, waiting = set(uploads), dict[str, Photo]()
-        last_progress, pause_s = self._clock(), _LOOK_S
-        while uploading or waiting:
-            before = progress.uploaded + sum(progress.ended.values())
-            done, uploading = wait(uploading, pause_s, FIRST_COMPLETED) if uploading else (set(), set())
-            if not done and not uploading:
-                self._pause(pause_s)
-            for future in done:
-                photo = uploads[future]
-                if self._is_uploaded(photo, future):
-                    progress.uploaded += 1
-                    waiting[image_id(self._bucket, photo.key or "")] = photo
-            for image, document in self._reader.documents(list(waiting)).items():
-                if self._has_ended(waiting[image], document):
-                    del waiting[image]
-            progress.ended = Counter(str(photo.end) for photo in result.photos if photo.end)
-            self._on_progress(progress)
-            if progress.uploaded + sum(progress.ended.values()) > before:
-                last_progress, pause_s = self._clock(), _LOOK_S + len(waiting) / 2000
-            elif self._clock() - last_progress > PATIENCE_S:
-                where = f"look at the dead-letter queue, and at the log group {self._log_group}"
-                self._give_up(result, f"No news of it for {PATIENCE_S:.0f} s: {where}.")
+    # Uploading
+
+    def _to_upload(self) -> Iterator[File | None]:
+        """Give each file that is to be read, and None when all are; then those that are still to be, and so on.
+
+        Those are copies of a photo that did not arrive, and what could not be sent for the moment.
+        """
+        while True:
+            last = None
+            while files := self._journal.next_files(last):
+                yield from files
+                last = files[-1].path
+            yield None
+
+    def _submit(self, pool: ThreadPoolExecutor) -> None:
+        if self._is_pass_over and self._uploading:
+            return
+        if self._offline_since is not None and self._clock() < self._try_again_at:
+            return
+        at_a_time = 1 if self._offline_since is not None else self._pace.at_a_time
+        if self._is_pass_over:
+            self._is_another_needed = False
+        while len(self._uploading) < at_a_time:
+            file = next(self._files)
+            self._is_pass_over = file is None
+            if file is None:
                 return
-            pause_s = min(pause_s * 1.1, _MOST_PAUSE_S)
+            self._uploading.add(pool.submit(self._uploader.upload, file))
 
-    def _pause(self, seconds: float) -> None:
-        time.sleep(seconds)
+    @property
+    def _is_all_sent(self) -> bool:
+        return self._is_pass_over and not self._is_another_needed and not self._uploading
 
-    def _is_uploaded(self, photo: Photo, future: Future[None]) -> bool:
-        error = future.exception()
-        if isinstance(error, ClientError | BotoCoreError):
-            photo.why = f"S3 did not take it: {error}"
-        elif isinstance(error, OSError):
-            photo.why = f"It cannot be read: {error.strerror or error}."
-        elif error:
-            raise error
-        if error:
-            photo.end = "not uploaded"
-        return error is None
+    def _take_note(self, seconds: float) -> None:
+        done, self._uploading = wait(self._uploading, seconds, FIRST_COMPLETED)
+        for future in done:
+            try:
+                future.result()
+            except SlowDownError:
+                self._pace.slow_down()
+                self._is_another_needed = True
+            except ConnectionLostError as error:
+                self._note_offline(error)
+                self._is_another_needed = True
+            else:
+                self._pace.done()
+                self._offline_since, self._news_at = None, self._clock()
 
-    def _has_ended(self, photo: Photo, document: Document) -> bool:
-        """Tell whether a document is that of this very upload: of its content, or a newer truth."""
-        if document.status == "REMOVED":
-            # The tombstone of an earlier photo of that name is replaced soon; one that stays is given up on.
+    def _note_offline(self, error: ConnectionLostError) -> None:
+        now = self._clock()
+        self._offline_since = now if self._offline_since is None else self._offline_since
+        self._try_again_at = now + _RECONNECT_S
+        if now - self._offline_since > _OFFLINE_S:
+            raise StopError(f"S3 has not been reached for {_OFFLINE_S:.0f} s ({error}): run it again later.")
+
+    # Waiting
+
+    def _look_for(self, some: Sequence[Waiting]) -> None:
+        documents = self._reader.documents([image_id(self._bucket, one.key) for one in some])
+        for one in some:
+            self._look_at(one, documents.get(image_id(self._bucket, one.key)))
+
+    def _look_at(self, one: Waiting, document: Document | None) -> None:
+        waited_s = self._clock() - one.since
+        if document and document.etag == one.etag and document.status != "REMOVED":
+            is_labelled = document.status == "LABELLED"
+            why = "" if is_labelled else f"{document.reason}: {document.detail}"
+            end = End.LABELLED if is_labelled else End.REJECTED
+            self._journal.ended(one, end, why, waited_s if one.is_new else None)
+            self._news_at = self._clock()
+            return
+        is_doubtful = not one.is_there or (document is not None and document.status == "REMOVED")
+        if is_doubtful and not self._uploader.is_there(one.key, one.etag):
+            if one.is_new:
+                self._journal.ended(one, End.REMOVED, "Somebody deleted it from the bucket, or replaced it.", None)
+            else:
+                self._journal.gone(one)
+                self._is_another_needed = True
+            return
+        pause_s = min(max(waited_s * _LOOK_AGAIN, _LOOK_S), _LOOK_AGAIN_AT_MOST_S)
+        self._journal.look_again(one, self._clock() + pause_s)
+
+    def _is_hopeless(self) -> bool:
+        """Tell whether there has been no news for long, and nothing is left in the queue that could bring some."""
+        if self._clock() - self._news_at < PATIENCE_S:
             return False
-        if document.etag != photo.etag:
-            return False
-        photo.document, photo.seconds = document, self._clock() - photo.started
-        photo.end = "labelled" if document.status == "LABELLED" else "rejected"
-        return True
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=names)
+        if not any(int(answer["Attributes"][name]) for name in names):
+            return True
+        self._news_at = self._clock()
+        return False
 
-    def _give_up(self, result: ImportResult, why: str) -> None:
-        """Give an end to every photo that has none; `why` is said of those that are uploaded."""
-        for photo in result.photos:
-            if photo.end is not None:
-                continue
-            if not photo.etag:
-                photo.end, photo.why = "not uploaded", "The import was stopped before its turn."
-                continue
-            image = image_id(self._bucket, photo.key or "")
-            document = self._reader.documents([image]).get(image)
-            if document and document.status == "REMOVED":
-                photo.end, photo.why = "removed meanwhile", "Somebody deleted it from the bucket."
-                continue
-            photo.end, photo.why = "unaccounted for", why
+    # Telling
 
+    def _tell(self) -> None:
+        now = self._clock()
+        if now < self._tell_at:
+            return
+        offline_s = 0.0 if self._offline_since is None else now - self._offline_since
+        self.on_progress(Progress(self._journal.counts(), len(self._uploading), offline_s))
+        # Counting takes longer the more files there are.
+        self._tell_at = self._clock() + max(_TELL_S, 20 * (self._clock() - now))
 
-def import_folder(
-    target: Target, folder: Path, on_progress: Callable[[Progress], None] = lambda _progress: None
-) -> ImportResult:
-    """Upload the photos of a folder and wait for what becomes of each."""
-    return Importer(target, on_progress).run(folder)
+    def _close(self, *, is_waiting: bool) -> None:
+        end, why = End.UPLOADED, "It is uploaded, and will be labelled although nobody waits for it."
+        if is_waiting:
+            end, why = (
+                End.UNACCOUNTED,
+                (
+                    f"No news of it for {PATIENCE_S:.0f} s, and nothing is in the queue: look at the dead letters "
+                    f"(photos failures), at the log group {self._log_group}, and at photos audit."
+                ),
+            )
+        self._journal.close(end, why, "The import was stopped before its turn: run it again.")

@@ -1,10 +1,8 @@
-"""The command line, on moto's S3 and DynamoDB; a thread of the test's plays the pipeline."""
+"""The command line, on moto's DynamoDB."""
 
 from __future__ import annotations
 
-import io
-import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
@@ -13,199 +11,13 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from photos import cli
-from photos.display import safe, show_summary
+from photos.display import safe
 from photos.errors import UserError
-from photos.importing import ENDS, PATIENCE_S, Importer, ImportResult, Progress
 from photos.reading import Reader
 from photos.target import Target, aws_target, described
 from tests.unit.deployed import BUCKET, document, put, store
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
 HOSTILE = ["a b+c%.jpg", "ünï/日本.PNG", "[bold]not[/bold].jpg", "line\nbreak.jpg", "esc\x1b[31m.jpeg"]
-
-
-class PlayedPipeline(threading.Thread):
-    """Writes a document for every object: rejected if "bad" is in its name, none at all if "lost" is."""
-
-    def __init__(self, target: Target) -> None:
-        super().__init__(daemon=True)
-        self._target = target
-        self.stop = threading.Event()
-
-    def run(self) -> None:
-        s3, seen = self._target.client("s3"), set[str]()
-        while not self.stop.is_set():
-            for found in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
-                key, etag = found["Key"], found["ETag"].strip('"')
-                if key in seen or "lost" in key:
-                    continue
-                seen.add(key)
-                if "bad" in key:
-                    store(
-                        self._target,
-                        document(key, {}, etag=etag, status="REJECTED", reason="Bad", detail="It is."),
-                    )
-                else:
-                    store(self._target, document(key, {"Cat": 98.5}, etag=etag))
-            self.stop.wait(0.01)
-
-
-@pytest.fixture
-def pipeline(target: Target) -> Iterator[PlayedPipeline]:
-    played = PlayedPipeline(target)
-    played.start()
-    yield played
-    played.stop.set()
-    played.join()
-
-
-def write(folder: Path, *names: str) -> None:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(name.encode())
-
-
-def impatient(target: Target, after: Callable[[Progress], int]) -> Importer:
-    """Give an importer for which no time passes before something has happened, and then all of its patience."""
-    now = 0.0
-
-    def pass_time(progress: Progress) -> None:
-        nonlocal now
-        now += (PATIENCE_S + 1) * after(progress)
-
-    return Importer(target, pass_time, clock=lambda: now)
-
-
-def ends(result: ImportResult) -> dict[str, str | None]:
-    return {photo.path.name: photo.end for photo in result.photos}
-
-
-def summary(result: ImportResult) -> str:
-    console = Console(width=200, record=True, file=io.StringIO())
-    show_summary(console, result)
-    return console.export_text()
-
-
-# import
-
-
-@pytest.mark.usefixtures("pipeline")
-def test_given_photos_with_hostile_names_when_imported_then_each_is_labelled_under_its_own_key(
-    target: Target, tmp_path: Path
-) -> None:
-    write(tmp_path, *HOSTILE)
-    result = Importer(target).run(tmp_path)
-    assert result.is_complete
-    assert {photo.key for photo in result.photos} == set(HOSTILE)
-    assert all(photo.document and photo.document.key == photo.key for photo in result.photos)
-
-
-@pytest.mark.usefixtures("pipeline")
-def test_given_a_folder_of_everything_when_imported_then_the_numbers_add_up(
-    target: Target, tmp_path: Path
-) -> None:
-    write(
-        tmp_path,
-        "good.jpg",
-        "bad.png",
-        "sub/deep/good.heic",
-        "notes.txt",
-        ".hidden.jpg",
-        "x" * 200 + "/" + "y" * 200 + ".jpg",
-    )
-    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
-    long = tmp_path / "/".join(["d" * 204] * 5) / "long.jpg"
-    long.parent.mkdir(parents=True)
-    long.touch()
-    result = Importer(target).run(tmp_path)
-    counts = result.counts()
-    assert counts == {"labelled": 3, "rejected": 1, "not uploaded": 2}
-    assert sum(counts.values()) == len(result.photos) == 6
-    assert result.left_alone == 2
-    assert not result.is_complete
-    told = summary(result)
-    assert "6 photos = 3 labelled + 1 rejected + 2 not uploaded" in told
-    assert "2 other files left alone, by name no photo" in told
-    assert "Bad: It is." in told
-    assert "It cannot be read: No such file or directory." in told
-    assert "S3 takes 1,024" in told
-
-
-@pytest.mark.usefixtures("pipeline")
-def test_given_a_put_that_is_refused_when_imported_then_the_others_are_not_stopped(
-    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(tmp_path, "a.jpg", "refused.jpg")
-    importer = Importer(target)
-    put_object = importer._s3.put_object
-
-    def refuse(**parameters: Any) -> Any:
-        if parameters["Key"] == "refused.jpg":
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
-        return put_object(**parameters)
-
-    monkeypatch.setattr(importer._s3, "put_object", refuse)
-    result = importer.run(tmp_path)
-    assert ends(result) == {"a.jpg": "labelled", "refused.jpg": "not uploaded"}
-    assert "AccessDenied" in result.photos[1].why
-
-
-@pytest.mark.usefixtures("pipeline")
-def test_given_a_photo_without_news_when_imported_then_it_is_unaccounted_for_with_where_to_look(
-    target: Target, tmp_path: Path
-) -> None:
-    write(tmp_path, "a.jpg", "lost.jpg")
-    result = impatient(target, lambda progress: progress.ended["labelled"]).run(tmp_path)
-    assert ends(result) == {"a.jpg": "labelled", "lost.jpg": "unaccounted for"}
-    assert "/aws/lambda/label" in result.photos[1].why
-
-
-@pytest.mark.usefixtures("pipeline")
-def test_given_a_photo_that_is_deleted_when_imported_then_it_is_said(target: Target, tmp_path: Path) -> None:
-    store(target, document("lost.jpg", {}, status="REMOVED", etag=None))
-    write(tmp_path, "lost.jpg")
-    importer = impatient(target, lambda progress: progress.uploaded)
-    assert ends(importer.run(tmp_path)) == {"lost.jpg": "removed meanwhile"}
-
-
-@pytest.mark.usefixtures("pipeline")
-def test_given_an_older_photo_of_that_name_when_imported_then_its_labels_are_not_taken_for_the_new_ones(
-    target: Target, tmp_path: Path
-) -> None:
-    store(target, document("a.jpg", {"Dog": 99.0}, etag="of the older photo"))
-    write(tmp_path, "a.jpg")
-    [photo] = Importer(target).run(tmp_path).photos
-    assert photo.document
-    assert [label["Name"] for label in photo.document.labels] == ["Cat"]
-
-
-@pytest.mark.usefixtures("pipeline")
-def test_given_ctrl_c_when_importing_then_every_photo_has_an_end_all_the_same(
-    target: Target, tmp_path: Path
-) -> None:
-    write(tmp_path, *(f"{number}.jpg" for number in range(50)), "lost.jpg")
-
-    def interrupt(_progress: Any) -> None:
-        raise KeyboardInterrupt
-
-    result = Importer(target, interrupt).run(tmp_path)
-    assert result.interrupted
-    assert all(photo.end in ENDS for photo in result.photos)
-    assert sum(result.counts().values()) == 51
-
-
-@pytest.mark.parametrize("name", ["missing", "file.txt", "empty", "without"])
-def test_given_a_folder_without_photos_when_imported_then_one_sentence_names_it(
-    target: Target, tmp_path: Path, name: str
-) -> None:
-    (tmp_path / "empty").mkdir()
-    write(tmp_path, "file.txt", "without/notes.txt")
-    with pytest.raises(UserError, match=name):
-        Importer(target).run(tmp_path / name)
 
 
 # reading

@@ -1,0 +1,105 @@
+"""`photos import`: find, say what it costs, upload and wait, and say what became of each."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from photos.display import ImportDisplay, safe, show_not_labelled, show_plan, show_summary
+from photos.finding import Finder
+from photos.importing import Importer
+from photos.journal import End, Journal
+from photos.target import LOCAL_STATE
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from photos.journal import Counts
+    from photos.target import Target
+
+USD_A_PHOTO = 0.00102
+"""List prices of us-east-1, November 2026; nearly all of it is Rekognition's (docs/loadtest.md)."""
+_ASK_ABOVE_USD = 1.0
+_SOME_CANNOT_BE_LABELLED, _SOME_ARE_NOT_UPLOADED, _INTERRUPTED = 1, 3, 130
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked for."""
+
+    paths: tuple[Path, ...]
+    prefix: str = ""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    is_replacing: bool = False
+    is_dry: bool = False
+    is_waiting: bool = True
+    is_sure: bool = False
+    is_json: bool = False
+
+
+def journal_path(target: Target) -> Path:
+    """Where a pipeline's journal is: with the local cloud, which forgets it, or in the user's own state."""
+    if target.is_local:
+        return LOCAL_STATE / "imported.sqlite"
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state, "photo-labels", f"{target.outputs['Bucket']}.sqlite")
+
+
+def bring(target: Target, wanted: Wanted, console: Console) -> int:
+    """Import photos; gives the exit code. Raises UserError where there is nothing to import."""
+    finder = Finder(target.outputs["KeyPrefix"] + wanted.prefix, wanted.include, wanted.exclude)
+    with Journal(journal_path(target)) as journal:
+        with ImportDisplay(console) as display:
+            importer = Importer(target, journal, is_replacing=wanted.is_replacing)
+            importer.find(finder, wanted.paths, display.found)
+        new, size = journal.to_upload()
+        usd = 0.0 if target.is_local else new * USD_A_PHOTO
+        show_plan(console, journal.counts().found, new, size, usd)
+        if wanted.is_dry:
+            show_not_labelled(console, journal)
+            return 0
+        if usd > _ASK_ABOVE_USD and not wanted.is_sure:
+            click.confirm("Go on?", abort=True, err=wanted.is_json)
+        with ImportDisplay(console) as display:
+            importer.on_progress = display.show
+            stop = importer.run(is_waiting=wanted.is_waiting)
+        show_summary(console, journal, finder.left_alone)
+        if stop:
+            console.print(safe(stop.why), style="red")
+        if wanted.is_json:
+            _print_json(journal)
+        return _INTERRUPTED if stop and stop.is_interruption else _exit_code(journal.counts())
+
+
+def _exit_code(counts: Counts) -> int:
+    if counts.ends[End.NOT_UPLOADED] or counts.ends[End.UNACCOUNTED]:
+        return _SOME_ARE_NOT_UPLOADED
+    return _SOME_CANNOT_BE_LABELLED if counts.ends[End.REJECTED] or counts.ends[End.REMOVED] else 0
+
+
+def _print_json(journal: Journal) -> None:
+    """A line for each file, in the order of their paths, and one for the sum."""
+    for file in journal.files(but_labelled=False):
+        line = {
+            "path": os.fsencode(file.path).decode(errors="backslashreplace"),
+            "key": file.content_key,
+            "end": file.end.value if file.end else None,
+            "why": file.why or None,
+            "seconds": None if file.seconds is None else round(file.seconds, 3),
+        }
+        click.echo(json.dumps(line))
+    counts = journal.counts()
+    sums: dict[str, Any] = {
+        "files": counts.found,
+        "uploaded": counts.uploaded,
+        "there_before": counts.there_before,
+        "copies": counts.copies,
+        "ends": {end.value: counts.ends[end] for end in End},
+    }
+    click.echo(json.dumps(sums))

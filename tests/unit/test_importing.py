@@ -1,0 +1,589 @@
+"""`photos import`, on moto's S3, SQS and DynamoDB: what is found has an end, and nothing is uploaded twice."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import unicodedata
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from click.testing import CliRunner
+from rich.console import Console
+
+from photos import bringing, cli
+from photos.bringing import Wanted, bring
+from photos.display import show_summary
+from photos.errors import UserError
+from photos.finding import Finder
+from photos.importing import PATIENCE_S, Importer, Progress, Stop
+from photos.journal import Counts, End, File, Journal
+from photos.pace import MOST, Pace
+from tests.unit.deployed import BUCKET, document, store
+from tests.unit.played import played
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from photos.target import Target
+
+HOSTILE = ["a b+c%.jpg", "ünï/日本.PNG", "[bold]not[/bold].jpg", "line\nbreak.jpg", "esc\x1b[31m.jpeg"]
+
+
+class Killed(BaseException):
+    """In the place of a signal."""
+
+
+class Disk:
+    """A folder, imports of it, and what they did to S3."""
+
+    def __init__(self, target: Target, folder: Path) -> None:
+        self.target = target
+        self.folder = folder / "photos"
+        self.folder.mkdir()
+        self.journal_path: Path | None = folder / "journal.sqlite"
+        self.puts: Counter[str] = Counter()
+        """By key, those that S3 took."""
+        self.before_put: Callable[[str], None] = lambda _key: None
+        self.after_put: Callable[[str], None] = lambda _key: None
+
+    def write(self, *names: str, body: bytes | None = None) -> None:
+        for name in names:
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(name.encode() if body is None else body)
+
+    def run(self, *, finder: Finder | None = None, paths: list[Path] | None = None, **options: Any) -> Ended:
+        """One import, in a process of its own as far as it can tell."""
+        is_waiting = options.pop("is_waiting", True)
+        on_progress = options.pop("on_progress", None)
+        finder = finder or Finder("")
+        with Journal(self.journal_path) as journal:
+            importer = Importer(self.target, journal, **options)
+            self._watch(importer)
+            if on_progress:
+                importer.on_progress = on_progress
+            importer.find(finder, paths or [self.folder], lambda _count: None)
+            stop = importer.run(is_waiting=is_waiting)
+            return Ended(journal, finder, stop)
+
+    def _watch(self, importer: Importer) -> None:
+        s3 = importer._uploader._s3
+        put_object = s3.put_object
+
+        def watched(**parameters: Any) -> Any:
+            self.before_put(parameters["Key"])
+            answer = put_object(**parameters)
+            self.puts[parameters["Key"]] += 1
+            self.after_put(parameters["Key"])
+            return answer
+
+        s3.put_object = watched
+
+
+class Ended:
+    """What a journal says in the end."""
+
+    def __init__(self, journal: Journal, finder: Finder, stop: Stop | None) -> None:
+        self.stop = stop
+        self.counts: Counts = journal.counts()
+        self.files: dict[str, File] = {file.path.name: file for file in journal.files(but_labelled=False)}
+        console = Console(width=200, record=True, file=io.StringIO())
+        show_summary(console, journal, finder.left_alone)
+        self.told = console.export_text()
+        assert self.counts.ended == self.counts.found == len(list(journal.files(but_labelled=False)))
+
+    def ends(self) -> dict[str, str]:
+        return {name: file.end.value if file.end else "" for name, file in self.files.items()}
+
+
+@pytest.fixture
+def disk(target: Target, tmp_path: Path) -> Iterator[Disk]:
+    with played(target):
+        yield Disk(target, tmp_path)
+
+
+class Time:
+    """A clock that goes on only when the import pauses."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def options(self) -> dict[str, Any]:
+        return {"clock": lambda: self.now, "pause": self.pause}
+
+    def pause(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def refusal(code: str) -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    return ClientError(answer, "PutObject")
+
+
+# What is found
+
+
+def test_given_photos_with_hostile_names_when_imported_then_each_is_labelled_under_its_own_key(disk: Disk) -> None:
+    disk.write(*HOSTILE)
+    ended = disk.run()
+    assert ended.counts.ends == {End.LABELLED: len(HOSTILE)}
+    assert {file.content_key for file in ended.files.values()} == set(HOSTILE)
+
+
+def test_given_a_folder_of_everything_when_imported_then_the_numbers_add_up(disk: Disk) -> None:
+    disk.write(
+        "good.jpg",
+        "bad.png",
+        "sub/deep/good.heic",
+        "notes.txt",
+        ".hidden.jpg",
+        "x" * 200 + "/" + "y" * 200 + ".jpg",
+    )
+    disk.write("empty.jpg", body=b"")
+    (disk.folder / "gone.jpg").symlink_to(disk.folder / "nowhere")
+    (disk.folder / "linked.jpg").symlink_to(disk.folder / "good.jpg")
+    (disk.folder / "around").symlink_to(disk.folder)
+    os.mkfifo(disk.folder / "pipe.jpg")
+    (disk.folder / "/".join(["d" * 204] * 5)).mkdir(parents=True)
+    disk.write("/".join(["d" * 204] * 5) + "/long.jpg")
+    (disk.folder / os.fsdecode(b"latin-\xe9.jpg")).write_bytes(b"a name of another time")
+    ended = disk.run()
+    assert ended.counts.ends == {End.LABELLED: 4, End.REJECTED: 1, End.NOT_UPLOADED: 6}
+    assert ended.counts.copies == 1
+    assert "11 photos = 4 labelled + 1 rejected + 6 not uploaded" in ended.told
+    assert "1 with the content of another" in ended.told
+    assert "2 other files left alone, by name no photo" in ended.told
+    for why in (
+        "Bad: It is.",
+        "It is a link to nothing.",
+        "It is a link to a folder: name that folder",
+        "It is empty (0 bytes).",
+        "It is no file.",
+        "S3 takes 1,024: shorten its path.",
+        "Its name is not valid UTF-8: rename it.",
+    ):
+        assert why in ended.told
+
+
+def test_given_a_folder_that_cannot_be_read_when_imported_then_it_is_named_and_others_are_imported(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.write("a.jpg", "closed/b.jpg")
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    ended = disk.run()
+    assert ended.ends() == {"a.jpg": "labelled", "closed": "not uploaded"}
+    assert "The folder cannot be read: Permission denied." in ended.told
+
+
+def test_given_patterns_when_imported_then_only_what_they_let_through(disk: Disk) -> None:
+    disk.write("2019/a.jpg", "2019/raw/b.jpg", "2020/c.png", "2020/d.jpg")
+    finder = Finder("", include=("2019/*", "*.png"), exclude=("*/raw/*",))
+    assert disk.run(finder=finder).ends() == {"a.jpg": "labelled", "c.png": "labelled"}
+    assert finder.left_alone == {"not included, or excluded": 2}
+
+
+def test_given_files_and_folders_and_a_prefix_when_imported_then_keys_are_below_it(disk: Disk) -> None:
+    disk.write("one/a.jpg", "b.jpg")
+    ended = disk.run(finder=Finder("in/"), paths=[disk.folder / "one", disk.folder / "b.jpg"])
+    assert {file.key for file in ended.files.values()} == {"in/a.jpg", "in/b.jpg"}
+
+
+def test_given_names_that_collide_when_composed_then_the_second_is_named_with_the_first(disk: Disk) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "é.jpg") for form in ("NFC", "NFD"))
+    disk.write(composed, decomposed)
+    ended = disk.run()
+    assert sorted(ended.ends().values()) == ["labelled", "not uploaded"]
+    assert disk.puts == {composed: 1}
+    assert "another --prefix" in ended.told
+
+
+# Nothing twice
+
+
+def test_given_a_second_run_when_nothing_has_changed_then_no_file_is_read_and_nothing_is_sent(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.write("a.jpg", "bad.jpg")
+    first = disk.run()
+    monkeypatch.setattr(Path, "open", None)
+    second = disk.run()
+    assert first.ends() == second.ends() == {"a.jpg": "labelled", "bad.jpg": "rejected"}
+    assert disk.puts == {"a.jpg": 1, "bad.jpg": 1}
+    assert (second.counts.uploaded, second.counts.there_before) == (0, 2)
+
+
+def test_given_a_renamed_folder_when_imported_then_only_what_is_new_is_uploaded(disk: Disk) -> None:
+    disk.write("old/a.jpg", "old/b.jpg")
+    disk.run()
+    (disk.folder / "old").rename(disk.folder / "new")
+    disk.write("new/c.jpg")
+    ended = disk.run()
+    assert set(ended.ends().values()) == {"labelled"}
+    assert disk.puts == {"old/a.jpg": 1, "old/b.jpg": 1, "new/c.jpg": 1}
+
+
+def test_given_a_changed_file_when_imported_again_then_it_replaces_what_it_was(disk: Disk) -> None:
+    disk.write("a.jpg", "b.jpg")
+    disk.run()
+    disk.write("a.jpg", body=b"edited")
+    assert disk.run().ends() == {"a.jpg": "labelled", "b.jpg": "labelled"}
+    assert disk.puts == {"a.jpg": 2, "b.jpg": 1}
+    assert disk.target.client("s3").get_object(Bucket=BUCKET, Key="a.jpg")["Body"].read() == b"edited"
+
+
+def test_given_no_journal_when_imported_again_then_s3_says_what_is_there(disk: Disk) -> None:
+    disk.write("a.jpg", "b.jpg")
+    disk.run()
+    disk.journal_path = None
+    ended = disk.run()
+    assert ended.ends() == {"a.jpg": "labelled", "b.jpg": "labelled"}
+    assert ended.counts.there_before == 2
+    assert disk.puts == {"a.jpg": 1, "b.jpg": 1}
+
+
+def test_given_another_photo_of_that_name_in_the_bucket_when_imported_then_it_is_not_overwritten_unasked(
+    disk: Disk,
+) -> None:
+    s3 = disk.target.client("s3")
+    s3.put_object(Bucket=BUCKET, Key="a.jpg", Body=b"of somebody else")
+    disk.write("a.jpg")
+    ended = disk.run()
+    assert ended.ends() == {"a.jpg": "not uploaded"}
+    assert "--prefix" in ended.told
+    assert s3.get_object(Bucket=BUCKET, Key="a.jpg")["Body"].read() == b"of somebody else"
+    assert disk.run(is_replacing=True).ends() == {"a.jpg": "labelled"}
+    assert s3.get_object(Bucket=BUCKET, Key="a.jpg")["Body"].read() == b"a.jpg"
+
+
+def test_given_a_photo_that_was_deleted_from_the_bucket_when_imported_again_then_it_is_uploaded_again(
+    disk: Disk,
+) -> None:
+    disk.write("a.jpg", "copy-of-a.jpg", body=b"the same")
+    disk.run()
+    [key] = disk.puts
+    disk.target.client("s3").delete_object(Bucket=BUCKET, Key=key)
+    store(disk.target, document(key, {}, status="REMOVED", etag=None))
+    assert set(disk.run().ends().values()) == {"labelled"}
+    assert disk.puts.total() == 2
+
+
+def test_given_a_changed_file_that_was_deleted_from_the_bucket_when_imported_again_then_it_is_new(
+    disk: Disk,
+) -> None:
+    disk.write("a.jpg")
+    disk.run()
+    disk.target.client("s3").delete_object(Bucket=BUCKET, Key="a.jpg")
+    disk.write("a.jpg", body=b"edited")
+    assert disk.run().ends() == {"a.jpg": "labelled"}
+
+
+@pytest.mark.parametrize("moment", ["before_put", "after_put"])
+@pytest.mark.parametrize("at", range(1, 6))
+def test_given_a_kill_at_any_upload_when_run_again_then_nothing_is_uploaded_twice_and_nothing_is_missing(
+    disk: Disk, moment: str, at: int
+) -> None:
+    disk.write(*(f"{number}.jpg" for number in range(5)))
+    disk.write("copy.jpg", body=b"0.jpg")
+    calls, is_killed = 0, False
+
+    def kill(_key: str) -> None:
+        nonlocal calls, is_killed
+        calls += 1
+        is_killed = is_killed or calls >= at
+        is_dead(_key)
+
+    def is_dead(_key: str) -> None:
+        if is_killed:  # nothing goes on
+            raise Killed
+
+    disk.before_put = is_dead
+    setattr(disk, moment, kill)
+    with pytest.raises(Killed):
+        disk.run()
+    disk.before_put = disk.after_put = lambda _key: None
+    ended = disk.run()
+    assert set(ended.ends().values()) == {"labelled"}
+    assert set(disk.puts.values()) == {1}
+    assert disk.puts.total() == 5
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "InvalidRequest"])
+def test_given_a_put_that_is_refused_when_imported_then_the_others_are_not_stopped(disk: Disk, code: str) -> None:
+    disk.write("a.jpg", "refused.jpg")
+
+    def refuse(key: str) -> None:
+        if key == "refused.jpg":
+            raise refusal(code)
+
+    disk.before_put = refuse
+    ended = disk.run()
+    assert ended.ends() == {"a.jpg": "labelled", "refused.jpg": "not uploaded"}
+    assert code in ended.files["refused.jpg"].why
+
+
+def test_given_a_file_that_is_written_to_when_imported_then_it_is_named_and_half_of_it_is_not_uploaded(
+    disk: Disk,
+) -> None:
+    disk.write("a.jpg", "b.jpg")
+    with Journal(disk.journal_path) as journal:
+        importer = Importer(disk.target, journal)
+        importer.find(Finder(""), [disk.folder], lambda _count: None)
+        disk.write("a.jpg", body=b"more than there was")
+        (disk.folder / "b.jpg").unlink()
+        importer.run()
+        files = {file.path.name: file for file in journal.files(but_labelled=False)}
+    assert "changed since it was found" in files["a.jpg"].why
+    assert "It cannot be read: No such file or directory." in files["b.jpg"].why
+
+
+def test_given_no_news_when_the_queue_is_empty_then_a_photo_is_unaccounted_for_with_where_to_look(
+    disk: Disk,
+) -> None:
+    disk.write("a.jpg", "lost.jpg")
+    time, held = (
+        Time(),
+        disk.target.client("sqs").send_message(QueueUrl=disk.target.outputs["QueueUrl"], MessageBody="{}"),
+    )
+    assert held
+
+    def empty_the_queue_later(_progress: Progress) -> None:
+        if time.now > 3 * PATIENCE_S:
+            disk.target.client("sqs").purge_queue(QueueUrl=disk.target.outputs["QueueUrl"])
+
+    ended = disk.run(**time.options(), on_progress=empty_the_queue_later)
+    assert time.now > 3 * PATIENCE_S
+    assert ended.ends() == {"a.jpg": "labelled", "lost.jpg": "unaccounted for"}
+    assert "/aws/lambda/label" in ended.files["lost.jpg"].why
+
+
+def test_given_a_photo_that_is_deleted_while_it_is_waited_for_then_it_is_said(disk: Disk) -> None:
+    disk.write("lost.jpg")
+
+    def delete(key: str) -> None:
+        disk.target.client("s3").delete_object(Bucket=BUCKET, Key=key)
+        store(disk.target, document(key, {}, status="REMOVED", etag=None))
+
+    disk.after_put = delete
+    assert disk.run().ends() == {"lost.jpg": "removed meanwhile"}
+
+
+def test_given_an_older_photo_of_that_name_when_imported_then_its_labels_are_not_taken_for_the_new_ones(
+    disk: Disk,
+) -> None:
+    store(disk.target, document("lost.jpg", {"Dog": 99.0}, etag="of the older photo"))
+    disk.write("lost.jpg")
+    assert disk.run(**Time().options()).ends() == {"lost.jpg": "unaccounted for"}
+
+
+def test_given_the_tombstone_of_an_older_photo_when_imported_then_the_new_one_is_waited_for(disk: Disk) -> None:
+    store(disk.target, document("a.jpg", {}, status="REMOVED", etag=None))
+    disk.write("a.jpg")
+    assert disk.run().ends() == {"a.jpg": "labelled"}
+
+
+def test_given_ctrl_c_when_importing_then_every_file_has_an_end_and_another_run_goes_on(disk: Disk) -> None:
+    disk.write(*(f"{number}.jpg" for number in range(50)), "lost.jpg")
+
+    def interrupt(_progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    ended = disk.run(on_progress=interrupt)
+    assert ended.stop
+    assert ended.stop.is_interruption
+    (disk.folder / "lost.jpg").unlink()
+    assert disk.run().counts.ends == {End.LABELLED: 50}
+    assert set(disk.puts.values()) == {1}
+
+
+def test_given_no_connection_when_it_comes_back_then_the_import_goes_on(disk: Disk) -> None:
+    disk.write(*(f"{number}.jpg" for number in range(20)))
+    calls = 0
+
+    def fail(_key: str) -> None:
+        nonlocal calls
+        calls += 1
+        if 3 < calls < 30:
+            raise EndpointConnectionError(endpoint_url="https://s3")
+
+    disk.before_put = fail
+    time = Time()
+    ended = disk.run(**time.options())
+    assert ended.counts.ends == {End.LABELLED: 20}
+    assert time.now > 9
+
+
+def test_given_no_connection_for_long_when_importing_then_it_stops_with_a_sentence(disk: Disk) -> None:
+    disk.write("a.jpg", "b.jpg")
+
+    def fail(_key: str) -> None:
+        raise EndpointConnectionError(endpoint_url="https://s3")
+
+    disk.before_put = fail
+    ended = disk.run(**Time().options())
+    assert ended.stop
+    assert "run it again later" in ended.stop.why
+    assert set(ended.ends().values()) == {"not uploaded"}
+
+
+def test_given_credentials_that_expire_when_importing_then_it_stops_at_once(disk: Disk) -> None:
+    disk.write(*(f"{number}.jpg" for number in range(200)))
+
+    def expire(_key: str) -> None:
+        if disk.puts.total() >= 3:
+            raise refusal("ExpiredToken")
+
+    disk.before_put = expire
+    ended = disk.run()
+    assert ended.stop
+    assert "log in" in ended.stop.why
+    assert disk.puts.total() < 3 + MOST
+
+
+def test_given_s3_asking_to_slow_down_when_importing_then_fewer_are_sent_at_a_time_and_none_is_lost(
+    disk: Disk,
+) -> None:
+    disk.write(*(f"{number}.jpg" for number in range(30)))
+    calls = 0
+
+    def slow_down(_key: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls % 3 == 0:
+            raise refusal("SlowDown")
+
+    disk.before_put = slow_down
+    assert disk.run().counts.ends == {End.LABELLED: 30}
+
+
+def test_given_an_import_that_runs_when_another_begins_then_a_sentence_says_so(disk: Disk) -> None:
+    disk.write("a.jpg")
+    with Journal(disk.journal_path) as journal:
+        journal.begin()
+        with pytest.raises(UserError, match="another import"):
+            disk.run()
+
+
+def test_given_a_journal_that_is_none_when_opened_then_a_sentence_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "journal").write_bytes(b"this is no database, " * 1000)
+    with pytest.raises(UserError, match="delete that file"):
+        Journal(tmp_path / "journal")
+
+
+# The pace
+
+
+def rate_with(capacity: Callable[[int], float], seconds: int) -> Pace:
+    """Let time pass for a pace, while S3 does so many a second with so many at a time."""
+    now = 0.0
+    pace = Pace(lambda: now)
+    while now < seconds:
+        now += 1 / capacity(pace.at_a_time)
+        pace.done()
+    return pace
+
+
+def test_given_more_at_a_time_being_faster_when_paced_then_as_many_as_there_may_be() -> None:
+    assert rate_with(lambda at_a_time: at_a_time * 20.0, 30).at_a_time == MOST
+
+
+def test_given_more_at_a_time_being_no_faster_when_paced_then_about_as_many_as_at_first() -> None:
+    assert rate_with(lambda _: 200.0, 60).at_a_time <= 12
+
+
+def test_given_a_request_to_slow_down_when_paced_then_half_as_many_at_once() -> None:
+    pace = rate_with(lambda at_a_time: at_a_time * 20.0, 30)
+    pace.slow_down()
+    assert pace.at_a_time == MOST // 2
+
+
+# The command
+
+
+@pytest.fixture
+def runner(disk: Disk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
+    monkeypatch.setattr(cli, "aws_target", lambda *_: disk.target)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return lambda *arguments, **options: CliRunner().invoke(
+        cli.photos, ["import", *map(str, arguments)], **options
+    )
+
+
+def test_given_json_when_imported_then_each_file_has_a_line_and_the_sum_adds_up(
+    disk: Disk, runner: Callable[..., Any]
+) -> None:
+    disk.write("a.jpg", "bad.jpg", *HOSTILE)
+    ended = runner(disk.folder, "--json")
+    *lines, sums = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert ended.exit_code == 1
+    assert {(Path(line["path"]).name, line["end"]) for line in lines} >= {
+        ("a.jpg", "labelled"),
+        ("bad.jpg", "rejected"),
+    }
+    assert sums["files"] == len(lines) == sum(sums["ends"].values()) == 2 + len(HOSTILE)
+    assert [line["why"] for line in lines if line["end"] == "rejected"] == ["Bad: It is."]
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [(["a.jpg"], 0), (["a.jpg", "bad.jpg"], 1), (["a.jpg", "bad.jpg", "\u00e9.jpg", "e\u0301.jpg"], 3)],
+)
+def test_given_an_end_when_imported_then_the_exit_code_says_which(
+    disk: Disk, runner: Callable[..., Any], names: list[str], code: int
+) -> None:
+    disk.write(*names)
+    assert runner(disk.folder).exit_code == code
+
+
+def test_given_a_dry_run_when_imported_then_the_cost_is_said_and_nothing_sent(
+    disk: Disk, runner: Callable[..., Any]
+) -> None:
+    disk.write(*(f"{number}.jpg" for number in range(1000)))
+    ended = runner(disk.folder, "--dry-run")
+    assert ended.exit_code == 0
+    assert "1,000 photos, 1,000 to upload" in ended.output
+    assert "1.02 USD" in ended.output
+    assert not disk.puts
+
+
+def test_given_a_cost_above_a_dollar_when_not_agreed_to_then_nothing_is_sent(
+    disk: Disk, runner: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bringing, "USD_A_PHOTO", 0.6)
+    disk.write("a.jpg", "b.jpg")
+    assert runner(disk.folder, input="n\n").exit_code == 1
+    assert disk.target.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    assert runner(disk.folder, input="y\n").exit_code == 0
+    disk.write("c.jpg", "d.jpg")
+    assert runner(disk.folder, "--yes").exit_code == 0
+
+
+def test_given_no_wait_when_imported_then_all_are_uploaded_and_the_next_run_waits(
+    disk: Disk, runner: Callable[..., Any]
+) -> None:
+    disk.write("a.jpg")
+    ended = runner(disk.folder, "--no-wait")
+    assert (ended.exit_code, "1 uploaded" in ended.output) == (0, True)
+    assert "1 labelled" in runner(disk.folder).output
+
+
+@pytest.mark.parametrize("name", ["missing", "file.txt", "empty", "without"])
+def test_given_nothing_to_import_when_asked_then_one_sentence_names_it(disk: Disk, name: str) -> None:
+    (disk.folder / "empty").mkdir()
+    disk.write("file.txt", "without/notes.txt")
+    with pytest.raises(UserError, match=name):
+        bring(disk.target, Wanted((disk.folder / name,)), Console(file=io.StringIO()))
