@@ -20,7 +20,8 @@ DEPLOY = $(BIN)/python -m infra $(call given,STACK,stack) $(call given,REGION,re
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
 	test test-image test-browser test-chaos test-all chaos loadtest \
-	bench bench-quota bench-endurance bench-limits bench-image lint audit format lock clean
+	bench bench-quota bench-endurance bench-import \
+	bench-limits bench-image lint audit format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +89,9 @@ bench-quota: .venv/.loadtest $(MINISTACK)/.installed ## a backlog against quotas
 
 bench-endurance: .venv/.loadtest $(MINISTACK)/.installed ## the environments minute by minute at a steady rate: MINUTES=20
 	@$(BIN)/python -m loadtest.endurance $(call told,MINUTES)
+
+bench-import: .venv/.loadtest $(MINISTACK)/.installed ## `photos import` beside bare PutObject calls: N=5000
+	@$(BIN)/python -m loadtest.bench_import $(call told,N)
 
 bench-image: setup $(RIE)/.installed ## the image beside a plain one: size, cold start, memory
 	@$(BIN)/python -m loadtest.bench_image $(if $(BASE_IMAGE),"$(BASE_IMAGE)")

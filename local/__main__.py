@@ -102,6 +102,7 @@ def _last_line(log: Path) -> str:
 def main(command: str, *arguments: str) -> int:
     """Run a command; what is a person's to mend is said in a sentence."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a script starts in the background ignores it
     commands: dict[str, Callable[..., int]] = {"up": up, "down": down, "serve": serve, "demo": demo}
     try:
         return commands[command](*arguments)

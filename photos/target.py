@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -16,6 +15,8 @@ from photos.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
+
+    import boto3
 
 LOCAL_STATE = Path(
     os.environ.get("PHOTOS_LOCAL_STATE") or Path(__file__).resolve().parent.parent / ".local" / "cloud"
@@ -65,6 +66,8 @@ def scrub_environment(environment: MutableMapping[str, str]) -> None:
 
 def local_session() -> boto3.Session:
     """The local cloud's root user; scrub the environment first."""
+    import boto3  # noqa: PLC0415 - takes 100 ms, for which nobody is to wait who reads `photos --help`
+
     return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
 
 
@@ -80,6 +83,8 @@ def local_target(state: Path = LOCAL_STATE) -> Target:
 
 def aws_session(region: str | None, profile: str | None) -> tuple[boto3.Session, str]:
     """Give a session with the caller's own credentials, and the account they are of. Raises UserError."""
+    import boto3  # noqa: PLC0415 - as above
+
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
         if session.region_name is None:

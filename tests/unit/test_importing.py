@@ -363,7 +363,11 @@ def test_given_no_news_when_the_queue_is_empty_then_a_photo_is_unaccounted_for_w
 
     def empty_the_queue_later(_progress: Progress) -> None:
         if time.now > 3 * PATIENCE_S:
-            disk.target.client("sqs").purge_queue(QueueUrl=disk.target.outputs["QueueUrl"])
+            sqs = disk.target.client("sqs")
+            for message in sqs.receive_message(QueueUrl=disk.target.outputs["QueueUrl"]).get("Messages", []):
+                sqs.delete_message(
+                    QueueUrl=disk.target.outputs["QueueUrl"], ReceiptHandle=message["ReceiptHandle"]
+                )
 
     ended = disk.run(**time.options(), on_progress=empty_the_queue_later)
     assert time.now > 3 * PATIENCE_S
