@@ -105,7 +105,8 @@ def destroy_(options: dict[str, Any], *, with_data: bool) -> None:
 
 
 if __name__ == "__main__":
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # a mapping that is paused is told of, or works again
+    # A mapping that is paused is told of, or works again. What a script starts in the background ignores SIGINT.
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     try:
         main()

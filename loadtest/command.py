@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def as_command(main: Callable[[], Any]) -> None:
     """Run it; what is wrong is a sentence and exit code 2, Ctrl-C and SIGTERM are 130."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # what a script starts in the background ignores SIGINT
+        signal.signal(ending, signal.default_int_handler)
     try:
         main()
     except click.ClickException as problem:

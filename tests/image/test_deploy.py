@@ -244,7 +244,7 @@ def test_given_the_accounts_quota_when_deployed_then_the_pipeline_keeps_to_it(
     found = target.client("lambda").get_function_configuration(FunctionName=target.outputs["FunctionName"])
     assert found["Environment"]["Variables"]["REKOGNITION_TPS"] == "30"
     mapping = target.client("lambda").get_event_source_mapping(UUID=target.outputs["MappingId"])
-    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 3}
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 6}
     account.run("deploy", "--parameters", "RekognitionTps=5 MaxConcurrency=2")
 
 
