@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photos.display import ImportDisplay, safe, show_not_labelled, show_plan, show_summary
+from photos.errors import UserError
 from photos.finding import Finder
 from photos.importing import Importer
 from photos.journal import End, Journal
@@ -53,6 +55,14 @@ def journal_path(target: Target) -> Path:
 
 def bring(target: Target, wanted: Wanted, console: Console) -> int:
     """Import photos; gives the exit code. Raises UserError where there is nothing to import."""
+    try:
+        return _brought(target, wanted, console)
+    except sqlite3.Error as error:
+        path = journal_path(target)
+        raise UserError(f"{path} cannot be written to ({error}): make room, and run it again to go on.") from error
+
+
+def _brought(target: Target, wanted: Wanted, console: Console) -> int:
     finder = Finder(target.outputs["KeyPrefix"] + wanted.prefix, wanted.include, wanted.exclude)
     with Journal(journal_path(target)) as journal:
         with ImportDisplay(console) as display:

@@ -132,20 +132,22 @@ class Journal:
     """Used from several threads."""
 
     def __init__(self, path: Path | None) -> None:
-        """`path`: the file, made where it is not there; None: in memory. Raises UserError while another has it."""
-        if path:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(
-            path or ":memory:", timeout=1, check_same_thread=False, isolation_level=None
-        )
+        """`path`: the file, made where it is not there; None: in memory.
+
+        Raises UserError where it cannot be used, for one thing while another import has it.
+        """
         self._lock = threading.RLock()
         try:
+            if path:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(
+                path or ":memory:", timeout=1, check_same_thread=False, isolation_level=None
+            )
             self._database.executescript(_SETTINGS + _TABLES)
-        except sqlite3.Error as error:
-            self._database.close()
+        except (OSError, sqlite3.Error) as error:
             raise UserError(
                 f"{path} cannot be used ({error}): wait for another import into this bucket to end. If there is "
-                "none, delete that file; what is in the bucket is found there."
+                "none, see that it can be written to, or delete it; what is in the bucket is found there."
             ) from error
 
     def __enter__(self) -> Self:

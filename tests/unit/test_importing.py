@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import sqlite3
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -482,10 +483,27 @@ def test_given_an_import_that_runs_when_another_begins_then_a_sentence_says_so(d
             disk.run()
 
 
-def test_given_a_journal_that_is_none_when_opened_then_a_sentence_says_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "journal").write_bytes(b"this is no database, " * 1000)
-    with pytest.raises(UserError, match="delete that file"):
-        Journal(tmp_path / "journal")
+@pytest.mark.parametrize("name", ["no-database", "no-database/journal", "folder"])
+def test_given_a_journal_that_cannot_be_used_when_opened_then_a_sentence_says_what_to_do(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "no-database").write_bytes(b"this is no database, " * 1000)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match="delete it"):
+        Journal(tmp_path / name)
+
+
+def test_given_a_disk_that_is_full_when_importing_then_a_sentence_says_so(
+    disk: Disk, runner: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    disk.write("a.jpg")
+    monkeypatch.setattr(Journal, "uploaded", full)
+    ended = runner(disk.folder)
+    assert isinstance(ended.exception, UserError)
+    assert "disk is full" in str(ended.exception)
 
 
 # The pace
