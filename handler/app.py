@@ -3,7 +3,9 @@
     SQS records -> what is known (BatchGetItem) -> DetectLabels, concurrently -> index rows (BatchWriteItem)
                 -> documents, each on condition: the commit -> batchItemFailures for what must come back
 
-Only this module and `handler.convert`, the other function's entry, read the environment.
+What Rekognition does not read as it is goes to the queue of the other function, `handler.convert`.
+
+Only these two modules read the environment.
 """
 
 # ruff: noqa: E402
@@ -39,7 +41,7 @@ pipeline = Pipeline(
         ),
         Objects(clients.s3),
     ),
-    Messages(clients.sqs, settings.queue_url, settings.dead_letter_queue_url),
+    Messages(clients.sqs, settings.queue_url, settings.dead_letter_queue_url, settings.convert_queue_url),
     concurrency=settings.rekognition_concurrency,
 )
 handler = served(pipeline)

@@ -90,6 +90,8 @@ class Document:
     min_confidence: Decimal | None = None
     """With max_labels: the model settings that the labels were asked with."""
     max_labels: int | None = None
+    orientation: int | None = None
+    """EXIF's, of a photo that was converted: boxes refer to the photo after it is applied, upright."""
     reason: str | None = None
     detail: str | None = None
     expires_at: int | None = None
@@ -119,7 +121,7 @@ class Document:
     def from_item(cls, item: Mapping[str, Any]) -> Document:
         """Read an item of `ImageLabels`; attributes that others added are left out."""
         fields = {field: item[attribute] for field, attribute in _ATTRIBUTES.items() if attribute in item}
-        for number in ("size", "max_labels", "expires_at"):
+        for number in ("size", "max_labels", "orientation", "expires_at"):
             if number in fields:
                 fields[number] = int(fields[number])
         return cls(**fields, labels=tuple(item.get("Labels", ())))
@@ -138,6 +140,7 @@ _ATTRIBUTES = {
     "max_labels": "MaxLabels",
     "event_time": "EventTime",
     "labelled_at": "LabelledAt",
+    "orientation": "Orientation",
     "reason": "Reason",
     "detail": "Detail",
     "expires_at": "ExpiresAt",

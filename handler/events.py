@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord
 
@@ -116,6 +116,27 @@ def collapse(messages: Iterable[Message]) -> dict[str, Work]:
         for event in message.events:
             groups.setdefault(event.image_id, []).append(event)
     return {image: _newest(events) for image, events in groups.items()}
+
+
+def body_of(event: ObjectEvent) -> str:
+    """Write a message that `read_message` reads as this event: an S3 record, or a reconcile message."""
+    if event.sequencer is None:
+        reconcile = {"source": "photo-labels", "action": "reconcile", "bucket": event.bucket, "key": event.key}
+        return json.dumps(reconcile | {"force": event.force})
+    content = {
+        "key": quote_plus(event.key),
+        "sequencer": event.sequencer,
+        "size": event.size,
+        "eTag": event.etag,
+        "versionId": event.version_id,
+    }
+    name = "ObjectRemoved:Delete" if event.kind is Kind.REMOVED else "ObjectCreated:Put"
+    record = {
+        "eventName": name,
+        "eventTime": event.time.isoformat() if event.time else None,
+        "s3": {"bucket": {"name": event.bucket}, "object": content},
+    }
+    return json.dumps({"Records": [record]})
 
 
 def _newest(events: list[ObjectEvent]) -> Work:

@@ -10,19 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 from handler.documents import NO_SEQUENCER, TOMBSTONE_LIFE, Document, fitted, iso, labels_from
 from handler.errors import PermanentError, TransientError
-from handler.events import Kind, ObjectEvent, Work
-from handler.recognition import UnreadableObjectError
+from handler.events import Kind, ObjectEvent, Work, body_of
+from handler.recognition import LARGEST_OBJECT_BYTES, UnreadableObjectError, UnsupportedPhotoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from handler.deadline import Deadline
     from handler.objects import Head, Objects
-    from handler.recognition import Recogniser, Tally
+    from handler.recognition import Recognised, Tally
     from handler.settings import Settings
+
+    class Detector(Protocol):
+        """Gives the labels of an S3 object: `handler.recognition.Recogniser`, or `handler.conversion.Converter`."""
+
+        def detect(
+            self, bucket: str, key: str, version_id: str | None, deadline: Deadline, tally: Tally
+        ) -> Recognised: ...
+
 
 _TRUSTED_FOR = timedelta(days=1)
 """An event older than this may come from the DLQ: what it says is checked, so that nothing is resurrected."""
+
+_UNSUPPORTED_SUFFIXES = (".heic", ".heif", ".avif", ".webp", ".tif", ".tiff", ".gif", ".bmp")
 
 
 class Nothing(Enum):
@@ -45,6 +56,14 @@ class Write:
     @property
     def image_id(self) -> str:
         return self.document.image_id
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """A photo that Rekognition does not read as it is: it is for the other function, with this message."""
+
+    body: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +101,24 @@ class Labeller:
     def __init__(
         self,
         settings: Settings,
-        recogniser: Recogniser,
+        recogniser: Detector,
         objects: Objects,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._is_handing_over = settings.convert_queue_url is not None
         self._min_confidence = Decimal(str(settings.min_confidence))
         self._max_labels = settings.max_labels
         self._recogniser = recogniser
         self._objects = objects
         self._now = now
 
-    def resolve(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing:
+    def resolve(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing | HandOver:
         """Find out what is to be written for one object. Raises what is transient."""
         if task.reconcile or task.old or task.event.kind is Kind.REMOVED:
             return self._verified(task, deadline, tally)
         return self._labelled(task, deadline, tally)
 
-    def _verified(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing:
+    def _verified(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing | HandOver:
         """Let S3 tell what is true now, whatever the event says."""
         removal = task.event.kind is Kind.REMOVED and not task.reconcile
         try:
@@ -113,19 +133,24 @@ class Labeller:
             return Nothing.UP_TO_DATE
         return self._labelled(replace(task, event=_as_it_is(task.event, head)), deadline, tally)
 
-    def _labelled(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing:
+    def _labelled(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing | HandOver:
         event = task.event
+        if self._is_handing_over and (why := _surely_unsupported(event)):
+            return _handed_over(task, why)
         try:
-            answer = self._recogniser.detect(event.bucket, event.key, event.version_id, deadline, tally)
+            found = self._recogniser.detect(event.bucket, event.key, event.version_id, deadline, tally)
         except UnreadableObjectError as error:
             return self._unreadable(task, str(error), deadline)
+        except UnsupportedPhotoError as error:
+            return _handed_over(task, error.reason) if self._is_handing_over else self._rejected(task, error)
         except PermanentError as error:
             return self._rejected(task, error)
         return self._write(
             task,
             status="LABELLED",
-            labels=labels_from(answer["Labels"]),
-            label_model_version=answer.get("LabelModelVersion"),
+            labels=labels_from(found.labels),
+            label_model_version=found.model_version,
+            orientation=found.orientation,
         )
 
     def _unreadable(self, task: Task, said: str, deadline: Deadline) -> Write | Nothing:
@@ -190,6 +215,21 @@ class Labeller:
             and known.etag == head.etag
             and (known.min_confidence, known.max_labels) == (self._min_confidence, self._max_labels)
         )
+
+
+def _surely_unsupported(event: ObjectEvent) -> str | None:
+    """Tell why Rekognition need not be asked: its refusal would take a turn from the quota.
+
+    A name may lie. The other function goes by what is in the file, so that nothing but its time is at stake.
+    """
+    if event.size is not None and event.size > LARGEST_OBJECT_BYTES:
+        return "Size"
+    return "Name" if event.key.lower().endswith(_UNSUPPORTED_SUFFIXES) else None
+
+
+def _handed_over(task: Task, why: str) -> HandOver:
+    event = replace(task.event, sequencer=task.sequencer, force=task.force)
+    return HandOver(body_of(event), why)
 
 
 def _as_it_is(event: ObjectEvent, head: Head) -> ObjectEvent:

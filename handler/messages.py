@@ -24,10 +24,13 @@ _LONGEST_BACKOFF_S = 300.0
 
 
 class Messages:
-    """The pipeline's queue and its dead-letter queue."""
+    """A function's queue and its dead-letter queue, and the queue that it hands photos over to."""
 
-    def __init__(self, client: SQSClient, queue_url: str, dead_letter_queue_url: str) -> None:
+    def __init__(
+        self, client: SQSClient, queue_url: str, dead_letter_queue_url: str, convert_queue_url: str | None = None
+    ) -> None:
         self._client = client
+        self._convert_queue_url = convert_queue_url
         self._queue_url = queue_url
         self._dead_letter_queue_url = dead_letter_queue_url
 
@@ -54,6 +57,15 @@ class Messages:
             deadline,
             CALL_S,
         )
+
+    def hand_over(self, body: str, deadline: Deadline) -> None:
+        """Send a photo to the queue of the function that converts. Raises when that does not succeed.
+
+        A send whose answer got lost is repeated: photos that come twice are labelled once.
+        """
+        url = self._convert_queue_url
+        assert url
+        call(lambda: self._client.send_message(QueueUrl=url, MessageBody=body), deadline, CALL_S)
 
     def back_off(self, failed: Sequence[Message], deadline: Deadline) -> dict[str, str]:
         """Set when failed records (at most 10) come back: 2 s to 5 min by their receive count, jittered.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from handler.errors import TransientError
 from handler.events import Message, collapse
-from handler.labelling import Labeller, Nothing, Task, Write, task_for
+from handler.labelling import HandOver, Labeller, Nothing, Task, Write, task_for
 from handler.recognition import Tally
 from handler.storage import READ_AT_MOST, Committed, Lost, Storage, in_statements, in_writes
 from handler.threads import Ended, Threads
@@ -35,10 +35,11 @@ _WRITERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one object ended in this batch: written, nothing to do, or failed."""
+    """How one object ended in this batch: written, nothing to do, handed over, or failed."""
 
     write: Write | None = None
     nothing: Nothing | None = None
+    handed_over: HandOver | None = None
     error: Exception | None = None
     superseded: bool = False
     """A newer document was there first: ours is not, and need not be."""
@@ -118,18 +119,22 @@ class Pipeline:
 
     def _write(
         self,
-        wave: dict[str, Ended[Write | Nothing]],
+        wave: dict[str, Ended[Write | Nothing | HandOver]],
         report: Report,
         threads: Threads,
         deadline: Deadline,
     ) -> None:
         """Rows first, then documents, then the rows that nothing backs any more."""
         writes: dict[str, Write] = {}
+        others: dict[str, HandOver] = {}
         for image, resolved in wave.items():
             if isinstance(resolved.value, Write):
                 writes[image] = resolved.value
+            elif isinstance(resolved.value, HandOver):
+                others[image] = resolved.value
             else:
                 report.outcomes[image] = Outcome(nothing=resolved.value, error=resolved.error)
+        self._hand_over(others, report, threads, deadline)
         for image, error in self._put_rows(writes.values(), threads, deadline).items():
             del writes[image]
             report.outcomes[image] = Outcome(error=error)
@@ -137,6 +142,13 @@ class Pipeline:
         for image, commit in self._commit(writes, threads, deadline).items():
             report.outcomes[image], stale[image] = self._judge(writes[image], commit)
         self._delete_rows(stale, writes, report, threads, deadline)
+
+    def _hand_over(
+        self, photos: dict[str, HandOver], report: Report, threads: Threads, deadline: Deadline
+    ) -> None:
+        jobs = {image: partial(self._messages.hand_over, one.body, deadline) for image, one in photos.items()}
+        for image, sent in threads.settle(jobs, deadline).items():
+            report.outcomes[image] = Outcome(handed_over=photos[image], error=sent.error)
 
     def _put_rows(self, writes: Iterable[Write], threads: Threads, deadline: Deadline) -> dict[str, Exception]:
         """Write the rows of several images together; gives the images that miss some, with the reason."""

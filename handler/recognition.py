@@ -1,4 +1,4 @@
-"""All calls to Rekognition: DetectLabels on the S3 object itself, within the quota."""
+"""All calls to Rekognition: DetectLabels on the S3 object itself, or on bytes, within the quota."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from handler.deadline import call
 from handler.errors import AWS_ERRORS, PermanentError, code_of, is_throttle
 
 if TYPE_CHECKING:
-    from types_boto3_rekognition import RekognitionClient
-    from types_boto3_rekognition.type_defs import DetectLabelsResponseTypeDef
+    from collections.abc import Sequence
 
+    from types_boto3_rekognition import RekognitionClient
+    from types_boto3_rekognition.type_defs import DetectLabelsResponseTypeDef, LabelTypeDef
+
+    from handler.conversion import Decoded
     from handler.deadline import Deadline
     from handler.quota import Quota
 
@@ -22,17 +25,37 @@ CONNECT_TIMEOUT_S = 1.0
 READ_TIMEOUT_S = 5.0
 CALL_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
 
+LARGEST_OBJECT_BYTES = 15 * 2**20
+LARGEST_IMAGE_BYTES = 5 * 2**20
+"""Of bytes in a request (developer guide, "Guidelines and quotas in Amazon Rekognition")."""
+
 # What no second try changes (Rekognition's API reference, DetectLabels, "Errors").
-_PERMANENT = {
+_UNSUPPORTED = {
     "ImageTooLargeException": "The photo is larger than Rekognition takes: 15 MB and 10,000 pixels a side.",
     "InvalidImageFormatException": "The file is no photo that Rekognition can read: it takes JPEG and PNG.",
+}
+_PERMANENT = {
     "InvalidParameterException": "Rekognition refuses the photo's name or its size: a side needs 80 pixels.",
     "ValidationException": "Rekognition refuses the request for this photo.",
 }
 
 
+class UnsupportedPhotoError(PermanentError):
+    """Rekognition does not read photos of this format or size; converted it may."""
+
+
 class UnreadableObjectError(Exception):
     """InvalidS3ObjectException: missing, empty, archived, encrypted, or no permission. HeadObject tells which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What was recognised in one photo."""
+
+    labels: Sequence[LabelTypeDef]
+    model_version: str | None
+    orientation: int | None = None
+    """EXIF's, 1 to 8, that was applied to the photo before it was shown to Rekognition; None: none was."""
 
 
 @dataclass(slots=True)
@@ -44,6 +67,8 @@ class Tally:
     latencies_ms: list[float] = field(default_factory=list)
     without_turn: Exception | None = None
     """Why no turn could be taken from the table of the quota."""
+    decoded: Decoded | None = None
+    """What a photo was that had to be converted."""
 
 
 class Recogniser:
@@ -64,19 +89,26 @@ class Recogniser:
 
     def detect(
         self, bucket: str, key: str, version_id: str | None, deadline: Deadline, tally: Tally
-    ) -> DetectLabelsResponseTypeDef:
+    ) -> Recognised:
         """Detect the labels of an S3 object.
 
         Throttling, 5xx and timeouts are waited out until the deadline is near. Raises PermanentError (the
-        photo will never do), UnreadableObjectError, TransientError (the queue should bring it back), and
-        ClientError as it is for everything else, say a refused permission.
+        photo will never do; UnsupportedPhotoError: as it is), UnreadableObjectError, TransientError (the queue
+        should bring it back), and ClientError as it is for everything else, say a refused permission.
         """
         version = {"Version": version_id} if version_id else {}
-        image: Any = {"S3Object": {"Bucket": bucket, "Name": key} | version}
+        return self._detect({"S3Object": {"Bucket": bucket, "Name": key} | version}, deadline, tally)
+
+    def detect_in(self, photo: bytes, deadline: Deadline, tally: Tally) -> Recognised:
+        """Detect the labels of a JPEG or PNG of at most 5 MB; raises what `detect` does."""
+        return self._detect({"Bytes": photo}, deadline, tally)
+
+    def _detect(self, image: Any, deadline: Deadline, tally: Tally) -> Recognised:
         try:
-            return call(lambda: self._attempt(image, deadline, tally), deadline, CALL_S)
+            answer = call(lambda: self._attempt(image, deadline, tally), deadline, CALL_S)
         except AWS_ERRORS as error:
             raise _fate(error) from error
+        return Recognised(answer["Labels"], answer.get("LabelModelVersion"))
 
     def _attempt(self, image: Any, deadline: Deadline, tally: Tally) -> DetectLabelsResponseTypeDef:
         if self._quota:
@@ -100,7 +132,9 @@ def _fate(error: Exception) -> Exception:
     code = code_of(error)
     if code == "InvalidS3ObjectException":
         return UnreadableObjectError(str(error))
+    said = error.response["Error"].get("Message", "") if isinstance(error, ClientError) else ""
+    if code in _UNSUPPORTED:
+        return UnsupportedPhotoError(code, f"{_UNSUPPORTED[code]} Rekognition says: {said}")
     if code in _PERMANENT:
-        said = error.response["Error"].get("Message", "") if isinstance(error, ClientError) else ""
         return PermanentError(code, f"{_PERMANENT[code]} Rekognition says: {said}")
     return error

@@ -22,6 +22,8 @@ class Settings:
     label_quota_table: str
     queue_url: str
     dead_letter_queue_url: str
+    convert_queue_url: str | None
+    """Where photos go that Rekognition does not read as they are; None: they are rejected."""
     min_confidence: float
     max_labels: int
     rekognition_concurrency: int
@@ -40,6 +42,7 @@ class Settings:
             label_quota_table=_required(environment, "LABEL_QUOTA_TABLE"),
             queue_url=_required(environment, "QUEUE_URL"),
             dead_letter_queue_url=_required(environment, "DEAD_LETTER_QUEUE_URL"),
+            convert_queue_url=environment.get("CONVERT_QUEUE_URL", "").strip() or None,
             min_confidence=_number(environment, "MIN_CONFIDENCE", default=80, low=0, high=100),
             max_labels=_whole(environment, "MAX_LABELS", default=50, low=1, high=1000),
             rekognition_concurrency=_whole(environment, "REKOGNITION_CONCURRENCY", default=10, low=1, high=100),

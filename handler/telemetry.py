@@ -71,6 +71,8 @@ def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any]) -> Non
         logger.info(
             "nothing to do", extra=facts | {"reason": outcome.nothing.name, "detail": outcome.nothing.value}
         )
+    elif outcome.handed_over:
+        logger.info("handed over to be converted", extra=facts | {"reason": outcome.handed_over.why})
     elif outcome.superseded:
         logger.info("nothing to do", extra=facts | {"reason": "SUPERSEDED"})
     elif write and write.document.status != "LABELLED":
@@ -94,6 +96,7 @@ def _count(report: Report, metrics: Metrics) -> None:
     written = [one.write.document for one in outcomes if one.write and not one.superseded]
     counts = {
         "ImagesLabelled": sum(document.status == "LABELLED" for document in written),
+        "ImagesHandedOver": sum(one.handed_over is not None and not one.error for one in outcomes),
         "ImagesRemoved": sum(document.status == "REMOVED" for document in written),
         "RecordsFailed": len(report.failed),
         "DuplicateEvents": sum(one.nothing is not None and one.nothing.name == "DUPLICATE" for one in outcomes),
@@ -143,6 +146,8 @@ def _end(outcome: Outcome) -> str:
         return "FAILED"
     if outcome.nothing:
         return outcome.nothing.name
+    if outcome.handed_over:
+        return "HANDED_OVER"
     return outcome.write.document.status if outcome.write and not outcome.superseded else "SUPERSEDED"
 
 

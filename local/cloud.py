@@ -54,6 +54,7 @@ class LocalCloud:
             "EnforceTls": "false",
             "RekognitionTps": "0",
             "MaxConcurrency": str(max(2, os.cpu_count() or 2)),
+            "ConvertConcurrency": "2",
         } | (parameters or {})
         self._running = ExitStack()
         self._children: list[Child] = []
@@ -83,8 +84,9 @@ class LocalCloud:
     def _start(self) -> None:
         (environments_port,) = free_ports(1)
         self.environments_url = f"http://127.0.0.1:{environments_port}"
-        function = f"{DEFAULT_STACK}-label"
-        ministack = Ministack(self._state, {function: f"{self.environments_url}/{function}"}, os.environ)
+        functions = [f"{DEFAULT_STACK}-{name}" for name in ("label", "convert")]
+        urls = {function: f"{self.environments_url}/{function}" for function in functions}
+        ministack = Ministack(self._state, urls, os.environ)
         self._keep(ministack.process)
         self.endpoint_url = ministack.endpoint_url
         rekognition = self._child("rekognition", "--leash", "--s3-endpoint", self.endpoint_url, *self._recogniser)

@@ -79,22 +79,24 @@ class Ministack:
 def mend(target: Target) -> None:
     """Set right what ministack gets wrong in a stack that it has just deployed."""
     functions = target.client("lambda")
-    # `MaximumConcurrency: !Ref` arrives as a string in its mappings, and stops every SQS mapping.
-    mapping = functions.get_event_source_mapping(UUID=target.outputs["MappingId"])
-    most = int(mapping["ScalingConfig"]["MaximumConcurrency"])
-    functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most})
-    # It asks for permissions that AWS does not have: there sqs:ChangeMessageVisibility covers batches, and
-    # PartiQL has an action for each verb (the template grants dynamodb:PartiQLInsert).
-    configuration = functions.get_function_configuration(FunctionName=target.outputs["FunctionName"])
-    unknown_to_aws = {
-        "sqs:ChangeMessageVisibilityBatch": target.outputs["QueueArn"],
-        "dynamodb:BatchExecuteStatement": "*",
-    }
-    statements = [
-        {"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in unknown_to_aws.items()
-    ]
-    target.client("iam").put_role_policy(
-        RoleName=configuration["Role"].rpartition("/")[2],
-        PolicyName="ministack",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
-    )
+    for name in ("MappingId", "ConvertMappingId"):
+        # `MaximumConcurrency: !Ref` arrives as a string in its mappings, and stops every SQS mapping.
+        mapping = functions.get_event_source_mapping(UUID=target.outputs[name])
+        most = int(mapping["ScalingConfig"]["MaximumConcurrency"])
+        functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most})
+        # It asks for permissions that AWS does not have: there sqs:ChangeMessageVisibility covers batches, and
+        # PartiQL has an action for each verb (the template grants dynamodb:PartiQLInsert).
+        unknown_to_aws = {
+            "sqs:ChangeMessageVisibilityBatch": mapping["EventSourceArn"],
+            "dynamodb:BatchExecuteStatement": "*",
+        }
+        statements = [
+            {"Effect": "Allow", "Action": action, "Resource": resource}
+            for action, resource in unknown_to_aws.items()
+        ]
+        configuration = functions.get_function_configuration(FunctionName=mapping["FunctionArn"])
+        target.client("iam").put_role_policy(
+            RoleName=configuration["Role"].rpartition("/")[2],
+            PolicyName="ministack",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
+        )

@@ -1,0 +1,141 @@
+"""Labels of photos that Rekognition does not read as they are: downloaded, decoded, scaled, shown as bytes.
+
+The decoder is a process of its own for each photo (`handler.decoder`): where it crashes, or takes more memory or
+time than it may, that is the end of this photo only.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from handler.deadline import call
+from handler.errors import PermanentError, TransientError, status_of
+from handler.objects import CALL_S
+from handler.recognition import UnreadableObjectError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+    from handler.deadline import Deadline
+    from handler.recognition import Recognised, Recogniser, Tally
+
+MOST_BYTES = 200 * 10**6
+"""Of a file; Lambda's /tmp takes 512 MB."""
+_CHUNK_BYTES = 2**20
+_TRIES = 2
+"""Of a decoder that crashes: one crash may be the machine's, two in a row are the photo's."""
+_LONGEST_DECODE_S = 35.0
+"""More than the seconds of CPU that the decoder gives itself."""
+_TO_RECOGNISE_S = 7.0
+_MODULES = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a photo was, as its decoder found it."""
+
+    format: str
+    width: int
+    height: int
+    orientation: int
+
+
+class Converter:
+    """Recognises photos by way of their bytes, in as many processes as threads call it."""
+
+    def __init__(self, client: S3Client, recogniser: Recogniser, command: tuple[str, ...] = ()) -> None:
+        """`command`: of the decoder."""
+        self._client = client
+        self._recogniser = recogniser
+        self._command = command or (sys.executable, "-m", "handler.decoder")
+
+    def detect(
+        self, bucket: str, key: str, version_id: str | None, deadline: Deadline, tally: Tally
+    ) -> Recognised:
+        """Detect the labels of an S3 object in any format that the decoder knows.
+
+        Raises what `Recogniser.detect` does; PermanentError also for what cannot be decoded.
+        """
+        # Both have no name, so that nothing stays in /tmp when the environment is killed.
+        with tempfile.TemporaryFile() as photo, tempfile.TemporaryFile() as answer:
+            version = {"VersionId": version_id} if version_id else {}
+            call(lambda: self._download({"Bucket": bucket, "Key": key} | version, photo, deadline), deadline, CALL_S)
+            self._decode(photo, answer, deadline)
+            tally.decoded, jpeg = _read(answer)
+        found = self._recogniser.detect_in(jpeg, deadline, tally)
+        return replace(found, orientation=tally.decoded.orientation)
+
+    def _download(self, place: dict[str, str], photo: IO[bytes], deadline: Deadline) -> None:
+        photo.seek(0)
+        photo.truncate()
+        try:
+            answer = self._client.get_object(**place)  # type: ignore[arg-type]
+        except ClientError as error:
+            if status_of(error) in range(400, 500):
+                raise UnreadableObjectError(str(error)) from error
+            raise
+        with closing(answer["Body"]) as body:
+            if answer["ContentLength"] > MOST_BYTES:
+                raise PermanentError(
+                    "FileTooLarge",
+                    f"The file has {answer['ContentLength'] / 1e6:,.0f} MB; at most {MOST_BYTES / 1e6:,.0f} "
+                    "are converted. Scale it down.",
+                )
+            for chunk in body.iter_chunks(_CHUNK_BYTES):
+                photo.write(chunk)
+                deadline.require(_TO_RECOGNISE_S)
+        photo.flush()
+
+    def _decode(self, photo: IO[bytes], answer: IO[bytes], deadline: Deadline) -> None:
+        """Run the decoder, once more where it crashes. Raises PermanentError where it does so again."""
+        said = ""
+        for _ in range(_TRIES):
+            photo.seek(0)
+            answer.seek(0)
+            answer.truncate()
+            deadline.require(_TO_RECOGNISE_S)
+            try:
+                done = subprocess.run(
+                    self._command,
+                    stdin=photo,
+                    stdout=answer,
+                    stderr=subprocess.PIPE,
+                    cwd=_MODULES,
+                    env={"MALLOC_ARENA_MAX": "1"},  # and so no credentials
+                    timeout=min(_LONGEST_DECODE_S, deadline.remaining_s() - _TO_RECOGNISE_S + 1),
+                    check=False,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise TransientError("DecoderTooSlow", "the photo was not decoded in time") from error
+            if done.returncode == 0:
+                return
+            said = _how_it_ended(done.returncode, done.stderr.decode(errors="replace"))
+        raise PermanentError("DecoderCrashed", f"Its decoder ended {_TRIES} times without an answer: {said}.")
+
+
+def _how_it_ended(code: int, printed: str) -> str:
+    if code == -signal.SIGXCPU:
+        return "it took too much time"
+    if code < 0:
+        return f"it was ended by {signal.Signals(-code).name}"
+    lines = printed.strip().splitlines()
+    return lines[-1][:200] if lines else f"exit code {code}"
+
+
+def _read(answer: IO[bytes]) -> tuple[Decoded, bytes]:
+    """Read the decoder's answer. Raises PermanentError where it says that the photo cannot be decoded."""
+    answer.seek(0)
+    facts = json.loads(answer.readline())
+    if "reason" in facts:
+        raise PermanentError(facts["reason"], facts["detail"])
+    return Decoded(**facts), answer.read()
