@@ -69,7 +69,9 @@ class Converter:
         # Both have no name, so that nothing stays in /tmp when the environment is killed.
         with tempfile.TemporaryFile() as photo, tempfile.TemporaryFile() as answer:
             version = {"VersionId": version_id} if version_id else {}
-            call(lambda: self._download({"Bucket": bucket, "Key": key} | version, photo, deadline), deadline, CALL_S)
+            call(
+                lambda: self._download({"Bucket": bucket, "Key": key} | version, photo, deadline), deadline, CALL_S
+            )
             self._decode(photo, answer, deadline)
             tally.decoded, jpeg = _read(answer)
         found = self._recogniser.detect_in(jpeg, deadline, tally)
@@ -85,6 +87,8 @@ class Converter:
                 raise UnreadableObjectError(str(error)) from error
             raise
         with closing(answer["Body"]) as body:
+            if answer["ContentLength"] == 0:
+                raise UnreadableObjectError("The file is empty.")
             if answer["ContentLength"] > MOST_BYTES:
                 raise PermanentError(
                     "FileTooLarge",

@@ -19,7 +19,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pillow_heif
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +29,18 @@ FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP")
 MOST_PIXELS = 250_000_000
 """The largest sensors of phones have 200 million."""
 _CPU_S = 30
-_MEMORY_BYTES = 1_500 * 2**20
+MEMORY_BYTES = 1_500 * 2**20
 _LONGEST_SIDE, _SHORTEST_SIDE = 2048, 80
-_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a photo upright, by its orientation (EXIF 2.32, tag 274)."""
 _SIGNATURE_BYTES = 64
 
 
@@ -49,7 +58,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S + 1))
-    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     jpeg = b""
     try:
         facts, jpeg = decoded(sys.stdin.buffer)
@@ -62,7 +71,10 @@ def main() -> None:
 
 
 def decoded(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
-    """Give what the photo was (`format`, `width`, `height`, `orientation`), and a JPEG of it. Raises UndecodableError."""
+    """Give what the photo was (format, width, height, EXIF's orientation), and a JPEG of it.
+
+    Raises UndecodableError.
+    """
     warnings.simplefilter("ignore")  # of broken metadata, of which the photo does not depend
     Image.MAX_IMAGE_PIXELS = None  # checked here, before anything is decoded
     try:
@@ -71,21 +83,32 @@ def decoded(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
         # AVIF is HEIF, too, but with another codec, which Pillow has and pillow-heif has not.
         is_heif = pillow_heif.is_supported(beginning) and b"avif" not in beginning
         facts, image = _from_heif(file) if is_heif else _from_pillow(file)
+        turn = _TURNS.get(_orientation(image))
         small = _scaled(_rgb(image))
     except UnidentifiedImageError as error:
         raise UndecodableError("UnknownFormat", "The file is no photo in a format that is known here.") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, RuntimeError, struct.error) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        IndexError,
+        KeyError,
+        TypeError,
+        RuntimeError,
+        struct.error,
+    ) as error:
         # What Pillow and libheif raise for broken files.
         raise UndecodableError("BrokenPhoto", f"The file is broken: {error!s:.200}.") from error
-    upright = ImageOps.exif_transpose(_tagged(small, facts["orientation"]))
     jpeg = io.BytesIO()
-    upright.save(jpeg, "JPEG", quality=90)
+    (small if turn is None else small.transpose(turn)).save(jpeg, "JPEG", quality=90)
     return facts, jpeg.getvalue()
 
 
 def _from_pillow(file: BinaryIO) -> tuple[dict[str, Any], Image.Image]:
     image = Image.open(file, formats=FORMATS)
-    facts = _checked(image.format or "", image.size, image.getexif().get(_ORIENTATION, 1))
+    _check(image.size)
+    facts = _facts(image.format or "", image.size, _orientation(image))
     # A JPEG is decoded at a half, a quarter or an eighth where that is enough: in a fraction of time and memory.
     image.draft("RGB", _target(image.size))
     image.load()
@@ -93,30 +116,30 @@ def _from_pillow(file: BinaryIO) -> tuple[dict[str, Any], Image.Image]:
 
 
 def _from_heif(file: BinaryIO) -> tuple[dict[str, Any], Image.Image]:
-    """Decode the primary image, which libheif turns upright; scaled piece by piece.
+    """Decode the primary image, which libheif has turned upright; scaled piece by piece.
 
     As a whole, Pillow would hold it a second time, with four bytes for each pixel.
     """
     heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=True)
-    facts = _checked("HEIF", heif.size, 1)
+    _check(heif.size)
     (width, height), (wide, high) = heif.size, _target(heif.size)
     factor = max(1, min(width // wide, height // high))
     whole = Image.new(heif.mode, (-(-width // factor), -(-height // factor)))
     for top, strip in _strips(heif, rows=64 * factor):
         whole.paste(strip.reduce(factor), (0, top // factor))
-    return facts, whole
+    return _facts("HEIF", heif.size, 1), whole
 
 
 def _strips(heif: Any, rows: int) -> Iterator[tuple[int, Image.Image]]:
     width, height = heif.size
-    data = memoryview(heif.data)
+    data: Any = memoryview(heif.data)
     for top in range(0, height, rows):
         size = (width, min(rows, height - top))
         part = data[top * heif.stride : (top + size[1]) * heif.stride]
         yield top, Image.frombuffer(heif.mode, size, part, "raw", heif.mode, heif.stride, 1)
 
 
-def _checked(kind: str, size: tuple[int, int], orientation: int) -> dict[str, Any]:
+def _check(size: tuple[int, int]) -> None:
     """Refuse what is too large before it is decoded: a file of 100 KB may hold gigabytes."""
     width, height = size
     if width * height > MOST_PIXELS:
@@ -124,12 +147,23 @@ def _checked(kind: str, size: tuple[int, int], orientation: int) -> dict[str, An
             "PhotoTooLarge",
             f"The photo has {width:,} x {height:,} pixels; at most {MOST_PIXELS:,} are decoded. Scale it down.",
         )
-    known = orientation if orientation in range(1, 9) else 1
-    return {"format": kind, "width": width, "height": height, "orientation": known}
+
+
+def _facts(kind: str, size: tuple[int, int], orientation: int) -> dict[str, Any]:
+    return {"format": kind, "width": size[0], "height": size[1], "orientation": orientation}
+
+
+def _orientation(image: Image.Image) -> int:
+    """Read EXIF's orientation, 1 where it has none. To be read of a PNG, all of it is decoded.
+
+    Pillow turns a TIFF while it decodes it, and removes the tag then.
+    """
+    found = image.getexif().get(ExifTags.Base.Orientation)
+    return found if found in _TURNS else 1
 
 
 def _target(size: tuple[int, int]) -> tuple[int, int]:
-    """Scale so that the longer side is enough to recognise things, and the shorter not too little for Rekognition."""
+    """Give the size at which things can be recognised, and no side is too short for Rekognition."""
     longer, shorter = max(size), min(size)
     scale = min(1.0, max(_LONGEST_SIDE / longer, _SHORTEST_SIDE / shorter))
     width, height = size
@@ -155,16 +189,13 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """16 and 32 bits: Pillow would cut them off at 255, which leaves a white picture."""
-    most = image.getextrema()[1]
-    whole = 65535.0 if image.mode.startswith("I") and most > 255 else max(float(most), 1e-9)  # type: ignore[arg-type]
-    wide = image.convert("F") if image.mode == "F" else image.convert("I")
-    return wide.point(lambda value: value * (255.0 / whole)).convert("L")
-
-
-def _tagged(image: Image.Image, orientation: int) -> Image.Image:
-    image.getexif()[_ORIENTATION] = orientation
-    return image
+    """Scale grey of 16 bits, or of floats by their range: Pillow would cut it off at 255, and leave it white."""
+    if image.mode != "F":
+        return image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    extremes: Any = image.getextrema()
+    least, most = extremes
+    scale = 255.0 / (most - least or 1)
+    return image.point(lambda value: value * scale - least * scale).convert("L")
 
 
 if __name__ == "__main__":

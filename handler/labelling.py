@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from handler.settings import Settings
 
     class Detector(Protocol):
-        """Gives the labels of an S3 object: `handler.recognition.Recogniser`, or `handler.conversion.Converter`."""
+        """Gives the labels of an S3 object: `recognition.Recogniser`, or `conversion.Converter`."""
 
         def detect(
             self, bucket: str, key: str, version_id: str | None, deadline: Deadline, tally: Tally

@@ -5,6 +5,7 @@ Runs in the main thread only: Powertools' `append_keys` and metrics are not made
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from handler.events import Message
     from handler.pipeline import Outcome, Report
+    from handler.recognition import Tally
 
 _TRACED = 100
 """Photos of one batch that are traced at most: EMF reads no line above 256 KB."""
@@ -37,7 +39,8 @@ def _log(report: Report, logger: Logger) -> None:
     for image, outcome in report.outcomes.items():
         message = carriers[image]
         event = next(event for event in message.events if event.image_id == image)
-        _log_outcome(outcome, logger, {"bucket": event.bucket, "key": event.key, "messageId": message.message_id})
+        facts = {"bucket": event.bucket, "key": event.key, "messageId": message.message_id}
+        _log_outcome(outcome, logger, facts, report.tallies.get(image))
     for message in report.messages:
         if message.hopeless:
             facts = {"messageId": message.message_id, "reason": message.hopeless.reason}
@@ -58,7 +61,7 @@ def _log(report: Report, logger: Logger) -> None:
         logger.warning("no turns from LabelQuota, kept to an equal share of the quota", extra=facts)
 
 
-def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any]) -> None:
+def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any], tally: Tally | None) -> None:
     error, write = outcome.error, outcome.write
     if error:
         expected = isinstance(error, (*AWS_ERRORS, TransientError))
@@ -81,6 +84,8 @@ def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any]) -> Non
             document.status.lower(),
             extra=facts | {"reason": document.reason or "NoObject", "detail": document.detail},
         )
+    elif tally and tally.decoded:
+        logger.info("converted", extra=facts | asdict(tally.decoded))
 
 
 def _first_message_by_image(messages: list[Message]) -> Mapping[str, Message]:

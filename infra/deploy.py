@@ -1,7 +1,7 @@
 """`make image`, `push`, `deploy`, `redeploy`, `rollback` and `destroy`: each is safe to run twice.
 
 The template's parameter ImageUri is the one truth about what runs: a new image is an update of the stack, also
-when that is all that changes. While the function changes, the mapping is paused and photos wait in the queue.
+when that is all that changes. While the function changes, the mappings are paused and photos wait in the queue.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from infra.alarms import listeners_of
 from infra.function import Function, Hearing, Running
 from infra.notifications import Notifications
 from infra.place import REGISTRY
-from infra.quota import detect_labels_tps, environments_for
+from infra.quota import converting_environments_for, detect_labels_tps, environments_for
 from infra.registry import Registry
 from infra.rollout import change, leave_running, run
 from photos.errors import UserError
@@ -188,7 +188,7 @@ def _waiting(target: Target) -> int:
     sqs = target.client("sqs")
     names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     total = 0
-    for queue in ("QueueUrl", "DeadLetterQueueUrl"):
+    for queue in ("QueueUrl", "DeadLetterQueueUrl", "ConvertQueueUrl", "ConvertDeadLetterQueueUrl"):
         with suppress(sqs.exceptions.QueueDoesNotExist):  # an earlier run was broken off
             counts = sqs.get_queue_attributes(QueueUrl=target.outputs[queue], AttributeNames=names)["Attributes"]
             total += sum(int(count) for count in counts.values())
@@ -231,8 +231,8 @@ def _registry(place: Place) -> Registry:
 
 
 def _from_quota(place: Place, given: dict[str, str]) -> dict[str, str]:
-    """RekognitionTps and MaxConcurrency as the account's quota has them, where they are not given."""
-    if given.keys() >= {"RekognitionTps", "MaxConcurrency"}:
+    """RekognitionTps and both concurrencies as the account's quota has them, where they are not given."""
+    if given.keys() >= {"RekognitionTps", "MaxConcurrency", "ConvertConcurrency"}:
         return {}
     try:
         tps = detect_labels_tps(place.aws.client("service-quotas"))
@@ -241,15 +241,20 @@ def _from_quota(place: Place, given: dict[str, str]) -> dict[str, str]:
         tps, why = None, error.response["Error"].get("Message") or error.response["Error"]["Code"]
     if tps is None:
         place.display.say(
-            f"Service Quotas does not tell the DetectLabels quota ({why}): RekognitionTps and MaxConcurrency "
-            'stay as they are. Set them: make deploy PARAMETERS="RekognitionTps=… MaxConcurrency=…"',
+            f"Service Quotas does not tell the DetectLabels quota ({why}): RekognitionTps, MaxConcurrency and "
+            "ConvertConcurrency stay as they are. Set them: "
+            'make deploy PARAMETERS="RekognitionTps=… MaxConcurrency=… ConvertConcurrency=…"',
             style="yellow",
         )
         return {}
-    values = {"RekognitionTps": f"{tps:g}", "MaxConcurrency": str(environments_for(tps))}
+    values = {
+        "RekognitionTps": f"{tps:g}",
+        "MaxConcurrency": str(environments_for(tps)),
+        "ConvertConcurrency": str(converting_environments_for(tps)),
+    }
     place.display.say(
-        f"DetectLabels quota here: {tps:g} calls a second, so RekognitionTps is {values['RekognitionTps']} "
-        f"and MaxConcurrency {values['MaxConcurrency']}"
+        f"DetectLabels quota here: {tps:g} calls a second, so RekognitionTps is {values['RekognitionTps']}, "
+        f"MaxConcurrency {values['MaxConcurrency']} and ConvertConcurrency {values['ConvertConcurrency']}"
     )
     return values
 

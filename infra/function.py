@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from handler.documents import image_id
 from photos.errors import UserError
-from photos.mapping import Mapping
+from photos.mapping import Mappings
 from photos.reading import Reader
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Running:
 
 
 class Hearing(Enum):
-    """Whether the function hears of photos: how the event source mapping from the queue to it is."""
+    """Whether the functions hear of photos: how the event source mappings to them are."""
 
     RUNNING = "enabled"
     PAUSED = "disabled by a deployment"
@@ -48,13 +48,17 @@ class Hearing(Enum):
 
 
 class Function:
-    """The function of one stack. What has to outlive a deployment is kept in its tags."""
+    """The function that labels, and with it the one that converts, which runs the same image.
+
+    What has to outlive a deployment is kept in the tags of the first.
+    """
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._client: LambdaClient = target.client("lambda")
         self._name = target.outputs["FunctionName"]
-        self._mapping = Mapping(target)
+        self._converting = target.outputs["ConvertFunctionName"]
+        self._mappings = Mappings(target)
 
     def running(self) -> Running:
         found = self._client.get_function(FunctionName=self._name)
@@ -78,53 +82,57 @@ class Function:
         return self._tags().get(_PROVED) == self.running().image
 
     def hearing(self) -> Hearing:
-        """How the mapping is; a tag tells a pause of ours, which a killed run may have left, from others'."""
-        if self._mapping.is_on():
+        """How the mappings are; a tag tells a pause of ours, which a killed run may have left, from others'."""
+        if self._mappings.are_on():
             return Hearing.RUNNING
         return Hearing.PAUSED if _PAUSED in self._tags() else Hearing.STOPPED
 
     def pause(self) -> None:
-        """Stop the mapping: photos wait in the queue, and no receive is spent on them.
+        """Stop the mappings: photos wait in the queues, and no receive is spent on them.
 
         Returns when batches under way have ended: nothing is in flight, or the function's timeout is over
         (messages in backoff count as in flight, too, so that the count alone could take minutes).
         """
         self._client.tag_resource(Resource=self._arn(), Tags={_PAUSED: "true"})
-        self._mapping.switch(on=False)
-        timeout_s = self._client.get_function_configuration(FunctionName=self._name)["Timeout"]
+        self._mappings.switch(on=False)
+        timeout_s = self._client.get_function_configuration(FunctionName=self._converting)["Timeout"]
         end = time.monotonic() + timeout_s
         while self._in_flight() and time.monotonic() < end:
             time.sleep(_LOOK_S)
 
     def resume(self) -> None:
-        """Start the mapping again."""
-        self._mapping.switch(on=True)
+        """Start the mappings again."""
+        self._mappings.switch(on=True)
         self._client.untag_resource(Resource=self._arn(), TagKeys=[_PAUSED])
 
     def prove(self) -> None:
-        """Have the function label a real photo, invoked directly. Raises UserError with what went wrong.
+        """Have both functions label a real photo, invoked directly. Raises UserError with what went wrong.
 
-        To be called while the mapping is paused: the photo's own event waits, and nobody else labels it. It
-        costs one Rekognition call. The photo is removed again, and its document becomes a tombstone.
+        To be called while the mappings are paused: the photo's own event waits, and nobody else labels it. It
+        costs two Rekognition calls. The photo is removed again, and its document becomes a tombstone.
         """
         bucket = self._target.outputs["Bucket"]
         key = f"{self._target.outputs['KeyPrefix']}photo-labels-probe-{time.time_ns()}.jpg"
         with self._photo(bucket, key):
-            answer = self._client.invoke(
-                FunctionName=self._name, Payload=json.dumps(_batch(bucket, key)), LogType="Tail"
-            )
-            said = answer["Payload"].read().decode()
-            log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace").strip()
-            if answer.get("FunctionError"):
-                raise UserError(f"The function fails: {_message(said)}{_quoted(log)}")
-            image = image_id(bucket, key)
-            document = Reader(self._target).documents([image]).get(image)
-            if json.loads(said) != {"batchItemFailures": []} or document is None:
-                raise UserError(f"The function did not label a photo that was given to it.{_quoted(log)}")
-            # A MinConfidence near 100 leaves no label of a good photo.
-            if document.status != "LABELLED":
-                raise UserError(f"The function did not label a photo that was given to it: {document.detail}")
+            for name in (self._name, self._converting):
+                self._label(name, bucket, key)
         self._client.tag_resource(Resource=self._arn(), Tags={_PROVED: self.running().image})
+
+    def _label(self, name: str, bucket: str, key: str) -> None:
+        """Raises UserError."""
+        image, reader = image_id(bucket, key), Reader(self._target)
+        before = reader.documents([image]).get(image)
+        answer = self._client.invoke(FunctionName=name, Payload=json.dumps(_batch(bucket, key)), LogType="Tail")
+        said = answer["Payload"].read().decode()
+        log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace").strip()
+        if answer.get("FunctionError"):
+            raise UserError(f"The function {name} fails: {_message(said)}{_quoted(log)}")
+        document = reader.documents([image]).get(image)
+        if json.loads(said) != {"batchItemFailures": []} or document is None or document == before:
+            raise UserError(f"The function {name} did not label a photo that was given to it.{_quoted(log)}")
+        # A MinConfidence near 100 leaves no label of a good photo.
+        if document.status != "LABELLED":
+            raise UserError(f"The function {name} did not label a photo that was given to it: {document.detail}")
 
     @contextmanager
     def _photo(self, bucket: str, key: str) -> Iterator[None]:
@@ -138,8 +146,12 @@ class Function:
 
     def _in_flight(self) -> int:
         name: Any = "ApproximateNumberOfMessagesNotVisible"
-        sqs, queue = self._target.client("sqs"), self._target.outputs["QueueUrl"]
-        return int(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name])
+        sqs = self._target.client("sqs")
+        queues = [self._target.outputs[output] for output in ("QueueUrl", "ConvertQueueUrl")]
+        return sum(
+            int(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name])
+            for queue in queues
+        )
 
     def _arn(self) -> str:
         return self._client.get_function_configuration(FunctionName=self._name)["FunctionArn"]

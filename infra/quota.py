@@ -36,3 +36,8 @@ def detect_labels_tps(client: ServiceQuotasClient) -> float | None:
 def environments_for(tps: float) -> int:
     """MaxConcurrency: enough to use up the quota, and no more, since what they have in hand waits for it."""
     return min(_MOST_ENVIRONMENTS, max(2, math.ceil(tps / _CALLS_OF_ONE_ENVIRONMENT)))
+
+
+def converting_environments_for(tps: float) -> int:
+    """ConvertConcurrency: each makes about one call a second, and has one photo in hand."""
+    return min(_MOST_ENVIRONMENTS, max(2, math.ceil(tps)))

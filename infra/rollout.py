@@ -44,7 +44,7 @@ def change(place: Place, proposed: ChangeSet) -> None:
     """Change a pipeline that is deployed; where it does not label a photo afterwards, everything is as before.
 
     Photos wait in the queue all the while, so that none is lost, and no receive is spent on a broken image.
-    Raises UserError when the change did not last, and says whether the mapping is paused.
+    Raises UserError when the change did not last, and says whether the mappings are paused.
     """
     function, stack = Function(place.deployed()), place.pipeline
     before = _Before(function.hearing(), function.running(), stack.parameters(), stack.template())
@@ -56,7 +56,7 @@ def change(place: Place, proposed: ChangeSet) -> None:
             _back_to(place, proposed, before)
         if not isinstance(error, _STOPPED):
             raise
-        still = " The mapping is paused as before." if before.hearing is Hearing.PAUSED else ""
+        still = " The mappings are paused as before." if before.hearing is Hearing.PAUSED else ""
         raise UserError(f"{place.stack} runs the image that it ran before; no photo is lost.{still}") from error
     with _telling_of_the_pause():
         _start_again(place, before)
@@ -65,7 +65,7 @@ def change(place: Place, proposed: ChangeSet) -> None:
 def _changed(place: Place, proposed: ChangeSet, before: _Before) -> None:
     if before.hearing is not Hearing.STOPPED:
         Function(place.deployed()).pause()
-        place.display.say("the mapping is paused: photos wait in the queue")
+        place.display.say("the mappings are paused: photos wait in the queue")
     place.pipeline.execute(proposed)
     function = Function(place.deployed())
     if before.hearing is not Hearing.STOPPED:
@@ -77,7 +77,7 @@ def _start_again(place: Place, before: _Before) -> None:
     function = Function(place.deployed())
     if before.hearing is not Hearing.STOPPED:
         function.resume()
-        place.display.say("the mapping works again")
+        place.display.say("the mappings work again")
     if function.running() != before.running:
         function.remember(before.running)
 
@@ -89,7 +89,7 @@ def _prove(place: Place, function: Function) -> None:
 
 
 def _back_to(place: Place, abandoned: ChangeSet, before: _Before) -> None:
-    """Have template and parameters as they were, and the mapping. What worked needs no proof again."""
+    """Have template and parameters as they were, and the mappings. What worked needs no proof again."""
     place.pipeline.settle(abandoned)
     back = place.pipeline.propose(before.parameters, before.template)
     if back:
@@ -103,12 +103,12 @@ def _back_to(place: Place, abandoned: ChangeSet, before: _Before) -> None:
 
 @contextmanager
 def _telling_of_the_pause() -> Iterator[None]:
-    """Around what is done while the mapping is paused: it never stays so without a word."""
+    """Around what is done while the mappings are paused: it never stays so without a word."""
     try:
         yield
     except _STOPPED as error:
         raise UserError(
-            f"{_why(error)}\nThe mapping is paused, and photos wait for up to 10 days: mend it, and "
+            f"{_why(error)}\nThe mappings are paused, and photos wait for up to 10 days: mend it, and "
             "`make deploy` starts it again."
         ) from error
 
@@ -125,10 +125,10 @@ def leave_running(place: Place, target: Target) -> None:
         with _telling_of_the_pause():
             _prove(place, function)
             function.resume()
-        place.display.say("the mapping works")
+        place.display.say("the mappings work")
     elif hearing is Hearing.STOPPED:
-        identity = target.outputs["MappingId"]
+        identities = f"The mapping {target.outputs['MappingId']} or {target.outputs['ConvertMappingId']}"
         place.display.say(
-            f"The mapping {identity} is disabled, and not by this tool: photos wait. `photos resume` enables it.",
+            f"{identities} is disabled, and not by this tool: photos wait. `photos resume` enables it.",
             style="bold yellow",
         )

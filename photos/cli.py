@@ -28,7 +28,7 @@ from photos.display import (
 )
 from photos.errors import TOLD, sentence
 from photos.failures import Failures
-from photos.mapping import Mapping
+from photos.mapping import Mappings
 from photos.reading import Reader
 from photos.reconciling import Reconciler
 from photos.target import DEFAULT_STACK, Target, aws_target, local_target
@@ -203,7 +203,7 @@ def redrive(context: click.Context, reason: str | None, dry_run: bool) -> None:
 @click.pass_context
 def pause(context: click.Context) -> None:
     """Stop labelling: photos wait in the queue, for ten days at most, and none is lost."""
-    Mapping(_target(context)).switch(on=False)
+    Mappings(_target(context)).switch(on=False)
     console.print("Paused: photos wait in the queue, for ten days at most. `photos resume` goes on with them.")
 
 
@@ -211,7 +211,7 @@ def pause(context: click.Context) -> None:
 @click.pass_context
 def resume(context: click.Context) -> None:
     """Go on labelling what has waited, and what comes."""
-    Mapping(_target(context)).switch(on=True)
+    Mappings(_target(context)).switch(on=True)
     console.print("Resumed: what has waited is labelled now.")
 
 

@@ -69,7 +69,11 @@ class Failures:
         self._sqs = target.client("sqs")
         self._dynamodb = target.client("dynamodb")
         self._table = target.outputs["ImageLabelsTable"]
-        self._queue, self._dead_letters = target.outputs["QueueUrl"], target.outputs["DeadLetterQueueUrl"]
+        self._queues = {
+            target.outputs["DeadLetterQueueUrl"]: target.outputs["QueueUrl"],
+            target.outputs["ConvertDeadLetterQueueUrl"]: target.outputs["ConvertQueueUrl"],
+        }
+        """Where dead letters lie, and where they were before."""
         self._pause = pause
 
     def rejected(self) -> Iterator[Failure]:
@@ -92,13 +96,14 @@ class Failures:
 
         Looking adds to their receive count, of which nothing depends.
         """
-        held: list[str] = []
-        try:
-            for page in self._received(datetime.now(UTC)):
-                held += [failure.handle for failure in page]
-                yield from page
-        finally:
-            self._give_back(held)
+        for dead_letters in self._queues:
+            held: list[str] = []
+            try:
+                for page in self._received(dead_letters, datetime.now(UTC)):
+                    held += [failure.handle for failure in page]
+                    yield from page
+            finally:
+                self._give_back(dead_letters, held)
 
     def redrive(self, reason: str | None, reconciler: Reconciler) -> Redriven:
         """Send failures back, those of one reason or all: rejected photos to be labelled again, and dead letters.
@@ -112,56 +117,60 @@ class Failures:
                 bucket, _, key = failure.what.partition("/")
                 reconciler.ask(bucket, key, force=True)
                 redriven.photos += 1
-        if reason is None and self._start_task():
-            redriven.by_task, redriven.messages = True, self._watched()
-        else:
-            self._send_back(reason, redriven)
+        for dead_letters in self._queues:
+            if reason is None and self._start_task(dead_letters):
+                redriven.by_task = True
+                redriven.messages += self._watched(dead_letters)
+            else:
+                self._send_back(dead_letters, reason, redriven)
         return redriven
 
     # ------------------------------------------------------------ by receiving and sending
 
-    def _send_back(self, reason: str | None, redriven: Redriven) -> None:
+    def _send_back(self, dead_letters: str, reason: str | None, redriven: Redriven) -> None:
         kept: list[str] = []
         wanted: list[Failure] = []
         try:
-            for page in self._received(datetime.now(UTC)):
+            for page in self._received(dead_letters, datetime.now(UTC)):
                 wanted = [failure for failure in page if reason in {None, failure.reason}]
                 others = [failure for failure in page if failure not in wanted]
                 redriven.left.update(failure.reason for failure in others)
                 kept += [failure.handle for failure in others]
-                self._move(wanted)
+                self._move(dead_letters, wanted)
                 redriven.messages += len(wanted)
                 wanted = []
         finally:
-            self._give_back([*kept, *(failure.handle for failure in wanted)])
+            self._give_back(dead_letters, [*kept, *(failure.handle for failure in wanted)])
 
-    def _move(self, failures: Sequence[Failure]) -> None:
-        """Send at most 10 messages to the queue, and only then delete them where they were."""
+    def _move(self, dead_letters: str, failures: Sequence[Failure]) -> None:
+        """Send at most 10 messages to their queue, and only then delete them where they were."""
         if not failures:
             return
         entries: Any = [{"Id": str(at), "MessageBody": one.body} for at, one in enumerate(failures)]
-        failed = self._sqs.send_message_batch(QueueUrl=self._queue, Entries=entries).get("Failed", [])
+        failed = self._sqs.send_message_batch(QueueUrl=self._queues[dead_letters], Entries=entries).get(
+            "Failed", []
+        )
         refused = {int(one["Id"]) for one in failed}
         sent = [failure for at, failure in enumerate(failures) if at not in refused]
         if sent:
             handles: Any = [{"Id": str(at), "ReceiptHandle": one.handle} for at, one in enumerate(sent)]
-            self._sqs.delete_message_batch(QueueUrl=self._dead_letters, Entries=handles)
+            self._sqs.delete_message_batch(QueueUrl=dead_letters, Entries=handles)
         if failed:
             raise UserError(f"SQS does not take messages back ({failed[0]['Code']}): try again, none is lost.")
 
-    def _received(self, before: datetime) -> Iterator[list[Failure]]:
+    def _received(self, dead_letters: str, before: datetime) -> Iterator[list[Failure]]:
         """Receive dead letters until there are none but such as came meanwhile: sent back, and hopeless still."""
         newer: list[str] = []
         try:
-            while failures := self._receive():
+            while failures := self._receive(dead_letters):
                 newer += [one.handle for one in failures if one.at > before]
                 yield [one for one in failures if one.at <= before]
         finally:
-            self._give_back(newer)
+            self._give_back(dead_letters, newer)
 
-    def _receive(self) -> list[Failure]:
+    def _receive(self, dead_letters: str) -> list[Failure]:
         answer = self._sqs.receive_message(
-            QueueUrl=self._dead_letters,
+            QueueUrl=dead_letters,
             MaxNumberOfMessages=_AT_A_TIME,
             VisibilityTimeout=_HELD_S,
             WaitTimeSeconds=1,  # a long poll asks all of SQS's servers
@@ -170,22 +179,22 @@ class Failures:
         )
         return [_failure(message) for message in answer.get("Messages", [])]
 
-    def _give_back(self, handles: Sequence[str]) -> None:
+    def _give_back(self, dead_letters: str, handles: Sequence[str]) -> None:
         """Let others see messages again. Best effort: they come back by themselves."""
         for start in range(0, len(handles), _AT_A_TIME):
             entries: Any = [
                 {"Id": str(at), "ReceiptHandle": handle, "VisibilityTimeout": 0}
                 for at, handle in enumerate(handles[start : start + _AT_A_TIME])
             ]
-            self._sqs.change_message_visibility_batch(QueueUrl=self._dead_letters, Entries=entries)
+            self._sqs.change_message_visibility_batch(QueueUrl=dead_letters, Entries=entries)
 
     # ------------------------------------------------------------ by SQS's own task
 
-    def _start_task(self) -> bool:
+    def _start_task(self, dead_letters: str) -> bool:
         """Start SQS's move task; false where there is no such thing. Raises UserError when one is running."""
         try:
             self._sqs.start_message_move_task(
-                SourceArn=self._arn(self._dead_letters), DestinationArn=self._arn(self._queue)
+                SourceArn=self._arn(dead_letters), DestinationArn=self._arn(self._queues[dead_letters])
             )
         except ClientError as error:
             if error.response["Error"]["Code"] in _NO_MOVE_TASK:
@@ -193,10 +202,10 @@ class Failures:
             raise
         return True
 
-    def _watched(self) -> int:
+    def _watched(self, dead_letters: str) -> int:
         """Wait for the move task; gives how many messages it moved, about. Raises UserError when it failed."""
         while True:
-            [task, *_] = self._sqs.list_message_move_tasks(SourceArn=self._arn(self._dead_letters))["Results"]
+            [task, *_] = self._sqs.list_message_move_tasks(SourceArn=self._arn(dead_letters))["Results"]
             moved = int(task.get("ApproximateNumberOfMessagesMoved", 0))
             if task["Status"] == "COMPLETED":
                 return moved

@@ -188,7 +188,7 @@ def test_given_a_redeployment_when_it_is_interrupted_then_what_ran_before_runs(
     before = image_of(target)
     with account.start("redeploy", tree=changed("\n# Interrupted.\n")) as running:
         assert running.stdout
-        assert any("the mapping is paused" in line for line in running.stdout)
+        assert any("the mappings are paused" in line for line in running.stdout)
         running.send_signal(by)
         said, _ = running.communicate(timeout=60)
     assert running.returncode == 2

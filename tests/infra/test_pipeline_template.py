@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cfnlint.api import lint
 
+from handler.decoder import MEMORY_BYTES
 from handler.settings import Settings
 from tests.infra.template import INFRA, PSEUDO_PARAMETERS, Stack, as_list, policy_statements, read
 
@@ -44,8 +45,11 @@ NAMESPACE_OF = {
     "RecognitionLatency": "PhotoLabels",
     "EndToEndLatency": "PhotoLabels",
     "OldestPhotoAge": "PhotoLabels",
+    "ImagesHandedOver": "PhotoLabels",
 }
 DIMENSION_OF = {"AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName", "PhotoLabels": "service"}
+
+QUEUES = [("Queue", "DeadLetterQueue"), ("ConvertQueue", "ConvertDeadLetterQueue")]
 
 # alarm: metric, of what, statistic, operator, threshold, seconds until it rings
 ALARMS = {
@@ -59,6 +63,32 @@ ALARMS = {
     "RejectedShare": ("ImagesRejected", "photo-labels", "Average", ">", 0.05, 300),
     "RejectedCount": ("ImagesRejected", "photo-labels", "Sum", ">=", 100, 300),
     "DailyPhotos": ("RekognitionCalls", "photo-labels", "Sum", ">=", 100_000, 86_400),
+    "ConvertQueueDepth": (
+        "ApproximateNumberOfMessagesVisible",
+        "<ConvertQueue.QueueName>",
+        "Average",
+        ">=",
+        3000,
+        300,
+    ),
+    "ConvertOldestMessage": (
+        "ApproximateAgeOfOldestMessage",
+        "<ConvertQueue.QueueName>",
+        "Maximum",
+        ">=",
+        15 * 60,
+        180,
+    ),
+    "ConvertDeadLetters": (
+        "ApproximateNumberOfMessagesVisible",
+        "<ConvertDeadLetterQueue.QueueName>",
+        "Maximum",
+        ">=",
+        1,
+        60,
+    ),
+    "ConvertErrors": ("Errors", "<ConvertFunction>", "Sum", ">=", 1, 300),
+    "ConvertThrottles": ("Throttles", "<ConvertFunction>", "Sum", ">=", 1, 300),
 }
 OPERATORS = {"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">="}
 
@@ -72,6 +102,7 @@ PARAMETERS: dict[str, Any] = {
     "MaxLabels": 50,
     "RekognitionTps": 5,
     "MaxConcurrency": 2,
+    "ConvertConcurrency": 5,
     "Memory": 1769,
     "AlarmEmail": "",
     "QueueDepthAlarm": 3000,
@@ -80,13 +111,7 @@ PARAMETERS: dict[str, Any] = {
     "LogRetentionDays": 30,
 }
 
-LOGS = "arn:aws:logs:eu-central-1:123456789012:log-group:<FunctionLogs>"
-MAY: dict[str, set[str]] = {
-    "sqs:ReceiveMessage": {"<Queue.Arn>"},
-    "sqs:DeleteMessage": {"<Queue.Arn>"},
-    "sqs:GetQueueAttributes": {"<Queue.Arn>"},
-    "sqs:ChangeMessageVisibility": {"<Queue.Arn>"},
-    "sqs:SendMessage": {"<DeadLetterQueue.Arn>"},
+LABELLING: dict[str, set[str]] = {
     "s3:GetObject": {"arn:aws:s3:::<PhotoBucket>/*"},
     "s3:GetObjectVersion": {"arn:aws:s3:::<PhotoBucket>/*"},
     "s3:ListBucket": {"arn:aws:s3:::<PhotoBucket>"},
@@ -97,9 +122,26 @@ MAY: dict[str, set[str]] = {
     "dynamodb:BatchWriteItem": {"<LabelIndex.Arn>"},
     "dynamodb:DeleteItem": {"<LabelIndex.Arn>"},
     "dynamodb:UpdateItem": {"<LabelQuota.Arn>"},
-    "logs:CreateLogStream": {LOGS, f"{LOGS}:*"},
-    "logs:PutLogEvents": {LOGS, f"{LOGS}:*"},
 }
+
+
+def may(queue: str, logs: str, sends_to: set[str]) -> dict[str, set[str]]:
+    """What the role of a function may do that takes from this queue."""
+    of_queue = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility")
+    group = f"arn:aws:logs:eu-central-1:123456789012:log-group:<{logs}>"
+    return {
+        **{f"sqs:{action}": {f"<{queue}.Arn>"} for action in of_queue},
+        "sqs:SendMessage": {f"<{other}.Arn>" for other in sends_to},
+        **{f"logs:{action}": {group, f"{group}:*"} for action in ("CreateLogStream", "PutLogEvents")},
+        **LABELLING,
+    }
+
+
+MAY = {
+    "FunctionRole": may("Queue", "FunctionLogs", {"DeadLetterQueue", "ConvertQueue"}),
+    "ConvertRole": may("ConvertQueue", "ConvertLogs", {"ConvertDeadLetterQueue"}),
+}
+FUNCTIONS = {"FunctionRole": "Function", "ConvertRole": "ConvertFunction"}
 
 
 @pytest.fixture(scope="module")
@@ -117,11 +159,12 @@ def alarms_of(stack: Stack) -> dict[str, dict[str, Any]]:
     return {alarm["AlarmName"].removeprefix("photo-labels-"): alarm for alarm in alarms}
 
 
-def actions_of(stack: Stack) -> dict[str, set[str]]:
-    """What the function's role may do: action -> resources."""
+def actions_of(stack: Stack, role: str = "FunctionRole") -> dict[str, set[str]]:
+    """What a function's role may do: action -> resources."""
     allowed: dict[str, set[str]] = {}
-    [policy] = stack.properties("FunctionRole")["Policies"]
-    for statement in policy["PolicyDocument"]["Statement"]:
+    [own] = stack.properties(role)["Policies"]
+    shared = [one for one in stack.of_type("AWS::IAM::Policy").values() if f"<{role}>" in one["Roles"]]
+    for statement in [one for policy in (own, *shared) for one in policy["PolicyDocument"]["Statement"]]:
         for action in as_list(statement["Action"]):
             allowed.setdefault(action, set()).update(as_list(statement["Resource"]))
     return allowed
@@ -187,6 +230,11 @@ def test_given_the_outputs_when_read_then_they_name_all_that_the_tools_need(temp
         "FunctionName": "<Function>",
         "LogGroup": "<FunctionLogs>",
         "MappingId": "<QueueToFunction>",
+        "ConvertQueueUrl": "<ConvertQueue>",
+        "ConvertDeadLetterQueueUrl": "<ConvertDeadLetterQueue>",
+        "ConvertFunctionName": "<ConvertFunction>",
+        "ConvertLogGroup": "<ConvertLogs>",
+        "ConvertMappingId": "<ConvertQueueToFunction>",
         "AlarmTopicArn": "<AlarmTopic>",
         "DashboardUrl": "https://eu-central-1.console.aws.amazon.com/cloudwatch/home"
         "?region=eu-central-1#dashboards/dashboard/<Dashboard>",
@@ -202,21 +250,25 @@ def test_given_the_template_when_read_then_visibility_is_six_times_the_function_
     stack = stack_of(template)
     assert int(stack.properties("Function")["Timeout"]) == 20
     assert int(stack.properties("Queue")["VisibilityTimeout"]) == 6 * 20
+    assert int(stack.properties("ConvertFunction")["Timeout"]) == 60
+    assert int(stack.properties("ConvertQueue")["VisibilityTimeout"]) == 6 * 60
 
 
 def test_given_the_queues_when_read_then_a_dead_letter_outlives_the_source(template: Template) -> None:
     # A dead letter keeps the time at which it was first sent.
     stack = stack_of(template)
-    source_days, dead_days = (
-        int(stack.properties(queue)["MessageRetentionPeriod"]) / 86_400 for queue in ("Queue", "DeadLetterQueue")
-    )
-    assert (source_days, dead_days) == (10, 14)
+    for queues in QUEUES:
+        retention_s = (int(stack.properties(queue)["MessageRetentionPeriod"]) for queue in queues)
+        assert [seconds / 86_400 for seconds in retention_s] == [10, 14]
 
 
-def test_given_the_queues_when_read_then_one_redrives_to_the_other_and_nobody_else_may(template: Template) -> None:
+@pytest.mark.parametrize("queues", QUEUES)
+def test_given_the_queues_when_read_then_one_redrives_to_the_other_and_nobody_else_may(
+    template: Template, queues: tuple[str, str]
+) -> None:
     stack = stack_of(template)
-    queue, dead_letters = stack.properties("Queue"), stack.properties("DeadLetterQueue")
-    assert queue["RedrivePolicy"] == {"deadLetterTargetArn": "<DeadLetterQueue.Arn>", "maxReceiveCount": "100"}
+    queue, dead_letters = (stack.properties(name) for name in queues)
+    assert queue["RedrivePolicy"] == {"deadLetterTargetArn": f"<{queues[1]}.Arn>", "maxReceiveCount": "100"}
     assert dead_letters["RedriveAllowPolicy"] == {
         "redrivePermission": "byQueue",
         "sourceQueueArns": [f"arn:aws:sqs:eu-central-1:123456789012:{queue['QueueName']}"],
@@ -228,6 +280,17 @@ def test_given_the_mapping_when_read_then_it_takes_tens_at_once_and_partial_fail
         "EventSourceArn": "<Queue.Arn>",
         "FunctionName": "<Function>",
         "BatchSize": 10,
+        "MaximumBatchingWindowInSeconds": 0,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": "7"},
+    }
+
+
+def test_given_the_mapping_that_converts_when_read_then_it_takes_one_at_a_time(template: Template) -> None:
+    assert stack_of(template, ConvertConcurrency=7).properties("ConvertQueueToFunction") == {
+        "EventSourceArn": "<ConvertQueue.Arn>",
+        "FunctionName": "<ConvertFunction>",
+        "BatchSize": 1,
         "MaximumBatchingWindowInSeconds": 0,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "ScalingConfig": {"MaximumConcurrency": "7"},
@@ -349,20 +412,21 @@ def test_given_the_tables_when_made_then_they_are_those_of_the_design(template: 
 # ---------------------------------------------------------------- rights
 
 
-def test_given_the_functions_role_when_read_then_it_may_do_this_and_nothing_else(template: Template) -> None:
+def test_given_the_functions_roles_when_read_then_they_may_do_this_and_nothing_else(template: Template) -> None:
     stack = stack_of(template)
-    assert actions_of(stack) == MAY
-    assert stack.of_type("AWS::IAM::Role").keys() == {"FunctionRole"}
-    assert not stack.properties("FunctionRole").keys() & {"ManagedPolicyArns", "PermissionsBoundary"}
-    assert not stack.of_type("AWS::IAM::Policy")
+    assert stack.of_type("AWS::IAM::Role").keys() == MAY.keys()
+    assert stack.of_type("AWS::IAM::Policy").keys() == {"LabellingPolicy"}
     assert not stack.of_type("AWS::IAM::ManagedPolicy")
-    [trusted] = stack.properties("FunctionRole")["AssumeRolePolicyDocument"]["Statement"]
-    assert trusted == {
-        "Effect": "Allow",
-        "Principal": {"Service": "lambda.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    assert stack.properties("Function")["Role"] == "<FunctionRole.Arn>"
+    for role, allowed in MAY.items():
+        assert actions_of(stack, role) == allowed
+        assert not stack.properties(role).keys() & {"ManagedPolicyArns", "PermissionsBoundary"}
+        [trusted] = stack.properties(role)["AssumeRolePolicyDocument"]["Statement"]
+        assert trusted == {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        assert stack.properties(FUNCTIONS[role])["Role"] == f"<{role}.Arn>"
 
 
 def test_given_all_policies_when_read_then_nothing_is_allowed_wholesale(template: Template) -> None:
@@ -380,6 +444,8 @@ def test_given_tls_enforced_when_asked_without_then_everything_of_ours_refuses(t
     denied = [one for one in policy_statements(stack_of(template)) if one["Effect"] == "Deny"]
     assert sorted((resource, one["Action"]) for one in denied for resource in as_list(one["Resource"])) == [
         ("<AlarmTopic>", "sns:Publish"),
+        ("<ConvertDeadLetterQueue.Arn>", "sqs:*"),
+        ("<ConvertQueue.Arn>", "sqs:*"),
         ("<DeadLetterQueue.Arn>", "sqs:*"),
         ("<PhotoBucket.Arn>", "s3:*"),
         ("<PhotoBucket.Arn>/*", "s3:*"),
@@ -393,13 +459,14 @@ def test_given_tls_enforced_when_asked_without_then_everything_of_ours_refuses(t
 def test_given_the_policies_of_resources_when_read_then_each_is_put_where_it_belongs(template: Template) -> None:
     stack = stack_of(template)
     assert {
-        name: properties.get("Bucket") or properties.get("Queues") or properties.get("Topics")
+        name: next(properties[where] for where in ("Bucket", "Queues", "Topics", "Roles") if where in properties)
         for name, one in stack.resources.items()
         if "PolicyDocument" in (properties := one["Properties"])
     } == {
         "PhotoBucketPolicy": "<PhotoBucket>",
         "QueuePolicy": ["<Queue>"],
-        "DeadLetterQueuePolicy": ["<DeadLetterQueue>"],
+        "OtherQueuesPolicy": ["<DeadLetterQueue>", "<ConvertQueue>", "<ConvertDeadLetterQueue>"],
+        "LabellingPolicy": ["<FunctionRole>", "<ConvertRole>"],
         "AlarmTopicPolicy": ["<AlarmTopic>"],
     }
 
@@ -422,6 +489,7 @@ def test_given_the_function_when_made_then_the_handler_takes_its_environment(tem
         label_quota_table="<LabelQuota>",
         queue_url="<Queue>",
         dead_letter_queue_url="<DeadLetterQueue>",
+        convert_queue_url="<ConvertQueue>",
         min_confidence=55.5,
         max_labels=20,
         rekognition_concurrency=10,
@@ -430,6 +498,29 @@ def test_given_the_function_when_made_then_the_handler_takes_its_environment(tem
     )
     assert environment["POWERTOOLS_SERVICE_NAME"] == "photo-labels"
     assert environment["POWERTOOLS_METRICS_NAMESPACE"] == "PhotoLabels"
+
+
+def test_given_the_function_that_converts_when_made_then_it_is_like_the_other_but_for_its_queues(
+    template: Template,
+) -> None:
+    stack = stack_of(template, MinConfidence=55.5, MaxLabels=20, RekognitionTps=50, ConvertConcurrency=30)
+    labelling, converting = (
+        stack.properties(name)["Environment"]["Variables"] for name in ("Function", "ConvertFunction")
+    )
+    theirs = {name: converting.get(name) for name in labelling if labelling[name] != converting.get(name)}
+    assert theirs == {
+        "QUEUE_URL": "<ConvertQueue>",
+        "DEAD_LETTER_QUEUE_URL": "<ConvertDeadLetterQueue>",
+        "CONVERT_QUEUE_URL": None,
+        "REKOGNITION_CONCURRENCY": "1",
+        "MAX_CONCURRENCY": "30",
+    }
+    assert converting.keys() < labelling.keys()
+    function = stack.properties("ConvertFunction")
+    assert function["Code"] == stack.properties("Function")["Code"]
+    assert function["ImageConfig"] == {"Command": ["handler.convert.handler"]}
+    # What its decoder may take, and the function itself.
+    assert function["MemorySize"] * 2**20 >= MEMORY_BYTES + 400 * 2**20
 
 
 @pytest.mark.parametrize("bound", ["MinValue", "MaxValue"])
@@ -457,6 +548,7 @@ def test_given_the_function_when_made_then_every_setting_is_there_and_no_other(t
         "LABEL_QUOTA_TABLE",
         "QUEUE_URL",
         "DEAD_LETTER_QUEUE_URL",
+        "CONVERT_QUEUE_URL",
         "MIN_CONFIDENCE",
         "MAX_LABELS",
         "REKOGNITION_CONCURRENCY",
@@ -549,6 +641,12 @@ def test_given_the_alarms_when_they_name_figures_then_those_are_the_templates(te
         ("DeadLetters", f"expire {dead_days} days"),
         ("FunctionErrors", f"{visible_minutes} minutes later"),
         ("FunctionThrottles", f"one of {receives} tries"),
+        ("ConvertQueueDepth", f"{source_days} days"),
+        ("ConvertOldestMessage", f"waited {int(alarms['ConvertOldestMessage']['Threshold']) // 60} minutes"),
+        ("ConvertDeadLetters", f"failed {receives} times"),
+        ("ConvertDeadLetters", f"expire {dead_days} days"),
+        ("ConvertErrors", f"{int(stack.properties('ConvertQueue')['VisibilityTimeout']) // 60} minutes later"),
+        ("ConvertThrottles", f"one of {receives} tries"),
         ("RejectedShare", f"More than {float(alarms['RejectedShare']['Threshold']):.0%}".replace("%", " %")),
         ("RejectedCount", f"{alarms['RejectedCount']['Threshold']} photos or more"),
         ("DailyPhotos", f"{source_days} days"),
@@ -681,6 +779,7 @@ def spoilt(template: Template, path: str, value: Any) -> Template:
     return template
 
 
+SHARED = "Resources/LabellingPolicy/Properties/PolicyDocument/Statement"
 ROLE = "Resources/FunctionRole/Properties/Policies/0/PolicyDocument/Statement"
 SPOILT: list[tuple[Callable[[Template], None], str, Any]] = [
     (
@@ -714,20 +813,20 @@ SPOILT: list[tuple[Callable[[Template], None], str, Any]] = [
         GONE,
     ),
     (
-        test_given_the_functions_role_when_read_then_it_may_do_this_and_nothing_else,
-        f"{ROLE}/6/Action/2",
+        test_given_the_functions_roles_when_read_then_they_may_do_this_and_nothing_else,
+        f"{SHARED}/3/Action/2",
         "dynamodb:Scan",
     ),
-    (test_given_all_policies_when_read_then_nothing_is_allowed_wholesale, f"{ROLE}/2/Action/0", "s3:*"),
+    (test_given_all_policies_when_read_then_nothing_is_allowed_wholesale, f"{SHARED}/0/Action/0", "s3:*"),
     (test_given_all_policies_when_read_then_nothing_is_allowed_wholesale, f"{ROLE}/1/Resource", "*"),
     (
         test_given_tls_enforced_when_asked_without_then_everything_of_ours_refuses,
-        "Resources/DeadLetterQueuePolicy",
+        "Resources/OtherQueuesPolicy",
         GONE,
     ),
     (
         test_given_tls_not_enforced_when_read_then_no_policy_asks_for_it,
-        "Resources/DeadLetterQueuePolicy/Condition",
+        "Resources/OtherQueuesPolicy/Condition",
         GONE,
     ),
     (

@@ -35,9 +35,8 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
                 ],
             )
         sqs = session.client("sqs")
-        queues = {
-            output: sqs.create_queue(QueueName=output)["QueueUrl"] for output in ("QueueUrl", "DeadLetterQueueUrl")
-        }
+        names = ("QueueUrl", "DeadLetterQueueUrl", "ConvertQueueUrl", "ConvertDeadLetterQueueUrl")
+        queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in names}
         outputs = queues | {
             "Bucket": BUCKET,
             "KeyPrefix": "",

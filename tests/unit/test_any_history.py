@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 KEYS = ["a.jpg", "b c+d%.png", "é/ü.jpg"]
 LABELS = ["Animal", "Cat", "Dog", "Person"]
 TRANSIENT = ["ThrottlingException", "InternalServerError", "AccessDeniedException", "ServiceUnavailable"]
-OF_HEAD_OBJECT = ["400", "403", "500", "503"]
+OF_S3 = ["403", "500", "503"]
+OF_HEAD_OBJECT = ["400", *OF_S3]
 """An answer to HEAD has no body, so its code is its status."""
 PERMANENT = ["InvalidImageFormatException", "ImageTooLargeException"]
 
@@ -28,6 +29,7 @@ photos = st.builds(
     Photo,
     labels=st.dictionaries(st.sampled_from(LABELS), st.sampled_from([70.0, 80.0, 99.999, 100.0]), max_size=3),
     error=st.sampled_from([None, None, None, *PERMANENT]),
+    decodes=st.booleans(),
     size=st.sampled_from([0, 100_000]),
 )
 happenings = st.lists(
@@ -61,7 +63,8 @@ class Weather:
 
     def hook(self, operation: str, _parameters: dict[str, Any]) -> None:
         if self.dice.random() < self.rate:
-            code = self.dice.choice(OF_HEAD_OBJECT if operation == "HeadObject" else TRANSIENT)
+            of_s3 = {"HeadObject": OF_HEAD_OBJECT, "GetObject": OF_S3}
+            code = self.dice.choice(of_s3.get(operation, TRANSIENT))
             raise aws_error(code, status=int(code) if code.isdigit() else None)
 
     def unprocessed(self, entries: int) -> int:
@@ -81,26 +84,34 @@ def test_given_any_history_when_the_queue_is_empty_then_nothing_is_lost(
 ) -> None:
     world, dice = World(), random.Random(seed)
     weather = Weather(dice, rate)
-    function = Function(world, weather.hook, unprocessed=weather.unprocessed)
+    functions = [
+        Function(world, weather.hook, is_converting=is_converting, unprocessed=weather.unprocessed)
+        for is_converting in (False, True)
+    ]
     queue = [record_of(world, *happening) for happening in happenings]
+    converted: list[SQSRecord] = []
     garbage = {
         record.message_id for record, (what, *_) in zip(queue, happenings, strict=True) if what == "garbage"
     }
     queue += dice.choices(queue, k=duplicates)
     for turn in range(200):
-        if not queue:
+        converted += [world.message(body) for body in world.handed_over]
+        world.handed_over.clear()
+        if not queue and not converted:
             break
-        dice.shuffle(queue)
-        batch = {record.message_id: record for record in queue[: dice.randint(1, 10)]}
-        report = function.receive(*batch.values(), seconds=20.0 if turn > 50 else seconds)
+        is_converting = not queue or (bool(converted) and dice.random() < 0.5)
+        source, most = (converted, 1) if is_converting else (queue, dice.randint(1, 10))
+        dice.shuffle(source)
+        batch = {record.message_id: record for record in source[:most]}
+        report = functions[is_converting].receive(*batch.values(), seconds=20.0 if turn > 50 else seconds)
         done = set(batch) - failing(report)
         assert {message.message_id for message in report.messages} == set(batch)
         assert len(report.failed) == len(failing(report))
         for record in [batch[name] for name in done]:
-            queue.remove(record)
+            source.remove(record)
         if turn > 50:
             weather.rate = 0.0
-    assert queue == [], "a record never ends"
+    assert queue + converted == [], "a record never ends"
     buried = {dead["MessageAttributes"]["SourceMessageId"]["StringValue"] for dead in world.dead}
     assert buried == garbage
     for key in {key for what, key, _ in happenings if what != "garbage"}:
@@ -114,10 +125,11 @@ def check(world: World, key: str) -> None:
     expected: dict[str, float] = {}
     if photo is None:
         assert document["Status"] == "REMOVED"
-    elif photo.size == 0 or photo.error:
+    elif photo.size == 0 or (photo.error and not photo.decodes):
         assert document["Status"] == "REJECTED"
-        assert document["Reason"] == (photo.error if photo.size else "EmptyObject")
+        assert document["Reason"] == ("BrokenPhoto" if photo.size else "EmptyObject")
     else:
+        assert document.get("Orientation") == (6 if photo.error else None)
         assert (document["Status"], document["ETag"]) == ("LABELLED", photo.etag)
         expected = {name: value for name, value in photo.labels.items() if value >= 80}
         assert {one["Name"]: float(one["Confidence"]) for one in document["Labels"]} == expected

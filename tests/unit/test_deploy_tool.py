@@ -459,11 +459,15 @@ def test_given_a_first_deployment_that_failed_when_proposed_again_then_its_param
 def test_given_queues_that_are_gone_already_when_counted_then_nothing_waits() -> None:
     sqs = boto3.client("sqs", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
     target: Any = SimpleNamespace(
-        client=lambda _: sqs, outputs={"QueueUrl": "gone", "DeadLetterQueueUrl": "there"}
+        client=lambda _: sqs,
+        outputs={"QueueUrl": "gone", "DeadLetterQueueUrl": "there"}
+        | {"ConvertQueueUrl": "empty", "ConvertDeadLetterQueueUrl": "gone, too"},
     )
     with Stubber(sqs) as stub:
         stub.add_client_error("get_queue_attributes", "QueueDoesNotExist")
         stub.add_response("get_queue_attributes", {"Attributes": {"ApproximateNumberOfMessages": "3"}})
+        stub.add_response("get_queue_attributes", {"Attributes": {"ApproximateNumberOfMessages": "0"}})
+        stub.add_client_error("get_queue_attributes", "QueueDoesNotExist")
         assert _waiting(target) == 3
 
 

@@ -52,7 +52,7 @@ def redrive(target: Target, reason: str | None = None) -> Redriven:
 @pytest.fixture
 def without_task(target: Target, monkeypatch: pytest.MonkeyPatch) -> Target:
     """A pipeline whose SQS moves nothing by itself."""
-    monkeypatch.setattr(Failures, "_start_task", lambda _: False)
+    monkeypatch.setattr(Failures, "_start_task", lambda *_: False)
     return target
 
 
@@ -131,11 +131,11 @@ def test_given_messages_that_come_back_as_hopeless_when_redriven_then_it_ends(
         bury(target, f"{number}", Reason="InvalidJson")
     move, moved = Failures._move, 0
 
-    def and_buried_again(self: Failures, failures: Any) -> None:
+    def and_buried_again(self: Failures, dead_letters: str, failures: Any) -> None:
         nonlocal moved
         moved += len(failures)
         assert moved <= 15
-        move(self, failures)
+        move(self, dead_letters, failures)
         for failure in failures:
             bury(target, failure.body, Reason="InvalidJson")
 
@@ -195,13 +195,13 @@ class Task:
 
     def __init__(self, sqs: Any, *ends: dict[str, Any]) -> None:
         self._sqs, self._ends = sqs, iter(ends)
-        self.asked: dict[str, str] = {}
+        self.asked: list[dict[str, str]] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sqs, name)
 
     def start_message_move_task(self, **asked: str) -> None:
-        self.asked = asked
+        self.asked.append(asked)
 
     def list_message_move_tasks(self, **_: str) -> dict[str, Any]:
         return {"Results": [next(self._ends)]}
@@ -212,13 +212,16 @@ def test_given_sqs_with_a_move_task_when_all_is_redriven_then_it_moves_them(
 ) -> None:
     failures = Failures(target, pause=lambda _: None)
     running = {"Status": "RUNNING", "ApproximateNumberOfMessagesMoved": 10}
-    task = Task(failures._sqs, running, running | {"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 42})
+    ended = {"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 42}
+    task = Task(failures._sqs, running, ended, ended | {"ApproximateNumberOfMessagesMoved": 3})
     monkeypatch.setattr(failures, "_sqs", task)
     with Reconciler(target) as reconciler:
         redriven = failures.redrive(None, reconciler)
-    assert (redriven.by_task, redriven.messages) == (True, 42)
-    assert task.asked["SourceArn"].endswith(":DeadLetterQueueUrl")
-    assert task.asked["DestinationArn"].endswith(":QueueUrl")
+    assert (redriven.by_task, redriven.messages) == (True, 45)
+    moves = {
+        asked["SourceArn"].rpartition(":")[2]: asked["DestinationArn"].rpartition(":")[2] for asked in task.asked
+    }
+    assert moves == {"DeadLetterQueueUrl": "QueueUrl", "ConvertDeadLetterQueueUrl": "ConvertQueueUrl"}
 
     failed = Task(failures._sqs, {"Status": "FAILED", "FailureReason": "AccessDenied"})
     monkeypatch.setattr(failures, "_sqs", failed)
@@ -244,7 +247,7 @@ def test_given_the_commands_when_there_are_failures_then_they_say_what_to_know(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cli, "aws_target", lambda *_: target)
-    monkeypatch.setattr(Failures, "_start_task", lambda _: False)
+    monkeypatch.setattr(Failures, "_start_task", lambda *_: False)
     run = CliRunner().invoke
     nothing = run(cli.photos, ["failures"])
     assert nothing.exit_code == 0, nothing.output
@@ -261,3 +264,17 @@ def test_given_the_commands_when_there_are_failures_then_they_say_what_to_know(
     assert left(target, "QueueUrl") == []
     assert "sent back: 1 rejected photo, 1 dead letter" in run(cli.photos, ["redrive"]).output
     assert len(left(target, "QueueUrl")) == 2
+
+
+def test_given_dead_letters_of_both_queues_when_redriven_then_each_goes_back_where_it_came_from(
+    without_task: Target,
+) -> None:
+    bury(without_task, notification("a.jpg"))
+    sqs = without_task.client("sqs")
+    sqs.send_message(
+        QueueUrl=without_task.outputs["ConvertDeadLetterQueueUrl"], MessageBody=notification("b.heic")
+    )
+    assert {one.what for one in Failures(without_task).dead_letters()} == {f"{BUCKET}/a.jpg", f"{BUCKET}/b.heic"}
+    assert redrive(without_task).messages == 2
+    assert left(without_task, "QueueUrl") == [notification("a.jpg")]
+    assert left(without_task, "ConvertQueueUrl") == [notification("b.heic")]

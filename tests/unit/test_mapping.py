@@ -11,16 +11,16 @@ from click.testing import CliRunner
 
 from photos import cli
 from photos.errors import UserError
-from photos.mapping import Mapping
+from photos.mapping import Mappings
 
-MAPPING = "00000000-0000-0000-0000-000000000000"
+MAPPING, CONVERTING = "00000000-0000-0000-0000-000000000000", "11111111-1111-1111-1111-111111111111"
 
 
 class Reached:
     """A deployed pipeline whose Lambda is scripted."""
 
     def __init__(self) -> None:
-        self.description, self.outputs = "AWS", {"MappingId": MAPPING}
+        self.description, self.outputs = "AWS", {"MappingId": MAPPING, "ConvertMappingId": CONVERTING}
         self.functions = boto3.client("lambda", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
 
     def client(self, _: str) -> Any:
@@ -38,8 +38,9 @@ def test_given_a_mapping_that_is_being_changed_when_paused_then_it_is_asked_once
     stub.add_response("update_event_source_mapping", {"State": "Disabling"}, {"UUID": MAPPING, "Enabled": False})
     for state in ("Enabled", "Disabling", "Disabled"):  # a read may lag behind
         stub.add_response("get_event_source_mapping", {"State": state}, {"UUID": MAPPING})
+    stub.add_response("get_event_source_mapping", {"State": "Disabled"}, {"UUID": CONVERTING})
     with stub:
-        Mapping(target).switch(on=False)
+        Mappings(target).switch(on=False)
     stub.assert_no_pending_responses()
 
 
@@ -49,7 +50,7 @@ def test_given_a_mapping_that_never_changes_when_resumed_then_a_sentence(monkeyp
     with Stubber(target.functions) as stub:
         stub.add_response("get_event_source_mapping", {"State": "Updating"})
         with pytest.raises(UserError, match=f"mapping {MAPPING} stays Updating"):
-            Mapping(target).switch(on=True)
+            Mappings(target).switch(on=True)
 
 
 @pytest.mark.parametrize(
@@ -59,17 +60,18 @@ def test_given_a_mapping_that_never_changes_when_resumed_then_a_sentence(monkeyp
         ("resume", "Disabled", "Enabled", "Resumed"),
     ],
 )
-def test_given_the_commands_when_called_then_the_mapping_is_switched(
+def test_given_the_commands_when_called_then_both_mappings_are_switched(
     monkeypatch: pytest.MonkeyPatch, command: str, before: str, after: str, said: str
 ) -> None:
     monkeypatch.setattr("photos.mapping._LOOK_S", 0)
     target: Any = Reached()
     monkeypatch.setattr(cli, "aws_target", lambda *_: target)
     with Stubber(target.functions) as stub:
-        stub.add_response("get_event_source_mapping", {"State": before}, {"UUID": MAPPING})
-        switched = {"UUID": MAPPING, "Enabled": after == "Enabled"}
-        stub.add_response("update_event_source_mapping", {"State": "Updating"}, switched)
-        stub.add_response("get_event_source_mapping", {"State": after}, {"UUID": MAPPING})
+        for mapping in (MAPPING, CONVERTING):
+            stub.add_response("get_event_source_mapping", {"State": before}, {"UUID": mapping})
+            switched = {"UUID": mapping, "Enabled": after == "Enabled"}
+            stub.add_response("update_event_source_mapping", {"State": "Updating"}, switched)
+            stub.add_response("get_event_source_mapping", {"State": after}, {"UUID": mapping})
         ended = CliRunner().invoke(cli.photos, [command])
     assert ended.exit_code == 0, ended.output
     assert said in ended.output

@@ -254,7 +254,8 @@ def test_given_sequencers_of_any_length_when_compared_as_strings_then_the_order_
 def test_given_a_photo_that_rekognition_refuses_when_received_then_it_is_rejected_alone(
     world: World, code: str
 ) -> None:
-    report = Function(world).receive(
+    nobody_converts = replace(SETTINGS, convert_queue_url=None)
+    report = Function(world, settings=nobody_converts).receive(
         world.message(world.put("bad.jpg", Photo(error=code))), world.message(world.put("cat.jpg", CAT))
     )
     assert failing(report) == set()

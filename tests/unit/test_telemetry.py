@@ -65,7 +65,8 @@ def test_given_every_kind_of_end_when_told_then_each_has_a_line_with_bucket_key_
     Function(world).receive(world.message(duplicate))
     ends = {
         "again.jpg": duplicate,
-        "text.jpg": world.put("text.jpg", Photo(error="InvalidImageFormatException")),
+        "text.jpg": world.put("text.jpg", Photo(error="InvalidParameterException")),
+        "phone.heic": world.put("phone.heic", CAT),
         "gone.jpg": world.put("gone.jpg", CAT),
         "refused.jpg": world.put("refused.jpg", Photo(error="AccessDeniedException")),
         "cat.jpg": world.put("cat.jpg", CAT),
@@ -76,7 +77,8 @@ def test_given_every_kind_of_end_when_told_then_each_has_a_line_with_bucket_key_
     reasons = {line["key"]: line["reason"] for line in told.lines if "key" in line}
     assert reasons == {
         "again.jpg": "DUPLICATE",
-        "text.jpg": "InvalidImageFormatException",
+        "text.jpg": "InvalidParameterException",
+        "phone.heic": "Name",
         "gone.jpg": "NoObject",
         "refused.jpg": "AccessDeniedException",
     }
@@ -87,6 +89,7 @@ def test_given_every_kind_of_end_when_told_then_each_has_a_line_with_bucket_key_
     assert hopeless["reason"] == "InvalidJson"
     counts = {
         "ImagesLabelled": 1,
+        "ImagesHandedOver": 1,
         "ImagesRemoved": 1,
         "RecordsFailed": 1,
         "DuplicateEvents": 1,
@@ -103,7 +106,8 @@ def test_given_photos_when_told_then_the_stages_of_each_are_told_beside_the_metr
     records = [
         world.message(duplicate),
         world.message(world.put("cat.jpg", CAT), receive_count=3),
-        world.message(world.put("text.jpg", Photo(error="InvalidImageFormatException"))),
+        world.message(world.put("text.jpg", Photo(error="InvalidParameterException"))),
+        world.message(world.put("large.jpg", Photo(size=20_000_000))),
         world.message(world.put("refused.jpg", Photo(error="AccessDeniedException"))),
     ]
     traces = Telemetry(Function(world).receive(*records)).emf["Photos"]
@@ -115,6 +119,7 @@ def test_given_photos_when_told_then_the_stages_of_each_are_told_beside_the_metr
         digest("photos/again.jpg"): unread | {"end": "DUPLICATE"},
         digest("photos/cat.jpg"): written | {"end": "LABELLED", "receives": 3},
         digest("photos/text.jpg"): written | {"end": "REJECTED"},
+        digest("photos/large.jpg"): unread | {"end": "HANDED_OVER"},
         digest("photos/refused.jpg"): unread | {"end": "FAILED", "calls": 1},
     }
 
