@@ -20,7 +20,7 @@ DEPLOY = $(BIN)/python -m infra $(call given,STACK,stack) $(call given,REGION,re
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
 	test test-image test-browser test-chaos test-all chaos loadtest \
-	bench bench-quota bench-endurance bench-import \
+	bench bench-quota bench-endurance bench-import bench-convert \
 	bench-limits bench-image lint audit format lock clean
 
 help: ## what there is
@@ -92,6 +92,9 @@ bench-endurance: .venv/.loadtest $(MINISTACK)/.installed ## the environments min
 
 bench-import: .venv/.loadtest $(MINISTACK)/.installed ## `photos import` beside bare PutObject calls: N=5000
 	@$(BIN)/python -m loadtest.bench_import $(call told,N)
+
+bench-convert: .venv/.loadtest ## what photos of phones take to be decoded: CPU and memory
+	@$(BIN)/python -m loadtest.bench_convert
 
 bench-image: setup $(RIE)/.installed ## the image beside a plain one: size, cold start, memory
 	@$(BIN)/python -m loadtest.bench_image $(if $(BASE_IMAGE),"$(BASE_IMAGE)")

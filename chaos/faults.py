@@ -26,11 +26,12 @@ CALLS = {
     "BatchExecuteStatement": "dynamodb",
     "PutItem": "dynamodb",
     "HeadObject": "s3",
+    "GetObject": "s3",
     "DeleteItem": "dynamodb",
     "SendMessage": "sqs",
     "ChangeMessageVisibilityBatch": "sqs",
 }
-"""All calls of the function, and whose they are, in about the order in which it makes them."""
+"""All calls of the functions, and whose they are, in about the order in which they make them."""
 KINDS = {
     "throttled": 0.5,
     "500": 0.5,

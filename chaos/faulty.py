@@ -1,4 +1,4 @@
-"""The function with faults, to be run in the place of handler.app: the same code, on clients whose calls may fail.
+"""A function with faults, to be run in place of handler.app or handler.convert: the same code, on faulty clients.
 
 Every call passes botocore's `before-send`; what that gives is taken for AWS's answer, and what it raises for the
 network's failure. Around the handler, an environment may be killed, and records delivered as SQS may deliver them.
@@ -6,6 +6,7 @@ network's failure. Around the handler, an environment may be killed, and records
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -198,9 +199,10 @@ _KINDS: dict[str, Callable[[AWSPreparedRequest, str, str], AWSResponse | None]] 
 
 _session: Any = botocore.session.get_session()
 _session.register("before-send", _inject)
-botocore.session.get_session = lambda *_: _session  # of which handler.app makes its clients
+botocore.session.get_session = lambda *_: _session  # of which the function makes its clients
 
-from handler import app  # noqa: E402
+_name = "convert" if os.environ["AWS_LAMBDA_FUNCTION_NAME"].endswith("-convert") else "app"
+_function: Any = importlib.import_module(f"handler.{_name}")
 
 _sqs: Any = botocore.session.Session().create_client("sqs")
 _dynamodb: Any = botocore.session.Session().create_client("dynamodb")
@@ -208,7 +210,7 @@ _dynamodb: Any = botocore.session.Session().create_client("dynamodb")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Do what handler.app does, under the faults that are on for the environment and for the delivery."""
+    """Do what the function does, under the faults that are on for the environment and for the delivery."""
     fault = _switch.drawn(ENVIRONMENT) if event["Records"] else None
     kind = fault.kind if fault else None
     if kind == "killed first":
@@ -236,7 +238,7 @@ def _delivered(event: dict[str, Any], context: Any) -> dict[str, Any]:
     late = [record for record in records if kinds.get(record["messageId"]) == "out of order"]
     for record in late:
         _change_visibility([record], random.randint(1, 10))
-    answer: dict[str, Any] = app.handler({"Records": [one for one in records if one not in late]}, context)
+    answer: dict[str, Any] = _function.handler({"Records": [one for one in records if one not in late]}, context)
     again = late + [record for record in records if kinds.get(record["messageId"]) == "twice"]
     for record in again:
         answer["batchItemFailures"].append({"itemIdentifier": record["messageId"]})
@@ -248,4 +250,4 @@ def _change_visibility(records: list[Any], seconds: int) -> None:
         {"Id": str(number), "ReceiptHandle": record["receiptHandle"], "VisibilityTimeout": seconds}
         for number, record in enumerate(records)
     ]
-    _sqs.change_message_visibility_batch(QueueUrl=app.settings.queue_url, Entries=entries)
+    _sqs.change_message_visibility_batch(QueueUrl=_function.settings.queue_url, Entries=entries)

@@ -6,6 +6,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
+import pillow_heif
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ MESSAGES: tuple[Callable[[int], str], ...] = (
 """Bodies that can never be understood: each has to come to the dead-letter queue, as it is."""
 
 
+pillow_heif.register_heif_opener()
+
+
 def _picture(width: int, height: int, format: str, mode: str = "L") -> bytes:  # noqa: A002 - as Pillow has it
     file = io.BytesIO()
     Image.new(mode, (width, height)).save(file, format)
@@ -71,7 +75,6 @@ def _picture(width: int, height: int, format: str, mode: str = "L") -> bytes:  #
 NO_PHOTOS: dict[str, bytes] = {
     "html.jpg": _HTML,
     "empty.jpg": b"",
-    "gif.png": _picture(100, 100, "GIF"),
     "text.jpeg": b"photo " * 1000,
     "jpeg header.jpg": b"\xff\xd8\xff\xe0" + bytes(64),
     "10,001 px.png": _picture(10_001, 80, "PNG"),
@@ -79,6 +82,14 @@ NO_PHOTOS: dict[str, bytes] = {
     "bomb.png": _picture(30_000, 30_000, "PNG", "1"),
 }
 """Objects that are to be rejected, by their names' ends."""
+
+OTHER_FORMATS: dict[str, bytes] = {
+    "IMG.HEIC": _picture(100, 100, "HEIF", "RGB"),
+    "gif.png": _picture(100, 100, "GIF"),
+    "webp.webp": _picture(100, 100, "WEBP"),
+    "10,001 px.jpg": _picture(10_001, 1_000, "JPEG"),
+}
+"""Photos that Rekognition does not read as they are, by their names' ends."""
 
 KEYS: tuple[str, ...] = (
     "../../../etc/passwd {}.jpg",

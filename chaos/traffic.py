@@ -37,6 +37,7 @@ _ACTIONS = {
     "reconcile": 3,
     "poison": 4,
     "no photo": 4,
+    "other format": 2,
     "odd name": 4,
 }
 """What is done, and how often."""
@@ -45,6 +46,7 @@ _OFTEN = {
     "HeadObject": "remove",
     "DeleteItem": "reconcile",
     "SendMessage": "poison",
+    "GetObject": "other format",
 }
 """What makes the function make a call that it seldom makes; done more often while that call's fault is on."""
 _MANY = 500
@@ -61,6 +63,8 @@ class Thing:
     """Of all uploads, the present one last."""
     is_photo: bool = True
     """What is there is one: to be labelled, not rejected."""
+    is_converted: bool = False
+    """It is one that Rekognition does not read as it is."""
     is_removed: bool = False
     forced: int = 0
     """Reconcile messages sent for it, each of which may be paid for."""
@@ -71,8 +75,12 @@ class Thing:
 
     @property
     def is_quick(self) -> bool:
-        """It was searchable within a second, or gone before anybody could know."""
-        return self.is_removed or (self.seen_after_s is not None and self.seen_after_s < _QUICK_S)
+        """It was searchable within a second, or gone before anybody could know, or takes what decoding takes."""
+        return (
+            self.is_removed
+            or self.is_converted
+            or (self.seen_after_s is not None and self.seen_after_s < _QUICK_S)
+        )
 
 
 class Traffic:
@@ -149,6 +157,7 @@ class Traffic:
             "reconcile": self._reconcile,
             "poison": self._poison,
             "no photo": self._upload_no_photo,
+            "other format": self._upload_other_format,
             "odd name": self._upload_odd_name,
         }
         due = time.monotonic()
@@ -174,6 +183,10 @@ class Traffic:
         name = self._random.choice(list(poison.NO_PHOTOS))
         self._upload(self._made(f"chaos/{len(self.things):06d} {name}"), poison.NO_PHOTOS[name])
 
+    def _upload_other_format(self) -> None:
+        name = self._random.choice(list(poison.OTHER_FORMATS))
+        self._upload(self._made(f"chaos/{len(self.things):06d} {name}"), poison.OTHER_FORMATS[name])
+
     def _made(self, key: str) -> Thing:
         return self.things.setdefault(key, Thing(key, self.phase))
 
@@ -181,6 +194,8 @@ class Traffic:
         self._upload(self._any(), self._photo)
 
     def _upload(self, thing: Thing, content: bytes) -> None:
+        is_converted = content in poison.OTHER_FORMATS.values()
+        is_photo = is_converted or content == self._photo
         if content:
             content += f"{thing.key} {len(thing.etags)}".encode()
         put_at = time.monotonic()
@@ -188,7 +203,7 @@ class Traffic:
         with self._lock:
             thing.etags.append(etag)
             thing.phase, thing.is_removed, thing.put_at, thing.seen_after_s = self.phase, False, put_at, None
-            thing.is_photo = content.startswith(self._photo)
+            thing.is_photo, thing.is_converted = is_photo, is_converted
             self._waited_for[image_id(self._bucket, thing.key)] = thing
 
     def _remove(self) -> None:

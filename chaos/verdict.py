@@ -40,7 +40,8 @@ class Row:
     retried: int = 0
     """Photos of which a message was received more than once."""
     paid_twice: int = 0
-    """Calls that Rekognition would have billed beyond one for each upload and each forced reconcile message."""
+    """Calls that Rekognition would have billed beyond one for each upload and each forced reconcile message; not
+    those with bytes, of which nobody knows whose they are."""
     wrong: int = 0
     """Labelled with what is not in the photo, labelled without being one, or rejected for nothing."""
     longest_s: float = 0.0
@@ -85,7 +86,9 @@ def judged(cloud: LocalCloud, traffic: Traffic, since_s: float) -> Verdict:
     dead_letters = list(Failures(target).dead_letters())
     buried = {what for letter in dead_letters for what in letter.what.split(", ")}
     documents = Reader(target).documents([image_id(bucket, key) for key in things])
-    receives = _receives(target.client("logs"), target.outputs["LogGroup"], since_s)
+    receives: Counter[str] = Counter()
+    for group in ("LogGroup", "ConvertLogGroup"):
+        receives |= _receives(target.client("logs"), target.outputs[group], since_s)
     paid = _paid(cloud.rekognition_url)
     labels = _Labels(cloud)
     rows: dict[str, Row] = {}
@@ -106,6 +109,7 @@ def judged(cloud: LocalCloud, traffic: Traffic, since_s: float) -> Verdict:
         row.longest_s = max(row.longest_s, thing.seen_after_s or 0)
         if end == "labelled":
             row.wrong += not thing.is_photo or document is None or document.labels != labels.of(document)
+            row.wrong += document is not None and (document.orientation is not None) != thing.is_converted
         row.wrong += end == "rejected" and thing.is_photo
     return Verdict(rows, problems, strays, sum(paid.values()))
 
@@ -142,7 +146,9 @@ class _Labels:
         self._simulation = Simulation(SimulationSettings(**settings), LabelTable())
 
     def of(self, document: Document) -> tuple[Any, ...]:
-        surest = self._simulation.labels(document.bucket, document.key, f'"{document.etag}"')
+        # Bytes have no name: they all get the same labels.
+        seen_as_object = (document.bucket, document.key, f'"{document.etag}"')
+        surest = self._simulation.labels(*(("", "", "") if document.orientation else seen_as_object))
         least, most = float(document.min_confidence or Decimal(0)), document.max_labels or 0
         call = Call(None, document.bucket, document.key, "", least, most)
         return labels_from(call.response(surest)["Labels"])

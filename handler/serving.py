@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
     from handler.pipeline import Pipeline
     from handler.settings import Settings
 
@@ -69,13 +67,13 @@ def quota_of(settings: Settings, dynamodb: Any) -> Quota | None:
     )
 
 
-def served(pipeline: Pipeline) -> Callable[[dict[str, Any], LambdaContext], dict[str, list[dict[str, str]]]]:
+def served(pipeline: Pipeline) -> Callable[[dict[str, Any], Any], dict[str, list[dict[str, str]]]]:
     """Make the function's handler, which answers with the records that must come back, and only those."""
     logger, metrics = Logger(), Metrics()
 
     @logger.inject_lambda_context
     @metrics.log_metrics
-    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
+    def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
         deadline = Deadline(context.get_remaining_time_in_millis, reserve_s=_TO_ANSWER_S)
         try:
             report = pipeline.run([read_message(record) for record in SQSEvent(event).records], deadline)

@@ -23,7 +23,7 @@ from local.cloud import LocalCloud
 from photos.finding import Finder
 from photos.importing import Importer
 from photos.journal import Journal
-from photos.mapping import Mapping
+from photos.mapping import Mappings
 from photos.pace import MOST
 
 _PHOTOS = 5_000
@@ -74,7 +74,7 @@ def main(count: int) -> None:
         folder = Path(name, "photos")
         folder.mkdir()
         with LocalCloud(Path(name) / "cloud", recogniser=["--mode", "simulated"]) as cloud:
-            Mapping(cloud.target).switch(on=False)
+            Mappings(cloud.target).switch(on=False)
             bench = Bench(cloud, folder, count // _ROUNDS)
             for turn in range(_ROUNDS):
                 for at_a_time in _BARE_AT_A_TIME:

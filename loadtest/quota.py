@@ -24,7 +24,7 @@ from loadtest.command import as_command
 from loadtest.log import invocations
 from loadtest.mix import one_size
 from local.cloud import LocalCloud
-from photos.mapping import Mapping
+from photos.mapping import Mappings
 
 _QUOTAS = (5.0, 20.0, 80.0)
 _BACKLOG_S = 40
@@ -63,7 +63,7 @@ class Bench:
         self._cloud, self._tps = cloud, tps
         self._bucket = cloud.target.outputs["Bucket"]
         self._s3 = cloud.target.client("s3", connections=8)
-        self._mapping = Mapping(cloud.target)
+        self._mapping = Mappings(cloud.target)
         [self._photo] = one_size("2KB").bodies
         self._sent = 0
 

@@ -42,7 +42,7 @@ class LocalCloud:
     ) -> None:
         """`recogniser`: options of `local.rekognition`; `parameters`: of the stack, over the local ones.
 
-        `handler`: to be run instead of the image's own command.
+        `handler`: to be run in both functions, instead of the image's own commands.
         """
         self._state = state
         self._recogniser = recogniser
@@ -104,9 +104,9 @@ class LocalCloud:
         ).first_line()
         self.target = described(local_session(), self.endpoint_url, DEFAULT_STACK, "local")
         mend(self.target)
-        if self._handler:
+        for name in ("FunctionName", "ConvertFunctionName") if self._handler else ():
             self.target.client("lambda").update_function_configuration(
-                FunctionName=self.target.outputs["FunctionName"], ImageConfig={"Command": [self._handler]}
+                FunctionName=self.target.outputs[name], ImageConfig={"Command": [self._handler]}
             )
         self._warm()
         running = {

@@ -64,16 +64,16 @@ class Pipeline:
     def keys_under(self, label: str) -> set[str]:
         return {row["ImageID"].removeprefix(f"{self.bucket}/") for row in self.rows(label)}
 
-    def send(self, body: str) -> str:
-        message_id: str = self.sqs.send_message(QueueUrl=self.outputs["QueueUrl"], MessageBody=body)["MessageId"]
+    def send(self, body: str, queue: str = "QueueUrl") -> str:
+        message_id: str = self.sqs.send_message(QueueUrl=self.outputs[queue], MessageBody=body)["MessageId"]
         return message_id
 
-    def dead_letter(self, message_id: str) -> dict[str, Any]:
-        """Wait until the DLQ has what became of a message."""
+    def dead_letter(self, message_id: str, queue: str = "DeadLetterQueueUrl") -> dict[str, Any]:
+        """Wait until a DLQ has what became of a message."""
 
         def look() -> dict[str, Any] | None:
             answer = self.sqs.receive_message(
-                QueueUrl=self.outputs["DeadLetterQueueUrl"],
+                QueueUrl=self.outputs[queue],
                 MaxNumberOfMessages=10,
                 VisibilityTimeout=0,
                 MessageAttributeNames=["All"],
@@ -86,8 +86,9 @@ class Pipeline:
 
         return eventually(look)
 
-    def log_lines(self, word: str) -> list[str]:
-        events = self.logs.filter_log_events(logGroupName=self.outputs["LogGroup"], limit=10_000)["events"]
+    def log_lines(self, word: str, group: str = "LogGroup") -> list[str]:
+        """Lines that have a word, of the group in an output of the stack."""
+        events = self.logs.filter_log_events(logGroupName=self.outputs[group], limit=10_000)["events"]
         return [event["message"] for event in events if word in event["message"]]
 
     def recogniser(self, path: str, settings: dict[str, Any] | None = None) -> Any:

@@ -67,7 +67,6 @@ class Watched:
         self.pipeline = pipeline
         target = pipeline.cloud.target
         self._cloudwatch, self.functions = target.client("cloudwatch"), target.client("lambda")
-        self.function: str = pipeline.outputs["FunctionName"]
         self._ear = self._subscribe(target.client("sns"), pipeline.outputs["AlarmTopicArn"])
         self._lines_before = 0
 
@@ -115,9 +114,9 @@ class Watched:
             for metric, attribute in SQS_METRICS.items()
         ]
 
-    def of_function(self, metric: str) -> list[Sample]:
-        """What Lambda reports of the function: "Metrics reference" in its developer guide."""
-        return [Sample("AWS/Lambda", metric, (("FunctionName", self.function),), 1.0)]
+    def of_function(self, output: str, metric: str) -> list[Sample]:
+        """What Lambda reports of a function: "Metrics reference" in its developer guide."""
+        return [Sample("AWS/Lambda", metric, (("FunctionName", self.pipeline.outputs[output]),), 1.0)]
 
     def report(self, samples: list[Sample]) -> None:
         for sample in samples:
@@ -150,8 +149,9 @@ class Watched:
         self._switch(on=True)
 
     def _switch(self, *, on: bool) -> None:
-        uuid = self.pipeline.outputs["MappingId"]
-        self.functions.update_event_source_mapping(UUID=uuid, Enabled=on)
+        for mapping in ("MappingId", "ConvertMappingId"):
+            uuid = self.pipeline.outputs[mapping]
+            self.functions.update_event_source_mapping(UUID=uuid, Enabled=on)
 
 
 def _samples(emf: dict[str, Any]) -> Iterator[Sample]:
@@ -177,7 +177,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 
 def rejected(watched: Watched, count: int) -> list[Sample]:
-    watched.pipeline.recogniser("settings", {"errors": {"InvalidImageFormatException": 1.0}})
+    watched.pipeline.recogniser("settings", {"errors": {"InvalidParameterException": 1.0}})
     try:
         etags = {
             key: watched.pipeline.upload(key, b"no photo") for key in (f"{count}/{n}.jpg" for n in range(count))
@@ -224,15 +224,15 @@ def old_photo(watched: Watched) -> list[Sample]:
     return reported(watched, "OldestPhotoAge", 31 * 60)
 
 
-def deep_queue(watched: Watched) -> list[Sample]:
-    """Nothing is taken, and photos come."""
+def deep_queue(watched: Watched, queue: str = "QueueUrl") -> list[Sample]:
+    """Nothing is taken, and messages come."""
     watched.pause()
     try:
         for number in range(5):
-            watched.pipeline.upload(f"deep/{number}.jpg", b"a photo")
+            watched.pipeline.send(f"deep {number}", queue)
 
         def look() -> list[Sample] | None:
-            samples = watched.queue("QueueUrl")
+            samples = watched.queue(queue)
             return samples if samples[0].value >= 5 else None
 
         return eventually(look)
@@ -258,34 +258,36 @@ def hidden_messages(watched: Watched) -> list[Sample]:
         watched.resume()
 
 
-def dead_letter(watched: Watched) -> list[Sample]:
-    watched.pipeline.dead_letter(watched.pipeline.send("no JSON"))
-    return watched.queue("DeadLetterQueueUrl")
+def dead_letter(watched: Watched, queue: str = "") -> list[Sample]:
+    """A message that nobody understands, in a queue."""
+    dead_letters = f"{queue}DeadLetterQueueUrl"
+    watched.pipeline.dead_letter(watched.pipeline.send("no JSON", f"{queue}QueueUrl"), dead_letters)
+    return watched.queue(dead_letters)
 
 
-def waiting_photo(watched: Watched) -> list[Sample]:
+def waiting_photo(watched: Watched, queue: str = "QueueUrl") -> list[Sample]:
     """A quarter of an hour is not waited for: the value is made up, the name and the dimension are AWS's."""
-    [name] = {one.dimensions for one in watched.queue("QueueUrl")}
+    [name] = {one.dimensions for one in watched.queue(queue)}
     return [Sample("AWS/SQS", "ApproximateAgeOfOldestMessage", name, 900.0)]
 
 
-def broken_function(watched: Watched) -> list[Sample]:
+def broken_function(watched: Watched, output: str = "FunctionName") -> list[Sample]:
     """It is given what no queue gives, and fails as a whole."""
-    answer = watched.functions.invoke(FunctionName=watched.function, Payload=b'{"Records": 7}')
-    assert "FunctionError" in answer
-    return watched.of_function("Errors")
+    name = watched.pipeline.outputs[output]
+    assert "FunctionError" in watched.functions.invoke(FunctionName=name, Payload=b'{"Records": 7}')
+    return watched.of_function(output, "Errors")
 
 
-def no_capacity(watched: Watched) -> list[Sample]:
+def no_capacity(watched: Watched, output: str = "FunctionName") -> list[Sample]:
     """Lambda may not start it."""
-    functions = watched.functions
-    functions.put_function_concurrency(FunctionName=watched.function, ReservedConcurrentExecutions=0)
+    functions, name = watched.functions, watched.pipeline.outputs[output]
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     try:
         with pytest.raises(ClientError, match="TooManyRequests"):
-            functions.invoke(FunctionName=watched.function, Payload=b'{"Records": []}')
+            functions.invoke(FunctionName=name, Payload=b'{"Records": []}')
     finally:
-        functions.delete_function_concurrency(FunctionName=watched.function)
-    return watched.of_function("Throttles")
+        functions.delete_function_concurrency(FunctionName=name)
+    return watched.of_function(output, "Throttles")
 
 
 CONDITIONS: dict[str, Callable[[Watched], list[Sample]]] = {
@@ -299,6 +301,11 @@ CONDITIONS: dict[str, Callable[[Watched], list[Sample]]] = {
     "RejectedShare": lambda watched: rejected(watched, 1),
     "RejectedCount": lambda watched: rejected(watched, 100),
     "DailyPhotos": lambda watched: labelled(watched, 5),
+    "ConvertQueueDepth": lambda watched: deep_queue(watched, "ConvertQueueUrl"),
+    "ConvertOldestMessage": lambda watched: waiting_photo(watched, "ConvertQueueUrl"),
+    "ConvertDeadLetters": lambda watched: dead_letter(watched, "Convert"),
+    "ConvertErrors": lambda watched: broken_function(watched, "ConvertFunctionName"),
+    "ConvertThrottles": lambda watched: no_capacity(watched, "ConvertFunctionName"),
 }
 
 
@@ -311,8 +318,12 @@ def test_given_a_condition_when_it_is_there_then_its_alarm_rings_and_the_subscri
     assert samples, f"nothing of {alarm['Namespace']} {alarm['MetricName']} {alarm['Dimensions']}"
     value = STATISTICS[alarm["Statistic"]]([sample.value for sample in samples])
     assert CROSSES[alarm["ComparisonOperator"]](value, alarm["Threshold"]), (value, alarm["Threshold"])
-    watched.report(samples)
-    [told] = eventually(lambda: [one for one in watched.heard() if one["AlarmName"] == alarm["AlarmName"]])
+
+    def told_of_it() -> list[dict[str, Any]]:
+        watched.report(samples)  # as AWS does, minute by minute
+        return [one for one in watched.heard() if one["AlarmName"] == alarm["AlarmName"]]
+
+    [told] = eventually(told_of_it)
     assert told["NewStateValue"] == "ALARM"
     assert told["AlarmDescription"] == alarm["AlarmDescription"]
 

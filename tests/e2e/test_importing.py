@@ -97,4 +97,4 @@ def test_given_bad_files_among_a_thousand_when_imported_then_each_is_named_and_a
     assert code == 1
     assert sums["ends"]["labelled"] == 900
     assert {file["key"] for file in bad} == {f"{number:03d}.png" for number in range(3, 1000, 10)}
-    assert all(file["why"].startswith("InvalidImageFormatException") for file in bad)
+    assert all(file["why"].startswith("UnknownFormat") for file in bad)

@@ -1,6 +1,6 @@
-"""Each permission of the function's role is needed: without it something breaks that a person would notice.
+"""Each permission of the functions' roles is needed: without it something breaks that a person would notice.
 
-Taken away are those of `ROLE`, one at a time, while the pipeline runs; the local cloud enforces IAM. `NOT_ENFORCED`
+Taken away are those of `BREAKS`, one at a time, while the pipeline runs; the local cloud enforces IAM. `NOT_ENFORCED`
 are those that it cannot take away: they are asserted from the template alone (tests/infra).
 """
 
@@ -42,21 +42,28 @@ LOCAL_NAMES = {
 SIMULATED = ["--mode", "simulated", "--simulation", json.dumps({"read_object": True, "p50_ms": 50, "p99_ms": 100})]
 
 
-def photo() -> bytes:
+def photo(kind: str) -> bytes:
     file = io.BytesIO()
-    Image.new("RGB", (100, 100)).save(file, "JPEG")
+    Image.new("RGB", (100, 100)).save(file, kind)
     return file.getvalue()
 
 
-PHOTO = photo()
+PHOTO = photo("JPEG")
+CONVERTED = photo("WEBP")
+OF_OTHER = "convert"
+"""In the keys of photos that the function takes which converts."""
+
+
+def upload(pipeline: Pipeline, key: str) -> str:
+    return pipeline.upload(key, CONVERTED if OF_OTHER in key else PHOTO)
 
 
 class Role:
-    """The function's role, with permissions that can be taken away."""
+    """A function's role, with permissions that can be taken away."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, function: str) -> None:
         functions = pipeline.cloud.target.client("lambda")
-        configuration = functions.get_function_configuration(FunctionName=pipeline.outputs["FunctionName"])
+        configuration = functions.get_function_configuration(FunctionName=pipeline.outputs[function])
         self._name = configuration["Role"].rpartition("/")[2]
         self._iam = pipeline.cloud.target.client("iam")
 
@@ -109,9 +116,8 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         yield Pipeline(cloud)
 
 
-@pytest.fixture(scope="module")
-def role(limited: Pipeline) -> Role:
-    return Role(limited)
+FUNCTIONS = {"FunctionName": "label.jpg", "ConvertFunctionName": f"{OF_OTHER}.webp"}
+"""Outputs of the stack, and names of photos that the function takes."""
 
 
 # What is done, and what then tells that it did not work; each gives what is seen when the permission is back
@@ -119,19 +125,21 @@ def role(limited: Pipeline) -> Role:
 
 def fails(pipeline: Pipeline, key: str) -> Callable[[], Any]:
     """A photo that is uploaded is not labelled, and the log says so."""
-    etag = pipeline.upload(key, PHOTO)
+    etag = upload(pipeline, key)
     eventually(lambda: failures(pipeline, key))
     return lambda: pipeline.settled(key, etag)["Status"] == "LABELLED"
 
 
 def fails_when_overwritten(pipeline: Pipeline, key: str) -> Callable[[], Any]:
     """Only a new document is inserted: one that is there already is put, on condition."""
-    pipeline.settled(key, pipeline.upload(key, PHOTO))
+    pipeline.settled(key, upload(pipeline, key))
     return fails(pipeline, key)
 
 
-def fails_when_reconciled(pipeline: Pipeline, key: str) -> Callable[[], Any]:
-    """S3 is asked about the photo."""
+def fails_when_asked_for(pipeline: Pipeline, key: str) -> Callable[[], Any]:
+    """S3 is asked about the photo, or for it."""
+    if OF_OTHER in key:
+        return fails(pipeline, key)
     reconcile(pipeline, key)
     eventually(lambda: failures(pipeline, key))
     return lambda: len(lines(pipeline, key)) > len(failures(pipeline, key))
@@ -149,8 +157,9 @@ def fails_with_versions(pipeline: Pipeline, key: str) -> Callable[[], Any]:
 
 def leaves_rows(pipeline: Pipeline, key: str) -> Callable[[], Any]:
     """Rows of a document that is reconciled are deleted on condition."""
-    pipeline.settled(key, pipeline.upload(key, PHOTO))
-    pipeline.recogniser("settings", {"seed": 1})  # so that it sees something else in it
+    pipeline.settled(key, upload(pipeline, key))
+    seed = pipeline.recogniser("settings")["seed"]
+    pipeline.recogniser("settings", {"seed": seed + 1})  # so that it sees something else in it
     reconcile(pipeline, key)
     eventually(lambda: lines(pipeline, key, "outdated index rows left", "AccessDenied"))
     return lambda: pipeline.document(key)
@@ -160,30 +169,31 @@ def is_tried_too_soon(pipeline: Pipeline, key: str) -> Callable[[], Any]:
     """What failed should come back later, and does after the visibility timeout only."""
     pipeline.recogniser("settings", {"errors": {"AccessDeniedException": 1.0}})
     try:
-        etag = pipeline.upload(key, PHOTO)
+        etag = upload(pipeline, key)
         eventually(lambda: lines(pipeline, "visibility timeout left as it is", "AccessDenied"))
     finally:
         pipeline.recogniser("settings", {"errors": {}})
-    pipeline.upload(key, PHOTO)  # nobody waits for two minutes
+    upload(pipeline, key)  # nobody waits for two minutes
     return lambda: pipeline.settled(key, etag)["Status"] == "LABELLED"
 
 
 def is_not_buried(pipeline: Pipeline, key: str) -> Callable[[], Any]:
     """A message that nobody can understand stays in the queue, and the log says so."""
-    message_id = pipeline.send(key)
+    queue = "Convert" if OF_OTHER in key else ""
+    message_id = pipeline.send(key, f"{queue}QueueUrl")
     eventually(lambda: lines(pipeline, message_id, "not taken by the DLQ yet", "AccessDenied"))
-    return lambda: pipeline.dead_letter(message_id)
+    return lambda: pipeline.dead_letter(message_id, f"{queue}DeadLetterQueueUrl")
 
 
 def keeps_to_its_share(pipeline: Pipeline, key: str) -> Callable[[], Any]:
     """Photos are labelled without the table of the quota, each environment at its share of it."""
     before = next_turn(pipeline)
-    pipeline.settled(key, pipeline.upload(key, PHOTO))
+    pipeline.settled(key, upload(pipeline, key))
     eventually(lambda: lines(pipeline, "no turns from LabelQuota", "AccessDenied"))
     assert next_turn(pipeline) == before
 
     def takes_turns() -> bool:
-        pipeline.settled(f"again/{key}", pipeline.upload(f"again/{key}", PHOTO))
+        pipeline.settled(f"again/{key}", upload(pipeline, f"again/{key}"))
         return next_turn(pipeline) > before
 
     return takes_turns
@@ -191,14 +201,15 @@ def keeps_to_its_share(pipeline: Pipeline, key: str) -> Callable[[], Any]:
 
 def is_silent(pipeline: Pipeline, key: str) -> Callable[[], Any]:
     """Photos are labelled, but nobody reads of it."""
-    before = len(pipeline.log_lines("_aws"))
-    pipeline.settled(key, pipeline.upload(key, PHOTO))
-    assert len(pipeline.log_lines("_aws")) == before
-    return lambda: eventually(lambda: len(pipeline.log_lines("_aws")) > before)
+    group = "ConvertLogGroup" if OF_OTHER in key else "LogGroup"
+    before = len(pipeline.log_lines("_aws", group))
+    pipeline.settled(key, upload(pipeline, key))
+    assert len(pipeline.log_lines("_aws", group)) == before
+    return lambda: eventually(lambda: len(pipeline.log_lines("_aws", group)) > before)
 
 
 BREAKS: dict[str, Callable[[Pipeline, str], Callable[[], Any]]] = {
-    "s3:GetObject": fails_when_reconciled,
+    "s3:GetObject": fails_when_asked_for,
     "s3:GetObjectVersion": fails_with_versions,
     "sqs:ChangeMessageVisibility": is_tried_too_soon,
     "sqs:SendMessage": is_not_buried,
@@ -213,21 +224,34 @@ BREAKS: dict[str, Callable[[Pipeline, str], Callable[[], Any]]] = {
 
 
 @pytest.mark.parametrize("action", BREAKS)
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_given_a_role_without_a_permission_when_photos_come_then_that_is_noticed_and_nothing_lost(
-    limited: Pipeline, role: Role, action: str
+    limited: Pipeline, function: str, action: str
 ) -> None:
-    with role.without(action):
-        is_mended = BREAKS[action](limited, f"without/{action.replace(':', '-')}.jpg")
+    with Role(limited, function).without(action):
+        is_mended = BREAKS[action](limited, f"without/{action.replace(':', '-')}/{FUNCTIONS[function]}")
     eventually(is_mended)
 
 
-def test_given_the_role_when_read_then_nothing_in_it_goes_untried_but_what_is_listed(role: Role) -> None:
-    assert role.actions() - set(LOCAL_NAMES.values()) == BREAKS.keys() | NOT_ENFORCED.keys()
+def test_given_a_role_that_may_not_hand_over_when_photos_come_then_that_is_noticed_and_nothing_lost(
+    limited: Pipeline,
+) -> None:
+    with Role(limited, "FunctionName").without("sqs:SendMessage"):
+        is_mended = fails(limited, f"without/handing over/{OF_OTHER}.webp")
+    eventually(is_mended)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_given_a_role_when_read_then_nothing_in_it_goes_untried_but_what_is_listed(
+    limited: Pipeline, function: str
+) -> None:
+    assert Role(limited, function).actions() - set(LOCAL_NAMES.values()) == BREAKS.keys() | NOT_ENFORCED.keys()
 
 
 def lines(pipeline: Pipeline, *words: str) -> list[str]:
-    """Lines of the log that have all of these words."""
-    return [line for line in pipeline.log_lines(words[0]) if all(word in line for word in words)]
+    """Lines of the functions' logs that have all of these words."""
+    found = [line for group in ("LogGroup", "ConvertLogGroup") for line in pipeline.log_lines(words[0], group)]
+    return [line for line in found if all(word in line for word in words)]
 
 
 def failures(pipeline: Pipeline, key: str) -> list[str]:
