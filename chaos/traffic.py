@@ -194,8 +194,9 @@ class Traffic:
         self._upload(self._any(), self._photo)
 
     def _upload(self, thing: Thing, content: bytes) -> None:
-        is_converted = content in poison.OTHER_FORMATS.values()
-        is_photo = is_converted or content == self._photo
+        is_photo = content == self._photo or content in poison.OTHER_FORMATS.values()
+        # A photo that is overwritten keeps its name, by which it is converted, too.
+        is_converted = content in poison.OTHER_FORMATS.values() or thing.key.endswith((".HEIC", ".webp"))
         if content:
             content += f"{thing.key} {len(thing.etags)}".encode()
         put_at = time.monotonic()

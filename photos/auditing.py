@@ -132,7 +132,7 @@ class Auditor:
         found = []
         for one in objects:
             document = documents.get(image_id(self._bucket, one["Key"]))
-            if finding := _compared(document, one["ETag"].strip('"')):
+            if finding := compared(document, one["ETag"].strip('"')):
                 found.append((Problem(finding, self._bucket, one["Key"]), one["LastModified"]))
         return found
 
@@ -190,7 +190,8 @@ class Auditor:
             yield page["Items"]
 
 
-def _compared(document: Document | None, etag: str) -> Finding | None:
+def compared(document: Document | None, etag: str) -> Finding | None:
+    """Tell what is wrong with the document of an object, by the object's ETag; None: nothing."""
     if document is None:
         return Finding.NEVER_LABELLED
     if document.status == "REMOVED":

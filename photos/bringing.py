@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 USD_A_PHOTO = 0.00102
 """List prices of us-east-1, November 2026; nearly all of it is Rekognition's (docs/loadtest.md)."""
-_ASK_ABOVE_USD = 1.0
-_SOME_CANNOT_BE_LABELLED, _SOME_ARE_NOT_UPLOADED, _INTERRUPTED = 1, 3, 130
+ASK_ABOVE_USD = 1.0
+_SOME_CANNOT_BE_LABELLED, _SOME_ARE_NOT_UPLOADED, INTERRUPTED = 1, 3, 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,17 @@ class Wanted:
     is_json: bool = False
 
 
-def journal_path(target: Target) -> Path:
-    """Where a pipeline's journal is: with the local cloud, which forgets it, or in the user's own state."""
+def state_path(target: Target, name: str) -> Path:
+    """Where a command keeps what it has done: with the local cloud, which forgets it, or in the user's state."""
     if target.is_local:
-        return LOCAL_STATE / "imported.sqlite"
+        return LOCAL_STATE / name
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state, "photo-labels", f"{target.outputs['Bucket']}.sqlite")
+    return Path(state, "photo-labels", f"{target.outputs['Bucket']}.{name}")
+
+
+def journal_path(target: Target) -> Path:
+    """Where a pipeline's journal is."""
+    return state_path(target, "imported.sqlite")
 
 
 def bring(target: Target, wanted: Wanted, console: Console) -> int:
@@ -74,7 +79,7 @@ def _brought(target: Target, wanted: Wanted, console: Console) -> int:
         if wanted.is_dry:
             show_not_labelled(console, journal)
             return 0
-        if usd > _ASK_ABOVE_USD and not wanted.is_sure:
+        if usd > ASK_ABOVE_USD and not wanted.is_sure:
             click.confirm("Go on?", abort=True, err=wanted.is_json)
         with ImportDisplay(console) as display:
             importer.on_progress = display.show
@@ -84,7 +89,7 @@ def _brought(target: Target, wanted: Wanted, console: Console) -> int:
             console.print(safe(stop.why), style="red")
         if wanted.is_json:
             _print_json(journal)
-        return _INTERRUPTED if stop and stop.is_interruption else _exit_code(journal.counts())
+        return INTERRUPTED if stop and stop.is_interruption else _exit_code(journal.counts())
 
 
 def _exit_code(counts: Counts) -> int:

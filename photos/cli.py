@@ -12,24 +12,29 @@ from typing import Any
 import click
 from rich.console import Console
 
-from handler.documents import image_id
 from photos.auditing import Auditor, Problem, Repairer
 from photos.bringing import Wanted, bring
 from photos.display import (
     AuditDisplay,
+    StatusDisplay,
     counted,
     hits_table,
+    purged_text,
     safe,
     show_audit,
     show_document,
     show_failure,
+    show_purged,
     show_reasons,
     show_redriven,
 )
 from photos.errors import TOLD, sentence
 from photos.failures import Failures
+from photos.filling import Wanted as Filling
+from photos.filling import fill
 from photos.mapping import Mappings
-from photos.reading import Reader
+from photos.purging import Purger, beginning_with, named
+from photos.reading import Reader, candidates
 from photos.reconciling import Reconciler
 from photos.target import DEFAULT_STACK, Target, aws_target, local_target
 
@@ -89,9 +94,8 @@ def show(context: click.Context, image: str) -> None:
     """Show what is known about IMAGE: a key, bucket/key, or s3://bucket/key."""
     target = _target(context)
     bucket = target.outputs["Bucket"]
-    plain = image.removeprefix("s3://")
-    wanted = [plain] if image.startswith("s3://") else [image_id(bucket, plain), plain]
-    documents = Reader(target).documents(list(dict.fromkeys(wanted)))
+    wanted = candidates(bucket, image)
+    documents = Reader(target).documents(wanted)
     document = next((documents[one] for one in wanted if one in documents), None)
     if document is None:
         console.print(safe(f"Nothing is known of {image}: it is not in {bucket}, or not labelled yet."))
@@ -125,6 +129,63 @@ def search(context: click.Context, label: str, min_confidence: float, limit: int
 
 
 @photos.command()
+@click.argument("where", metavar="[s3://BUCKET/PREFIX]", default="")
+@click.option(
+    "--all", "is_all", is_flag=True, help="Also what is labelled; the function skips what is up to date."
+)
+@click.option(
+    "--force", "is_forced", is_flag=True, help="With --all: label everything again, and pay for it again."
+)
+@click.option("--grant", "is_granting", is_flag=True, help="Let the functions read another bucket, by its policy.")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Only say what would be labelled, and what it would cost.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not look first, and do not ask, whatever it costs.")
+@click.option("--anew", "is_anew", is_flag=True, help="Do not go on where it was stopped.")
+@click.pass_context
+def backfill(context: click.Context, /, **wanted: Any) -> None:
+    """Have photos labelled that were in a bucket before the pipeline, or were missed.
+
+    Looks at every object of the place, or of the pipeline's own bucket, compares it with its document, and queues
+    what has none or changed since; no faster than the queue empties, so that new photos do not wait for them.
+    Stopped, the same command goes on where it was.
+
+    After a change of MinConfidence or MaxLabels: --all. Exit code 0: all is queued; 130: stopped by Ctrl-C.
+    """
+    asked = Filling(**wanted)
+    if asked.is_forced and not asked.is_all:
+        raise click.UsageError("--force goes with --all: what has no document is labelled in any case.")
+    context.exit(fill(_target(context), asked, console))
+
+
+@photos.command()
+@click.argument("images", metavar="[IMAGE]...", nargs=-1)
+@click.option("--prefix", help="All photos whose keys begin with this, or s3://bucket/this.")
+@click.option("--objects", "with_objects", is_flag=True, help="Also the photos themselves, in all their versions.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
+@click.pass_context
+def purge(
+    context: click.Context, images: tuple[str, ...], prefix: str | None, with_objects: bool, is_sure: bool
+) -> None:
+    """Remove what is known of photos: documents, index rows, and messages that wait in the queues.
+
+    IMAGE is a key, bucket/key, or s3://bucket/key. Without --objects the photos stay in the bucket: a backfill
+    would label them again. By prefix, all documents are read once to count and once to remove.
+    """
+    if bool(images) == (prefix is not None):
+        raise click.UsageError("Name photos, or a --prefix.")
+    target = _target(context)
+    chosen = named(target, images) if prefix is None else beginning_with(target, prefix)
+    purger = Purger(target, chosen)
+    with StatusDisplay(console, "looking") as display:
+        there = purger.count(with_objects=with_objects)
+    show_purged(console, "There are", there, with_objects=with_objects)
+    if not is_sure:
+        click.confirm("Remove them, and messages about them?", abort=True)
+    with StatusDisplay(console, "removing") as display:
+        purged = purger.run(with_objects=with_objects, tell=lambda one: display.tell(purged_text(one)))
+    show_purged(console, "Removed", purged, with_objects=with_objects)
+
+
+@photos.command()
 @click.option("--repair", is_flag=True, help="Ask the function for the truth about what is wrong.")
 @click.option("--list", "is_listed", is_flag=True, help="Name everything that is wrong.")
 @click.pass_context
@@ -138,7 +199,7 @@ def audit(context: click.Context, repair: bool, is_listed: bool) -> None:
     """
     target = _target(context)
     auditor = Auditor(target)
-    with AuditDisplay(console) as display, Reconciler(target) as reconciler:
+    with AuditDisplay(console, "auditing") as display, Reconciler(target) as reconciler:
         repairer = Repairer(target, reconciler)
 
         def report(problem: Problem) -> None:

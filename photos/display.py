@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 
     from handler.documents import Document
     from photos.auditing import Audit, Problem
+    from photos.backfilling import Counts as BackfillCounts
+    from photos.backfilling import Place
+    from photos.backfilling import Progress as BackfillProgress
     from photos.failures import Failure, Redriven
     from photos.importing import Progress
     from photos.journal import File, Journal
+    from photos.purging import Purged
     from photos.reading import Hit
+
+PRICES = "list prices of us-east-1, November 2026"
 
 
 def safe(text: object) -> Text:
@@ -99,7 +105,7 @@ def show_plan(console: Console, found: int, new: int, size: int, usd: float) -> 
     if not new:
         console.print(f"{counted(found, 'photo')}, none of them new", highlight=False)
         return
-    cost = f", at about {usd:,.2f} USD (list prices of us-east-1, November 2026)" if usd else ""
+    cost = f", at about {usd:,.2f} USD ({PRICES})" if usd else ""
     console.print(f"{counted(found, 'photo')}, {new:,} to upload, {size / 1e6:,.1f} MB{cost}", highlight=False)
 
 
@@ -142,12 +148,12 @@ def spread(seconds: Sequence[float]) -> str:
     return f"p50 {statistics.median(ordered):.2f} s, p95 {p95:.2f} s, max {ordered[-1]:.2f} s"
 
 
-class AuditDisplay:
-    """What an audit has looked at so far; quiet where nobody watches."""
+class StatusDisplay:
+    """What a command is doing, in one line; quiet where nobody watches."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._status = console.status("auditing") if console.is_terminal else None
+    def __init__(self, console: Console, doing: str) -> None:
+        self._console, self._doing = console, doing
+        self._status = console.status(doing) if console.is_terminal else None
 
     def __enter__(self) -> Self:
         if self._status:
@@ -158,9 +164,44 @@ class AuditDisplay:
         if self._status:
             self._status.stop()
 
-    def show(self, audit: Audit) -> None:
+    def tell(self, text: str) -> None:
         if self._status:
-            self._status.update(f"auditing: {_looked_at(audit)}; {sum(audit.found.values()):,} wrong")
+            self._status.update(safe(f"{self._doing}: {text}"))
+
+
+class BackfillDisplay(StatusDisplay):
+    """How far a backfill is."""
+
+    def show(self, progress: BackfillProgress) -> None:
+        counts = progress.counts
+        full = (
+            "" if progress.waiting is None else f"; {progress.waiting:,} messages wait, it goes on when fewer do"
+        )
+        self.tell(f"{counted(counts.objects, 'photo')}, {counts.wanted:,} to be labelled, at {progress.key}{full}")
+
+
+def show_backfill(console: Console, place: Place, counts: BackfillCounts, usd: float) -> None:
+    """What was found, and what labelling it costs."""
+    parts = [f"{count:,} {finding.value}" for finding, count in counts.found.items()]
+    fitting = counts.objects - sum(counts.found.values())
+    console.print(
+        safe(f"{place}: {counted(counts.objects, 'photo')}, {', '.join([*parts, f'{fitting:,} labelled'])}"),
+        highlight=False,
+    )
+    if counts.left_alone:
+        console.print(f"{counted(counts.left_alone, 'other file')} left alone, by name no photo", highlight=False)
+    if usd:
+        console.print(
+            f"{counts.wanted:,} to be labelled, at about {usd:,.2f} USD ({PRICES})",
+            highlight=False,
+        )
+
+
+class AuditDisplay(StatusDisplay):
+    """What an audit has looked at so far."""
+
+    def show(self, audit: Audit) -> None:
+        self.tell(f"{_looked_at(audit)}; {sum(audit.found.values()):,} wrong")
 
     def list(self, problem: Problem) -> None:
         """Name one finding, on a line of its own."""
@@ -188,6 +229,28 @@ def show_audit(console: Console, audit: Audit) -> None:
     for finding in Finding:
         table.add_row(f"{audit.found[finding]:,}", finding.value, style="red" if audit.found[finding] else "")
     console.print(table, highlight=False)
+
+
+def purged_text(purged: Purged) -> str:
+    """What is there, or was removed."""
+    parts = [
+        counted(purged.documents, "document"),
+        counted(purged.rows, "index row"),
+        *([counted(purged.messages, "message")] if purged.messages else []),
+        *([counted(purged.objects, "object")] if purged.objects else []),
+    ]
+    return ", ".join(parts)
+
+
+def show_purged(console: Console, what: str, purged: Purged, *, with_objects: bool) -> None:
+    """What a purge is about, or what it did."""
+    console.print(f"{what}: {purged_text(purged)}", highlight=False)
+    if purged.under_way:
+        then = "each becomes a note that it is gone" if with_objects else "they are labelled again: purge again"
+        in_hand = counted(purged.under_way, "message")
+        console.print(
+            f"The functions have {in_hand} in hand. If those are about these photos, {then}.", highlight=False
+        )
 
 
 def show_failure(console: Console, failure: Failure) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
 from handler.attributes import from_attributes
 from handler.documents import Document
 from photos.errors import UserError
+from photos.queues import give_back, photos_of, received, sent_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
 RECEIVED_TOO_OFTEN = "ReceivedTooOften"
 """Our name for what SQS says nothing about: it moved the message itself, after its maxReceiveCount."""
-_AT_A_TIME = 10
-_HELD_S = 300
-"""A dead letter that was looked at is not seen by others for so long, if it is not given back before."""
 _EXCERPT = 200
 _NO_MOVE_TASK = {"InvalidAction", "UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation"}
 _LOOK_S = 2.0
@@ -99,11 +95,11 @@ class Failures:
         for dead_letters in self._queues:
             held: list[str] = []
             try:
-                for page in self._received(dead_letters, datetime.now(UTC)):
+                for page in self._received(dead_letters):
                     held += [failure.handle for failure in page]
                     yield from page
             finally:
-                self._give_back(dead_letters, held)
+                give_back(self._sqs, dead_letters, held)
 
     def redrive(self, reason: str | None, reconciler: Reconciler) -> Redriven:
         """Send failures back, those of one reason or all: rejected photos to be labelled again, and dead letters.
@@ -131,7 +127,7 @@ class Failures:
         kept: list[str] = []
         wanted: list[Failure] = []
         try:
-            for page in self._received(dead_letters, datetime.now(UTC)):
+            for page in self._received(dead_letters):
                 wanted = [failure for failure in page if reason in {None, failure.reason}]
                 others = [failure for failure in page if failure not in wanted]
                 redriven.left.update(failure.reason for failure in others)
@@ -140,7 +136,7 @@ class Failures:
                 redriven.messages += len(wanted)
                 wanted = []
         finally:
-            self._give_back(dead_letters, [*kept, *(failure.handle for failure in wanted)])
+            give_back(self._sqs, dead_letters, [*kept, *(failure.handle for failure in wanted)])
 
     def _move(self, dead_letters: str, failures: Sequence[Failure]) -> None:
         """Send at most 10 messages to their queue, and only then delete them where they were."""
@@ -158,35 +154,10 @@ class Failures:
         if failed:
             raise UserError(f"SQS does not take messages back ({failed[0]['Code']}): try again, none is lost.")
 
-    def _received(self, dead_letters: str, before: datetime) -> Iterator[list[Failure]]:
+    def _received(self, dead_letters: str) -> Iterator[list[Failure]]:
         """Receive dead letters until there are none but such as came meanwhile: sent back, and hopeless still."""
-        newer: list[str] = []
-        try:
-            while failures := self._receive(dead_letters):
-                newer += [one.handle for one in failures if one.at > before]
-                yield [one for one in failures if one.at <= before]
-        finally:
-            self._give_back(dead_letters, newer)
-
-    def _receive(self, dead_letters: str) -> list[Failure]:
-        answer = self._sqs.receive_message(
-            QueueUrl=dead_letters,
-            MaxNumberOfMessages=_AT_A_TIME,
-            VisibilityTimeout=_HELD_S,
-            WaitTimeSeconds=1,  # a long poll asks all of SQS's servers
-            MessageAttributeNames=["All"],
-            MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
-        )
-        return [_failure(message) for message in answer.get("Messages", [])]
-
-    def _give_back(self, dead_letters: str, handles: Sequence[str]) -> None:
-        """Let others see messages again. Best effort: they come back by themselves."""
-        for start in range(0, len(handles), _AT_A_TIME):
-            entries: Any = [
-                {"Id": str(at), "ReceiptHandle": handle, "VisibilityTimeout": 0}
-                for at, handle in enumerate(handles[start : start + _AT_A_TIME])
-            ]
-            self._sqs.change_message_visibility_batch(QueueUrl=dead_letters, Entries=entries)
+        for messages in received(self._sqs, dead_letters, datetime.now(UTC)):
+            yield [_failure(message) for message in messages]
 
     # ------------------------------------------------------------ by SQS's own task
 
@@ -227,27 +198,13 @@ def _failure(message: dict[str, Any]) -> Failure:
     moved = "It came back again and again: the function's log says why, for this photo."
     return Failure(
         kind="dead letter",
-        what=", ".join(_photos(body)) or f"{body[:_EXCERPT]}{'…' if len(body) > _EXCERPT else ''}",
+        what=", ".join(photos_of(body)) or f"{body[:_EXCERPT]}{'…' if len(body) > _EXCERPT else ''}",
         reason=texts.get("Reason", RECEIVED_TOO_OFTEN),
         detail=texts.get("Detail", moved),
-        at=datetime.fromtimestamp(int(system.get("SentTimestamp", 0)) / 1000, UTC),
+        at=sent_at(message),
         # Of a message that the function has sent there itself: it was done with at once.
         tries=None if "Reason" in texts else tries,
         handle=message["ReceiptHandle"],
         body=body,
         message_id=message["MessageId"],
     )
-
-
-def _photos(body: str) -> list[str]:
-    """bucket/key of all photos that a message is about; none where nobody can tell."""
-    try:
-        content = json.loads(body)
-        if "key" in content:
-            return [f"{content['bucket']}/{content['key']}"]
-        return [
-            f"{record['s3']['bucket']['name']}/{unquote_plus(record['s3']['object']['key'])}"
-            for record in content["Records"]
-        ]
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        return []

@@ -16,7 +16,9 @@ from photos.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_PHOTOS = frozenset((".jpg", ".jpeg", ".png", ".heic", ".heif", ".webp", ".avif", ".tif", ".tiff", ".gif", ".bmp"))
+PHOTO_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".png", ".heic", ".heif", ".webp", ".avif", ".tif", ".tiff", ".gif", ".bmp")
+)
 _LONGEST_KEY_BYTES = 1024
 
 
@@ -74,7 +76,7 @@ class Finder:
                 yield from self._file(path, path.relative_to(root).as_posix())
 
     def _file(self, path: Path, name: str) -> Iterator[Found]:
-        if path.name.startswith(".") or path.suffix.lower() not in _PHOTOS:
+        if path.name.startswith(".") or path.suffix.lower() not in PHOTO_SUFFIXES:
             self.left_alone["by name no photo"] += 1
         elif not self._is_wanted(name):
             self.left_alone["not included, or excluded"] += 1

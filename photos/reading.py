@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from handler.attributes import from_attributes
-from handler.documents import Document, backs
+from handler.documents import Document, backs, image_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +24,12 @@ class Hit:
 
     confidence: float
     document: Document
+
+
+def candidates(bucket: str, image: str) -> list[str]:
+    """ImageIDs that a person may mean by a key, bucket/key, or s3://bucket/key; `bucket` is the pipeline's."""
+    plain = image.removeprefix("s3://")
+    return [plain] if image.startswith("s3://") else list(dict.fromkeys([image_id(bucket, plain), plain]))
 
 
 class Reader:

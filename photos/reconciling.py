@@ -29,7 +29,7 @@ class Reconciler:
 
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
-            self._flush()
+            self.flush()
 
     def ask(self, bucket: str, key: str, *, force: bool = False) -> None:
         """Ask for the truth about an object. `force`: label it again, although a document fits it.
@@ -39,10 +39,10 @@ class Reconciler:
         body = {"source": "photo-labels", "action": "reconcile", "bucket": bucket, "key": key, "force": force}
         self._bodies.append(json.dumps(body))
         if len(self._bodies) == _AT_A_TIME:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
-        """Send what is waiting; a partial failure hides inside a 200."""
+    def flush(self) -> None:
+        """Send what is waiting; a partial failure hides inside a 200. Raises UserError as `ask` does."""
         for _ in range(_SENDS):
             if not self._bodies:
                 return

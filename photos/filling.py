@@ -1,0 +1,103 @@
+"""`photos backfill`: see to it that the functions may read, say what it costs, queue, and say what was done."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from photos.backfilling import Backfill, Place
+from photos.bringing import ASK_ABOVE_USD, INTERRUPTED, USD_A_PHOTO, state_path
+from photos.display import BackfillDisplay, counted, safe, show_backfill
+from photos.errors import UserError
+from photos.granting import Grant
+from photos.reconciling import Reconciler
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from photos.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked for."""
+
+    where: str
+    """s3://bucket/prefix; "": all of the pipeline's own."""
+    is_all: bool = False
+    is_forced: bool = False
+    is_granting: bool = False
+    is_dry: bool = False
+    is_sure: bool = False
+    is_anew: bool = False
+
+
+def fill(target: Target, wanted: Wanted, console: Console) -> int:
+    """Backfill; gives the exit code. Raises UserError where the functions could not read the photos."""
+    place = _place(target, wanted)
+    if place.bucket != target.outputs["Bucket"]:
+        _see_to_rights(target, place.bucket, wanted, console)
+    backfill = Backfill(target, place, state_path(target, "backfill.json"))
+    after = "" if wanted.is_anew or wanted.is_dry else backfill.stopped_after()
+    if after:
+        console.print(safe(f"goes on after {after}, where it was stopped; --anew begins at the first"))
+    if wanted.is_dry or not (wanted.is_sure or target.is_local):
+        with BackfillDisplay(console, "looking") as display:
+            counts = backfill.count(after, display.show)
+        usd = 0.0 if target.is_local else counts.wanted * USD_A_PHOTO
+        show_backfill(console, place, counts, usd)
+        if wanted.is_dry or not counts.wanted:
+            return 0
+        if usd > ASK_ABOVE_USD:
+            click.confirm("Go on?", abort=True)
+    try:
+        with BackfillDisplay(console, "queueing") as display, Reconciler(target) as reconciler:
+            counts = backfill.run(after, reconciler, display.show)
+    except KeyboardInterrupt:
+        console.print(
+            "Stopped: what is queued is labelled, and the same command goes on where it was.", style="red"
+        )
+        return INTERRUPTED
+    if wanted.is_sure or target.is_local:
+        show_backfill(console, place, counts, 0.0)
+    queued = counted(counts.wanted, "photo")
+    console.print(
+        f"{queued} queued: labelled one after another; `photos audit` tells what is left", highlight=False
+    )
+    return 0
+
+
+def _place(target: Target, wanted: Wanted) -> Place:
+    own, own_prefix = target.outputs["Bucket"], target.outputs["KeyPrefix"]
+    if not wanted.where:
+        return Place(own, own_prefix, wanted.is_all, wanted.is_forced)
+    bucket, _, prefix = wanted.where.removeprefix("s3://").partition("/")
+    if not wanted.where.startswith("s3://") or not bucket:
+        raise UserError(f"{wanted.where} names no bucket: say s3://bucket, or s3://bucket/prefix.")
+    if bucket == own and not prefix.startswith(own_prefix):
+        raise UserError(
+            f"The functions may read what begins with {own_prefix} only: say s3://{own}/{own_prefix}, or set "
+            "the parameter KeyPrefix."
+        )
+    return Place(bucket, prefix, wanted.is_all, wanted.is_forced)
+
+
+def _see_to_rights(target: Target, bucket: str, wanted: Wanted, console: Console) -> None:
+    grant = Grant(target, bucket)
+    grant.check_place()
+    if grant.is_there():
+        return
+    if not wanted.is_granting:
+        statements = json.dumps(grant.statements(), indent=2)
+        raise UserError(
+            f"The functions may not read {bucket}. --grant adds this to its policy, and keeps all that is there:\n"
+            f"{statements}\n"
+            "A bucket that is encrypted with a key of its own takes kms:Decrypt on that key, besides."
+        )
+    if wanted.is_dry:
+        return
+    grant.add()
+    console.print(safe(f"the policy of {bucket} lets the functions read it now"))

@@ -1,0 +1,82 @@
+"""Looking through the messages of a queue: each is held while it is looked at, so that nobody else has it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+AT_A_TIME = 10
+"""Messages of one call."""
+_HELD_S = 300
+"""They are seen by others again after so long, if they are not given back before."""
+_NEW_PAGES = 10
+"""So many pages in a row with nothing but newer messages: what comes in is not waited for."""
+
+
+def received(sqs: Any, queue: str, before: datetime) -> Iterator[list[Any]]:
+    """Receive all messages that were sent before; newer ones are given back at the end, these are not."""
+    newer: list[str] = []
+    pages_of_newer = 0
+    try:
+        while pages_of_newer < _NEW_PAGES and (messages := _receive(sqs, queue)):
+            older = [message for message in messages if sent_at(message) <= before]
+            newer += [message["ReceiptHandle"] for message in messages if message not in older]
+            pages_of_newer = 0 if older else pages_of_newer + 1
+            yield older
+    finally:
+        give_back(sqs, queue, newer)
+
+
+def give_back(sqs: Any, queue: str, handles: Sequence[str]) -> None:
+    """Let others see messages again. Best effort: they come back by themselves."""
+    for start in range(0, len(handles), AT_A_TIME):
+        entries: Any = [
+            {"Id": str(at), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+            for at, handle in enumerate(handles[start : start + AT_A_TIME])
+        ]
+        sqs.change_message_visibility_batch(QueueUrl=queue, Entries=entries)
+
+
+def sent_at(message: Any) -> datetime:
+    """When a message was sent to the first of its queues."""
+    return datetime.fromtimestamp(int(message.get("Attributes", {}).get("SentTimestamp", 0)) / 1000, UTC)
+
+
+def photos_of(body: str) -> list[str]:
+    """bucket/key of all photos that a message is about; none where nobody can tell."""
+    try:
+        content = json.loads(body)
+        if "key" in content:
+            return [f"{content['bucket']}/{content['key']}"]
+        return [_photo_of(record) for record in content["Records"]]
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def without_photos(body: str, is_gone: Callable[[str], bool]) -> str:
+    """Give a notification that `photos_of` understands, less what it says about some photos."""
+    content = json.loads(body)
+    records = [record for record in content["Records"] if not is_gone(_photo_of(record))]
+    return json.dumps(content | {"Records": records})
+
+
+def _photo_of(record: Any) -> str:
+    return f"{record['s3']['bucket']['name']}/{unquote_plus(record['s3']['object']['key'])}"
+
+
+def _receive(sqs: Any, queue: str) -> list[Any]:
+    answer = sqs.receive_message(
+        QueueUrl=queue,
+        MaxNumberOfMessages=AT_A_TIME,
+        VisibilityTimeout=_HELD_S,
+        WaitTimeSeconds=1,  # a long poll asks all of SQS's servers
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
+    )
+    messages: list[Any] = answer.get("Messages", [])
+    return messages

@@ -1,0 +1,303 @@
+"""`photos backfill` on moto: what is missing is queued, once, at a pace, and wherever it is stopped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from photos import backfilling, cli
+from photos.auditing import Finding
+from photos.backfilling import Backfill, Counts, Place
+from photos.errors import UserError
+from photos.granting import Grant
+from photos.reconciling import Reconciler
+from tests.unit.deployed import BUCKET, document, store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from photos.target import Target
+
+HOSTILE = "a b+c%/ünï {0}.JPG"
+
+
+def upload(target: Target, *keys: str, bucket: str = BUCKET) -> dict[str, str]:
+    """Upload photos; gives their ETags."""
+    s3 = target.client("s3")
+    return {key: s3.put_object(Bucket=bucket, Key=key, Body=key.encode())["ETag"].strip('"') for key in keys}
+
+
+def queued(target: Target, queue: str = "QueueUrl") -> list[dict[str, Any]]:
+    """All messages in a queue, which this empties."""
+    sqs, url, found = target.client("sqs"), target.outputs[queue], []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            found.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return sorted(found, key=lambda one: str(one.get("key")))
+
+
+def keys(messages: list[dict[str, Any]]) -> list[str]:
+    return [message["key"] for message in messages]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "backfill.json"
+
+
+def run(target: Target, state: Path, place: Place | None = None, **options: Any) -> Counts:
+    backfill = Backfill(target, place or Place(BUCKET, ""), state, **options)
+    with Reconciler(target) as reconciler:
+        return backfill.run(backfill.stopped_after(), reconciler, lambda _: None)
+
+
+def mixed(target: Target) -> None:
+    """A photo of each kind, and what is none."""
+    etags = upload(target, "fits.jpg", "changed.jpg", "removed.heic", "rejected.png", "new.jpg", HOSTILE, "plain")
+    upload(target, "folder/", "film.mov", "notes.txt")
+    store(target, document("fits.jpg", {"Cat": 90.0}, etag=etags["fits.jpg"]))
+    store(target, document("changed.jpg", {"Cat": 90.0}, etag="another"))
+    store(target, document("removed.heic", {}, status="REMOVED", etag=None))
+    store(target, document("rejected.png", {}, status="REJECTED", etag=etags["rejected.png"]))
+
+
+def test_given_a_bucket_when_filled_then_what_is_missing_or_changed_is_queued(target: Target, state: Path) -> None:
+    mixed(target)
+    counts = run(target, state)
+    messages = queued(target)
+    assert keys(messages) == sorted(["changed.jpg", "removed.heic", "new.jpg", HOSTILE, "plain"])
+    assert messages[0] == {
+        "source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": HOSTILE, "force": False,
+    }  # fmt: skip
+    assert (counts.objects, counts.left_alone, counts.wanted) == (7, 3, 5)
+    assert counts.found == {Finding.NEVER_LABELLED: 3, Finding.OUTDATED: 1, Finding.CALLED_REMOVED: 1}
+
+
+@pytest.mark.parametrize("is_forced", [False, True])
+def test_given_all_when_filled_then_everything_is_queued(target: Target, state: Path, is_forced: bool) -> None:
+    mixed(target)
+    run(target, state, Place(BUCKET, "", is_all=True, is_forced=is_forced))
+    messages = queued(target)
+    assert len(messages) == 7
+    assert {message["force"] for message in messages} == {is_forced}
+
+
+def test_given_a_prefix_when_filled_then_only_what_is_below(target: Target, state: Path) -> None:
+    upload(target, "2019/a.jpg", "2019-b.jpg", "2020/c.jpg")
+    run(target, state, Place(BUCKET, "2019/"))
+    assert keys(queued(target)) == ["2019/a.jpg"]
+
+
+def test_given_a_pass_that_only_counts_when_made_then_nothing_is_queued(target: Target, state: Path) -> None:
+    mixed(target)
+    assert Backfill(target, Place(BUCKET, ""), state).count("", lambda _: None).wanted == 5
+    assert queued(target) == []
+    assert not state.exists()
+
+
+class StopError(Exception):
+    """Somebody pulls the plug."""
+
+
+@pytest.mark.parametrize("after_pages", range(4))
+def test_given_it_is_stopped_when_run_again_then_it_goes_on_and_nothing_is_missing_or_twice(
+    target: Target, state: Path, monkeypatch: pytest.MonkeyPatch, after_pages: int
+) -> None:
+    monkeypatch.setattr(backfilling, "_AT_A_TIME", 10)
+    names = [f"{number:03d}.jpg" for number in range(45)]
+    upload(target, *names)
+    forced = Place(BUCKET, "", is_all=True, is_forced=True)
+    backfill, pages = Backfill(target, forced, state), 0
+
+    def stop(_: Any) -> None:
+        nonlocal pages
+        pages += 1
+        if pages > after_pages:
+            raise StopError
+
+    with pytest.raises(StopError), Reconciler(target) as reconciler:
+        backfill.run("", reconciler, stop)
+    other = replace(forced, is_forced=False)
+    assert Backfill(target, other, state).stopped_after() == ""
+    counts = run(target, state, forced)
+    assert keys(queued(target)) == names
+    assert counts.objects == 45 - 10 * after_pages
+    assert not state.exists()
+
+
+def test_given_a_state_that_was_not_written_whole_when_run_then_it_begins_at_the_first(
+    target: Target, state: Path
+) -> None:
+    upload(target, "a.jpg")
+    state.parent.mkdir()
+    state.write_text('{"place": {"buc')
+    run(target, state)
+    assert keys(queued(target)) == ["a.jpg"]
+
+
+def test_given_full_queues_when_filled_then_it_waits_until_there_is_room(
+    target: Target, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfilling, "WAITING_AT_MOST", 120)
+    upload(target, *(f"{number:03d}.jpg" for number in range(150)))
+    sqs = target.client("sqs")
+    for _ in range(3):
+        entries: Any = [{"Id": str(at), "MessageBody": "{}"} for at in range(10)]
+        sqs.send_message_batch(QueueUrl=target.outputs["ConvertQueueUrl"], Entries=entries)
+    taken: list[int] = []
+
+    def pause(_: float) -> None:
+        taken.append(len(queued(target)))
+        queued(target, "ConvertQueueUrl")
+
+    run(target, state, pause=pause)
+    # Until the other queue is empty, and until the first hundred are taken.
+    assert taken == [0, 100]
+    assert len(queued(target)) == 50
+
+
+# Other buckets
+
+
+class Functions:
+    """A Lambda that knows the roles of the functions."""
+
+    def get_function_configuration(self, FunctionName: str) -> dict[str, str]:  # noqa: N803 - boto3's
+        return {"Role": f"arn:aws:iam::123456789012:role/{FunctionName}"}
+
+
+@pytest.fixture
+def with_functions(target: Target, monkeypatch: pytest.MonkeyPatch) -> Target:
+    outputs = target.outputs | {
+        "FunctionName": "photo-labels-label",
+        "ConvertFunctionName": "photo-labels-convert",
+    }
+    client = type(target).client
+
+    def given(self: Target, service: Any, **options: Any) -> Any:
+        return Functions() if service == "lambda" else client(self, service, **options)
+
+    monkeypatch.setattr(type(target), "client", given)
+    return replace(target, outputs=outputs)
+
+
+def test_given_a_bucket_with_a_policy_when_granted_then_its_other_statements_stay(with_functions: Target) -> None:
+    target, s3 = with_functions, with_functions.client("s3")
+    s3.create_bucket(Bucket="other")
+    theirs = {"Sid": "Theirs", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*"}
+    s3.put_bucket_policy(Bucket="other", Policy=json.dumps({"Version": "2012-10-17", "Statement": theirs}))
+    grant = Grant(target, "other")
+    assert not grant.is_there()
+    for _ in range(2):  # a second time changes nothing
+        grant.add()
+        policy = json.loads(s3.get_bucket_policy(Bucket="other")["Policy"])
+        assert policy["Statement"] == [theirs, *grant.statements()]
+    assert grant.is_there()
+    roles = [f"arn:aws:iam::123456789012:role/photo-labels-{name}" for name in ("label", "convert")]
+    assert {json.dumps(one["Principal"]) for one in grant.statements()} == {json.dumps({"AWS": roles})}
+    assert [one["Resource"] for one in grant.statements()] == ["arn:aws:s3:::other/*", "arn:aws:s3:::other"]
+
+
+def test_given_a_grant_of_an_earlier_stack_when_granted_then_it_is_replaced(with_functions: Target) -> None:
+    s3 = with_functions.client("s3")
+    s3.create_bucket(Bucket="other")
+    grant = Grant(with_functions, "other")
+    old = [one | {"Principal": {"AWS": "AROAEXAMPLE"}} for one in grant.statements()]
+    s3.put_bucket_policy(Bucket="other", Policy=json.dumps({"Version": "2012-10-17", "Statement": old}))
+    assert not grant.is_there()
+    grant.add()
+    assert json.loads(s3.get_bucket_policy(Bucket="other")["Policy"])["Statement"] == grant.statements()
+
+
+def test_given_a_grant_in_another_order_when_looked_for_then_it_is_there(with_functions: Target) -> None:
+    s3 = with_functions.client("s3")
+    s3.create_bucket(Bucket="other")
+    grant = Grant(with_functions, "other")
+    shuffled = [
+        one | {"Principal": {"AWS": one["Principal"]["AWS"][::-1]}, "Resource": [one["Resource"]]}
+        for one in reversed(grant.statements())
+    ]
+    s3.put_bucket_policy(Bucket="other", Policy=json.dumps({"Version": "2012-10-17", "Statement": shuffled}))
+    assert grant.is_there()
+
+
+def test_given_a_bucket_that_is_not_there_or_elsewhere_when_looked_at_then_a_sentence(
+    with_functions: Target,
+) -> None:
+    with pytest.raises(UserError, match="no bucket nowhere"):
+        Grant(with_functions, "nowhere").check_place()
+    s3 = with_functions.client("s3")
+    s3.create_bucket(Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    with pytest.raises(UserError, match="far is in eu-west-1"):
+        Grant(with_functions, "far").check_place()
+
+
+# The command
+
+
+@pytest.fixture
+def command(with_functions: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    monkeypatch.setattr(cli, "aws_target", lambda *_: with_functions)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return lambda *words, answer="": CliRunner().invoke(cli.photos, ["backfill", *words], input=answer)
+
+
+def test_given_the_command_when_dry_then_it_says_what_it_would_cost(target: Target, command: Any) -> None:
+    mixed(target)
+    ended = command("--dry-run")
+    assert ended.exit_code == 0
+    assert "7 photos, 3 photos without a document" in ended.output
+    assert "3 other files left alone" in ended.output
+    assert "5 to be labelled, at about 0.01 USD" in ended.output
+    assert queued(target) == []
+
+
+def test_given_the_command_when_it_costs_a_dollar_then_it_asks(
+    target: Target, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("photos.filling.ASK_ABOVE_USD", 0.001)
+    mixed(target)
+    assert command(answer="n\n").exit_code == 1
+    assert queued(target) == []
+    ended = command(answer="y\n")
+    assert ended.exit_code == 0
+    assert "5 photos queued" in ended.output
+    assert len(queued(target)) == 5
+    assert command("--yes").exit_code == 0
+    assert len(queued(target)) == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--force"], "--force goes with --all"),
+        (["photos"], "names no bucket"),
+        (["s3://"], "names no bucket"),
+        (["s3://other/x"], "--grant adds this to its policy"),
+    ],
+)
+def test_given_the_command_when_it_cannot_then_it_says_what_to_do(
+    with_functions: Target, command: Any, words: list[str], said: str
+) -> None:
+    with_functions.client("s3").create_bucket(Bucket="other")
+    ended = command(*words)
+    assert ended.exit_code != 0
+    assert said in ended.output + str(ended.exception)
+
+
+def test_given_another_bucket_when_granted_then_its_photos_are_queued(
+    with_functions: Target, command: Any
+) -> None:
+    with_functions.client("s3").create_bucket(Bucket="other")
+    upload(with_functions, "x/a.jpg", "b.jpg", bucket="other")
+    assert command("s3://other/x", "--grant", "--dry-run").exit_code == 0
+    assert not Grant(with_functions, "other").is_there()
+    ended = command("s3://other/x", "--grant")
+    assert (ended.exit_code, "lets the functions read it now" in ended.output) == (0, True)
+    assert [(one["bucket"], one["key"]) for one in queued(with_functions)] == [("other", "x/a.jpg")]
+    assert Grant(with_functions, "other").is_there()

@@ -1,0 +1,173 @@
+"""`photos purge` on moto: nothing is left of the photos that were chosen, and everything of the others."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from click.testing import CliRunner
+
+from photos import cli
+from photos.purging import Chosen, Purged, Purger, beginning_with, named
+from tests.unit.deployed import BUCKET, document, store
+
+if TYPE_CHECKING:
+    from photos.target import Target
+
+QUEUES = ("QueueUrl", "ConvertQueueUrl", "DeadLetterQueueUrl", "ConvertDeadLetterQueueUrl")
+
+
+def notification(*keys: str) -> str:
+    records = [{"s3": {"bucket": {"name": BUCKET}, "object": {"key": key.replace(" ", "+")}}} for key in keys]
+    return json.dumps({"Records": records})
+
+
+def reconcile(key: str) -> str:
+    return json.dumps({"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": key})
+
+
+def labelled(target: Target, *keys: str) -> None:
+    for key in keys:
+        target.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"photo")
+        store(target, document(key, {"Cat": 98.5, "Animal": 97.0}))
+
+
+def send(target: Target, queue: str, body: str) -> None:
+    target.client("sqs").send_message(QueueUrl=target.outputs[queue], MessageBody=body)
+
+
+def bodies(target: Target, queue: str) -> list[str]:
+    """Those that anybody can see."""
+    sqs, url, found = target.client("sqs"), target.outputs[queue], []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        found += [message["Body"] for message in messages]
+    return sorted(found)
+
+
+def left(target: Target) -> tuple[set[str], set[str], set[str]]:
+    """Keys of documents, of rows, and of objects."""
+    dynamodb = target.client("dynamodb")
+    documents, rows = (
+        {item["ImageID"]["S"].removeprefix(f"{BUCKET}/") for item in dynamodb.scan(TableName=table)["Items"]}
+        for table in ("ImageLabels", "LabelIndex")
+    )
+    objects = target.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])
+    return documents, rows, {one["Key"] for one in objects}
+
+
+def purge(target: Target, chosen: Chosen, *, with_objects: bool = False) -> Purged:
+    return Purger(target, chosen).run(with_objects=with_objects, tell=lambda _: None)
+
+
+def test_given_photos_when_purged_then_documents_and_rows_are_gone_and_objects_stay(target: Target) -> None:
+    labelled(target, "a b.jpg", "c.jpg", "d.jpg")
+    chosen = named(target, ["a b.jpg", f"s3://{BUCKET}/c.jpg", "unknown.jpg"])
+    assert Purger(target, chosen).count(with_objects=False) == Purged(documents=2, rows=4)
+    assert purge(target, chosen) == Purged(documents=2, rows=4)
+    assert left(target) == ({"d.jpg"}, {"d.jpg"}, {"a b.jpg", "c.jpg", "d.jpg"})
+    assert purge(target, chosen) == Purged()
+
+
+def test_given_a_prefix_when_purged_with_objects_then_all_below_it_is_gone(target: Target) -> None:
+    s3 = target.client("s3")
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    labelled(target, "2019/a.jpg", "2019/a.jpg", "2019/b.jpg", "2019.jpg")
+    s3.delete_object(Bucket=BUCKET, Key="2019/b.jpg")
+    purged = purge(target, beginning_with(target, "2019/"), with_objects=True)
+    assert (purged.documents, purged.rows, purged.objects) == (2, 4, 4)  # three versions, and a delete marker
+    assert left(target) == ({"2019.jpg"}, {"2019.jpg"}, {"2019.jpg"})
+    versions = s3.list_object_versions(Bucket=BUCKET, Prefix="2019/")
+    assert not versions.get("Versions")
+    assert not versions.get("DeleteMarkers")
+
+
+def test_given_a_photo_when_purged_with_objects_then_no_other_that_begins_alike(target: Target) -> None:
+    labelled(target, "a", "a.jpg", "ab")
+    purge(target, named(target, ["a"]), with_objects=True)
+    assert left(target)[2] == {"a.jpg", "ab"}
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_given_messages_when_purged_then_those_about_the_photos_go_and_others_can_be_seen_at_once(
+    target: Target, queue: str
+) -> None:
+    for number in range(15):
+        send(target, queue, notification(f"other {number}.jpg"))
+    send(target, queue, "no JSON")
+    send(target, queue, notification("a b.jpg"))
+    send(target, queue, reconcile("a b.jpg"))
+    send(target, queue, notification("a b.jpg", "c.jpg", "a b.jpg"))
+    purged = purge(target, named(target, ["a b.jpg"]))
+    assert purged.messages == 3
+    others = [notification(f"other {number}.jpg") for number in range(15)]
+    assert bodies(target, queue) == sorted([*others, notification("c.jpg"), "no JSON"])
+
+
+def test_given_messages_in_hand_when_purged_then_that_is_said(target: Target) -> None:
+    send(target, "QueueUrl", notification("a.jpg"))
+    target.client("sqs").receive_message(QueueUrl=target.outputs["QueueUrl"])
+    assert purge(target, named(target, ["a.jpg"])) == Purged(under_way=1)
+
+
+def test_given_a_document_that_is_written_anew_when_purged_then_it_stays_with_its_rows(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labelled(target, "a.jpg")
+    purger = Purger(target, named(target, ["a.jpg"]))
+    delete_rows = purger._delete_rows
+
+    def and_labelled_again(one: Any) -> int:
+        count = delete_rows(one)
+        store(target, document("a.jpg", {"Dog": 90.0}, sequencer="02", labelled_at="2026-11-24T06:00:00.000Z"))
+        return count
+
+    monkeypatch.setattr(purger, "_delete_rows", and_labelled_again)
+    assert purger.run(with_objects=False, tell=lambda _: None).documents == 0
+    assert left(target)[:2] == ({"a.jpg"}, {"a.jpg"})
+
+
+def test_given_an_object_that_s3_keeps_when_purged_then_nothing_of_it_is_removed(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labelled(target, "a.jpg")
+    purger = Purger(target, named(target, ["a.jpg"]))
+    held = {"Errors": [{"Key": "a.jpg", "Code": "AccessDenied", "Message": "under legal hold"}]}
+    monkeypatch.setattr(purger._s3, "delete_objects", lambda **_: held)
+    with pytest.raises(ClientError, match="legal hold"):
+        purger.run(with_objects=True, tell=lambda _: None)
+    assert left(target)[0] == {"a.jpg"}
+
+
+def test_given_more_labels_than_a_call_takes_when_purged_then_all_rows_are_gone(target: Target) -> None:
+    store(target, document("a.jpg", {f"Label {number}": 90.0 for number in range(60)}))
+    assert purge(target, named(target, ["a.jpg"])).rows == 60
+    assert left(target)[1] == set()
+
+
+@pytest.fixture
+def command(target: Target, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(cli, "aws_target", lambda *_: target)
+    return lambda *words, answer="": CliRunner().invoke(cli.photos, ["purge", *words], input=answer)
+
+
+def test_given_the_command_when_called_then_it_asks_first_and_says_what_it_removed(
+    target: Target, command: Any
+) -> None:
+    labelled(target, "a.jpg", "b.jpg")
+    send(target, "QueueUrl", notification("a.jpg"))
+    refused = command("a.jpg", answer="n\n")
+    assert refused.exit_code == 1
+    assert "There are: 1 document, 2 index rows\n" in refused.output
+    assert left(target)[0] == {"a.jpg", "b.jpg"}
+    done = command("a.jpg", "--objects", "--yes")
+    assert done.exit_code == 0
+    assert "Removed: 1 document, 2 index rows, 1 message, 1 object\n" in done.output
+    assert left(target) == ({"b.jpg"}, {"b.jpg"}, {"b.jpg"})
+
+
+@pytest.mark.parametrize("words", [[], ["a.jpg", "--prefix", "x"]])
+def test_given_the_command_when_nothing_or_both_are_named_then_it_says_so(command: Any, words: list[str]) -> None:
+    ended = command(*words)
+    assert (ended.exit_code, "Name photos, or a --prefix" in ended.output) == (2, True)
