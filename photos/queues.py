@@ -14,6 +14,8 @@ AT_A_TIME = 10
 """Messages of one call."""
 _HELD_S = 300
 """They are seen by others again after so long, if they are not given back before."""
+_WAIT_S = 1
+"""A long poll asks all of SQS's servers."""
 _NEW_PAGES = 10
 """So many pages in a row with nothing but newer messages: what comes in is not waited for."""
 
@@ -74,7 +76,7 @@ def _receive(sqs: Any, queue: str) -> list[Any]:
         QueueUrl=queue,
         MaxNumberOfMessages=AT_A_TIME,
         VisibilityTimeout=_HELD_S,
-        WaitTimeSeconds=1,  # a long poll asks all of SQS's servers
+        WaitTimeSeconds=_WAIT_S,
         MessageAttributeNames=["All"],
         MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
     monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setattr("photos.queues._WAIT_S", 0)  # moto has one server
     scrub_environment(os.environ)
     with mock_aws():
         session = boto3.Session("key", "secret", region_name="us-east-1")

@@ -179,7 +179,7 @@ def test_given_an_orientation_that_there_is_not_when_decoded_then_it_is_as_it_is
 @pytest.mark.parametrize(
     ("size", "shown"),
     [
-        ((10_001, 7_000), (2048, 1433)),
+        ((10_001, 2_000), (2048, 410)),
         ((80, 80), (80, 80)),
         ((12, 9), (12, 9)),
         ((12_000, 300), (3200, 80)),
@@ -198,7 +198,7 @@ def test_given_a_size_when_decoded_then_it_is_one_that_shows_enough(
 
 def test_given_a_large_heif_when_decoded_piece_by_piece_then_no_seam_is_seen(decode: Decode) -> None:
     large = CAT.resize((CAT.width * 10, CAT.height * 10), Image.Resampling.BICUBIC)
-    _, shown = decode(written(large, "HEIF", quality=90))
+    _, shown = decode(written(large, "HEIF", quality=90, enc_params={"preset": "ultrafast"}))
     assert shown.width == 2048
     assert is_like(shown, CAT.resize(shown.size, Image.Resampling.BICUBIC))
 
