@@ -10,6 +10,7 @@ import psutil
 
 from chaos.faults import DELIVERY, ENVIRONMENT, Fault, every_fault
 from chaos.traffic import AFTER, RATE, Traffic
+from photos.queues import depth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,14 +127,9 @@ class Run:
         """Wait until every document is there and no message is left, or for so long that none can come."""
         end = time.monotonic() + _QUIET_AT_MOST_S
         sqs, outputs = self._cloud.target.client("sqs"), self._cloud.target.outputs
-        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         while time.monotonic() < end:
             self.traffic.check()
-            counts = [
-                sqs.get_queue_attributes(QueueUrl=outputs[queue], AttributeNames=names)["Attributes"]
-                for queue in ("QueueUrl", "ConvertQueueUrl")
-            ]
-            left = sum(int(count[name]) for count in counts for name in names)
+            left = sum(sum(depth(sqs, outputs[queue])) for queue in ("QueueUrl", "ConvertQueueUrl"))
             if not left and not self.traffic.waited_for:
                 return
             tell(f"waiting until it is quiet: {left} messages, {self.traffic.waited_for} photos not settled")

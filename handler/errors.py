@@ -48,6 +48,13 @@ class OutOfTimeError(TransientError):
         super().__init__("OutOfTime", "the invocation's deadline came first")
 
 
+class ChangedMeanwhileError(TransientError):
+    """Somebody else wrote the document that was to be reconciled: it has to be looked at again."""
+
+    def __init__(self) -> None:
+        super().__init__("ChangedMeanwhile", "somebody else wrote the document")
+
+
 def code_of(error: BaseException) -> str:
     """Give our own or AWS's error code, or the exception's class where no answer came ("ReadTimeoutError")."""
     if isinstance(error, PermanentError | TransientError):

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from handler.documents import NO_SEQUENCER, TOMBSTONE_LIFE, Document, fitted, iso, labels_from
 from handler.errors import PermanentError, TransientError
 from handler.events import Kind, ObjectEvent, Work, body_of
+from handler.paid import Paid
 from handler.recognition import LARGEST_OBJECT_BYTES, UnreadableObjectError, UnsupportedPhotoError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Protocol
 
     from handler.deadline import Deadline
     from handler.objects import Head, Objects
+    from handler.paid import Version
     from handler.recognition import Recognised, Tally
     from handler.settings import Settings
 
@@ -56,6 +58,10 @@ class Write:
     @property
     def image_id(self) -> str:
         return self.document.image_id
+
+    @property
+    def version(self) -> Version:
+        return _version_of(self.document, None if self.reconciled else self.document.sequencer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,11 @@ class Labeller:
         self._recogniser = recogniser
         self._objects = objects
         self._now = now
+        self._paid = Paid(now)
+
+    def note(self, ends: Iterable[tuple[Write, Exception | None]]) -> None:
+        """Take note of what became of documents that were written together, so that none is paid for again."""
+        self._paid.note((write.version, write.document, error) for write, error in ends)
 
     def resolve(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing | HandOver:
         """Find out what is to be written for one object. Raises what is transient."""
@@ -137,6 +148,15 @@ class Labeller:
         event = task.event
         if self._is_handing_over and (why := _surely_unsupported(event)):
             return _handed_over(task, why)
+        if kept := self._paid.document(_version_of(event, task.sequencer)):
+            return self._write(
+                task,
+                status="LABELLED",
+                labels=kept.labels,
+                label_model_version=kept.label_model_version,
+                orientation=kept.orientation,
+            )
+        self._paid.require_writing()
         try:
             found = self._recogniser.detect(event.bucket, event.key, event.version_id, deadline, tally)
         except UnreadableObjectError as error:
@@ -215,6 +235,10 @@ class Labeller:
             and known.etag == head.etag
             and (known.min_confidence, known.max_labels) == (self._min_confidence, self._max_labels)
         )
+
+
+def _version_of(of: ObjectEvent | Document, sequencer: str | None) -> Version:
+    return of.image_id, sequencer, of.etag, of.version_id
 
 
 def _surely_unsupported(event: ObjectEvent) -> str | None:

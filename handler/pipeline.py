@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from handler.errors import TransientError
+from handler.errors import ChangedMeanwhileError
 from handler.events import Message, collapse
 from handler.labelling import HandOver, Labeller, Nothing, Task, Write, task_for
 from handler.recognition import Tally
@@ -135,12 +135,13 @@ class Pipeline:
             else:
                 report.outcomes[image] = Outcome(nothing=resolved.value, error=resolved.error)
         self._hand_over(others, report, threads, deadline)
-        for image, error in self._put_rows(writes.values(), threads, deadline).items():
-            del writes[image]
-            report.outcomes[image] = Outcome(error=error)
+        no_rows = self._put_rows(writes.values(), threads, deadline)
+        report.outcomes |= {image: Outcome(error=error) for image, error in no_rows.items()}
+        with_rows = {image: write for image, write in writes.items() if image not in no_rows}
         stale: dict[str, list[Row]] = {}
-        for image, commit in self._commit(writes, threads, deadline).items():
+        for image, commit in self._commit(with_rows, threads, deadline).items():
             report.outcomes[image], stale[image] = self._judge(writes[image], commit)
+        self._labeller.note((write, report.outcomes[image].error) for image, write in writes.items())
         self._delete_rows(stale, writes, report, threads, deadline)
 
     def _hand_over(
@@ -195,7 +196,7 @@ class Pipeline:
             return Outcome(write=write, superseded=True), own
         if end.winner and not write.reconciled:
             return Outcome(nothing=Nothing.DUPLICATE), []
-        return Outcome(error=TransientError("ChangedMeanwhile", "somebody else wrote the document")), []
+        return Outcome(error=ChangedMeanwhileError()), []
 
     def _delete_rows(
         self,

@@ -20,6 +20,7 @@ from infra.quota import converting_environments_for, detect_labels_tps, environm
 from infra.registry import Registry
 from infra.rollout import change, leave_running, run
 from photos.errors import UserError
+from photos.queues import depth
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -186,12 +187,10 @@ def _delete_bucket(s3: S3Client, bucket: str) -> None:
 
 def _waiting(target: Target) -> int:
     sqs = target.client("sqs")
-    names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     total = 0
     for queue in ("QueueUrl", "DeadLetterQueueUrl", "ConvertQueueUrl", "ConvertDeadLetterQueueUrl"):
         with suppress(sqs.exceptions.QueueDoesNotExist):  # an earlier run was broken off
-            counts = sqs.get_queue_attributes(QueueUrl=target.outputs[queue], AttributeNames=names)["Attributes"]
-            total += sum(int(count) for count in counts.values())
+            total += sum(depth(sqs, target.outputs[queue]))
     return total
 
 

@@ -24,6 +24,7 @@ from handler.documents import Document, image_id
 from loadtest.log import Invocation, invocations
 from loadtest.samples import End
 from photos.errors import UserError
+from photos.queues import depth
 from photos.reading import Reader
 
 if TYPE_CHECKING:
@@ -150,12 +151,8 @@ class Deployed:
         return found
 
     def depth(self) -> Depth:
-        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        counts = []
-        for queue in self._queues:
-            attributes = self._sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
-            counts += [int(attributes[name]) for name in names]
-        return Depth(waiting=counts[0], in_flight=counts[1], dead=counts[2] + counts[3])
+        (waiting, in_flight), dead = (depth(self._sqs, queue) for queue in self._queues)
+        return Depth(waiting, in_flight, sum(dead))
 
     def dead_letters(self, prefix: str) -> set[str]:
         """Look at all dead letters, and leave them; they come back into view after 30 seconds.

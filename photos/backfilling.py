@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from handler.documents import image_id
 from photos.auditing import Finding, compared
 from photos.finding import PHOTO_SUFFIXES
+from photos.queues import depth
 from photos.reading import Reader
 
 if TYPE_CHECKING:
@@ -151,12 +152,7 @@ class Backfill:
         tell(None)
 
     def _waiting(self) -> int:
-        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        counts = [
-            self._sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
-            for queue in self._queues
-        ]
-        return sum(int(count[name]) for count in counts for name in names)
+        return sum(sum(depth(self._sqs, queue)) for queue in self._queues)
 
     def _keep(self, after: str) -> None:
         """Write down where it is, whole or not at all."""

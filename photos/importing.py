@@ -6,12 +6,13 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from handler.documents import image_id
 from photos.errors import UserError
 from photos.journal import End
 from photos.pace import MOST, Pace
+from photos.queues import depth
 from photos.reading import Reader
 from photos.uploading import ConnectionLostError, SlowDownError, StopError, Uploader
 
@@ -74,8 +75,8 @@ class Importer:
     ) -> None:
         self._bucket = target.outputs["Bucket"]
         self._log_group = target.outputs["LogGroup"]
-        self._queue_url = target.outputs["QueueUrl"]
-        self._sqs: Any = target.client("sqs")
+        self._queues = [target.outputs[output] for output in ("QueueUrl", "ConvertQueueUrl")]
+        self._sqs = target.client("sqs")
         self._journal = journal
         self._uploader = Uploader(target, journal, clock, is_replacing=is_replacing)
         self._reader = Reader(target)
@@ -224,9 +225,7 @@ class Importer:
         """Tell whether there has been no news for long, and nothing is left in the queue that could bring some."""
         if self._clock() - self._news_at < PATIENCE_S:
             return False
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        answer = self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=names)
-        if not any(int(answer["Attributes"][name]) for name in names):
+        if not any(sum(depth(self._sqs, queue)) for queue in self._queues):
             return True
         self._news_at = self._clock()
         return False

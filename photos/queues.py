@@ -20,6 +20,14 @@ _NEW_PAGES = 10
 """So many pages in a row with nothing but newer messages: what comes in is not waited for."""
 
 
+def depth(sqs: Any, queue: str) -> tuple[int, int]:
+    """Count a queue's messages, about: those that wait, and those that somebody has in hand."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    counts = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+    waiting, in_hand = (int(counts[name]) for name in names)
+    return waiting, in_hand
+
+
 def received(sqs: Any, queue: str, before: datetime) -> Iterator[list[Any]]:
     """Receive all messages that were sent before; newer ones are given back at the end, these are not."""
     newer: list[str] = []

@@ -111,6 +111,7 @@ def test_given_any_history_when_the_queue_is_empty_then_nothing_is_lost(
             source.remove(record)
         if turn > 50:
             weather.rate = 0.0
+        world.clock.pause(dice.uniform(0, 20))
     assert queue + converted == [], "a record never ends"
     buried = {dead["MessageAttributes"]["SourceMessageId"]["StringValue"] for dead in world.dead}
     assert buried == garbage

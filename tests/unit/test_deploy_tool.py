@@ -465,8 +465,12 @@ def test_given_queues_that_are_gone_already_when_counted_then_nothing_waits() ->
     )
     with Stubber(sqs) as stub:
         stub.add_client_error("get_queue_attributes", "QueueDoesNotExist")
-        stub.add_response("get_queue_attributes", {"Attributes": {"ApproximateNumberOfMessages": "3"}})
-        stub.add_response("get_queue_attributes", {"Attributes": {"ApproximateNumberOfMessages": "0"}})
+        for waiting, in_hand in ((2, 1), (0, 0)):
+            counts = {
+                "ApproximateNumberOfMessages": f"{waiting}",
+                "ApproximateNumberOfMessagesNotVisible": f"{in_hand}",
+            }
+            stub.add_response("get_queue_attributes", {"Attributes": counts})
         stub.add_client_error("get_queue_attributes", "QueueDoesNotExist")
         assert _waiting(target) == 3
 
