@@ -44,6 +44,7 @@ class Emulator:
         *,
         cpus: float = 1.0,
         user: str = USER,
+        memory_mb: int = MEMORY_MB,
         command: list[str] | None = None,
     ) -> None:
         """`command`: the handler, instead of the image's own."""
@@ -52,6 +53,7 @@ class Emulator:
         self._environment = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_REGION": "us-east-1"} | dict(environment)
         self._cpus = cpus
         self._user = user
+        self._memory_mb = memory_mb
         self._command = command
         self._container: Container
         self._port: int
@@ -83,11 +85,11 @@ class Emulator:
             mounts=[Mount("/emulator", str(program), type="bind", read_only=True)],
             network_mode="host",
             read_only=True,
-            tmpfs={"/tmp": "size=64m"},  # noqa: S108 - Lambda's one place to write
+            tmpfs={"/tmp": "size=512m"},  # noqa: S108 - Lambda's one place to write
             user=self._user,
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
-            mem_limit=f"{MEMORY_MB}m",
+            mem_limit=f"{self._memory_mb}m",
             nano_cpus=int(self._cpus * 1e9),
             labels={"photo-labels": "emulator"},
         )

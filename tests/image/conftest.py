@@ -166,7 +166,7 @@ def account(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactor
     state = tmp_path_factory.mktemp("account")
     with ExitStack() as running:
         containers = Containers(engine)
-        proxies = {f"{STACK}-label": f"{containers.url}/{STACK}-label"}
+        proxies = {name: f"{containers.url}/{name}" for name in (f"{STACK}-label", f"{STACK}-convert")}
         ministack = Ministack(state, proxies, os.environ)
         running.callback(ministack.process.stop)
         rekognition = Child(

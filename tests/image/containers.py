@@ -69,11 +69,17 @@ class Containers:
                 return idle.pop()
         # A first invocation comes from the deploy tool itself, after each deployment: in time to set right what
         # ministack gets wrong in one.
-        mend(described(local_session(), self.endpoint_url, function.name.removesuffix("-label"), "local"))
+        mend(described(local_session(), self.endpoint_url, function.name.rpartition("-")[0], "local"))
         self._engine.images.pull(self._reachable(function.image))
         credentials, _ = function.assume_role()
         environment = function.environment | credentials | {"AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout_s)}
-        container = Emulator(self._engine, self._reachable(function.image), environment)
+        container = Emulator(
+            self._engine,
+            self._reachable(function.image),
+            environment,
+            memory_mb=int(function.memory_mb),
+            command=[function.handler],
+        )
         container.start()
         with self._lock:
             self._all.append(container)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
+import pillow_heif
 import pytest
+from PIL import Image
 
 from local.ministack import REPOSITORY
 from photos.errors import UserError
@@ -110,6 +113,18 @@ def test_given_nothing_when_deployed_then_the_pushed_image_labels_photos(account
     assert "Cat" in {label["Name"] for label in document.labels}
     assert image_of(target) in account.containers.received
     assert mapping_state(target) == "Enabled"
+
+
+def test_given_a_deployed_pipeline_when_a_phones_photo_arrives_then_the_pushed_image_converts_it(
+    target: Target,
+) -> None:
+    photo = io.BytesIO()
+    pillow_heif.from_pillow(Image.open(io.BytesIO(CAT))).save(photo)
+    bucket = target.outputs["Bucket"]
+    target.client("s3").put_object(Bucket=bucket, Key="IMG_0001.HEIC", Body=photo.getvalue())
+    document = labelled(target, ["IMG_0001.HEIC"])[f"{bucket}/IMG_0001.HEIC"]
+    assert document.orientation == 1
+    assert "Cat" in {label["Name"] for label in document.labels}
 
 
 def test_given_a_deployed_pipeline_when_deployed_again_then_nothing_changes(

@@ -142,16 +142,21 @@ def test_given_the_image_when_looked_into_then_only_handler_and_its_dependencies
     dists = {f"{name.replace('-', '_')}-{version}.dist-info" for name, version in locked}
     assert {name for name in there if name.endswith(".dist-info")} == dists
     modules = {
+        "PIL",
         "aws_lambda_powertools",
         "awslambdaric",
         "botocore",
         "dateutil",
         "handler",
         "jmespath",
+        "pillow.libs",
+        "pillow_heif",
+        "pillow_heif.libs",
         "simplejson",
     }
     modules |= {"six.py", "snapshot_restore_py.py", "typing_extensions.py", "urllib3", "__pycache__"}
-    extras = {name for name in there - dists - modules if not name.startswith("runtime_client.")}
+    extensions = ("runtime_client.", "_pillow_heif.")
+    extras = {name for name in there - dists - modules if not name.startswith(extensions)}
     assert not extras
     own = {path.name for path in (REPOSITORY / "handler").glob("*.py")}
     assert {name for name in in_image(engine, image, "ls -A /var/task/handler") if name != "__pycache__"} == own
