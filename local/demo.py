@@ -12,7 +12,9 @@ from photos.display import ImportDisplay, hits_table, photos_table, show_summary
 from photos.finding import Finder
 from photos.importing import Importer
 from photos.journal import End, Journal
+from photos.query import Has
 from photos.reading import Reader
+from photos.searching import Searcher, Wanted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +43,7 @@ def demonstrate(target: Target, folder: Path, started_s: float) -> int:
         ends = journal.counts().ends
     if label := _common([document.labels for _, document in photos if document]):
         console.print(f"\n$ photos search {label!r}")
-        console.print(hits_table(Reader(target).search(label, 0, 5), label))
+        console.print(hits_table(Searcher(target, {}).page(Wanted(Has(label)), 5).hits))
     return 0 if ends[End.LABELLED] + ends[End.REJECTED] == ends.total() else 1
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import sqlite3
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,9 +15,11 @@ from photos.errors import UserError
 from photos.finding import Finder
 from photos.importing import Importer
 from photos.journal import End, Journal
-from photos.target import LOCAL_STATE
+from photos.target import state_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from photos.journal import Counts
@@ -43,14 +44,6 @@ class Wanted:
     is_waiting: bool = True
     is_sure: bool = False
     is_json: bool = False
-
-
-def state_path(target: Target, name: str) -> Path:
-    """Where a command keeps what it has done: with the local cloud, which forgets it, or in the user's state."""
-    if target.is_local:
-        return LOCAL_STATE / name
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state, "photo-labels", f"{target.outputs['Bucket']}.{name}")
 
 
 def journal_path(target: Target) -> Path:

@@ -36,7 +36,7 @@ def photos(context: click.Context, local: bool, stack: str, region: str | None, 
 
 for command in (
     *(bulk.import_, bulk.backfill, bulk.purge),
-    *(look.search, look.show),
+    *(look.search, look.labels, look.show),
     *(care.audit, care.failures, care.redrive, care.pause, care.resume),
 ):
     photos.add_command(command)

@@ -16,7 +16,7 @@ from photos.journal import End
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import Console
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from photos.importing import Progress
     from photos.journal import File, Journal
     from photos.purging import Purged
-    from photos.reading import Hit
+    from photos.searching import Hit, Spent
 
 PRICES = "list prices of us-east-1, November 2026"
 
@@ -294,12 +294,30 @@ def photos_table(photos: Iterable[tuple[File, Document | None]]) -> Table:
     return table
 
 
-def hits_table(hits: Iterable[Hit], label: str) -> Table:
-    """Search results, best first."""
-    table = Table(Column(safe(label), justify="right"), "photo", "all its labels", expand=True)
+def hits_table(hits: Sequence[Hit]) -> Table:
+    """Search results, best first; a photo of several labels that were searched for has the one it was found by."""
+    by = " / ".join(dict.fromkeys(hit.label for hit in hits))
+    table = Table(Column(safe(by), justify="right"), "photo", "all its labels", expand=True)
     for hit in hits:
         table.add_row(f"{hit.confidence:.2f}", safe(hit.document.key), safe(labels_of(hit.document)))
     return table
+
+
+def counts_table(counts: Mapping[str, int]) -> Table:
+    """Labels with the number of their photos."""
+    table = Table(Column("photos", justify="right"), "label")
+    for name, count in counts.items():
+        table.add_row(f"{count:,}", safe(name))
+    return table
+
+
+def show_spent(console: Console, spent: Spent) -> None:
+    """What a search has read."""
+    console.print(
+        f"read {counted(spent.rows, 'index row')} and {counted(spent.documents, 'document')}: "
+        f"{spent.units:,.1f} read units",
+        highlight=False,
+    )
 
 
 def show_document(console: Console, document: Document) -> None:
@@ -313,6 +331,7 @@ def show_document(console: Console, document: Document) -> None:
         "version": document.version_id,
         "uploaded": document.event_time,
         "labelled": document.labelled_at,
+        "turned": document.orientation and document.orientation > 1 and f"EXIF orientation {document.orientation}",
         "model": document.label_model_version,
     }.items():
         if value:

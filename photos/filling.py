@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from photos.backfilling import Backfill, Place
-from photos.bringing import ASK_ABOVE_USD, INTERRUPTED, USD_A_PHOTO, state_path
+from photos.bringing import ASK_ABOVE_USD, INTERRUPTED, USD_A_PHOTO
 from photos.display import BackfillDisplay, counted, safe, show_backfill
 from photos.errors import UserError
 from photos.granting import Grant
 from photos.reconciling import Reconciler
+from photos.target import state_path
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -122,3 +122,19 @@ def described(session: boto3.Session, endpoint_url: str | None, stack: str, desc
     if not outputs:
         raise UserError(f"The stack {stack!r} in {description} is {found['StackStatus']}: deploy it again.")
     return Target(session, endpoint_url, description, outputs)
+
+
+def state_path(target: Target, name: str) -> Path:
+    """Where a command keeps what it has done: with the local cloud, which forgets it, or in the user's state."""
+    if target.is_local:
+        return LOCAL_STATE / name
+    return _users_state() / f"{target.outputs['Bucket']}.{name}"
+
+
+def state_folders() -> tuple[Path, ...]:
+    """All folders in which `state_path` may be."""
+    return LOCAL_STATE, _users_state()
+
+
+def _users_state() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "photo-labels"

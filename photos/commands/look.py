@@ -2,54 +2,208 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 
-from photos.display import counted, hits_table, safe, show_document
-from photos.reading import Reader, candidates
+from photos import vocabulary as vocabularies
+from photos.display import (
+    StatusDisplay,
+    counted,
+    counts_table,
+    hits_table,
+    safe,
+    show_document,
+    show_spent,
+)
+from photos.opening import drawn_photo, links
+from photos.query import labels_in, parse, renamed
+from photos.reading import Reader, beginning_of, candidates
+from photos.searching import Searcher, Wanted
+from photos.target import state_folders
 
 if TYPE_CHECKING:
     from photos.commands import Session
+    from photos.query import Query
+    from photos.searching import Hit
+    from photos.vocabulary import Vocabulary
+
+
+_ASK_ABOVE_USD = 0.01
+"""For counting labels."""
+
+
+def _completed(_context: click.Context, _parameter: click.Parameter, beginning: str) -> list[str]:
+    return sorted(set(vocabularies.kept_names(beginning, state_folders())))
 
 
 @click.command()
-@click.argument("label")
+@click.argument("words", metavar="LABEL [and|or|not LABEL]...", nargs=-1, required=True, shell_complete=_completed)
 @click.option(
-    "--min-confidence",
-    type=click.FloatRange(0, 100),
-    default=0,
-    help="Only labels at least this sure.",
+    "--min-confidence", type=click.FloatRange(0, 100), default=0, help="Only labels at least this sure, of 100."
 )
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="Only photos uploaded since then, in UTC.",
+)
+@click.option("--prefix", default="", help="Only photos whose keys begin with this, or s3://bucket/this.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="The most photos shown.")
+@click.option("--after", metavar="PLACE", help="Go on where a page has ended, as that page says.")
+@click.option("--count", "is_counting", is_flag=True, help="Only say how many there are.")
+@click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each photo.")
+@click.option("--open", "is_opening", is_flag=True, help="Open the photos that are shown, in the browser.")
+@click.option("-v", "is_verbose", is_flag=True, help="Say what was read.")
 @click.pass_obj
-def search(session: Session, label: str, min_confidence: float, limit: int) -> None:
-    """Find the photos with LABEL, the surest first."""
-    target = session.target()
-    reader = Reader(target)
-    for name in dict.fromkeys((label, label.title())):
-        hits = reader.search(name, min_confidence, limit)
-        if hits:
-            session.console.print(hits_table(hits, name))
-            more = f", the first {limit}" if len(hits) == limit else ""
-            session.console.print(safe(f"{counted(len(hits), 'photo')} with {name}{more}"))
-            return
-    session.console.print(safe(f"No photo is labelled {label}."))
-    sys.exit(1)
+def search(session: Session, /, **options: Any) -> None:
+    """Find photos by their labels, the surest first.
+
+    \b
+    photos search dog
+    photos search dog and cat not indoors
+    photos search '(dog or cat) and dining table' --since 2026-11-01
+
+    Upper and lower case are the same. Exit code 0: there are some; 1: there are none.
+    """  # noqa: D301 - click reads \b
+    asked = _Asked(**options)
+    said = parse(" ".join(asked.words))
+    shown = Console(stderr=True) if asked.is_json else session.console
+    target = session.target(shown)
+    vocabulary = vocabularies.kept(target)
+    searcher = Searcher(target, vocabulary.counts)
+    query = _meant(said, vocabulary, searcher, shown)
+    beginning = beginning_of(target.outputs["Bucket"], asked.prefix)
+    since = asked.since and asked.since.replace(tzinfo=UTC)
+    wanted = Wanted(query, asked.min_confidence, since, beginning)
+    if asked.is_counting:
+        count = sum(1 for _ in searcher.hits(wanted, asked.limit))
+        if asked.is_json:
+            click.echo(json.dumps({"count": count}))
+    else:
+        page = searcher.page(wanted, asked.limit, asked.after)
+        count = len(page.hits)
+        _show(page.hits, shown, is_json=asked.is_json)
+        if page.more_after:
+            shown.print(safe(f"there are more: --after '{page.more_after}'"))
+        if asked.is_opening:
+            for link in links(target, [hit.document for hit in page.hits]):
+                click.launch(link)
+    found = counted(count, "photo") if count else "No photo is found"
+    shown.print(safe(f"{found}: {query}"))
+    if asked.is_verbose:
+        show_spent(shown, searcher.spent)
+    sys.exit(0 if count else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The options of a search."""
+
+    words: tuple[str, ...]
+    min_confidence: float
+    since: datetime | None
+    prefix: str
+    limit: int
+    after: str | None
+    is_counting: bool
+    is_json: bool
+    is_opening: bool
+    is_verbose: bool
+
+
+def _meant(query: Query, vocabulary: Vocabulary, searcher: Searcher, shown: Console) -> Query:
+    """Give the query with the labels as they are written; say of those that there are not what may be meant."""
+    names = {}
+    for label in dict.fromkeys(labels_in(query)):
+        spellings = (label, label.title())
+        found = vocabulary.named(label) or next((one for one in spellings if searcher.has(one)), None)
+        names[label] = found or label
+        if not found:
+            close = " or ".join(vocabulary.close_to(label))
+            hint = f"Did you mean {close}?" if close else "`photos labels` lists the labels that there are."
+            shown.print(safe(f"No photo is labelled {label}. {hint}"))
+    return renamed(query, names.__getitem__)
+
+
+def _show(hits: list[Hit], shown: Console, *, is_json: bool) -> None:
+    if is_json:
+        for hit in hits:
+            click.echo(json.dumps(_line(hit)))
+    elif hits:
+        shown.print(hits_table(hits))
+
+
+def _line(hit: Hit) -> dict[str, Any]:
+    document = hit.document
+    return {
+        "image": document.image_id,
+        "label": hit.label,
+        "confidence": hit.confidence,
+        "labels": {label["Name"]: float(label["Confidence"]) for label in document.labels},
+        "uploaded": document.event_time,
+    }
+
+
+@click.command()
+@click.option("--refresh", "is_refreshing", is_flag=True, help="Count again.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask, whatever it costs.")
+@click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each label.")
+@click.pass_obj
+def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool) -> None:
+    """List the labels that there are, and how many photos have each.
+
+    Reads the whole index, once: what was counted is kept, for this command, and for `photos search` to know
+    names and which label is the rarest. Says what that costs, and asks above a cent.
+    """
+    shown = Console(stderr=True) if is_json else session.console
+    target = session.target(shown)
+    vocabulary = vocabularies.kept(target)
+    if is_refreshing or vocabulary.at is None:
+        price = vocabularies.price(target)
+        cost = "" if target.is_local else f", {price.units:,.0f} read units, about {price.usd:,.4f} USD"
+        shown.print(f"reading about {counted(price.rows, 'index row')}{cost}", highlight=False)
+        if price.usd > _ASK_ABOVE_USD and not (is_sure or target.is_local):
+            click.confirm("Go on?", abort=True, err=is_json)
+        with StatusDisplay(shown, "counting") as display:
+            vocabulary = vocabularies.count(target, lambda rows: display.tell(counted(rows, "index row")))
+    if is_json:
+        for name, count in vocabulary.counts.items():
+            click.echo(json.dumps({"label": name, "photos": count}))
+    else:
+        shown.print(counts_table(vocabulary.counts))
+    shown.print(
+        f"{counted(len(vocabulary.counts), 'label')}, counted {vocabulary.at:%Y-%m-%d %H:%M} UTC; "
+        "--refresh counts again",
+        highlight=False,
+    )
 
 
 @click.command()
 @click.argument("image")
+@click.option("--open", "is_opening", is_flag=True, help="Open the photo with its boxes drawn.")
+@click.option("--json", "is_json", is_flag=True, help="Print the document as JSON.")
 @click.pass_obj
-def show(session: Session, image: str) -> None:
+def show(session: Session, image: str, is_opening: bool, is_json: bool) -> None:
     """Show what is known about IMAGE: a key, bucket/key, or s3://bucket/key."""
-    target = session.target()
+    shown = Console(stderr=True) if is_json else session.console
+    target = session.target(shown)
     bucket = target.outputs["Bucket"]
     wanted = candidates(bucket, image)
     documents = Reader(target).documents(wanted)
     document = next((documents[one] for one in wanted if one in documents), None)
     if document is None:
-        session.console.print(safe(f"Nothing is known of {image}: it is not in {bucket}, or not labelled yet."))
+        shown.print(safe(f"Nothing is known of {image}: it is not in {bucket}, or not labelled yet."))
         sys.exit(1)
-    show_document(session.console, document)
+    if is_json:
+        click.echo(json.dumps(document.to_item(), default=float))
+    else:
+        show_document(shown, document)
+    if is_opening:
+        path = drawn_photo(target, document)
+        shown.print(safe(path))
+        click.launch(str(path))

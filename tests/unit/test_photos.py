@@ -15,41 +15,12 @@ from photos.display import safe
 from photos.errors import UserError
 from photos.reading import Reader
 from photos.target import Target, aws_target, described
-from tests.unit.deployed import BUCKET, document, put, store
+from tests.unit.deployed import BUCKET, document, store
 
 HOSTILE = ["a b+c%.jpg", "ünï/日本.PNG", "[bold]not[/bold].jpg", "line\nbreak.jpg", "esc\x1b[31m.jpeg"]
 
 
 # reading
-
-
-def test_given_rows_that_no_document_backs_when_searched_then_they_are_left_out(target: Target) -> None:
-    store(target, document("good.jpg", {"Cat": 95.0}))
-    store(target, document("overwritten.jpg", {"Cat": 97.0}))
-    newer = document("overwritten.jpg", {"Dog": 97.0}, sequencer="02")
-    put(target, "ImageLabels", newer.to_item())
-    assert [hit.document.key for hit in Reader(target).search("Cat", 0, 20)] == ["good.jpg"]
-
-
-def test_given_many_photos_when_searched_then_the_surest_come_first_and_only_as_many_as_asked(
-    target: Target,
-) -> None:
-    for number in range(30):
-        store(target, document(f"{number}.jpg", {"Cat": 70.5 + number}))
-    hits = Reader(target).search("Cat", 80, 10)
-    assert [hit.confidence for hit in hits] == [99.5 - number for number in range(10)]
-    assert len(Reader(target).search("Cat", 90, 100)) == 10
-
-
-def test_given_stale_rows_in_front_when_searched_then_pages_are_read_until_there_are_enough(
-    target: Target,
-) -> None:
-    for number in range(10):
-        store(target, document(f"{number}.jpg", {"Cat": 90.0 + number}))
-        if number >= 5:
-            gone = document(f"{number}.jpg", {}, status="REMOVED", sequencer="02")
-            put(target, "ImageLabels", gone.to_item())
-    assert [hit.document.key for hit in Reader(target).search("Cat", 0, 3)] == ["4.jpg", "3.jpg", "2.jpg"]
 
 
 def test_given_unprocessed_keys_when_read_then_they_are_asked_for_again(target: Target) -> None:
@@ -59,7 +30,7 @@ def test_given_unprocessed_keys_when_read_then_they_are_asked_for_again(target: 
     reader = Reader(target, pauses.append)
     batch_get_item, sizes = reader._client.batch_get_item, []
 
-    def half(RequestItems: dict[str, Any]) -> Any:  # noqa: N803 - boto3's name
+    def half(RequestItems: dict[str, Any], **_: Any) -> Any:  # noqa: N803 - boto3's name
         keys = RequestItems["ImageLabels"]["Keys"]
         sizes.append(len(keys))
         now = keys[: len(keys) // 2 or 1]
@@ -100,16 +71,6 @@ def test_given_an_image_that_is_not_known_when_shown_then_a_sentence_says_so(
     ended = run(target, monkeypatch, "show", "none.jpg")
     assert ended.exit_code == 1
     assert "Nothing is known of none.jpg" in ended.output
-
-
-def test_given_a_label_in_lower_case_when_searched_then_it_is_found(
-    target: Target, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store(target, document("a.jpg", {"Coffee Cup": 98.5}))
-    found, none = (run(target, monkeypatch, "search", label) for label in ("coffee cup", "unicorn"))
-    assert (found.exit_code, none.exit_code) == (0, 1)
-    assert "1 photo with Coffee Cup" in found.output
-    assert "No photo is labelled unicorn." in none.output
 
 
 def test_given_names_that_a_terminal_would_obey_when_shown_then_they_are_only_text(

@@ -1,0 +1,86 @@
+"""Looking at photos: links to them, and a photo with its boxes drawn."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from photos.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from PIL import Image
+
+    from handler.documents import Document
+    from photos.target import Target
+
+_LINK_S = 3600
+_COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080")
+_LINE_SHARE = 250
+"""A line's part of the longer side."""
+
+
+def links(target: Target, documents: Iterable[Document]) -> list[str]:
+    """Give links to photos, for an hour, with the rights of who asks; the bucket stays closed to all others."""
+    s3 = target.client("s3")
+    return [
+        s3.generate_presigned_url("get_object", {"Bucket": one.bucket, "Key": one.key}, ExpiresIn=_LINK_S)
+        for one in documents
+    ]
+
+
+def photo(target: Target, document: Document) -> bytes:
+    """Download a photo, the version that was labelled. Raises UserError where it is gone."""
+    version = {"VersionId": document.version_id} if document.version_id else {}
+    try:
+        answer = target.client("s3").get_object(Bucket=document.bucket, Key=document.key, **version)
+    except ClientError as error:
+        raise UserError(f"{document.key} cannot be had from the bucket ({error}).") from error
+    body: bytes = answer["Body"].read()
+    return body
+
+
+def drawn_photo(target: Target, document: Document) -> Path:
+    """Download a photo and draw its boxes; gives a temporary file. Raises UserError."""
+    # Decoders take 100 ms to import, for which nobody is to wait who reads `photos --help`.
+    from PIL import Image  # noqa: PLC0415
+
+    from handler.decoder import UndecodableError, decoded  # noqa: PLC0415
+
+    try:
+        _, jpeg = decoded(io.BytesIO(photo(target, document)))
+    except UndecodableError as error:
+        raise UserError(f"{document.key} cannot be shown: {error.detail}") from error
+    image = Image.open(io.BytesIO(jpeg))
+    _draw(image, document)
+    with tempfile.NamedTemporaryFile(prefix="photo-labels-", suffix=".png", delete=False) as file:
+        image.save(file)
+    return Path(file.name)
+
+
+def _draw(image: Image.Image, document: Document) -> None:
+    from PIL import ImageDraw, ImageFont  # noqa: PLC0415 - as above
+
+    pen = ImageDraw.Draw(image)
+    line = max(2, max(image.size) // _LINE_SHARE)
+    font = ImageFont.load_default(6 * line)
+    for at, label in enumerate(document.labels):
+        colour = _COLOURS[at % len(_COLOURS)]
+        for instance in label["Instances"]:
+            left, top, right, bottom = _corners(instance["BoundingBox"], image.size)
+            inside = (left + line, top + line)
+            text = f"{label['Name']} {instance['Confidence']:.0f}"
+            pen.rectangle((left, top, right, bottom), outline=colour, width=line)
+            pen.rectangle(pen.textbbox(inside, text, font=font), fill=colour)
+            pen.text(inside, text, fill="white", font=font)
+
+
+def _corners(box: dict[str, Any], size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Give left, top, right and bottom in pixels; a box may have no width, but not less."""
+    left, top, width, height = (max(0.0, float(box[side])) for side in ("Left", "Top", "Width", "Height"))
+    return left * size[0], top * size[1], (left + width) * size[0], (top + height) * size[1]

@@ -1,0 +1,113 @@
+"""What labels there are, and how many photos have each.
+
+DynamoDB has no list of a table's partition keys, so that only a scan finds them: the whole index is read once, and
+what was counted is kept with its date.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from handler.documents import iso
+from photos.target import state_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from photos.target import Target
+
+_STATE = "labels.json"
+_CLOSE = 3
+_USD_A_MILLION_UNITS = 0.125
+"""Read request units on demand, us-east-1, November 2026."""
+_BYTES_A_UNIT = 2 * 4096
+"""Read eventually consistently, which is enough to count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The labels that some photo has."""
+
+    counts: dict[str, int]
+    """Index rows by label, the most frequent first; rows that no document backs are among them until the audit."""
+    at: datetime | None = None
+    """When they were counted; None: they never were."""
+
+    def named(self, text: str) -> str | None:
+        """Give the label that is meant by a text in whatever case."""
+        if text in self.counts:
+            return text
+        folded = text.casefold()
+        return next((name for name in self.counts if name.casefold() == folded), None)
+
+    def close_to(self, text: str) -> list[str]:
+        """Give the labels that may have been meant, the likeliest first."""
+        folded = {name.casefold(): name for name in self.counts}
+        return [folded[one] for one in get_close_matches(text.casefold(), folded, _CLOSE)]
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What it takes to count, by what DynamoDB says of the index (every six hours)."""
+
+    rows: int
+    units: float
+    usd: float
+
+
+def price(target: Target) -> Price:
+    """Ask how large the index is."""
+    table = target.client("dynamodb").describe_table(TableName=target.outputs["LabelIndexTable"])["Table"]
+    units = table.get("TableSizeBytes", 0) / _BYTES_A_UNIT
+    return Price(table.get("ItemCount", 0), units, units / 1e6 * _USD_A_MILLION_UNITS)
+
+
+def count(target: Target, tell: Callable[[int], None]) -> Vocabulary:
+    """Read the whole index, and keep what was found; `tell` gets the number of rows read so far."""
+    counts: Counter[str] = Counter()
+    pages = (
+        target.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(TableName=target.outputs["LabelIndexTable"], ProjectionExpression="Label")
+    )
+    for page in pages:
+        counts.update(item["Label"]["S"] for item in page["Items"])
+        tell(counts.total())
+    vocabulary = Vocabulary(dict(counts.most_common()), datetime.now(UTC))
+    _keep(vocabulary, state_path(target, _STATE))
+    return vocabulary
+
+
+def kept(target: Target) -> Vocabulary:
+    """Give what was counted last; nothing, where that was never."""
+    return _read(state_path(target, _STATE))
+
+
+def kept_names(beginning: str, folders: Iterable[Path]) -> Iterator[str]:
+    """Give all labels that were counted and begin so, without asking AWS: a shell completes words with them."""
+    folded = beginning.casefold()
+    for folder in folders:
+        for path in sorted(folder.glob(f"*{_STATE}")):
+            yield from (name for name in _read(path).counts if name.casefold().startswith(folded))
+
+
+def _keep(vocabulary: Vocabulary, path: Path) -> None:
+    assert vocabulary.at
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps({"at": iso(vocabulary.at), "counts": vocabulary.counts}))
+    new.replace(path)
+
+
+def _read(path: Path) -> Vocabulary:
+    try:
+        content = json.loads(path.read_text())
+        return Vocabulary(content["counts"], datetime.fromisoformat(content["at"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # not there, or not ours
+        return Vocabulary({})

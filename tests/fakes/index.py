@@ -1,0 +1,70 @@
+"""A pipeline's two tables, as searches read them: in memory, sorted, paged as DynamoDB pages."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from handler.attributes import to_attributes
+from tests.fakes.aws import Client
+
+if TYPE_CHECKING:
+    from handler.documents import Document
+    from photos.target import Target
+
+_PAGE = 1000
+"""Rows of a page where no limit is given; DynamoDB's own is 1 MB."""
+_BETWEEN = "Label = :label AND #rank BETWEEN :least AND :last"
+
+
+class Index(Client):
+    """DynamoDB with the items of a pipeline."""
+
+    service = "dynamodb"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._documents: dict[str, dict[str, Any]] = {}
+        self._rows: dict[str, list[tuple[str, str]]] = {}
+        """By label: ranks and ImageIDs, in order."""
+
+    @property
+    def target(self) -> Target:
+        outputs = {"Bucket": "photos", "ImageLabelsTable": "ImageLabels", "LabelIndexTable": "LabelIndex"}
+        found: Any = SimpleNamespace(client=lambda *_, **__: self, outputs=outputs, is_local=False)
+        return found  # type: ignore[no-any-return]
+
+    def put(self, document: Document, leave_rows_of: Document | None = None) -> None:
+        """Store a document and its rows; those of the one before stay, as a kill would leave them, for every other."""
+        for row in leave_rows_of.rows() if leave_rows_of and len(document.labels) % 2 else ():
+            self._rows[row.label].remove((row.rank, row.image_id))
+        for row in document.rows():
+            insort(self._rows.setdefault(row.label, []), (row.rank, row.image_id))
+        self._documents[document.image_id] = to_attributes(document.to_item())
+
+    def query(self, **parameters: Any) -> dict[str, Any]:
+        self._called("Query", parameters)
+        values = {name: value["S"] for name, value in parameters["ExpressionAttributeValues"].items()}
+        rows = self._rows.get(values[":label"], [])
+        if parameters.get("Select") == "COUNT":
+            return {"Count": min(len(rows), parameters["Limit"])}
+        assert parameters["KeyConditionExpression"] == _BETWEEN
+        assert not parameters["ScanIndexForward"], "the surest come first"
+        first, end = bisect_left(rows, (values[":least"],)), bisect_right(rows, (values[":last"], "\U0010ffff"))
+        start: Any = parameters.get("ExclusiveStartKey")
+        if start:
+            end = min(end, bisect_left(rows, (start["Rank"]["S"],)))
+        begin = max(first, end - parameters.get("Limit", _PAGE))
+        items = [{"Rank": {"S": rank}, "ImageID": {"S": image}} for rank, image in reversed(rows[begin:end])]
+        answer: dict[str, Any] = {"Items": items, "Count": len(items)}
+        if len(items) == parameters.get("Limit", _PAGE):
+            answer["LastEvaluatedKey"] = {"Label": {"S": values[":label"]}, "Rank": items[-1]["Rank"]}
+        return answer
+
+    def batch_get_item(self, **parameters: Any) -> dict[str, Any]:
+        self._called("BatchGetItem", parameters)
+        [(table, request)] = parameters["RequestItems"].items()
+        images = [key["ImageID"]["S"] for key in request["Keys"]]
+        assert len(images) == len(set(images)) <= 100
+        return {"Responses": {table: [self._documents[one] for one in images if one in self._documents]}}

@@ -1,0 +1,246 @@
+"""Searching, on moto's DynamoDB: what is found is what a scan of all documents would find."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from handler.documents import image_id
+from photos import cli, vocabulary
+from photos.errors import UserError
+from photos.query import Has, Query, holds, parse
+from photos.searching import Searcher, Wanted
+from tests.fakes.index import Index
+from tests.unit.deployed import BUCKET, document, put, store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handler.documents import Document
+    from photos.target import Target
+
+
+def keys(target: Target, text: str, limit: int = 20, **wanted: Any) -> list[str]:
+    page = Searcher(target, {}).page(Wanted(parse(text), **wanted), limit)
+    return [hit.document.key for hit in page.hits]
+
+
+# one label
+
+
+def test_given_rows_that_no_document_backs_when_searched_then_they_are_left_out(target: Target) -> None:
+    store(target, document("good.jpg", {"Cat": 95.0}))
+    store(target, document("overwritten.jpg", {"Cat": 97.0}))
+    newer = document("overwritten.jpg", {"Dog": 97.0}, sequencer="02")
+    put(target, "ImageLabels", newer.to_item())
+    assert keys(target, "Cat") == ["good.jpg"]
+
+
+def test_given_many_photos_when_searched_then_the_surest_come_first_and_only_as_many_as_asked(
+    target: Target,
+) -> None:
+    for number in range(30):
+        store(target, document(f"{number}.jpg", {"Cat": 70.5 + number}))
+    page = Searcher(target, {}).page(Wanted(Has("Cat"), 80), 10)
+    assert [hit.confidence for hit in page.hits] == [99.5 - number for number in range(10)]
+    assert len(keys(target, "Cat", 100, min_confidence=90)) == 10
+
+
+def test_given_stale_rows_in_front_when_searched_then_pages_are_read_until_there_are_enough(
+    target: Target,
+) -> None:
+    for number in range(10):
+        store(target, document(f"{number}.jpg", {"Cat": 90.0 + number}))
+        if number >= 5:
+            gone = document(f"{number}.jpg", {}, status="REMOVED", sequencer="02")
+            put(target, "ImageLabels", gone.to_item())
+    assert keys(target, "Cat", 3) == ["4.jpg", "3.jpg", "2.jpg"]
+
+
+def test_given_one_label_when_searched_then_one_query_reads_what_is_shown_and_one_row_more(target: Target) -> None:
+    for number in range(50):
+        store(target, document(f"{number}.jpg", {"Cat": 50.0 + number}))
+    searcher = Searcher(target, {})
+    searcher.page(Wanted(Has("Cat")), 10)
+    assert (searcher.spent.rows, searcher.spent.documents) == (11, 11)
+
+
+# several
+
+
+def test_given_and_when_searched_then_the_rarest_label_is_read(target: Target) -> None:
+    for number in range(40):
+        labels = {"Animal": 99.0, "Cat": 90.0} if number < 3 else {"Animal": 99.0}
+        store(target, document(f"{number}.jpg", labels))
+    searcher = Searcher(target, {})
+    assert len(searcher.page(Wanted(parse("Animal and Cat")), 20).hits) == 3
+    assert searcher.spent.documents == 3
+
+
+def test_given_only_not_when_searched_then_a_sentence_says_why_it_cannot_be(target: Target) -> None:
+    with pytest.raises(UserError, match="Name a label"):
+        keys(target, "not Cat")
+
+
+def test_given_since_and_a_prefix_when_searched_then_other_photos_are_left_out(target: Target) -> None:
+    for day in (1, 10, 20):
+        for folder in ("a", "b"):
+            time = f"2026-11-{day:02d}T12:00:00.000Z"
+            store(target, document(f"{folder}/{day}.jpg", {"Cat": 90.0}, event_time=time))
+    store(target, document("a/reconciled.jpg", {"Cat": 90.0}, labelled_at="2026-11-15T00:00:00.000Z"))
+    since = datetime(2026, 11, 10, tzinfo=UTC)
+    found = keys(target, "Cat", since=since, beginning=image_id(BUCKET, "a/"))
+    assert set(found) == {"a/10.jpg", "a/20.jpg", "a/reconciled.jpg"}
+
+
+def test_given_a_day_when_searched_since_then_it_begins_at_midnight_in_utc(
+    target: Target, monkeypatch: pytest.MonkeyPatch, state: Path
+) -> None:
+    for time in ("2026-11-09T23:59:59.999Z", "2026-11-10T00:00:00.000Z"):
+        store(target, document(f"{time}.jpg", {"Cat": 90.0}, event_time=time))
+    monkeypatch.setenv("TZ", "America/New_York")
+    found = run(target, monkeypatch, "search", "cat", "--since", "2026-11-10", "--json")
+    assert [json.loads(line)["uploaded"] for line in found.stdout.splitlines()] == ["2026-11-10T00:00:00.000Z"]
+
+
+# any
+
+names = st.sampled_from(["Cat", "Dog", "Animal"])
+uploads = st.lists(
+    st.tuples(
+        st.sampled_from([f"{number}.jpg" for number in range(6)]),
+        st.one_of(st.none(), st.dictionaries(names, st.sampled_from([80.0, 90.0, 90.004, 95.5, 100.0]))),
+    ),
+    max_size=25,
+)
+"""Keys and the labels that they get one after another; none: removed."""
+texts = st.sampled_from(
+    [
+        "Cat",
+        "Cat and Dog",
+        "Cat or Dog",
+        "Animal not Cat",
+        "(Cat or Dog) and Animal",
+        "Cat or (Dog and not Animal)",
+        "Animal and not (Cat and Dog)",
+    ]
+)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(uploads, texts, st.sampled_from([0.0, 85.0, 90.0]), st.integers(1, 4))
+def test_given_any_overwrites_and_removals_when_searched_page_by_page_then_it_is_what_a_scan_finds(
+    history: list[tuple[str, dict[str, float] | None]], text: str, least: float, limit: int
+) -> None:
+    index = Index()
+    documents: dict[str, Document] = {}
+    for number, (key, labels) in enumerate(history, 1):
+        status = "REMOVED" if labels is None else "LABELLED"
+        written = document(key, labels or {}, sequencer=f"{number:02d}1", status=status)
+        index.put(written, leave_rows_of=documents.get(key))
+        documents[key] = written
+    query = parse(text)
+    found: list[str] = []
+    wanted, after = Wanted(query, least), None
+    while True:
+        page = Searcher(index.target, {}).page(wanted, limit, after)
+        found += [hit.document.key for hit in page.hits]
+        after = page.more_after
+        if after is None:
+            break
+        assert len(page.hits) == limit
+    assert sorted(found) == sorted(_scanned(documents, query, least))
+
+
+def _scanned(documents: dict[str, Document], query: Query, least: float) -> list[str]:
+    """Look at every document."""
+    return [
+        key
+        for key, one in documents.items()
+        if one.status == "LABELLED"
+        and holds(query, {label["Name"] for label in one.labels if round(float(label["Confidence"]), 2) >= least})
+    ]
+
+
+# the commands
+
+
+@pytest.fixture
+def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setattr("photos.target._users_state", lambda: tmp_path)
+    return tmp_path
+
+
+def run(target: Target, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
+    monkeypatch.setattr(cli, "aws_target", lambda *_: target)
+    monkeypatch.setattr(cli, "console", Console(width=140))
+    return CliRunner().invoke(cli.photos, arguments)
+
+
+def test_given_labels_in_lower_case_when_searched_then_they_are_found(
+    target: Target, monkeypatch: pytest.MonkeyPatch, state: Path
+) -> None:
+    store(target, document("a.jpg", {"Coffee Cup": 98.5, "Dog": 91.0}))
+    found = run(target, monkeypatch, "search", "coffee", "cup", "and", "DOG".lower(), "-v")
+    assert found.exit_code == 0
+    assert "1 photo: Coffee Cup and Dog" in found.output
+    assert "read 1 index row and 1 document" in found.output
+
+
+def test_given_a_label_that_there_is_not_when_searched_then_it_says_what_may_be_meant(
+    target: Target, monkeypatch: pytest.MonkeyPatch, state: Path
+) -> None:
+    store(target, document("a.jpg", {"Spaniel": 98.5, "iPod": 90.0}))
+    before = run(target, monkeypatch, "search", "spanil")
+    assert (before.exit_code, "`photos labels` lists" in before.output) == (1, True)
+    run(target, monkeypatch, "labels")
+    after = run(target, monkeypatch, "search", "spanil")
+    assert "No photo is labelled spanil. Did you mean Spaniel?" in after.output
+    assert run(target, monkeypatch, "search", "ipod").exit_code == 0
+
+
+def test_given_more_than_a_page_when_searched_then_it_says_how_to_go_on(
+    target: Target, monkeypatch: pytest.MonkeyPatch, state: Path
+) -> None:
+    for number in range(5):
+        store(target, document(f"{number}.jpg", {"Cat": 90.0 + number}))
+    first = run(target, monkeypatch, "search", "cat", "--limit", "3", "--json")
+    lines = [json.loads(line) for line in first.stdout.splitlines()]
+    assert [line["image"] for line in lines] == [f"{BUCKET}/{number}.jpg" for number in (4, 3, 2)]
+    [place] = [line.split("'")[1] for line in first.stderr.splitlines() if "--after" in line]
+    second = run(target, monkeypatch, "search", "cat", "--limit", "3", "--json", "--after", place)
+    assert [json.loads(line)["image"] for line in second.stdout.splitlines()] == [
+        f"{BUCKET}/1.jpg",
+        f"{BUCKET}/0.jpg",
+    ]
+    counted = run(target, monkeypatch, "search", "cat", "--count", "--json")
+    assert json.loads(counted.stdout) == {"count": 5}
+
+
+def test_given_labels_when_listed_then_they_are_counted_once_and_kept(
+    target: Target, monkeypatch: pytest.MonkeyPatch, state: Path
+) -> None:
+    store(target, document("a.jpg", {"Cat": 98.5, "Animal": 99.0}))
+    store(target, document("b.jpg", {"Dog": 98.5, "Animal": 99.0}))
+    listed = run(target, monkeypatch, "labels")
+    assert "reading about 4 index rows" in listed.output
+    assert "3 labels, counted 20" in listed.output
+    store(target, document("c.jpg", {"Horse": 98.5}))
+    again = run(target, monkeypatch, "labels", "--json")
+    assert {json.loads(line)["label"] for line in again.stdout.splitlines()} == {"Animal", "Cat", "Dog"}
+    assert "Horse" in run(target, monkeypatch, "labels", "--refresh").output
+    assert list(vocabulary.kept_names("d", [state])) == ["Dog"]
+
+
+def test_given_a_file_that_is_not_ours_when_names_are_read_then_there_are_none(
+    state: Path, target: Target
+) -> None:
+    (state / f"{BUCKET}.labels.json").write_text("[1]")
+    assert vocabulary.kept(target).counts == {}
