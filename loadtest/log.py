@@ -7,14 +7,14 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from photos.logs import events
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from types_boto3_logs import CloudWatchLogsClient
 
 _FACT = re.compile(r"\t(?P<name>[A-Z][A-Za-z ]+): (?P<value>[\d.]+) (?:ms|MB)")
-_MOST_EVENTS = 10_000
-"""Of one answer of FilterLogEvents."""
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ def invocations(client: CloudWatchLogsClient, group: str, since_ms: int) -> Iter
     A log stream is one environment's, which does one thing after another: lines up to a REPORT belong together.
     """
     begun: dict[str, Invocation] = {}
-    for event in _events(client, group, since_ms):
+    for event in events(client, group, since_ms):
         invocation = begun.setdefault(event["logStreamName"], Invocation())
         message = event["message"]
         invocation.size += len(message)
@@ -48,24 +48,3 @@ def invocations(client: CloudWatchLogsClient, group: str, since_ms: int) -> Iter
             invocation.photos += line["Photos"]
             invocation.throttles += int(sum(line.get("RekognitionThrottles", ())))
     yield from begun.values()
-
-
-def _events(client: CloudWatchLogsClient, group: str, since_ms: int) -> Iterator[Any]:
-    asked: Any = {"logGroupName": group, "startTime": since_ms}
-    told: set[tuple[str, str]] = set()
-    while True:
-        answer = client.filter_log_events(**asked)
-        found: list[Any] = [event for event in answer["events"] if _name(event) not in told]
-        yield from found
-        if token := answer.get("nextToken"):
-            asked["nextToken"] = token
-        elif found and len(answer["events"]) == _MOST_EVENTS:  # the local AWS gives no token
-            last_ms = found[-1]["timestamp"]
-            asked = {"logGroupName": group, "startTime": last_ms}
-            told = {_name(event) for event in found if event["timestamp"] == last_ms}
-        else:
-            return
-
-
-def _name(event: Any) -> tuple[str, str]:
-    return event["logStreamName"], event["message"]

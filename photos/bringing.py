@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from photos.costs import ASK_ABOVE_USD, USD_A_PHOTO
 from photos.display import ImportDisplay, safe, show_not_labelled, show_plan, show_summary
 from photos.errors import UserError
 from photos.finding import Finder
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from photos.journal import Counts
     from photos.target import Target
 
-USD_A_PHOTO = 0.00102
-"""List prices of us-east-1, November 2026; nearly all of it is Rekognition's (docs/loadtest.md)."""
-ASK_ABOVE_USD = 1.0
 _SOME_CANNOT_BE_LABELLED, _SOME_ARE_NOT_UPLOADED, INTERRUPTED = 1, 3, 130
 
 

@@ -12,7 +12,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from photos.auditing import Finding
+from photos.costs import PRICES
 from photos.journal import End
+from photos.status import MINUTES
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -25,13 +27,13 @@ if TYPE_CHECKING:
     from photos.backfilling import Counts as BackfillCounts
     from photos.backfilling import Place
     from photos.backfilling import Progress as BackfillProgress
+    from photos.costs import Scan
     from photos.failures import Failure, Redriven
     from photos.importing import Progress
     from photos.journal import File, Journal
     from photos.purging import Purged
     from photos.searching import Hit, Spent
-
-PRICES = "list prices of us-east-1, November 2026"
+    from photos.status import Status
 
 
 def safe(text: object) -> Text:
@@ -309,6 +311,56 @@ def counts_table(counts: Mapping[str, int]) -> Table:
     for name, count in counts.items():
         table.add_row(f"{count:,}", safe(name))
     return table
+
+
+def status_table(status: Status) -> Table:
+    """How the pipeline is."""
+    counts, table = status.counts, Table.grid(padding=(0, 2))
+    queues = {"photos": status.photos, "converting": status.converting}
+    for name, queue in queues.items():
+        table.add_row(name, f"{queue.waiting:,} waiting, {queue.in_hand:,} in hand or waiting for another try")
+    dead = status.photos.dead + status.converting.dead
+    table.add_row("dead letters", f"{dead:,}" + (": photos failures says why" if dead else ""))
+    table.add_row("labelling", "on" if status.is_on else Text("paused: photos resume goes on", style="red"))
+    table.add_row(
+        f"last {MINUTES} minutes",
+        f"{counts['ImagesLabelled']:,.0f} labelled, {counts['ImagesRejected']:,.0f} rejected, "
+        f"{counts['ImagesRemoved']:,.0f} removed, {counts['ImagesHandedOver']:,.0f} handed over to be converted, "
+        f"{counts['RecordsFailed']:,.0f} to be tried again",
+    )
+    quota = f" of {status.tps:g} ({status.calls_a_second / status.tps:.0%})" if status.tps else ""
+    table.add_row(
+        "Rekognition",
+        f"{status.calls_a_second:.1f} calls a second{quota}, {counts['RekognitionThrottles']:,.0f} throttled",
+    )
+    if status.oldest_s is not None:
+        table.add_row("oldest photo", f"{duration(status.oldest_s)} old when it was received")
+    table.add_row("backlog", _backlog(status))
+    for name, description in status.alarms.items():
+        table.add_row(Text("alarm", style="red"), safe(f"{name}: {description}"))
+    if not status.alarms:
+        table.add_row("alarms", "none rings")
+    return table
+
+
+def _backlog(status: Status) -> str:
+    if status.gone_in_s is None:
+        return "not getting less"
+    return f"gone in about {duration(status.gone_in_s)}" if status.gone_in_s else "none"
+
+
+def duration(seconds: float) -> str:
+    """A time that a person can grasp: "45 s", "12 min", "3.4 h", "2.1 days"."""
+    for unit_s, name, digits in ((86_400, "days", 1), (3_600, "h", 1), (60, "min", 0)):
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.{digits}f} {name}"
+    return f"{seconds:.0f} s"
+
+
+def show_scan(console: Console, scan: Scan, items: str, *, is_local: bool) -> None:
+    """What reading a whole table takes."""
+    cost = "" if is_local else f": {scan.units:,.0f} read units, about {scan.usd:,.4f} USD ({PRICES})"
+    console.print(f"reading about {counted(scan.items, items)}{cost}", highlight=False)
 
 
 def show_spent(console: Console, spent: Spent) -> None:

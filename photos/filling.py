@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from photos.backfilling import Backfill, Place
-from photos.bringing import ASK_ABOVE_USD, INTERRUPTED, USD_A_PHOTO
+from photos.bringing import INTERRUPTED
+from photos.costs import ASK_ABOVE_USD, USD_A_PHOTO
 from photos.display import BackfillDisplay, counted, safe, show_backfill
 from photos.errors import UserError
 from photos.granting import Grant

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from photos.errors import UserError
@@ -27,7 +28,8 @@ _LINE_SHARE = 250
 
 def links(target: Target, documents: Iterable[Document]) -> list[str]:
     """Give links to photos, for an hour, with the rights of who asks; the bucket stays closed to all others."""
-    s3 = target.client("s3")
+    # The older signature does not open what is encrypted with a key of KMS.
+    s3 = target.client("s3", config=Config(signature_version="s3v4"))
     return [
         s3.generate_presigned_url("get_object", {"Bucket": one.bucket, "Key": one.key}, ExpiresIn=_LINK_S)
         for one in documents

@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 _STATE = "labels.json"
 _CLOSE = 3
-_USD_A_MILLION_UNITS = 0.125
-"""Read request units on demand, us-east-1, November 2026."""
-_BYTES_A_UNIT = 2 * 4096
-"""Read eventually consistently, which is enough to count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +46,6 @@ class Vocabulary:
         """Give the labels that may have been meant, the likeliest first."""
         folded = {name.casefold(): name for name in self.counts}
         return [folded[one] for one in get_close_matches(text.casefold(), folded, _CLOSE)]
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What it takes to count, by what DynamoDB says of the index (every six hours)."""
-
-    rows: int
-    units: float
-    usd: float
-
-
-def price(target: Target) -> Price:
-    """Ask how large the index is."""
-    table = target.client("dynamodb").describe_table(TableName=target.outputs["LabelIndexTable"])["Table"]
-    units = table.get("TableSizeBytes", 0) / _BYTES_A_UNIT
-    return Price(table.get("ItemCount", 0), units, units / 1e6 * _USD_A_MILLION_UNITS)
 
 
 def count(target: Target, tell: Callable[[int], None]) -> Vocabulary:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from collections import Counter
+from contextlib import suppress
+from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
+from rich.live import Live
 
 from photos.auditing import Auditor, Problem, Repairer
-from photos.display import AuditDisplay, counted, show_audit, show_failure, show_reasons, show_redriven
+from photos.display import (
+    AuditDisplay,
+    counted,
+    show_audit,
+    show_failure,
+    show_reasons,
+    show_redriven,
+    status_table,
+)
 from photos.failures import Failures
 from photos.mapping import Mappings
 from photos.reconciling import Reconciler
+from photos.status import StatusReader
 
 if TYPE_CHECKING:
     from photos.commands import Session
@@ -92,6 +107,36 @@ def redrive(session: Session, reason: str | None, dry_run: bool) -> None:
     with Reconciler(target) as reconciler:
         redriven = failed.redrive(reason, reconciler)
     show_redriven(session.console, redriven)
+
+
+@click.command()
+@click.option("--watch", "is_watching", is_flag=True, help="Go on until Ctrl-C.")
+@click.option("--json", "is_json", is_flag=True, help="Print it as a line of JSON.")
+@click.pass_obj
+def status(session: Session, is_watching: bool, is_json: bool) -> None:
+    """Tell how the pipeline is: queues, dead letters, rates, the quota, alarms.
+
+    Exit code 0: no alarm rings; 1: one does.
+    """
+    target = session.target(Console(stderr=True) if is_json else session.console)
+    reader = StatusReader(target)
+    found = reader.read()
+    if is_json:
+        click.echo(json.dumps(asdict(found)))
+    elif is_watching:
+        every_s = _WATCHED_LOCALLY_S if target.is_local else _WATCHED_ON_AWS_S
+        with suppress(KeyboardInterrupt), Live(status_table(found), console=session.console) as live:
+            while True:
+                time.sleep(every_s)
+                found = reader.read()
+                live.update(status_table(found))
+    else:
+        session.console.print(status_table(found))
+    sys.exit(1 if found.alarms else 0)
+
+
+_WATCHED_LOCALLY_S, _WATCHED_ON_AWS_S = 1.0, 10.0
+"""On AWS each look costs a few calls of CloudWatch, which has news once a minute."""
 
 
 @click.command()

@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from photos import vocabulary as vocabularies
+from photos.costs import scan_of
 from photos.display import (
     StatusDisplay,
     counted,
@@ -19,8 +20,10 @@ from photos.display import (
     hits_table,
     safe,
     show_document,
+    show_scan,
     show_spent,
 )
+from photos.exporting import as_json, documents, write_csv, write_json
 from photos.opening import drawn_photo, links
 from photos.query import labels_in, parse, renamed
 from photos.reading import Reader, beginning_of, candidates
@@ -31,11 +34,12 @@ if TYPE_CHECKING:
     from photos.commands import Session
     from photos.query import Query
     from photos.searching import Hit
+    from photos.target import Target
     from photos.vocabulary import Vocabulary
 
 
 _ASK_ABOVE_USD = 0.01
-"""For counting labels."""
+"""For reading a whole table."""
 
 
 def _completed(_context: click.Context, _parameter: click.Parameter, beginning: str) -> list[str]:
@@ -164,11 +168,7 @@ def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool) 
     target = session.target(shown)
     vocabulary = vocabularies.kept(target)
     if is_refreshing or vocabulary.at is None:
-        price = vocabularies.price(target)
-        cost = "" if target.is_local else f", {price.units:,.0f} read units, about {price.usd:,.4f} USD"
-        shown.print(f"reading about {counted(price.rows, 'index row')}{cost}", highlight=False)
-        if price.usd > _ASK_ABOVE_USD and not (is_sure or target.is_local):
-            click.confirm("Go on?", abort=True, err=is_json)
+        _may_scan(target, "LabelIndexTable", "index row", shown, is_sure=is_sure)
         with StatusDisplay(shown, "counting") as display:
             vocabulary = vocabularies.count(target, lambda rows: display.tell(counted(rows, "index row")))
     if is_json:
@@ -183,6 +183,32 @@ def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool) 
     )
 
 
+def _may_scan(target: Target, output: str, items: str, shown: Console, *, is_sure: bool) -> None:
+    """Say what reading a whole table costs, and ask where that is more than a cent."""
+    scan = scan_of(target, target.outputs[output])
+    show_scan(shown, scan, items, is_local=target.is_local)
+    if scan.usd > _ASK_ABOVE_USD and not (is_sure or target.is_local):
+        click.confirm("Go on?", abort=True, err=True)
+
+
+@click.command()
+@click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option("--prefix", default="", help="Only photos whose keys begin with this, or s3://bucket/this.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask, whatever it costs.")
+@click.pass_obj
+def export(session: Session, kind: str, prefix: str, is_sure: bool) -> None:
+    """Write all that is known to standard output: a line of JSON for each photo, or of CSV for each label.
+
+    Reads the whole table of documents, once, and says what that costs.
+    """
+    shown = Console(stderr=True)
+    target = session.target(shown)
+    _may_scan(target, "ImageLabelsTable", "document", shown, is_sure=is_sure)
+    found = documents(target, beginning_of(target.outputs["Bucket"], prefix))
+    write = {"csv": write_csv, "jsonl": write_json}[kind]
+    write(found, sys.stdout)
+
+
 @click.command()
 @click.argument("image")
 @click.option("--open", "is_opening", is_flag=True, help="Open the photo with its boxes drawn.")
@@ -194,13 +220,13 @@ def show(session: Session, image: str, is_opening: bool, is_json: bool) -> None:
     target = session.target(shown)
     bucket = target.outputs["Bucket"]
     wanted = candidates(bucket, image)
-    documents = Reader(target).documents(wanted)
-    document = next((documents[one] for one in wanted if one in documents), None)
+    known = Reader(target).documents(wanted)
+    document = next((known[one] for one in wanted if one in known), None)
     if document is None:
         shown.print(safe(f"Nothing is known of {image}: it is not in {bucket}, or not labelled yet."))
         sys.exit(1)
     if is_json:
-        click.echo(json.dumps(document.to_item(), default=float))
+        click.echo(as_json(document))
     else:
         show_document(shown, document)
     if is_opening:

@@ -1,0 +1,148 @@
+"""`photos status` on moto: what CloudWatch has, what the queues hold, what rings."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from click.testing import CliRunner
+from rich.console import Console
+
+from photos import cli
+from photos.display import duration
+from photos.status import Queue, Status, StatusReader
+from photos.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STACK = "holidays"
+
+
+@pytest.fixture
+def functions(target: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    """The pipeline's function, for five calls a second; its mappings are scripted by each test."""
+    target.outputs.update(FunctionName="f", MappingId="m" * 36, ConvertMappingId="c" * 36, ConvertLogGroup="log")
+    client = boto3.client("lambda", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    usual = Target.client
+
+    def instead(self: Target, service: str, **options: Any) -> Any:
+        return client if service == "lambda" else usual(self, service, **options)
+
+    monkeypatch.setattr(Target, "client", instead)
+    variables = {"REKOGNITION_TPS": "5", "POWERTOOLS_SERVICE_NAME": STACK}
+    with Stubber(client) as stub:
+        stub.add_response("get_function_configuration", {"Environment": {"Variables": variables}})
+        yield stub
+
+
+def mappings(stub: Stubber, *states: str) -> None:
+    for state in states:
+        stub.add_response("get_event_source_mapping", {"State": state})
+
+
+def measured(target: Target, **values: float) -> None:
+    """Have CloudWatch know metrics, of three minutes ago."""
+    data: Any = [
+        {
+            "MetricName": name,
+            "Dimensions": [{"Name": "service", "Value": STACK}],
+            "Timestamp": datetime.now(UTC) - timedelta(minutes=3),
+            "Value": value,
+        }
+        for name, value in values.items()
+    ]
+    target.client("cloudwatch").put_metric_data(Namespace="PhotoLabels", MetricData=data)
+
+
+def ringing(target: Target, *names: str) -> None:
+    cloudwatch = target.client("cloudwatch")
+    for name in names:
+        alarm: Any = {"AlarmName": name, "AlarmDescription": f"{name} says what to do.", "EvaluationPeriods": 1}
+        alarm |= {"ComparisonOperator": "GreaterThanThreshold", "MetricName": "m", "Namespace": "n"}
+        cloudwatch.put_metric_alarm(**alarm, Period=60, Statistic="Sum", Threshold=1.0)
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a test")
+
+
+def test_given_a_pipeline_at_work_when_looked_at_then_all_of_it_is_told(
+    target: Target, functions: Stubber
+) -> None:
+    mappings(functions, "Enabled", "Enabled")
+    measured(target, ImagesLabelled=300, RekognitionCalls=600, RekognitionThrottles=2, OldestPhotoAge=45)
+    for _ in range(3):
+        target.client("sqs").send_message(QueueUrl=target.outputs["QueueUrl"], MessageBody="photo")
+    target.client("sqs").send_message(QueueUrl=target.outputs["ConvertDeadLetterQueueUrl"], MessageBody="dead")
+    ringing(target, f"{STACK}-DeadLetters", "others-DeadLetters")
+    status = StatusReader(target).read()
+    assert (status.photos, status.converting) == (Queue(3, 0, 0), Queue(0, 0, 1))
+    assert (status.counts["ImagesLabelled"], status.counts["ImagesRejected"]) == (300, 0)
+    assert (status.photos_a_second, status.calls_a_second, status.tps) == (1.0, 2.0, 5.0)
+    assert status.oldest_s == 45
+    assert status.gone_in_s == 3.0
+    assert set(status.alarms) == {"DeadLetters"}
+
+
+def test_given_what_was_longer_ago_when_looked_at_then_it_is_not_counted(
+    target: Target, functions: Stubber
+) -> None:
+    mappings(functions, "Enabled", "Enabled")
+    measured(target, ImagesLabelled=300)
+    status = StatusReader(target, lambda: time.time() + 1200).read()
+    assert status.counts["ImagesLabelled"] == 0
+    assert status.oldest_s is None
+
+
+@pytest.mark.parametrize(
+    ("backlog", "labelled", "tps", "is_on", "gone_in_s"),
+    [
+        (0, 0, 5.0, True, 0.0),
+        (600, 300, 5.0, True, 600.0),
+        (600, 0, 5.0, True, 120.0),
+        (600, 0, 0.0, True, None),
+        (600, 300, 5.0, False, None),
+    ],
+)
+def test_given_a_backlog_when_asked_when_it_is_gone_then_by_the_rate_or_the_quota_or_nobody_knows(
+    backlog: int, labelled: int, tps: float, is_on: bool, gone_in_s: float | None
+) -> None:
+    counts = {"ImagesLabelled": labelled, "ImagesRejected": 0, "ImagesRemoved": 0}
+    status = Status(Queue(backlog, 0, 0), Queue(0, 0, 0), is_on, counts, None, tps, {})
+    assert status.gone_in_s == gone_in_s
+
+
+def run(target: Target, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
+    monkeypatch.setattr(cli, "aws_target", lambda *_: target)
+    monkeypatch.setattr(cli, "console", Console(width=140))
+    return CliRunner().invoke(cli.photos, ["status", *arguments])
+
+
+def test_given_the_command_when_paused_and_an_alarm_rings_then_it_says_so_and_exits_with_1(
+    target: Target, functions: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mappings(functions, "Disabled")
+    ringing(target, f"{STACK}-QueueDepth")
+    ended = run(target, monkeypatch)
+    assert ended.exit_code == 1
+    assert "paused: photos resume goes on" in ended.output
+    assert f"QueueDepth: {STACK}-QueueDepth says what to do." in ended.output
+
+
+def test_given_the_command_when_asked_for_json_then_it_is_a_line(
+    target: Target, functions: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mappings(functions, "Enabled", "Enabled")
+    ended = run(target, monkeypatch, "--json")
+    assert ended.exit_code == 0
+    assert json.loads(ended.stdout)["photos"] == {"waiting": 0, "in_hand": 0, "dead": 0}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (119, "119 s"), (600, "10 min"), (9000, "2.5 h"), (200_000, "2.3 days")]
+)
+def test_given_seconds_when_told_then_a_person_can_grasp_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
