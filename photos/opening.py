@@ -83,6 +83,8 @@ def _draw(image: Image.Image, document: Document) -> None:
 
 
 def _corners(box: dict[str, Any], size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """Give left, top, right and bottom in pixels; a box may have no width, but not less."""
-    left, top, width, height = (max(0.0, float(box[side])) for side in ("Left", "Top", "Width", "Height"))
-    return left * size[0], top * size[1], (left + width) * size[0], (top + height) * size[1]
+    """Give left, top, right and bottom in pixels; Rekognition's boxes may reach beyond the photo."""
+    left, top, width, height = (float(box[side]) for side in ("Left", "Top", "Width", "Height"))
+    inside = (min(1.0, max(0.0, edge)) for edge in (left, top, left + width, top + height))
+    left, top, right, bottom = inside
+    return left * size[0], top * size[1], right * size[0], bottom * size[1]
