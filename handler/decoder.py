@@ -30,7 +30,7 @@ MOST_PIXELS = 250_000_000
 """The largest sensors of phones have 200 million."""
 _CPU_S = 30
 MEMORY_BYTES = 1_500 * 2**20
-_LONGEST_SIDE, _SHORTEST_SIDE = 2048, 80
+LONGEST_SIDE, _SHORTEST_SIDE = 2048, 80
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -70,8 +70,8 @@ def main() -> None:
         answers.write(json.dumps(facts).encode() + b"\n" + jpeg)
 
 
-def decoded(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
-    """Give what the photo was (format, width, height, EXIF's orientation), and a JPEG of it.
+def decoded(file: BinaryIO, longest_side: int = LONGEST_SIDE) -> tuple[dict[str, Any], bytes]:
+    """Give what the photo was (format, width, height, EXIF's orientation), and a JPEG of it, no longer than that.
 
     Raises UndecodableError.
     """
@@ -82,9 +82,9 @@ def decoded(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
         file.seek(0)
         # AVIF is HEIF, too, but with another codec, which Pillow has and pillow-heif has not.
         is_heif = pillow_heif.is_supported(beginning) and b"avif" not in beginning
-        facts, image = _from_heif(file) if is_heif else _from_pillow(file)
+        facts, image = (_from_heif if is_heif else _from_pillow)(file, longest_side)
         turn = _TURNS.get(_orientation(image))
-        small = _scaled(_rgb(image))
+        small = _scaled(_rgb(image, longest_side), longest_side)
     except UnidentifiedImageError as error:
         raise UndecodableError("UnknownFormat", "The file is no photo in a format that is known here.") from error
     except (
@@ -105,24 +105,24 @@ def decoded(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
     return facts, jpeg.getvalue()
 
 
-def _from_pillow(file: BinaryIO) -> tuple[dict[str, Any], Image.Image]:
+def _from_pillow(file: BinaryIO, longest_side: int) -> tuple[dict[str, Any], Image.Image]:
     image = Image.open(file, formats=FORMATS)
     _check(image.size)
     facts = _facts(image.format or "", image.size, _orientation(image))
     # A JPEG is decoded at a half, a quarter or an eighth where that is enough: in a fraction of time and memory.
-    image.draft("RGB", _target(image.size))
+    image.draft("RGB", _target(image.size, longest_side))
     image.load()
     return facts, image
 
 
-def _from_heif(file: BinaryIO) -> tuple[dict[str, Any], Image.Image]:
+def _from_heif(file: BinaryIO, longest_side: int) -> tuple[dict[str, Any], Image.Image]:
     """Decode the primary image, which libheif has turned upright; scaled piece by piece.
 
     As a whole, Pillow would hold it a second time, with four bytes for each pixel.
     """
     heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=True)
     _check(heif.size)
-    (width, height), (wide, high) = heif.size, _target(heif.size)
+    (width, height), (wide, high) = heif.size, _target(heif.size, longest_side)
     factor = max(1, min(width // wide, height // high))
     whole = Image.new(heif.mode, (-(-width // factor), -(-height // factor)))
     for top, strip in _strips(heif, rows=64 * factor):
@@ -162,27 +162,27 @@ def _orientation(image: Image.Image) -> int:
     return found if found in _TURNS else 1
 
 
-def _target(size: tuple[int, int]) -> tuple[int, int]:
+def _target(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
     """Give the size at which things can be recognised, and no side is too short for Rekognition."""
     longer, shorter = max(size), min(size)
-    scale = min(1.0, max(_LONGEST_SIDE / longer, _SHORTEST_SIDE / shorter))
+    scale = min(1.0, max(longest_side / longer, _SHORTEST_SIDE / shorter))
     width, height = size
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _scaled(image: Image.Image) -> Image.Image:
-    size = _target(image.size)
+def _scaled(image: Image.Image, longest_side: int) -> Image.Image:
+    size = _target(image.size, longest_side)
     return image if size == image.size else image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _rgb(image: Image.Image, longest_side: int) -> Image.Image:
     """Give a photo of any mode as RGB, what is transparent on white."""
     if image.mode == "RGB":
         return image
     if image.mode.startswith(("I", "F")):
         image = _eight_bit(image)
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
-        image = _scaled(image.convert("RGBA"))
+        image = _scaled(image.convert("RGBA"), longest_side)
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return image.convert("RGB")

@@ -36,7 +36,7 @@ def photos(context: click.Context, local: bool, stack: str, region: str | None, 
 
 for command in (
     *(bulk.import_, bulk.backfill, bulk.purge),
-    *(look.search, look.labels, look.show, look.export),
+    *(look.search, look.labels, look.show, look.browse, look.export),
     *(care.status, care.audit, care.failures, care.redrive, care.pause, care.resume),
 ):
     photos.add_command(command)

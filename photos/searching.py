@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from handler.attributes import from_attributes
 from handler.documents import backs, iso
 from photos.errors import UserError
-from photos.query import drivers, holds
+from photos.query import drivers, holds, labels_in, renamed
 from photos.reading import READ_AT_MOST, Reader
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from handler.documents import Document
     from photos.query import Query
     from photos.target import Target
+    from photos.vocabulary import Vocabulary
 
 _COUNTED_AT_MOST = 500
 """Rows of one label that are counted to find the rarest: a unit or two of reading."""
@@ -180,6 +181,19 @@ class Searcher:
         consumed = answer.get("ConsumedCapacity", ())
         for one in [consumed] if isinstance(consumed, dict) else consumed:
             self.spent.units += one.get("CapacityUnits", 0.0)
+
+
+def spelled(query: Query, vocabulary: Vocabulary, searcher: Searcher) -> tuple[Query, dict[str, list[str]]]:
+    """Give a query with its labels as they are written; and those that no photo has, with what may be meant."""
+    names: dict[str, str] = {}
+    unknown: dict[str, list[str]] = {}
+    for label in dict.fromkeys(labels_in(query)):
+        spellings = (label, label.title())
+        found = vocabulary.named(label) or next((one for one in spellings if searcher.has(one)), None)
+        names[label] = found or label
+        if not found:
+            unknown[label] = vocabulary.close_to(label)
+    return renamed(query, names.__getitem__), unknown
 
 
 def _least(min_confidence: float) -> str:

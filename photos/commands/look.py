@@ -25,17 +25,15 @@ from photos.display import (
 )
 from photos.exporting import as_json, documents, write_csv, write_json
 from photos.opening import drawn_photo, links
-from photos.query import labels_in, parse, renamed
+from photos.query import parse
 from photos.reading import Reader, beginning_of, candidates
-from photos.searching import Searcher, Wanted
+from photos.searching import Searcher, Wanted, spelled
 from photos.target import state_folders
 
 if TYPE_CHECKING:
     from photos.commands import Session
-    from photos.query import Query
     from photos.searching import Hit
     from photos.target import Target
-    from photos.vocabulary import Vocabulary
 
 
 _ASK_ABOVE_USD = 0.01
@@ -80,7 +78,10 @@ def search(session: Session, /, **options: Any) -> None:
     target = session.target(shown)
     vocabulary = vocabularies.kept(target)
     searcher = Searcher(target, vocabulary.counts)
-    query = _meant(said, vocabulary, searcher, shown)
+    query, unknown = spelled(said, vocabulary, searcher)
+    for label, close in unknown.items():
+        hint = f"Did you mean {' or '.join(close)}?" if close else "`photos labels` lists those that there are."
+        shown.print(safe(f"No photo is labelled {label}. {hint}"))
     beginning = beginning_of(target.outputs["Bucket"], asked.prefix)
     since = asked.since and asked.since.replace(tzinfo=UTC)
     wanted = Wanted(query, asked.min_confidence, since, beginning)
@@ -118,20 +119,6 @@ class _Asked:
     is_json: bool
     is_opening: bool
     is_verbose: bool
-
-
-def _meant(query: Query, vocabulary: Vocabulary, searcher: Searcher, shown: Console) -> Query:
-    """Give the query with the labels as they are written; say of those that there are not what may be meant."""
-    names = {}
-    for label in dict.fromkeys(labels_in(query)):
-        spellings = (label, label.title())
-        found = vocabulary.named(label) or next((one for one in spellings if searcher.has(one)), None)
-        names[label] = found or label
-        if not found:
-            close = " or ".join(vocabulary.close_to(label))
-            hint = f"Did you mean {close}?" if close else "`photos labels` lists the labels that there are."
-            shown.print(safe(f"No photo is labelled {label}. {hint}"))
-    return renamed(query, names.__getitem__)
 
 
 def _show(hits: list[Hit], shown: Console, *, is_json: bool) -> None:
@@ -189,6 +176,25 @@ def _may_scan(target: Target, output: str, items: str, shown: Console, *, is_sur
     show_scan(shown, scan, items, is_local=target.is_local)
     if scan.usd > _ASK_ABOVE_USD and not (is_sure or target.is_local):
         click.confirm("Go on?", abort=True, err=True)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of loopback; otherwise a free one.")
+@click.option("--open/--no-open", "is_opening", default=True, show_default=True, help="Open it in the browser.")
+@click.pass_obj
+def browse(session: Session, port: int, is_opening: bool) -> None:
+    """Look at photos and their labels on a web page, served to this machine alone, until Ctrl-C.
+
+    It asks AWS with your own credentials; the bucket stays closed to all others.
+    """
+    # A web server takes 200 ms to import, for which nobody is to wait who reads `photos --help`.
+    from photos.browsing.server import Browse  # noqa: PLC0415
+
+    server = Browse(session.target(), port)
+    session.console.print(server.url, soft_wrap=True, highlight=False)
+    if is_opening:
+        click.launch(server.url)
+    server.run()
 
 
 @click.command()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -24,19 +22,6 @@ from loadtest.written import write
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Chromium's command; without one these tests are skipped, but never in CI."""
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        if os.environ.get("CI"):
-            raise FileNotFoundError("Chromium is not installed")
-        pytest.skip("these tests need Chromium")
-    return found
 
 
 def outcome_of(number: int) -> Outcome:

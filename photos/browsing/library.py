@@ -1,0 +1,106 @@
+"""What the page asks for: photos that are searched for, all of them, and those that were rejected."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from handler.attributes import from_attributes
+from handler.documents import Document
+from photos import vocabulary as vocabularies
+from photos.query import parse
+from photos.reading import Reader
+from photos.searching import Searcher, Wanted, spelled
+
+if TYPE_CHECKING:
+    from photos.target import Target
+
+_AT_A_TIME = 60
+"""Photos of one answer: more than a screen."""
+_READ_AT_MOST = 1_000
+"""Documents that are read for one answer; where few are of the kind, the page asks again."""
+_REMEMBERED = 5_000
+
+
+class Library:
+    """Reads one pipeline for the page; used from several threads."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._dynamodb = target.client("dynamodb")
+        self._reader = Reader(target)
+        self._lock = threading.Lock()
+        self._seen: OrderedDict[str, Document] = OrderedDict()
+
+    def labels(self) -> dict[str, Any]:
+        """All labels with the number of their photos, as they were counted last."""
+        vocabulary = vocabularies.kept(self._target)
+        return {"labels": vocabulary.counts, "at": vocabulary.at and vocabulary.at.isoformat()}
+
+    def search(self, text: str, min_confidence: float, after: str | None) -> dict[str, Any]:
+        """Some of the photos that are searched for. Raises UserError where the search makes no sense."""
+        vocabulary = vocabularies.kept(self._target)
+        searcher = Searcher(self._target, vocabulary.counts)
+        query, unknown = spelled(parse(text), vocabulary, searcher)
+        page = searcher.page(Wanted(query, min_confidence), _AT_A_TIME, after)
+        photos = [self._photo(hit.document) | {"found": hit.label} for hit in page.hits]
+        return {"photos": photos, "more": page.more_after, "query": str(query), "unknown": unknown}
+
+    def all(self, status: str, after: str | None) -> dict[str, Any]:
+        """Some of all photos with a status, in no order. There may be more although there are none here."""
+        photos: list[dict[str, Any]] = []
+        read = 0
+        while True:
+            start: Any = {"ExclusiveStartKey": {"ImageID": {"S": after}}} if after else {}
+            # Not filtered by DynamoDB, which would answer with less than there is room for.
+            answer = self._dynamodb.scan(
+                TableName=self._target.outputs["ImageLabelsTable"], Limit=_AT_A_TIME - len(photos), **start
+            )
+            documents = [Document.from_item(from_attributes(item)) for item in answer["Items"]]
+            photos += [self._photo(document) for document in documents if document.status == status]
+            read += len(documents)
+            after = answer.get("LastEvaluatedKey", {}).get("ImageID", {}).get("S")
+            if after is None or len(photos) == _AT_A_TIME or read >= _READ_AT_MOST:
+                return {"photos": photos, "more": after}
+
+    def document(self, image: str) -> Document | None:
+        """The document of a photo that the page shows."""
+        with self._lock:
+            if image in self._seen:
+                return self._seen[image]
+        found = self._reader.documents([image]).get(image)
+        if found:
+            self._remember(found)
+        return found
+
+    def _photo(self, document: Document) -> dict[str, Any]:
+        self._remember(document)
+        return {
+            "image": document.image_id,
+            "key": document.key,
+            "version": f"{document.sequencer} {document.etag or ''}",
+            "uploaded": document.event_time,
+            "size": document.size,
+            "reason": document.reason,
+            "detail": document.detail,
+            "labels": [
+                {
+                    "name": label["Name"],
+                    "confidence": float(label["Confidence"]),
+                    "boxes": [_box(instance["BoundingBox"]) for instance in label["Instances"]],
+                }
+                for label in document.labels
+            ],
+        }
+
+    def _remember(self, document: Document) -> None:
+        with self._lock:
+            self._seen[document.image_id] = document
+            self._seen.move_to_end(document.image_id)
+            while len(self._seen) > _REMEMBERED:
+                self._seen.popitem(last=False)
+
+
+def _box(box: dict[str, Any]) -> list[float]:
+    return [float(box[side]) for side in ("Left", "Top", "Width", "Height")]

@@ -1,0 +1,211 @@
+"""The server of `photos browse`: on loopback, for the one browser that was given its secret.
+
+A page of others, in the same browser, can reach loopback, too, also under a name of its own (DNS rebinding). So
+every request has to name this host, to come from this page, and to bring the cookie that only the link with the
+secret gives, which is printed in the terminal.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from handler.decoder import UndecodableError
+from photos.browsing.library import Library
+from photos.browsing.pictures import Pictures
+from photos.errors import TOLD, UserError, sentence
+from photos.opening import links
+from photos.status import StatusReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from handler.documents import Document
+    from photos.target import Target
+
+_PAGE = Path(__file__).with_name("page")
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_NOT_KEPT = {"Cache-Control": "no-store"}
+_KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
+"""Of pictures: their URLs name the version of the photo."""
+
+
+class Guard:
+    """Refuses what does not come from the page itself."""
+
+    def __init__(self, app: ASGIApp, port: int, secret: str) -> None:
+        self._app = app
+        self._secret = secret
+        self._cookie = f"photo-labels-{port}"
+        self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = self._refusal(scope)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] += [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+            await send(message)
+
+        await (answer or self._app)(scope, receive, send_with_headers)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if headers.get("host") not in self._hosts:
+            return PlainTextResponse("This is not the host that you asked for.", 421)
+        if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+            return PlainTextResponse("This page is not for others.", 403)
+        given = scope["query_string"].decode("latin-1")
+        if scope["path"] == "/" and _is_same(given, f"secret={self._secret}"):
+            answer = RedirectResponse("/", 303)
+            answer.set_cookie(self._cookie, self._secret, httponly=True, samesite="strict")
+            return answer
+        cookies = dict(one.strip().partition("=")[::2] for one in headers.get("cookie", "").split(";"))
+        if not _is_same(cookies.get(self._cookie, ""), self._secret):
+            return PlainTextResponse("Open the link that `photos browse` has printed.", 403)
+        return None
+
+
+def _is_same(given: str, secret: str) -> bool:
+    return hmac.compare_digest(given.encode(), secret.encode())
+
+
+class Browse:
+    """The page's server."""
+
+    def __init__(self, target: Target, port: int = 0) -> None:
+        self._target = target
+        self._library = Library(target)
+        self._pictures = Pictures(target)
+        self._reader: StatusReader | None = None
+        # asyncio turns Nagle's algorithm off only where a socket says that it is TCP.
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UserError(f"Port {port} cannot be used ({error.strerror}): name another, or none.") from error
+        self._port = self._listener.getsockname()[1]
+        self._secret = secrets.token_urlsafe(24)
+        config = uvicorn.Config(self._app(), log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+
+    @property
+    def url(self) -> str:
+        """The link to the page, with its secret."""
+        return f"http://127.0.0.1:{self._port}/?secret={self._secret}"
+
+    def run(self) -> None:
+        """Serve until Ctrl-C, or until `stop`."""
+        try:
+            self._server.run(sockets=[self._listener])
+        finally:
+            self._pictures.close()
+            self._listener.close()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+
+    def _app(self) -> ASGIApp:
+        routes = [
+            Route("/", _file("index.html")),
+            *(Route(f"/{name}", _file(name)) for name in ("page.css", "page.js", "icon.svg")),
+            Route("/api/labels", _answering(lambda _: self._library.labels())),
+            Route("/api/photos", _answering(self._photos)),
+            Route("/api/status", _answering(self._status)),
+            Route("/thumbnail", self._picture(self._pictures.thumbnail)),
+            Route("/view", self._picture(self._pictures.view)),
+            Route("/original", self._original),
+        ]
+        return Guard(Starlette(routes=routes), self._port, self._secret)
+
+    def _photos(self, request: Request) -> dict[str, Any]:
+        asked = request.query_params
+        text, after = asked.get("q", "").strip(), asked.get("after") or None
+        if asked.get("kind") == "rejected":
+            return self._library.all("REJECTED", after)
+        if text:
+            return self._library.search(text, _number(asked.get("min", "0")), after)
+        return self._library.all("LABELLED", after)
+
+    def _status(self, _: Request) -> dict[str, Any]:
+        # Not before: who may only see photos sees them, and here why there is nothing else.
+        self._reader = self._reader or StatusReader(self._target)
+        status = self._reader.read()
+        return {
+            "waiting": status.photos.total + status.converting.total,
+            "dead": status.photos.dead + status.converting.dead,
+            "is_on": status.is_on,
+            "labelled": status.counts["ImagesLabelled"],
+            "alarms": list(status.alarms),
+        }
+
+    def _picture(self, make: Callable[[Document], bytes]) -> Callable[[Request], Response]:
+        def answer(request: Request) -> Response:
+            try:
+                return Response(make(self._asked_for(request)), media_type="image/jpeg", headers=_KEPT)
+            except UndecodableError as error:
+                return PlainTextResponse(error.detail, 415, _NOT_KEPT)
+            except TOLD as error:
+                return PlainTextResponse(sentence(error), 404, _NOT_KEPT)
+
+        return answer
+
+    def _original(self, request: Request) -> Response:
+        try:
+            [link] = links(self._target, [self._asked_for(request)])
+        except TOLD as error:
+            return PlainTextResponse(sentence(error), 404, _NOT_KEPT)
+        return RedirectResponse(link, 303, _NOT_KEPT)
+
+    def _asked_for(self, request: Request) -> Document:
+        """The document of the photo that a request is about; only photos that have one are shown."""
+        image = request.query_params.get("image")
+        document = self._library.document(image) if image else None
+        if document is None:
+            raise UserError("Nothing is known of this photo.")
+        return document
+
+
+def _file(name: str) -> Callable[[Request], Response]:
+    return lambda _: FileResponse(_PAGE / name, headers=_NOT_KEPT)
+
+
+def _answering(find: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Response]:
+    def answer(request: Request) -> Response:
+        try:
+            return JSONResponse(find(request), headers=_NOT_KEPT)
+        except TOLD as error:
+            return JSONResponse({"error": sentence(error)}, 400, _NOT_KEPT)
+
+    return answer
+
+
+def _number(text: str) -> float:
+    try:
+        return min(100.0, max(0.0, float(text)))
+    except ValueError as error:
+        raise UserError(f"{text} is no number from 0 to 100.") from error

@@ -1,0 +1,119 @@
+"""Chromium, and a page of `photos browse` in it, on a pipeline that has labelled photos."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from local.cloud import LocalCloud
+from local.ministack import REPOSITORY
+from photos import vocabulary
+from photos.browsing.server import Browse
+from photos.reading import Reader
+from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, ConsoleMessage, Page
+
+    from photos.target import Target
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Chromium's command; without one these tests are skipped, but never in CI."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        if os.environ.get("CI"):
+            raise FileNotFoundError("Chromium is not installed")
+        pytest.skip("these tests need Chromium")
+    return found
+
+
+SAMPLES = {path.name: path.read_bytes() for path in sorted((REPOSITORY / "samples").glob("*.jpg"))}
+HOSTILE = "<img src=x onerror=alert(1)> \"'&amp;%2F.jpg"
+
+
+def heic(jpeg: bytes) -> bytes:
+    import pillow_heif  # noqa: PLC0415
+
+    file = io.BytesIO()
+    pillow_heif.from_pillow(Image.open(io.BytesIO(jpeg)).convert("RGB")).save(file)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A local cloud with the sample photos, one of a phone, one with a bad name, and one that is none."""
+    photos = SAMPLES | {"IMG_1.HEIC": heic(SAMPLES["coffee.jpg"]), HOSTILE: SAMPLES["cat.jpg"] + b" "}
+    photos["broken.webp"] = b"nothing"
+    with LocalCloud(tmp_path_factory.mktemp("cloud") / "state") as cloud:
+        bucket, s3 = cloud.target.outputs["Bucket"], cloud.target.client("s3")
+        for key, body in photos.items():
+            s3.put_object(Bucket=bucket, Key=key, Body=body)
+        images = [f"{bucket}/{key}" for key in photos]
+        eventually(lambda: len(Reader(cloud.target).documents(images)) == len(images))
+        yield cloud.target
+
+
+@pytest.fixture(scope="session")
+def served(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The link to the page of a running `photos browse`."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setattr("photos.target.LOCAL_STATE", folder)
+        vocabulary.count(target, lambda _: None)
+        server = Browse(target)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        yield server.url
+        server.stop()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+def _is_wrong(message: ConsoleMessage) -> bool:
+    """Whether the console tells of an error; what the server refuses (4xx) is none of the page's."""
+    return message.type == "error" and "responded with a status of 4" not in message.text
+
+
+@pytest.fixture
+def opened(browser: Browser, served: str) -> Iterator[Callable[..., Page]]:
+    """Opens the page, with options of the browser's; in the end nothing may have gone wrong in it."""
+    wrong: list[str] = []
+    contexts = []
+
+    def open_page(**options: Any) -> Page:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: wrong.append(message.text) if _is_wrong(message) else None)
+        page.on("dialog", lambda dialog: wrong.append(f"a dialog: {dialog.message}"))
+        page.goto(served)
+        page.locator("#grid img").first.wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrong == []

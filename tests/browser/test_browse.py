@@ -1,0 +1,234 @@
+"""`photos browse` in a real browser, on the local cloud: what people do there, and what others may not."""
+
+from __future__ import annotations
+
+import http.client
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.conftest import HOSTILE, SAMPLES
+from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    Open = Callable[..., Page]
+
+PHOTOS = len(SAMPLES) + 2
+
+
+def names(page: Page) -> list[str]:
+    """What the pictures are called, for those who do not see them."""
+    return [str(image.get_attribute("alt")) for image in page.locator("#grid img").all()]
+
+
+def search(page: Page, text: str) -> None:
+    page.get_by_label("Labels", exact=True).first.fill(text)
+    page.keyboard.press("Enter")
+
+
+def are_drawn(page: Page) -> bool:
+    """Whether every picture that is to be seen is there, or is known not to be one."""
+    script = "[...document.querySelectorAll('#grid img')].every(one => one.complete && one.naturalWidth > 0)"
+    return bool(page.evaluate(script))
+
+
+def test_given_labelled_photos_when_opened_then_all_are_seen_whatever_their_format(opened: Open) -> None:
+    page = opened()
+    expect(page.locator("#said")).to_have_text(f"{PHOTOS} photos.")
+    assert sorted(name.partition(": ")[0] for name in names(page)) == sorted([*SAMPLES, "IMG_1.HEIC", HOSTILE])
+    eventually(lambda: are_drawn(page))
+    expect(page.locator("#status")).to_contain_text("labelling · 0 waiting")
+
+
+def test_given_a_search_when_entered_then_its_photos_are_shown_and_the_address_keeps_it(opened: Open) -> None:
+    page = opened()
+    search(page, "cup or DOG")
+    expect(page.locator("#said")).to_have_text("3 photos: Cup or Dog.")
+    assert {name.partition(":")[0] for name in names(page)} == {"coffee.jpg", "IMG_1.HEIC", "dogs.jpg"}
+    page.reload()
+    expect(page.locator("#said")).to_have_text("3 photos: Cup or Dog.")
+    page.go_back()
+    expect(page.locator("#said")).to_have_text(f"{PHOTOS} photos.")
+
+
+def test_given_a_confidence_when_slid_to_then_less_sure_photos_are_gone(opened: Open) -> None:
+    page = opened()
+    search(page, "daisy")
+    expect(page.locator("#grid li")).to_have_count(1)
+    page.get_by_label("at least").fill("95")
+    expect(page.locator("#grid li")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("spanil", "0 photos: spanil. No photo is labelled spanil. Did you mean Spaniel"),
+        ("not cat", "Name a label that the photos have"),
+        ("(cat", "without its `)`"),
+    ],
+)
+def test_given_a_search_that_finds_nothing_when_entered_then_it_says_why(
+    opened: Open, text: str, said: str
+) -> None:
+    page = opened()
+    search(page, text)
+    expect(page.locator("#said")).to_contain_text(said)
+
+
+def test_given_labels_with_their_counts_when_clicked_then_the_search_is_narrowed(opened: Open) -> None:
+    page = opened()
+    page.locator("#facets").get_by_role("button", name="Pet 3").click()
+    expect(page.locator("#said")).to_have_text("3 photos: Pet.")
+    page.locator("#facets").get_by_role("button", name="Dog 1").click()
+    expect(page.locator("#said")).to_have_text("1 photo: Pet and Dog.")
+
+
+def test_given_a_label_that_is_begun_when_typed_then_it_is_suggested(opened: Open) -> None:
+    page = opened()
+    page.get_by_label("Labels", exact=True).first.press_sequentially("dog and spa")
+    options = page.locator("#suggestions option")
+    expect(options).to_have_count(1)
+    assert options.first.get_attribute("value") == "dog and Spaniel"
+
+
+def test_given_a_photo_when_opened_by_keyboard_then_its_boxes_and_labels_are_there_and_arrows_go_on(
+    opened: Open,
+) -> None:
+    page = opened()
+    search(page, "cup")
+    expect(page.locator("#grid li")).to_have_count(2)
+    page.locator("#grid button").first.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    first = dialog.get_by_role("heading").inner_text()
+    assert dialog.get_by_role("row", name="Cup").is_visible()
+    expect(page.locator("#boxes div", has_text="Cup").first).to_be_visible()
+    eventually(lambda: page.evaluate("document.getElementById('large').naturalWidth > 0"))
+    page.keyboard.press("ArrowRight")
+    assert {first, dialog.get_by_role("heading").inner_text()} == {"coffee.jpg", "IMG_1.HEIC"}
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#grid button").nth(1)).to_be_focused()
+
+
+def test_given_rejected_photos_when_asked_for_then_they_say_why(opened: Open) -> None:
+    page = opened()
+    page.get_by_label("Rejected").check()
+    expect(page.locator("#grid li")).to_have_count(1)
+    expect(page.locator("#grid li")).to_contain_text("UnknownFormat: broken.webp")
+    with page.expect_response(lambda answer: "/view" in answer.url):
+        page.locator("#grid button").click()
+    expect(page.locator("#reason")).to_contain_text("The file is no photo in a format that is known here.")
+
+
+def test_given_a_name_with_markup_when_shown_then_it_is_only_text(opened: Open) -> None:
+    page = opened()
+    page.locator("#grid li", has=page.locator(f"img[alt^={_quoted(HOSTILE)}]")).get_by_role("button").click()
+    expect(page.locator("#name")).to_have_text(HOSTILE)
+    assert page.locator("img[src=x]").count() == 0
+    search_text = "<b>cat</b>"
+    page.keyboard.press("Escape")
+    search(page, search_text)
+    expect(page.locator("#said")).to_contain_text(f"No photo is labelled {search_text}.")
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"color_scheme": "dark"}, {"viewport": {"width": 390, "height": 800}}],
+    ids=["light", "dark", "narrow"],
+)
+def test_given_the_page_when_looked_at_by_axe_then_it_finds_no_violation(
+    opened: Open, options: dict[str, Any]
+) -> None:
+    page = opened(**options, bypass_csp=True)  # axe is put into the page
+    expect(page.locator("#facets button").first).to_be_visible()
+    expect(page.locator("#status")).to_contain_text("labelling")
+    assert _violations(page) == []
+    search(page, "cup")
+    expect(page.locator("#grid li")).to_have_count(2)
+    page.locator("#grid button").first.click()
+    expect(page.locator("#boxes div").first).to_be_visible()
+    assert _violations(page) == []
+
+
+def _violations(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {node['html']} {node['failureSummary']}" for one in found for node in one["nodes"]]
+
+
+def test_given_a_narrow_screen_when_opened_then_nothing_is_wider_than_it(opened: Open) -> None:
+    page = opened(viewport={"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+# Who may not
+
+
+def asked(served: str, path: str, **headers: str) -> tuple[int, str]:
+    """Ask the server as another program could; gives the status, and the body or where it leads."""
+    place = urlsplit(served)
+    assert place.hostname
+    connection = http.client.HTTPConnection(place.hostname, place.port or 80, timeout=20)
+    try:
+        connection.putrequest("GET", path, skip_host=True)
+        for name, value in ({"Host": place.netloc} | headers).items():
+            connection.putheader(name.replace("_", "-"), value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+    finally:
+        connection.close()
+
+
+def cookie(served: str) -> str:
+    place = urlsplit(served)
+    return f"photo-labels-{place.port}={place.query.removeprefix('secret=')}"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api/photos", "/api/labels", "/thumbnail?image=x", "/?secret=", "/?secret=x"]
+)
+def test_given_no_secret_when_asked_then_refused(served: str, path: str) -> None:
+    status, said = asked(served, path)
+    assert status == 403
+    assert "photos browse" in said
+
+
+def test_given_another_name_for_loopback_when_asked_then_refused_with_the_cookie_too(served: str) -> None:
+    assert asked(served, "/api/photos", Host="evil.example", Cookie=cookie(served))[0] == 421
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_given_a_page_of_others_when_it_asks_then_refused(served: str, site: str) -> None:
+    assert asked(served, "/api/photos", Cookie=cookie(served), Sec_Fetch_Site=site)[0] == 403
+    assert asked(served, "/api/photos", Cookie=cookie(served), Sec_Fetch_Site="same-origin")[0] == 200
+
+
+def test_given_photos_that_nobody_knows_when_asked_for_then_a_sentence(served: str) -> None:
+    for path in ("/thumbnail?image=others/secret.jpg", "/view", "/original?image=x"):
+        assert asked(served, path, Cookie=cookie(served)) == (404, "Nothing is known of this photo.")
+
+
+def test_given_the_original_when_asked_for_then_it_is_a_link_that_is_signed(opened: Open, served: str) -> None:
+    page = opened()
+    page.locator("#grid button").first.click()
+    link = str(page.locator("#original").get_attribute("href"))
+    place = urlsplit(served)
+    assert place.hostname
+    connection = http.client.HTTPConnection(place.hostname, place.port or 80, timeout=20)
+    connection.request("GET", f"/{link}", headers={"Cookie": cookie(served)})
+    answer = connection.getresponse()
+    assert answer.status == 303
+    assert "X-Amz-Signature=" in str(answer.getheader("Location"))
+    connection.close()
