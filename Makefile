@@ -20,7 +20,7 @@ DEPLOY = $(BIN)/python -m infra $(call given,STACK,stack) $(call given,REGION,re
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
 	test test-image test-browser test-chaos test-all chaos loadtest \
-	bench bench-quota bench-endurance bench-import bench-convert \
+	bench bench-quota bench-endurance bench-import bench-convert bench-browse \
 	bench-limits bench-image lint audit format lock clean
 
 help: ## what there is
@@ -80,6 +80,9 @@ loadtest: .venv/.loadtest $(MINISTACK)/.installed ## how fast, how much, none lo
 		$(call given,RECOGNISER,recogniser) $(call given,SLO,slo) $(call given,SEED,seed) \
 		$(call given,WARMUP,warmup) $(call given,OUT,out) $(call given,STACK,stack) $(call given,REGION,region) \
 		$(if $(filter 1,$(call told,KEEP)),--keep) $(if $(filter 1,$(call told,YES)),--yes)
+
+bench-browse: .venv/.dev ## searches of a million rows, and the page of 100,000 photos in Chromium: N=100000
+	@$(BIN)/python -m loadtest.bench_browse $(call told,N)
 
 bench-limits: .venv/.loadtest $(MINISTACK)/.installed ## what this machine lets through, beside a bare function (half an hour; N=5000: 5 minutes)
 	@$(BIN)/python -m loadtest.limits $(call told,N)

@@ -36,11 +36,11 @@ def links(target: Target, documents: Iterable[Document]) -> list[str]:
     ]
 
 
-def photo(target: Target, document: Document) -> bytes:
+def photo(s3: Any, document: Document) -> bytes:
     """Download a photo, the version that was labelled. Raises UserError where it is gone."""
     version = {"VersionId": document.version_id} if document.version_id else {}
     try:
-        answer = target.client("s3").get_object(Bucket=document.bucket, Key=document.key, **version)
+        answer = s3.get_object(Bucket=document.bucket, Key=document.key, **version)
     except ClientError as error:
         raise UserError(f"{document.key} cannot be had from the bucket ({error}).") from error
     body: bytes = answer["Body"].read()
@@ -55,7 +55,7 @@ def drawn_photo(target: Target, document: Document) -> Path:
     from handler.decoder import UndecodableError, decoded  # noqa: PLC0415
 
     try:
-        _, jpeg = decoded(io.BytesIO(photo(target, document)))
+        _, jpeg = decoded(io.BytesIO(photo(target.client("s3"), document)))
     except UndecodableError as error:
         raise UserError(f"{document.key} cannot be shown: {error.detail}") from error
     image = Image.open(io.BytesIO(jpeg))

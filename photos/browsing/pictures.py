@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 THUMBNAIL_SIDE = 400
 _KEPT_AT_MOST = 20_000
 """Thumbnails, of 20 to 40 KB."""
+_CONNECTIONS = 40
+"""As many as Starlette has threads."""
 
 
 def cache_folder() -> Path:
@@ -36,7 +38,7 @@ class Pictures:
     """Makes pictures of photos; used from several threads."""
 
     def __init__(self, target: Target, folder: Path | None = None) -> None:
-        self._target = target
+        self._s3 = target.client("s3", connections=_CONNECTIONS)
         self._folder = folder or cache_folder()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = threading.Lock()
@@ -53,7 +55,7 @@ class Pictures:
         try:
             return kept.read_bytes()
         except FileNotFoundError:
-            jpeg = self._decoded(photo(self._target, document), THUMBNAIL_SIDE)
+            jpeg = self._decoded(photo(self._s3, document), THUMBNAIL_SIDE)
         new = kept.with_suffix(f".{threading.get_ident()}")
         new.write_bytes(jpeg)
         new.chmod(0o600)
@@ -62,17 +64,20 @@ class Pictures:
 
     def view(self, document: Document) -> bytes:
         """A JPEG as large as a screen. Raises what `thumbnail` does."""
-        return self._decoded(photo(self._target, document), LONGEST_SIDE)
+        return self._decoded(photo(self._s3, document), LONGEST_SIDE)
 
     def _decoded(self, body: bytes, longest_side: int) -> bytes:
         pool = self._pool
         try:
-            return pool.submit(_decode, body, longest_side).result()
+            jpeg, why = pool.submit(_decode, body, longest_side).result()
         except BrokenProcessPool as error:
             with self._lock:
                 if self._pool is pool:
                     self._pool = _pool()
             raise UndecodableError("DecoderCrashed", "Its decoder, or that of another photo, crashed.") from error
+        if why:
+            raise UndecodableError(*why)
+        return jpeg
 
     def _forget_oldest(self) -> None:
         kept = sorted(self._folder.glob("*.jpg"), key=lambda path: path.stat().st_mtime, reverse=True)
@@ -81,10 +86,21 @@ class Pictures:
 
 
 def _pool() -> ProcessPoolExecutor:
-    # Not forked: this process has threads.
-    return ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn"))
+    # Not forked: this process has threads. A process takes half a second to start, and does so at once.
+    pool = ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn"))
+    for _ in range(os.cpu_count() or 1):
+        pool.submit(_start)
+    return pool
 
 
-def _decode(body: bytes, longest_side: int) -> bytes:
-    _, jpeg = decoded(io.BytesIO(body), longest_side)
-    return jpeg
+def _start() -> None:
+    """Do nothing in a process that has imported what it needs."""
+
+
+def _decode(body: bytes, longest_side: int) -> tuple[bytes, tuple[str, str] | None]:
+    """Give a JPEG, or reason and detail why there is none: such an exception could not leave its process."""
+    try:
+        _, jpeg = decoded(io.BytesIO(body), longest_side)
+    except UndecodableError as error:
+        return b"", (error.reason, error.detail)
+    return jpeg, None
