@@ -328,6 +328,7 @@ def status_table(status: Status) -> Table:
         f"{counts['ImagesRemoved']:,.0f} removed, {counts['ImagesHandedOver']:,.0f} handed over to be converted, "
         f"{counts['RecordsFailed']:,.0f} to be tried again",
     )
+    table.add_row("rate", f"{status.photos_a_second:.1f} photos a second")
     quota = f" of {status.tps:g} ({status.calls_a_second / status.tps:.0%})" if status.tps else ""
     table.add_row(
         "Rekognition",
