@@ -29,6 +29,7 @@ from photos import vocabulary
 from photos.browsing.server import Browse
 from photos.errors import UserError
 from photos.query import parse
+from photos.reading import Reader
 from photos.searching import Searcher, Wanted
 from photos.target import Target, local_session, scrub_environment
 
@@ -57,6 +58,7 @@ _IN_VIEW = """
 
 
 def _searches(target: Target, counts: dict[str, int]) -> Table:
+    reader = Reader(target)
     table = Table(
         "search", "median ms", "longest ms", "CPU ms", "rows", "documents",
         title=f"first page of {_SHOWN}, {_TIMES} times each", title_justify="left",
@@ -64,7 +66,7 @@ def _searches(target: Target, counts: dict[str, int]) -> Table:
     for text in _SEARCHES:
         walls, cpu_s = [], time.process_time()
         for _ in range(_TIMES):
-            searcher, started = Searcher(target, counts), time.perf_counter()
+            started, searcher = time.perf_counter(), Searcher(reader, counts)
             searcher.page(Wanted(parse(text)), _SHOWN)
             walls.append((time.perf_counter() - started) * 1000)
         cpu_ms = (time.process_time() - cpu_s) * 1000 / _TIMES
@@ -121,7 +123,7 @@ def _page(target: Target, console: Console) -> None:
             browser = playwright.chromium.launch(executable_path=command, args=["--no-sandbox"])
             for how in ("thumbnails still to be made", "thumbnails kept from before"):
                 page = browser.new_page(viewport={"width": 1280, "height": 800})
-                first_s, all_s = _opened(page, server.url)
+                first_s, all_s = _opened(page, server.link())
                 console.print(f"{how}: first photo after {first_s:.2f} s, the whole screen after {all_s:.2f} s")
                 came, blank, gaps = _scrolled(page)
                 console.print(

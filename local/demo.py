@@ -43,7 +43,7 @@ def demonstrate(target: Target, folder: Path, started_s: float) -> int:
         ends = journal.counts().ends
     if label := _common([document.labels for _, document in photos if document]):
         console.print(f"\n$ photos search {label!r}")
-        console.print(hits_table(Searcher(target, {}).page(Wanted(Has(label)), 5).hits))
+        console.print(hits_table(Searcher(Reader(target), {}).page(Wanted(Has(label)), 5).hits))
     return 0 if ends[End.LABELLED] + ends[End.REJECTED] == ends.total() else 1
 
 

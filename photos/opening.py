@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import tempfile
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from handler.conversion import MOST_BYTES
 from photos.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,6 +26,11 @@ _LINK_S = 3600
 _COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080")
 _LINE_SHARE = 250
 """A line's part of the longer side."""
+
+
+def launch(where: str | Path) -> None:
+    """Open a link, or a file, in the user's browser; Ctrl-C here does not end that."""
+    webbrowser.open(where.as_uri() if isinstance(where, Path) else where)
 
 
 def links(target: Target, documents: Iterable[Document]) -> list[str]:
@@ -43,6 +50,8 @@ def photo(s3: Any, document: Document) -> bytes:
         answer = s3.get_object(Bucket=document.bucket, Key=document.key, **version)
     except ClientError as error:
         raise UserError(f"{document.key} cannot be had from the bucket ({error}).") from error
+    if answer["ContentLength"] > MOST_BYTES:
+        raise UserError(f"{document.key} has {answer['ContentLength'] / 1e6:,.0f} MB, which is too much to show.")
     body: bytes = answer["Body"].read()
     return body
 
@@ -52,10 +61,13 @@ def drawn_photo(target: Target, document: Document) -> Path:
     # Decoders take 100 ms to import, for which nobody is to wait who reads `photos --help`.
     from PIL import Image  # noqa: PLC0415
 
-    from handler.decoder import UndecodableError, decoded  # noqa: PLC0415
+    from handler.decoder import UndecodableError  # noqa: PLC0415
+    from photos.decoding import Decoder  # noqa: PLC0415
 
+    body = photo(target.client("s3"), document)
     try:
-        _, jpeg = decoded(io.BytesIO(photo(target.client("s3"), document)))
+        with Decoder() as decoder:
+            jpeg = decoder.jpeg(body)
     except UndecodableError as error:
         raise UserError(f"{document.key} cannot be shown: {error.detail}") from error
     image = Image.open(io.BytesIO(jpeg))

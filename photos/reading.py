@@ -38,6 +38,10 @@ class Reader:
         self._index_table = target.outputs["LabelIndexTable"]
         self._pause = pause
 
+    def query(self, **asked: Any) -> Any:
+        """One query of the index, a page of its answer."""
+        return self._client.query(TableName=self._index_table, ReturnConsumedCapacity="TOTAL", **asked)
+
     def documents(
         self, images: Sequence[str], on_answer: Callable[[Any], None] = lambda _: None
     ) -> dict[str, Document]:

@@ -9,6 +9,7 @@ and all else that is searched for is looked up in them
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from handler.attributes import from_attributes
 from handler.documents import backs, iso
 from photos.errors import UserError
 from photos.query import drivers, holds, labels_in, renamed
-from photos.reading import READ_AT_MOST, Reader
+from photos.reading import READ_AT_MOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
     from handler.documents import Document
     from photos.query import Query
-    from photos.target import Target
+    from photos.reading import Reader
     from photos.vocabulary import Vocabulary
 
+_ROWS_AT_MOST = 1_000
+"""Of one query; it begins with as many as are wanted, and asks for more where those are not enough."""
 _COUNTED_AT_MOST = 500
 """Rows of one label that are counted to find the rarest: a unit or two of reading."""
 
@@ -87,11 +90,9 @@ class _Row:
 class Searcher:
     """Searches one pipeline's index."""
 
-    def __init__(self, target: Target, counts: Mapping[str, int]) -> None:
+    def __init__(self, reader: Reader, counts: Mapping[str, int]) -> None:
         """`counts`: photos by label as far as they are known, by which the rarest label is chosen."""
-        self._client = target.client("dynamodb")
-        self._table = target.outputs["LabelIndexTable"]
-        self._reader = Reader(target)
+        self._reader = reader
         self._counts = dict(counts)
         self.spent = Spent()
 
@@ -99,18 +100,30 @@ class Searcher:
         """Tell whether there are rows of a label."""
         return bool(self._counts.get(label)) or bool(self._count(label, 1))
 
-    def page(self, wanted: Wanted, limit: int, after: str | None = None) -> Page:
-        """Find at most `limit` photos, those after the page that ended with `after`. Raises UserError."""
+    def page(self, wanted: Wanted, limit: int, after: str | None = None, rows_at_most: float = math.inf) -> Page:
+        """Find at most `limit` photos, those after the page that ended with `after`. Raises UserError.
+
+        `rows_at_most`: a page may have less where it would have to look at more rows than that.
+        """
         page = Page()
-        for hit in self.hits(wanted, limit, after):
-            if len(page.hits) == limit:
-                page.more_after = page.hits[-1].rank
-                break
-            page.hits.append(hit)
+        for number, (row, hit) in enumerate(self._looked_at(wanted, limit, after)):
+            if number >= rows_at_most or (hit and len(page.hits) == limit):
+                return page
+            if hit:
+                page.hits.append(hit)
+            if len(page.hits) < limit or hit:
+                page.more_after = row.rank
+        page.more_after = None
         return page
 
-    def hits(self, wanted: Wanted, expected: int, after: str | None = None) -> Iterator[Hit]:
-        """Find photos one after another; `expected` is how many will be looked at, most likely."""
+    def hits(self, wanted: Wanted) -> Iterator[Hit]:
+        """Find all photos, one after another."""
+        for _, hit in self._looked_at(wanted, _ROWS_AT_MOST, None):
+            if hit:
+                yield hit
+
+    def _looked_at(self, wanted: Wanted, expected: int, after: str | None) -> Iterator[tuple[_Row, Hit | None]]:
+        """Look at rows one after another; `expected` is how many will be looked at, most likely."""
         read = drivers(wanted.query, self._rarity)
         if read is None:
             raise UserError("Name a label that the photos have: there is no list of those that lack one.")
@@ -122,8 +135,8 @@ class Searcher:
             documents = self._documents(some)
             for row in some:
                 document = documents.get(row.image)
-                if document and _is_wanted(document, row, wanted, read):
-                    yield Hit(row.label, row.rank, document)
+                is_wanted = document and _is_wanted(document, row, wanted, read)
+                yield row, Hit(row.label, row.rank, document) if document and is_wanted else None
             at_a_time = min(2 * at_a_time, READ_AT_MOST)
 
     def _rarity(self, label: str) -> int:
@@ -132,13 +145,11 @@ class Searcher:
         return self._counts[label]
 
     def _count(self, label: str, most: int) -> int:
-        answer = self._client.query(
-            TableName=self._table,
+        answer = self._reader.query(
             KeyConditionExpression="Label = :label",
             ExpressionAttributeValues={":label": {"S": label}},
             Select="COUNT",
             Limit=most,
-            ReturnConsumedCapacity="TOTAL",
         )
         self._note(answer)
         return int(answer["Count"])
@@ -147,7 +158,6 @@ class Searcher:
         """Read the rows of a label, best first, those after a rank."""
         last = after or "101"
         query: dict[str, Any] = {
-            "TableName": self._table,
             "KeyConditionExpression": "Label = :label AND #rank BETWEEN :least AND :last",
             "ExpressionAttributeNames": {"#rank": "Rank"},
             "ExpressionAttributeValues": {
@@ -159,10 +169,9 @@ class Searcher:
             "ScanIndexForward": False,
             "ConsistentRead": True,
             "Limit": page,
-            "ReturnConsumedCapacity": "TOTAL",
         }
         while True:
-            answer = self._client.query(**query)
+            answer = self._reader.query(**query)
             self._note(answer)
             self.spent.rows += len(answer["Items"])
             for item in map(from_attributes, answer["Items"]):
@@ -171,6 +180,7 @@ class Searcher:
             if "LastEvaluatedKey" not in answer:
                 return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            query["Limit"] = min(2 * query["Limit"], _ROWS_AT_MOST)
 
     def _documents(self, rows: Iterable[_Row]) -> dict[str, Document]:
         documents = self._reader.documents(list(dict.fromkeys(row.image for row in rows)), self._note)

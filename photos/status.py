@@ -129,11 +129,13 @@ class StatusReader:
         pages = self._cloudwatch.get_paginator("describe_alarms").paginate(
             AlarmNamePrefix=f"{self._stack}-", StateValue="ALARM"
         )
-        return {
+        ringing = {
             one["AlarmName"].removeprefix(f"{self._stack}-"): one.get("AlarmDescription", "")
             for page in pages
             for one in page["MetricAlarms"]
         }
+        # A stack "photos-test" has alarms that begin like those of "photos"; ours have no hyphen in their names.
+        return {name: description for name, description in ringing.items() if "-" not in name}
 
     def _counted_by_cloudwatch(self) -> tuple[dict[str, float], float | None]:
         end = datetime.fromtimestamp(self._clock(), UTC).replace(second=0, microsecond=0)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _AT_A_TIME = 60
 """Photos of one answer: more than a screen."""
 _READ_AT_MOST = 1_000
-"""Documents that are read for one answer; where few are of the kind, the page asks again."""
+"""Rows or documents that are read for one answer; where few of them are wanted, the page asks again."""
+_SCANNED_AT_A_TIME = 250
 _REMEMBERED = 5_000
 
 
@@ -41,28 +42,26 @@ class Library:
     def search(self, text: str, min_confidence: float, after: str | None) -> dict[str, Any]:
         """Some of the photos that are searched for. Raises UserError where the search makes no sense."""
         vocabulary = vocabularies.kept(self._target)
-        searcher = Searcher(self._target, vocabulary.counts)
+        searcher = Searcher(self._reader, vocabulary.counts)
         query, unknown = spelled(parse(text), vocabulary, searcher)
-        page = searcher.page(Wanted(query, min_confidence), _AT_A_TIME, after)
+        page = searcher.page(Wanted(query, min_confidence), _AT_A_TIME, after, _READ_AT_MOST)
         photos = [self._photo(hit.document) | {"found": hit.label} for hit in page.hits]
         return {"photos": photos, "more": page.more_after, "query": str(query), "unknown": unknown}
 
     def all(self, status: str, after: str | None) -> dict[str, Any]:
         """Some of all photos with a status, in no order. There may be more although there are none here."""
         photos: list[dict[str, Any]] = []
-        read = 0
+        read, limit = 0, _AT_A_TIME
         while True:
             start: Any = {"ExclusiveStartKey": {"ImageID": {"S": after}}} if after else {}
-            # Not filtered by DynamoDB, which would answer with less than there is room for.
-            answer = self._dynamodb.scan(
-                TableName=self._target.outputs["ImageLabelsTable"], Limit=_AT_A_TIME - len(photos), **start
-            )
+            answer = self._dynamodb.scan(TableName=self._target.outputs["ImageLabelsTable"], Limit=limit, **start)
             documents = [Document.from_item(from_attributes(item)) for item in answer["Items"]]
             photos += [self._photo(document) for document in documents if document.status == status]
             read += len(documents)
             after = answer.get("LastEvaluatedKey", {}).get("ImageID", {}).get("S")
-            if after is None or len(photos) == _AT_A_TIME or read >= _READ_AT_MOST:
+            if after is None or len(photos) >= _AT_A_TIME // 2 or read >= _READ_AT_MOST:
                 return {"photos": photos, "more": after}
+            limit = _SCANNED_AT_A_TIME
 
     def document(self, image: str) -> Document | None:
         """The document of a photo that the page shows."""

@@ -1,24 +1,21 @@
-"""Photos as a browser shows them, whatever their format: small ones for the grid, which are kept, and large ones.
-
-They are decoded in processes of their own, since decoders crash; such a photo has no picture, and all others have.
-"""
+"""Photos as a browser shows them, whatever their format: small for the grid, which are kept, and large."""
 
 from __future__ import annotations
 
 import hashlib
-import io
-import multiprocessing
 import os
-import threading
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import queue
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handler.decoder import LONGEST_SIDE, UndecodableError, decoded
+from handler.decoder import LONGEST_SIDE, UndecodableError
+from photos.decoding import Decoder
 from photos.opening import photo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from handler.documents import Document
     from photos.target import Target
 
@@ -40,67 +37,64 @@ class Pictures:
     def __init__(self, target: Target, folder: Path | None = None) -> None:
         self._s3 = target.client("s3", connections=_CONNECTIONS)
         self._folder = folder or cache_folder()
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = threading.Lock()
-        self._pool = _pool()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.chmod(0o700)
+        self._decoders: queue.Queue[Decoder] = queue.Queue()
+        for _ in range(os.cpu_count() or 1):
+            self._decoders.put(Decoder())
+        self._without_picture: dict[str, UndecodableError] = {}
         self._forget_oldest()
 
     def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        """End the decoders; those at work, too, when they have ended."""
+        for _ in range(os.cpu_count() or 1):
+            self._decoders.get().close()
 
     def thumbnail(self, document: Document) -> bytes:
         """A JPEG for the grid. Raises UserError where the photo is gone, UndecodableError where it is none."""
         version = f"{document.image_id} {document.etag} {document.version_id} {document.sequencer}"
         kept = self._folder / f"{hashlib.sha256(version.encode()).hexdigest()}.jpg"
-        try:
+        if version in self._without_picture:
+            raise self._without_picture[version]
+        with suppress(OSError):
             return kept.read_bytes()
-        except FileNotFoundError:
-            jpeg = self._decoded(photo(self._s3, document), THUMBNAIL_SIDE)
-        new = kept.with_suffix(f".{threading.get_ident()}")
-        new.write_bytes(jpeg)
-        new.chmod(0o600)
-        new.replace(kept)
+        try:
+            jpeg = self._decoded(document, THUMBNAIL_SIDE)
+        except UndecodableError as error:
+            self._without_picture[version] = error
+            raise
+        with suppress(OSError):  # a full disk is no reason not to show it
+            _keep(jpeg, kept)
         return jpeg
 
     def view(self, document: Document) -> bytes:
         """A JPEG as large as a screen. Raises what `thumbnail` does."""
-        return self._decoded(photo(self._s3, document), LONGEST_SIDE)
+        return self._decoded(document, LONGEST_SIDE)
 
-    def _decoded(self, body: bytes, longest_side: int) -> bytes:
-        pool = self._pool
+    def _decoded(self, document: Document, longest_side: int) -> bytes:
+        body = photo(self._s3, document)
+        with self._a_decoder() as decoder:
+            return decoder.jpeg(body, longest_side)
+
+    @contextmanager
+    def _a_decoder(self) -> Iterator[Decoder]:
+        decoder = self._decoders.get()
         try:
-            jpeg, why = pool.submit(_decode, body, longest_side).result()
-        except BrokenProcessPool as error:
-            with self._lock:
-                if self._pool is pool:
-                    self._pool = _pool()
-            raise UndecodableError("DecoderCrashed", "Its decoder, or that of another photo, crashed.") from error
-        if why:
-            raise UndecodableError(*why)
-        return jpeg
+            yield decoder
+        finally:
+            self._decoders.put(decoder)
 
     def _forget_oldest(self) -> None:
+        for path in self._folder.glob("*.new"):  # of a run that was killed
+            path.unlink(missing_ok=True)
         kept = sorted(self._folder.glob("*.jpg"), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in kept[_KEPT_AT_MOST:]:
             path.unlink(missing_ok=True)
 
 
-def _pool() -> ProcessPoolExecutor:
-    # Not forked: this process has threads. A process takes half a second to start, and does so at once.
-    pool = ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn"))
-    for _ in range(os.cpu_count() or 1):
-        pool.submit(_start)
-    return pool
-
-
-def _start() -> None:
-    """Do nothing in a process that has imported what it needs."""
-
-
-def _decode(body: bytes, longest_side: int) -> tuple[bytes, tuple[str, str] | None]:
-    """Give a JPEG, or reason and detail why there is none: such an exception could not leave its process."""
-    try:
-        _, jpeg = decoded(io.BytesIO(body), longest_side)
-    except UndecodableError as error:
-        return b"", (error.reason, error.detail)
-    return jpeg, None
+def _keep(jpeg: bytes, path: Path) -> None:
+    """Write it whole or not at all, for its user alone."""
+    new = path.with_suffix(f".{os.urandom(4).hex()}.new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(jpeg)
+    new.replace(path)

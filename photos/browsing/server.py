@@ -1,8 +1,9 @@
 """The server of `photos browse`: on loopback, for the one browser that was given its secret.
 
 A page of others, in the same browser, can reach loopback, too, also under a name of its own (DNS rebinding). So
-every request has to name this host, to come from this page, and to bring the cookie that only the link with the
-secret gives, which is printed in the terminal.
+every request has to name this host, to come from this page, and to bring a cookie. That is given to who opens a
+link that is printed in the terminal, and to the first only: other users of this machine may see with what a
+browser was started. It is for a path that nobody else knows, since cookies do not tell ports of one host apart.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 import hmac
 import secrets
 import socket
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from starlette.applications import Starlette
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route, Router
 
 from handler.decoder import UndecodableError
 from photos.browsing.library import Library
@@ -48,16 +51,31 @@ _HEADERS = {
 _NOT_KEPT = {"Cache-Control": "no-store"}
 _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
 """Of pictures: their URLs name the version of the photo."""
+_COOKIE = "photo-labels"
+_USUAL_PORT = 80
+"""Which browsers do not name."""
+_LOCALLY_S, _ON_AWS_S = 2.0, 60.0
+"""So long a status is told again: CloudWatch has news once a minute, and each look is paid for."""
 
 
 class Guard:
     """Refuses what does not come from the page itself."""
 
-    def __init__(self, app: ASGIApp, port: int, secret: str) -> None:
+    def __init__(self, app: ASGIApp, port: int) -> None:
         self._app = app
-        self._secret = secret
-        self._cookie = f"photo-labels-{port}"
+        self._secret = secrets.token_urlsafe(24)
+        self._tickets: set[str] = set()
+        self.room = f"/{secrets.token_urlsafe(12)}/"
+        """The path below which all is."""
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        if port == _USUAL_PORT:
+            self._hosts |= {"127.0.0.1", "localhost"}
+
+    def ticket(self) -> str:
+        """Give a new path that lets one browser in, once."""
+        ticket = secrets.token_urlsafe(24)
+        self._tickets.add(ticket)
+        return f"{self.room}?ticket={ticket}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -78,19 +96,18 @@ class Guard:
             return PlainTextResponse("This is not the host that you asked for.", 421)
         if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
             return PlainTextResponse("This page is not for others.", 403)
-        given = scope["query_string"].decode("latin-1")
-        if scope["path"] == "/" and _is_same(given, f"secret={self._secret}"):
-            answer = RedirectResponse("/", 303)
-            answer.set_cookie(self._cookie, self._secret, httponly=True, samesite="strict")
-            return answer
         cookies = dict(one.strip().partition("=")[::2] for one in headers.get("cookie", "").split(";"))
-        if not _is_same(cookies.get(self._cookie, ""), self._secret):
-            return PlainTextResponse("Open the link that `photos browse` has printed.", 403)
-        return None
-
-
-def _is_same(given: str, secret: str) -> bool:
-    return hmac.compare_digest(given.encode(), secret.encode())
+        if hmac.compare_digest(cookies.get(_COOKIE, "").encode(), self._secret.encode()):
+            return None
+        ticket = scope["query_string"].decode("latin-1").removeprefix("ticket=")
+        if scope["path"] == self.room and ticket in self._tickets:
+            self._tickets.remove(ticket)
+            answer = RedirectResponse(self.room, 303)
+            answer.set_cookie(_COOKIE, self._secret, path=self.room, httponly=True, samesite="strict")
+            return answer
+        return PlainTextResponse(
+            "A link of `photos browse` opens the page once: start it again for another browser.", 403
+        )
 
 
 class Browse:
@@ -98,9 +115,10 @@ class Browse:
 
     def __init__(self, target: Target, port: int = 0) -> None:
         self._target = target
-        self._library = Library(target)
-        self._pictures = Pictures(target)
         self._reader: StatusReader | None = None
+        self._lock = threading.Lock()
+        self._told: dict[str, Any] = {}
+        self._status_until = 0.0
         # asyncio turns Nagle's algorithm off only where a socket says that it is TCP.
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -108,20 +126,23 @@ class Browse:
             self._listener.bind(("127.0.0.1", port))
         except OSError as error:
             raise UserError(f"Port {port} cannot be used ({error.strerror}): name another, or none.") from error
+        self._listener.listen(1024)  # who opens the link before the server is up waits
         self._port = self._listener.getsockname()[1]
-        self._secret = secrets.token_urlsafe(24)
-        config = uvicorn.Config(self._app(), log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+        self._library = Library(target)
+        self._pictures = Pictures(target)
+        self._guard = Guard(self._app(), self._port)
+        config = uvicorn.Config(self._guard, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
 
-    @property
-    def url(self) -> str:
-        """The link to the page, with its secret."""
-        return f"http://127.0.0.1:{self._port}/?secret={self._secret}"
+    def link(self) -> str:
+        """Give a new link to the page, for one browser."""
+        return f"http://127.0.0.1:{self._port}{self._guard.ticket()}"
 
     def run(self) -> None:
         """Serve until Ctrl-C, or until `stop`."""
         try:
-            self._server.run(sockets=[self._listener])
+            with suppress(KeyboardInterrupt):
+                self._server.run(sockets=[self._listener])
         finally:
             self._pictures.close()
             self._listener.close()
@@ -140,7 +161,7 @@ class Browse:
             Route("/view", self._picture(self._pictures.view)),
             Route("/original", self._original),
         ]
-        return Guard(Starlette(routes=routes), self._port, self._secret)
+        return Router([Mount("/{room}", routes=routes)])
 
     def _photos(self, request: Request) -> dict[str, Any]:
         asked = request.query_params
@@ -152,6 +173,14 @@ class Browse:
         return self._library.all("LABELLED", after)
 
     def _status(self, _: Request) -> dict[str, Any]:
+        """How the pipeline is; asked once in a while, however many pages are open."""
+        with self._lock:
+            if time.monotonic() > self._status_until:
+                self._told = self._asked_status()
+                self._status_until = time.monotonic() + (_LOCALLY_S if self._target.is_local else _ON_AWS_S)
+            return self._told
+
+    def _asked_status(self) -> dict[str, Any]:
         # Not before: who may only see photos sees them, and here why there is nothing else.
         self._reader = self._reader or StatusReader(self._target)
         status = self._reader.read()

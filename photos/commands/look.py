@@ -24,7 +24,7 @@ from photos.display import (
     show_spent,
 )
 from photos.exporting import as_json, documents, write_csv, write_json
-from photos.opening import drawn_photo, links
+from photos.opening import drawn_photo, launch, links
 from photos.query import parse
 from photos.reading import Reader, beginning_of, candidates
 from photos.searching import Searcher, Wanted, spelled
@@ -77,7 +77,7 @@ def search(session: Session, /, **options: Any) -> None:
     shown = Console(stderr=True) if asked.is_json else session.console
     target = session.target(shown)
     vocabulary = vocabularies.kept(target)
-    searcher = Searcher(target, vocabulary.counts)
+    searcher = Searcher(Reader(target), vocabulary.counts)
     query, unknown = spelled(said, vocabulary, searcher)
     for label, close in unknown.items():
         hint = f"Did you mean {' or '.join(close)}?" if close else "`photos labels` lists those that there are."
@@ -86,7 +86,7 @@ def search(session: Session, /, **options: Any) -> None:
     since = asked.since and asked.since.replace(tzinfo=UTC)
     wanted = Wanted(query, asked.min_confidence, since, beginning)
     if asked.is_counting:
-        count = sum(1 for _ in searcher.hits(wanted, asked.limit))
+        count = sum(1 for _ in searcher.hits(wanted))
         if asked.is_json:
             click.echo(json.dumps({"count": count}))
     else:
@@ -97,7 +97,7 @@ def search(session: Session, /, **options: Any) -> None:
             shown.print(safe(f"there are more: --after '{page.more_after}'"))
         if asked.is_opening:
             for link in links(target, [hit.document for hit in page.hits]):
-                click.launch(link)
+                launch(link)
     found = counted(count, "photo") if count else "No photo is found"
     shown.print(safe(f"{found}: {query}"))
     if asked.is_verbose:
@@ -191,9 +191,10 @@ def browse(session: Session, port: int, is_opening: bool) -> None:
     from photos.browsing.server import Browse  # noqa: PLC0415
 
     server = Browse(session.target(), port)
-    session.console.print(server.url, soft_wrap=True, highlight=False)
+    session.console.print(server.link(), soft_wrap=True, highlight=False)
+    session.console.print("This link opens the page once. Ctrl-C ends it.", style="dim")
     if is_opening:
-        click.launch(server.url)
+        launch(server.link())
     server.run()
 
 
@@ -238,4 +239,4 @@ def show(session: Session, image: str, is_opening: bool, is_json: bool) -> None:
     if is_opening:
         path = drawn_photo(target, document)
         shown.print(safe(path))
-        click.launch(str(path))
+        launch(path)

@@ -67,8 +67,8 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 
 @pytest.fixture(scope="session")
-def served(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The link to the page of a running `photos browse`."""
+def served(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browse]:
+    """A running `photos browse`."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
@@ -77,7 +77,7 @@ def served(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         server = Browse(target)
         thread = threading.Thread(target=server.run)
         thread.start()
-        yield server.url
+        yield server
         server.stop()
         thread.join()
 
@@ -96,7 +96,7 @@ def _is_wrong(message: ConsoleMessage) -> bool:
 
 
 @pytest.fixture
-def opened(browser: Browser, served: str) -> Iterator[Callable[..., Page]]:
+def opened(browser: Browser, served: Browse) -> Iterator[Callable[..., Page]]:
     """Opens the page, with options of the browser's; in the end nothing may have gone wrong in it."""
     wrong: list[str] = []
     contexts = []
@@ -109,7 +109,7 @@ def opened(browser: Browser, served: str) -> Iterator[Callable[..., Page]]:
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda message: wrong.append(message.text) if _is_wrong(message) else None)
         page.on("dialog", lambda dialog: wrong.append(f"a dialog: {dialog.message}"))
-        page.goto(served)
+        page.goto(served.link())
         page.locator("#grid img").first.wait_for()
         return page
 

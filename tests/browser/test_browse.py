@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
+    from photos.browsing.server import Browse
+
     Open = Callable[..., Page]
 
 PHOTOS = len(SAMPLES) + 2
@@ -88,6 +90,23 @@ def test_given_labels_with_their_counts_when_clicked_then_the_search_is_narrowed
     expect(page.locator("#said")).to_have_text("3 photos: Pet.")
     page.locator("#facets").get_by_role("button", name="Dog 1").click()
     expect(page.locator("#said")).to_have_text("1 photo: Pet and Dog.")
+
+
+def test_given_another_search_that_is_only_written_when_scrolled_then_the_one_that_is_shown_goes_on(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("photos.browsing.library._AT_A_TIME", 1)
+    page = opened()
+    search(page, "cup")
+    expect(page.locator("#grid li")).to_have_count(2)
+    search_box = page.get_by_label("Labels", exact=True).first
+    with page.expect_response(lambda answer: "api/photos" in answer.url) as asked:
+        search_box.fill("pet")
+        search_box.press("Enter")
+        search_box.fill("pet and c")
+    expect(page.locator("#grid li")).to_have_count(3)
+    assert "q=pet&" in asked.value.url
+    expect(page.locator("#said")).to_have_text("3 photos: Pet.")
 
 
 def test_given_a_label_that_is_begun_when_typed_then_it_is_suggested(opened: Open) -> None:
@@ -175,60 +194,81 @@ def test_given_a_narrow_screen_when_opened_then_nothing_is_wider_than_it(opened:
 # Who may not
 
 
-def asked(served: str, path: str, **headers: str) -> tuple[int, str]:
-    """Ask the server as another program could; gives the status, and the body or where it leads."""
-    place = urlsplit(served)
-    assert place.hostname
-    connection = http.client.HTTPConnection(place.hostname, place.port or 80, timeout=20)
-    try:
-        connection.putrequest("GET", path, skip_host=True)
-        for name, value in ({"Host": place.netloc} | headers).items():
-            connection.putheader(name.replace("_", "-"), value)
-        connection.endheaders()
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode(errors="replace")
-    finally:
-        connection.close()
+@pytest.fixture
+def caller(served: Browse) -> Caller:
+    return Caller(served.link())
 
 
-def cookie(served: str) -> str:
-    place = urlsplit(served)
-    return f"photo-labels-{place.port}={place.query.removeprefix('secret=')}"
+class Caller:
+    """Another program that asks the server; it may have a link."""
+
+    def __init__(self, link: str) -> None:
+        self._place = urlsplit(link)
+        self.room = self._place.path
+
+    def asks(self, path: str, **headers: str) -> tuple[int, str, dict[str, str]]:
+        """Give the status, the body, and the headers."""
+        assert self._place.hostname
+        connection = http.client.HTTPConnection(self._place.hostname, self._place.port or 80, timeout=20)
+        try:
+            connection.putrequest("GET", path, skip_host=True)
+            for name, value in ({"Host": self._place.netloc} | headers).items():
+                connection.putheader(name.replace("_", "-"), value)
+            connection.endheaders()
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(errors="replace"), dict(answer.getheaders())
+        finally:
+            connection.close()
+
+    def enters(self) -> str:
+        """Open the link; gives the cookie."""
+        status, _, headers = self.asks(f"{self.room}?{self._place.query}")
+        assert (status, headers.get("location")) == (303, self.room)
+        cookie, *attributes = headers["set-cookie"].split("; ")
+        assert {"HttpOnly", "SameSite=strict", f"Path={self.room}"} <= set(attributes)
+        return cookie
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/api/photos", "/api/labels", "/thumbnail?image=x", "/?secret=", "/?secret=x"]
-)
-def test_given_no_secret_when_asked_then_refused(served: str, path: str) -> None:
-    status, said = asked(served, path)
+PATHS = ["", "api/photos", "api/labels", "thumbnail?image=x", "?ticket=", "?ticket=x"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_given_no_ticket_when_asked_then_refused(caller: Caller, path: str) -> None:
+    status, said, _ = caller.asks(caller.room + path)
     assert status == 403
     assert "photos browse" in said
 
 
-def test_given_another_name_for_loopback_when_asked_then_refused_with_the_cookie_too(served: str) -> None:
-    assert asked(served, "/api/photos", Host="evil.example", Cookie=cookie(served))[0] == 421
+def test_given_a_link_when_it_was_opened_then_it_opens_for_nobody_else(caller: Caller) -> None:
+    cookie = caller.enters()
+    assert caller.asks(caller.room, Cookie=cookie)[0] == 200
+    with pytest.raises(AssertionError, match="403"):
+        caller.enters()
+
+
+def test_given_another_name_for_loopback_when_asked_then_refused_with_the_cookie_too(caller: Caller) -> None:
+    cookie = caller.enters()
+    assert caller.asks(f"{caller.room}api/photos", Host="evil.example", Cookie=cookie)[0] == 421
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_given_a_page_of_others_when_it_asks_then_refused(served: str, site: str) -> None:
-    assert asked(served, "/api/photos", Cookie=cookie(served), Sec_Fetch_Site=site)[0] == 403
-    assert asked(served, "/api/photos", Cookie=cookie(served), Sec_Fetch_Site="same-origin")[0] == 200
+def test_given_a_page_of_others_when_it_asks_then_refused(caller: Caller, site: str) -> None:
+    path, cookie = f"{caller.room}api/photos", caller.enters()
+    assert caller.asks(path, Cookie=cookie, Sec_Fetch_Site=site)[0] == 403
+    assert caller.asks(path, Cookie=cookie, Sec_Fetch_Site="same-origin")[0] == 200
 
 
-def test_given_photos_that_nobody_knows_when_asked_for_then_a_sentence(served: str) -> None:
-    for path in ("/thumbnail?image=others/secret.jpg", "/view", "/original?image=x"):
-        assert asked(served, path, Cookie=cookie(served)) == (404, "Nothing is known of this photo.")
+def test_given_photos_that_nobody_knows_when_asked_for_then_a_sentence(caller: Caller) -> None:
+    cookie = caller.enters()
+    for path in ("thumbnail?image=others/secret.jpg", "view", "original?image=x"):
+        status, said, _ = caller.asks(caller.room + path, Cookie=cookie)
+        assert (status, said) == (404, "Nothing is known of this photo.")
 
 
-def test_given_the_original_when_asked_for_then_it_is_a_link_that_is_signed(opened: Open, served: str) -> None:
-    page = opened()
+def test_given_the_original_when_asked_for_then_it_is_a_link_that_is_signed(caller: Caller, opened: Open) -> None:
+    page, cookie = opened(), caller.enters()
     page.locator("#grid button").first.click()
-    link = str(page.locator("#original").get_attribute("href"))
-    place = urlsplit(served)
-    assert place.hostname
-    connection = http.client.HTTPConnection(place.hostname, place.port or 80, timeout=20)
-    connection.request("GET", f"/{link}", headers={"Cookie": cookie(served)})
-    answer = connection.getresponse()
-    assert answer.status == 303
-    assert "X-Amz-Signature=" in str(answer.getheader("Location"))
-    connection.close()
+    link = page.locator("#original").get_attribute("href")
+    status, _, headers = caller.asks(f"{caller.room}{link}", Cookie=cookie)
+    assert status == 303
+    assert "X-Amz-Signature=" in headers["location"]

@@ -94,14 +94,14 @@ def test_given_a_photo_with_boxes_when_opened_then_they_are_drawn(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr("click.launch", opened.append)
+    monkeypatch.setattr("webbrowser.open", opened.append)
     labels = ({"Name": "Cat [x]", "Confidence": 97.0, "Parents": [], "Categories": [], "Instances": [BOX]},)
     written = replace(document("cat.webp", {}), labels=json_safe(labels))
     store(target, written)
     target.client("s3").put_object(Bucket=BUCKET, Key="cat.webp", Body=photo("WEBP"))
     ended = run(target, monkeypatch, "show", "cat.webp", "--open")
     assert ended.exit_code == 0
-    with Image.open(opened[0]) as drawn:
+    with Image.open(opened[0].removeprefix("file://")) as drawn:
         assert drawn.size == (200, 100)
         assert drawn.convert("RGB").getpixel((79, 60)) == (230, 25, 75), "a box's right side"
         assert drawn.convert("RGB").getpixel((150, 50)) == (255, 255, 255)

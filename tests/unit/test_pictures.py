@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
-from concurrent.futures.process import BrokenProcessPool
+import signal
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -14,6 +16,7 @@ from handler.decoder import UndecodableError
 from photos.browsing import pictures
 from photos.browsing.library import Library
 from photos.browsing.pictures import Pictures
+from photos.decoding import Decoder
 from photos.errors import UserError
 from tests.unit.deployed import BUCKET, document, store
 
@@ -77,14 +80,61 @@ def test_given_what_is_gone_or_no_photo_when_shown_then_it_says_so(target: Targe
 
 
 def test_given_a_decoder_that_crashes_when_others_are_shown_then_they_have_pictures(
-    target: Target, made: Pictures
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    made = Pictures(target, tmp_path)
+    upload(target, "crash.png", b"crash")
+    upload(target, "a.png", photo(100, 100))
+    [decoder] = made._decoders.queue
+    os.kill(decoder._process.pid, signal.SIGKILL)
+    with pytest.raises(UndecodableError, match="DecoderCrashed"):
+        made.thumbnail(document("crash.png", {}))
+    assert made.thumbnail(document("a.png", {}))
+    with pytest.raises(UndecodableError, match="DecoderCrashed"):  # remembered, and not tried again
+        made.thumbnail(document("crash.png", {}))
+    made.close()
+
+
+def test_given_a_decoder_that_takes_too_long_when_asked_then_it_is_another_for_the_next() -> None:
+    with Decoder(longest_s=0.5) as decoder:
+        decoder._process.send_signal(signal.SIGSTOP)
+        with pytest.raises(UndecodableError, match="took too long"):
+            decoder.jpeg(photo(100, 100))
+        decoder._longest_s = 60
+        assert decoder.jpeg(photo(100, 100))
+
+
+def test_given_a_decoder_when_it_runs_then_it_has_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with Decoder() as decoder:
+        assert decoder.jpeg(photo(10, 10))
+        assert psutil.Process(decoder._process.pid).environ().keys() <= {
+            "PYTHONPATH",
+            "MALLOC_ARENA_MAX",
+            "LC_CTYPE",
+        }
+
+
+def test_given_a_photo_that_is_too_large_to_be_shown_when_asked_for_then_it_is_not_downloaded(
+    target: Target, made: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("photos.opening.MOST_BYTES", 10)
+    upload(target, "a.png", photo(100, 100))
+    with pytest.raises(UserError, match="too much to show"):
+        made.thumbnail(document("a.png", {}))
+
+
+def test_given_a_full_disk_when_a_thumbnail_is_made_then_it_is_shown_all_the_same(
+    target: Target, made: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(target, "a.png", photo(100, 100))
-    with pytest.raises(BrokenProcessPool):
-        made._pool.submit(os._exit, 1).result()
-    with pytest.raises(UndecodableError, match="DecoderCrashed"):
-        made.view(document("a.png", {}))
-    assert made.view(document("a.png", {}))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pictures, "_keep", full)
+    assert made.thumbnail(document("a.png", {}))
 
 
 def test_given_more_thumbnails_than_are_kept_when_started_then_the_oldest_are_gone(

@@ -16,6 +16,7 @@ from handler.documents import image_id
 from photos import cli, vocabulary
 from photos.errors import UserError
 from photos.query import Has, Query, holds, parse
+from photos.reading import Reader
 from photos.searching import Searcher, Wanted
 from tests.fakes.index import Index
 from tests.unit.deployed import BUCKET, document, put, store
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def keys(target: Target, text: str, limit: int = 20, **wanted: Any) -> list[str]:
-    page = Searcher(target, {}).page(Wanted(parse(text), **wanted), limit)
+    page = Searcher(Reader(target), {}).page(Wanted(parse(text), **wanted), limit)
     return [hit.document.key for hit in page.hits]
 
 
@@ -48,7 +49,7 @@ def test_given_many_photos_when_searched_then_the_surest_come_first_and_only_as_
 ) -> None:
     for number in range(30):
         store(target, document(f"{number}.jpg", {"Cat": 70.5 + number}))
-    page = Searcher(target, {}).page(Wanted(Has("Cat"), 80), 10)
+    page = Searcher(Reader(target), {}).page(Wanted(Has("Cat"), 80), 10)
     assert [hit.confidence for hit in page.hits] == [99.5 - number for number in range(10)]
     assert len(keys(target, "Cat", 100, min_confidence=90)) == 10
 
@@ -67,7 +68,7 @@ def test_given_stale_rows_in_front_when_searched_then_pages_are_read_until_there
 def test_given_one_label_when_searched_then_one_query_reads_what_is_shown_and_one_row_more(target: Target) -> None:
     for number in range(50):
         store(target, document(f"{number}.jpg", {"Cat": 50.0 + number}))
-    searcher = Searcher(target, {})
+    searcher = Searcher(Reader(target), {})
     searcher.page(Wanted(Has("Cat")), 10)
     assert (searcher.spent.rows, searcher.spent.documents) == (11, 11)
 
@@ -79,7 +80,7 @@ def test_given_and_when_searched_then_the_rarest_label_is_read(target: Target) -
     for number in range(40):
         labels = {"Animal": 99.0, "Cat": 90.0} if number < 3 else {"Animal": 99.0}
         store(target, document(f"{number}.jpg", labels))
-    searcher = Searcher(target, {})
+    searcher = Searcher(Reader(target), {})
     assert len(searcher.page(Wanted(parse("Animal and Cat")), 20).hits) == 3
     assert searcher.spent.documents == 3
 
@@ -150,7 +151,7 @@ def test_given_any_overwrites_and_removals_when_searched_page_by_page_then_it_is
     found: list[str] = []
     wanted, after = Wanted(query, least), None
     while True:
-        page = Searcher(index.target, {}).page(wanted, limit, after)
+        page = Searcher(Reader(index.target), {}).page(wanted, limit, after)
         found += [hit.document.key for hit in page.hits]
         after = page.more_after
         if after is None:

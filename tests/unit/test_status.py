@@ -77,7 +77,7 @@ def test_given_a_pipeline_at_work_when_looked_at_then_all_of_it_is_told(
     for _ in range(3):
         target.client("sqs").send_message(QueueUrl=target.outputs["QueueUrl"], MessageBody="photo")
     target.client("sqs").send_message(QueueUrl=target.outputs["ConvertDeadLetterQueueUrl"], MessageBody="dead")
-    ringing(target, f"{STACK}-DeadLetters", "others-DeadLetters")
+    ringing(target, f"{STACK}-DeadLetters", f"{STACK}-test-QueueDepth", "others-DeadLetters")
     status = StatusReader(target).read()
     assert (status.photos, status.converting) == (Queue(3, 0, 0), Queue(0, 0, 1))
     assert (status.counts["ImagesLabelled"], status.counts["ImagesRejected"]) == (300, 0)

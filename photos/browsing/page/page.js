@@ -9,17 +9,21 @@ const make = (tag, properties = {}, ...children) => {
 
 const FACETS = 40;
 const STATUS_MS = 5000;
-const AHEAD = "2500px"; // so far below the screen photos are asked for already
+const AHEAD = 2500; // so many pixels below the screen photos are asked for already
 
-let asked = 0; // of answers to earlier searches nothing is shown
+const LOOKS = 3; // in vain, before a person is asked whether to look further
+
+let wanted = {}; // what is shown is of this search, whatever is written in the box meanwhile
+let running = new AbortController();
 let photos = [];
 let more = null;
 let isLoading = false;
+let inVain = 0;
 let names = {};
 let open = -1;
 
-async function get(path, parameters = {}) {
-  const response = await fetch(`${path}?${new URLSearchParams(parameters)}`);
+async function get(path, parameters = {}, signal = undefined) {
+  const response = await fetch(`${path}?${new URLSearchParams(parameters)}`, { signal });
   const answer = response.headers.get("content-type")?.includes("json")
     ? await response.json()
     : { error: await response.text() };
@@ -36,29 +40,33 @@ const inWords = (photo) =>
 // What is searched for is in the address, so that it can be gone back to.
 
 function read() {
-  const wanted = new URLSearchParams(location.hash.slice(1));
-  at("text").value = wanted.get("q") ?? "";
-  at("min").value = wanted.get("min") ?? "0";
+  const given = new URLSearchParams(location.hash.slice(1));
+  wanted = { q: given.get("q") ?? "", min: given.get("min") ?? "0", kind: given.get("kind") ?? "labelled" };
+  at("text").value = wanted.q;
+  at("min").value = wanted.min;
   at("least").value = at("min").value;
-  for (const radio of document.querySelectorAll("input[name=kind]"))
-    radio.checked = radio.value === (wanted.get("kind") ?? "labelled");
+  for (const radio of document.querySelectorAll("input[name=kind]")) radio.checked = radio.value === wanted.kind;
 }
 
 function search() {
-  const wanted = new URLSearchParams();
-  if (at("text").value.trim()) wanted.set("q", at("text").value.trim());
-  if (at("min").value !== "0") wanted.set("min", at("min").value);
-  if (kind() !== "labelled") wanted.set("kind", kind());
-  if (`#${wanted}` === (location.hash || "#")) start();
-  else location.hash = wanted.toString();
+  const next = new URLSearchParams();
+  if (at("text").value.trim()) next.set("q", at("text").value.trim());
+  if (at("min").value !== "0") next.set("min", at("min").value);
+  if (kind() !== "labelled") next.set("kind", kind());
+  if (`#${next}` === (location.hash || "#")) start();
+  else location.hash = next.toString();
 }
 
 function start() {
   read();
-  asked += 1;
+  running.abort();
+  running = new AbortController();
+  at("photo").close();
   photos = [];
   more = "";
   isLoading = false;
+  inVain = 0;
+  at("min").disabled = !wanted.q;
   at("grid").replaceChildren();
   at("said").textContent = "…";
   scrollTo(0, 0);
@@ -68,25 +76,34 @@ function start() {
 async function load() {
   if (isLoading || more === null) return;
   isLoading = true;
-  const mine = asked;
+  further("");
+  const { signal } = running;
   try {
-    const answer = await get("api/photos", {
-      q: at("text").value, min: at("min").value, kind: kind(), after: more,
-    });
-    if (mine !== asked) return;
+    const answer = await get("api/photos", { ...wanted, after: more }, signal);
+    if (signal.aborted) return;
     more = answer.more;
+    inVain = answer.photos.length ? 0 : inVain + 1;
     at("grid").append(...answer.photos.map((photo, number) => cell(photo, photos.length + number)));
     photos.push(...answer.photos);
     say(answer);
     facets();
   } catch (error) {
-    if (mine !== asked) return;
-    more = null;
+    if (signal.aborted) return;
+    isLoading = false;
     at("said").textContent = error.message;
+    if (photos.length) further(`${error.message} Try again`);
+    return;
   }
   isLoading = false;
+  if (more === null) return;
+  if (inVain >= LOOKS) further("Look further");
   // What was answered may not fill the screen, and then nothing scrolls.
-  if (more !== null && at("end").getBoundingClientRect().top < innerHeight + 2500) load();
+  else if (at("end").getBoundingClientRect().top < innerHeight + AHEAD) load();
+}
+
+function further(text) {
+  at("further").hidden = !text;
+  at("further").textContent = text;
 }
 
 function cell(photo, number) {
@@ -111,18 +128,22 @@ function say(answer) {
 
 function facets() {
   let counts = Object.entries(names);
-  if (at("text").value.trim() || kind() === "rejected" || !counts.length) {
+  if (wanted.q || wanted.kind === "rejected" || !counts.length) {
     const here = new Map();
     for (const photo of photos)
       for (const label of photo.labels) here.set(label.name, (here.get(label.name) ?? 0) + 1);
     counts = [...here].sort((one, other) => other[1] - one[1]);
   }
+  const focused = at("facets").contains(document.activeElement) ? document.activeElement.dataset.name : null;
   at("facets").replaceChildren(...counts.slice(0, FACETS).map(([name, count]) => {
     const button = make("button", { type: "button" },
       make("span", {}, name), make("span", {}, count.toLocaleString()));
+    button.dataset.name = name;
     button.addEventListener("click", () => narrow(name));
     return make("li", {}, button);
   }));
+  // Whoever works by keyboard stays at the label that was chosen.
+  if (focused) [...at("facets").querySelectorAll("button")].find((one) => one.dataset.name === focused)?.focus();
 }
 
 function quoted(name) {
@@ -151,6 +172,7 @@ function show(number) {
   open = number;
   const photo = photos[number];
   at("name").textContent = photo.key;
+  at("large").removeAttribute("src"); // until the next is there, the one before would stand under its name
   at("large").src = picture("view", photo);
   at("large").alt = `${photo.key}: ${inWords(photo)}`;
   at("original").href = `original?${new URLSearchParams({ image: photo.image })}`;
@@ -185,6 +207,10 @@ function outlined(label, [left, top, width, height]) {
 // The pipeline
 
 async function status() {
+  if (document.hidden) {
+    setTimeout(status, STATUS_MS);
+    return;
+  }
   try {
     const told = await get("api/status");
     const alarms = told.alarms.length ? `alarm: ${told.alarms.join(", ")}` : "no alarm";
@@ -213,6 +239,7 @@ at("close").addEventListener("click", () => at("photo").close());
 at("photo").addEventListener("click", (event) => { if (event.target === at("photo")) at("photo").close(); });
 at("photo").addEventListener("close", () => at("grid").children[open]?.querySelector("button").focus());
 addEventListener("keydown", (event) => {
+  if (event.altKey || event.ctrlKey || event.metaKey) return;
   if (at("photo").open && event.key === "ArrowLeft") show(open - 1);
   else if (at("photo").open && event.key === "ArrowRight") show(open + 1);
   else if (event.key === "/" && !at("photo").open && document.activeElement !== at("text")) {
@@ -221,8 +248,9 @@ addEventListener("keydown", (event) => {
   }
 });
 addEventListener("hashchange", start);
-new IntersectionObserver(() => load(), { rootMargin: AHEAD }).observe(at("end"));
+at("further").addEventListener("click", () => { inVain = 0; load(); });
+new IntersectionObserver(() => { if (at("further").hidden) load(); }, { rootMargin: `${AHEAD}px` }).observe(at("end"));
 
 start();
 status();
-get("api/labels").then((answer) => { names = answer.labels; facets(); });
+get("api/labels").then((answer) => { names = answer.labels; facets(); }, () => {}); // the status tells of it, too
