@@ -123,13 +123,13 @@ class Converter:
                 raise TransientError("DecoderTooSlow", "the photo was not decoded in time") from error
             if done.returncode == 0:
                 return
+            if done.returncode == -signal.SIGXCPU:  # and would take as long again
+                raise PermanentError("DecoderTooSlow", "Its decoder takes more than 30 seconds of CPU.")
             said = _how_it_ended(done.returncode, done.stderr.decode(errors="replace"))
         raise PermanentError("DecoderCrashed", f"Its decoder ended {_TRIES} times without an answer: {said}.")
 
 
 def _how_it_ended(code: int, printed: str) -> str:
-    if code == -signal.SIGXCPU:
-        return "it took too much time"
     if code < 0:
         return f"it was ended by {signal.Signals(-code).name}"
     lines = printed.strip().splitlines()

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 _LONGEST_KEY_BYTES = 1024
+_LONGEST_BUCKET_BYTES = 255
+"""Of the oldest; today's have 63."""
+_LONGEST_SEQUENCER = 64
+"""S3's have 18 digits. A longer one would make a sort key that DynamoDB refuses, with all others of its batch."""
 _LARGEST_OBJECT_BYTES = 50 * 1000**4
 _REMOVALS = ("ObjectRemoved:", "LifecycleExpiration:")
 
@@ -243,7 +247,8 @@ def _details(content: dict[str, Any]) -> tuple[str | None, int | None, str | Non
 def _sequencer(value: object) -> str | None:
     if not isinstance(value, str) or not value or value.strip("0123456789abcdefABCDEF"):
         return None
-    return value.rstrip("0") or "0"
+    sequencer = value.rstrip("0") or "0"
+    return sequencer if len(sequencer) <= _LONGEST_SEQUENCER else None
 
 
 def _checked(bucket: object, key: object) -> tuple[str, str]:
@@ -255,6 +260,8 @@ def _checked(bucket: object, key: object) -> tuple[str, str]:
         bucket.encode("ascii")
     except UnicodeEncodeError as error:
         raise HopelessError("InvalidObjectName", "The bucket or key is not valid text.") from error
-    if length > _LONGEST_KEY_BYTES or "/" in bucket:
-        raise HopelessError("InvalidObjectName", "The bucket has a slash, or the key more than 1,024 bytes.")
+    if length > _LONGEST_KEY_BYTES:
+        raise HopelessError("InvalidObjectName", "The key has more than 1,024 bytes.")
+    if len(bucket) > _LONGEST_BUCKET_BYTES or "/" in bucket:
+        raise HopelessError("InvalidObjectName", "The bucket has a slash, or more than 255 bytes.")
     return bucket, key

@@ -138,7 +138,7 @@ class Labeller:
             return Nothing.STILL_THERE if removal else self._rejected(task, error)
         if head is None:
             return self._removed(task)
-        if removal:
+        if removal and _is_told_of(task.known, head):
             return Nothing.STILL_THERE
         if task.sequencer is None and not task.force and self._is_up_to_date(task.known, head):
             return Nothing.UP_TO_DATE
@@ -251,8 +251,18 @@ def _surely_unsupported(event: ObjectEvent) -> str | None:
     return "Name" if event.key.lower().endswith(_UNSUPPORTED_SUFFIXES) else None
 
 
+def _is_told_of(known: Document | None, head: Head) -> bool:
+    """Tell whether an object that is there, although something was removed, has or gets a document otherwise.
+
+    Without versions it came back, and its own event comes. With them, an older version or a deleted photo may be
+    the present one again, and nothing but the removal (of the newer version, of the delete marker) tells of it.
+    """
+    return head.version_id is None or (known is not None and known.status != "REMOVED" and known.etag == head.etag)
+
+
 def _handed_over(task: Task, why: str) -> HandOver:
-    event = replace(task.event, sequencer=task.sequencer, force=task.force)
+    # Whatever the event was, what is handed over is there, and to be labelled.
+    event = replace(task.event, kind=Kind.CREATED, sequencer=task.sequencer, force=task.force)
     return HandOver(body_of(event), why)
 
 

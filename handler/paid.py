@@ -67,10 +67,10 @@ class Paid:
                 self._kept.pop(version, None)
                 if error and document.status == "LABELLED":
                     self._kept[version] = (self._now(), document)
-                if error is None or isinstance(error, ChangedMeanwhileError):
-                    is_answered = True
-                else:
+                if error and not isinstance(error, ChangedMeanwhileError):
                     is_failing = True
+                elif document.status == "LABELLED":  # others have no rows, and were not paid for
+                    is_answered = True
             while len(self._kept) > _KEPT_AT_MOST:
                 self._kept.popitem(last=False)
             if is_answered:

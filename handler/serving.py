@@ -63,7 +63,7 @@ def quota_of(settings: Settings, dynamodb: Any) -> Quota | None:
         dynamodb,
         settings.label_quota_table,
         tps=settings.rekognition_tps,
-        environments=settings.max_concurrency,
+        environments=settings.max_concurrency + settings.convert_concurrency,
     )
 
 

@@ -31,7 +31,9 @@ class Settings:
     rekognition_tps: float
     """DetectLabels calls a second that the whole pipeline may make; 0: no limit of ours."""
     max_concurrency: int
-    """Execution environments at work at the same time, the mapping's MaximumConcurrency."""
+    """Execution environments of the labelling function at the same time, its mapping's MaximumConcurrency."""
+    convert_concurrency: int
+    """Those of the converting function."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -48,6 +50,7 @@ class Settings:
             rekognition_concurrency=_whole(environment, "REKOGNITION_CONCURRENCY", default=10, low=1, high=100),
             rekognition_tps=_number(environment, "REKOGNITION_TPS", default=0, low=0, high=100_000),
             max_concurrency=_whole(environment, "MAX_CONCURRENCY", default=10, low=2, high=1000),
+            convert_concurrency=_whole(environment, "CONVERT_CONCURRENCY", default=0, low=0, high=1000),
         )
 
 

@@ -47,7 +47,8 @@ class Threads:
     def waves(self, jobs: Mapping[K, Callable[[], T]], deadline: Deadline) -> Iterator[dict[K, Ended[T]]]:
         """Run the jobs; give them as they end, all that have ended by then at once.
 
-        What has not ended by the deadline is given last, as a failure with TransientError.
+        What has not ended by the deadline is given last, as a failure with TransientError; what has ended while
+        waves were worked on as it ended, also after the deadline: labels among it were paid for.
         """
         names = {self._pool.submit(job): name for name, job in jobs.items()}
         pending = set(names)
@@ -57,8 +58,8 @@ class Threads:
             if done:
                 yield {names[future]: _ended(future) for future in done}
         if pending:
-            late = TransientError("Abandoned", "no answer before the invocation's deadline")
-            yield {names[future]: Ended(error=late) for future in pending}
+            late: Ended[T] = Ended(error=TransientError("Abandoned", "no answer before the invocation's deadline"))
+            yield {names[future]: _ended(future) if future.done() else late for future in pending}
 
     def settle(self, jobs: Mapping[K, Callable[[], T]], deadline: Deadline) -> dict[K, Ended[T]]:
         """Run the jobs and wait for all of them, or the deadline."""

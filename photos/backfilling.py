@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from handler.documents import image_id
 from photos.auditing import Finding, compared
+from photos.errors import UserError
 from photos.finding import PHOTO_SUFFIXES
 from photos.queues import depth
 from photos.reading import Reader
@@ -156,10 +157,15 @@ class Backfill:
 
     def _keep(self, after: str) -> None:
         """Write down where it is, whole or not at all."""
-        self._state.parent.mkdir(parents=True, exist_ok=True)
-        new = self._state.with_suffix(".new")
-        new.write_text(json.dumps({"place": asdict(self._place), "after": after}))
-        new.replace(self._state)
+        try:
+            self._state.parent.mkdir(parents=True, exist_ok=True)
+            new = self._state.with_suffix(".new")
+            new.write_text(json.dumps({"place": asdict(self._place), "after": after}))
+            new.replace(self._state)
+        except OSError as error:
+            raise UserError(
+                f"{self._state} cannot be written ({error.strerror}): set XDG_STATE_HOME to a folder that can."
+            ) from error
 
 
 def _may_be_photo(key: str) -> bool:

@@ -88,7 +88,7 @@ class ImportDisplay:
             f"{counts.waiting:,} waiting",
         ]
         if progress.offline_s:
-            parts = [f"no connection to S3 for {progress.offline_s:.0f} s"]
+            parts = [f"no connection to AWS for {progress.offline_s:.0f} s"]
         speed = self._bar.tasks[self._task].speed
         if speed:
             parts.append(f"{speed:.1f}/s")

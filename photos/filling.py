@@ -67,9 +67,15 @@ def fill(target: Target, wanted: Wanted, console: Console) -> int:
         show_backfill(console, place, counts, 0.0)
     queued = counted(counts.wanted, "photo")
     console.print(
-        f"{queued} queued: labelled one after another; `photos audit` tells what is left", highlight=False
+        f"{queued} queued: labelled one after another; `{_what_is_left(target, place)}` tells what is left",
+        highlight=False,
     )
     return 0
+
+
+def _what_is_left(target: Target, place: Place) -> str:
+    """An audit looks at the pipeline's own bucket."""
+    return "photos audit" if place.bucket == target.outputs["Bucket"] else f"photos backfill {place} --dry-run"
 
 
 def _place(target: Target, wanted: Wanted) -> Place:

@@ -70,7 +70,7 @@ class Finder:
             path = Path(entry.path)
             if entry.is_dir(follow_symlinks=False):
                 yield from self._below(path, root)
-            elif entry.is_symlink() and entry.is_dir():
+            elif _is_link_to_folder(entry):
                 yield Found(path, "", why="It is a link to a folder: name that folder to have it imported.")
             else:
                 yield from self._file(path, path.relative_to(root).as_posix())
@@ -111,3 +111,10 @@ class Finder:
             )
             return Found(path, "", why=too_long)
         return Found(path, key, status.st_size, status.st_mtime_ns)
+
+
+def _is_link_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_symlink() and entry.is_dir()
+    except OSError:  # a link in a circle, or into a folder that may not be looked into
+        return False

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
+
 from handler.documents import image_id
-from photos.errors import UserError
+from photos.errors import UserError, sentence
 from photos.journal import End
 from photos.pace import MOST, Pace
 from photos.queues import depth
@@ -49,7 +52,7 @@ class Progress:
     at_a_time: int
     """Uploads."""
     offline_s: float
-    """For how long S3 has not been reached; 0: it is."""
+    """For how long AWS has not been reached; 0: it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +131,23 @@ class Importer:
     def _is_going_on(self, pool: ThreadPoolExecutor, *, is_waiting: bool) -> bool:
         """Do some of everything there is to do; tell whether there is more."""
         self._submit(pool)
-        looked_for = self._journal.to_look_for(self._clock(), _LOOK_FOR_AT_MOST) if is_waiting else []
+        is_looking = is_waiting and not self._is_pausing
+        looked_for = self._journal.to_look_for(self._clock(), _LOOK_FOR_AT_MOST) if is_looking else []
         if self._uploading:
             self._take_note(0.0 if looked_for else _LOOK_S)
         elif self._is_all_sent and not (is_waiting and self._journal.is_waiting()):
             return False
         elif not looked_for:
             self._pause(_LOOK_S)
-        self._look_for(looked_for)
         self._tell()
-        return bool(self._uploading) or not (self._is_all_sent and self._is_hopeless())
+        try:
+            self._look_for(looked_for)
+            return bool(self._uploading) or not (self._is_all_sent and self._is_hopeless())
+        except (HTTPClientError, NoConnectionError) as error:
+            self._note_offline(ConnectionLostError(str(error)))
+            return True
+        except (BotoCoreError, ClientError) as error:
+            raise StopError(sentence(error)) from error
 
     # Uploading
 
@@ -156,7 +166,7 @@ class Importer:
     def _submit(self, pool: ThreadPoolExecutor) -> None:
         if self._is_pass_over and self._uploading:
             return
-        if self._offline_since is not None and self._clock() < self._try_again_at:
+        if self._is_pausing:
             return
         at_a_time = 1 if self._offline_since is not None else self._pace.at_a_time
         if self._is_pass_over:
@@ -167,6 +177,11 @@ class Importer:
             if file is None:
                 return
             self._uploading.add(pool.submit(self._uploader.upload, file))
+
+    @property
+    def _is_pausing(self) -> bool:
+        """AWS could not be reached a moment ago."""
+        return self._offline_since is not None and self._clock() < self._try_again_at
 
     @property
     def _is_all_sent(self) -> bool:
@@ -192,12 +207,15 @@ class Importer:
         self._offline_since = now if self._offline_since is None else self._offline_since
         self._try_again_at = now + _RECONNECT_S
         if now - self._offline_since > _OFFLINE_S:
-            raise StopError(f"S3 has not been reached for {_OFFLINE_S:.0f} s ({error}): run it again later.")
+            raise StopError(f"AWS has not been reached for {_OFFLINE_S:.0f} s ({error}): run it again later.")
 
     # Waiting
 
     def _look_for(self, some: Sequence[Waiting]) -> None:
+        if not some:
+            return
         documents = self._reader.documents([image_id(self._bucket, one.key) for one in some])
+        self._offline_since = None
         for one in some:
             self._look_at(one, documents.get(image_id(self._bucket, one.key)))
 
@@ -223,7 +241,7 @@ class Importer:
 
     def _is_hopeless(self) -> bool:
         """Tell whether there has been no news for long, and nothing is left in the queue that could bring some."""
-        if self._clock() - self._news_at < PATIENCE_S:
+        if self._offline_since is not None or self._clock() - self._news_at < PATIENCE_S:
             return False
         if not any(sum(depth(self._sqs, queue)) for queue in self._queues):
             return True

@@ -253,8 +253,15 @@ class Journal:
                     (now, now, sha256),
                 )
                 return Claim(is_ours=False)
-            before = database.execute("SELECT etag FROM contents WHERE key = ?", (file.key,)).fetchone()
+            before = database.execute("SELECT etag, sha256 FROM contents WHERE key = ?", (file.key,)).fetchone()
             database.execute("DELETE FROM contents WHERE key = ?", (file.key,))
+            if before:
+                # What was there is replaced: files with that content need a place of their own now.
+                database.execute(
+                    "UPDATE files SET sha256 = NULL, end = NULL, why = '', seconds = NULL"
+                    " WHERE sha256 = ? AND path != ?",
+                    (before[1], os.fsencode(file.path)),
+                )
             database.execute(
                 "INSERT INTO contents (sha256, key, is_there, is_new) VALUES (?, ?, 0, 0)", (sha256, file.key)
             )

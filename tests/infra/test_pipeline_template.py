@@ -495,6 +495,7 @@ def test_given_the_function_when_made_then_the_handler_takes_its_environment(tem
         rekognition_concurrency=10,
         rekognition_tps=50,
         max_concurrency=30,
+        convert_concurrency=5,
     )
     assert environment["POWERTOOLS_SERVICE_NAME"] == "photo-labels"
     assert environment["POWERTOOLS_METRICS_NAMESPACE"] == "PhotoLabels"
@@ -513,8 +514,8 @@ def test_given_the_function_that_converts_when_made_then_it_is_like_the_other_bu
         "DEAD_LETTER_QUEUE_URL": "<ConvertDeadLetterQueue>",
         "CONVERT_QUEUE_URL": None,
         "REKOGNITION_CONCURRENCY": "1",
-        "MAX_CONCURRENCY": "30",
     }
+    assert (converting["MAX_CONCURRENCY"], converting["CONVERT_CONCURRENCY"]) == ("2", "30")
     assert converting.keys() < labelling.keys()
     function = stack.properties("ConvertFunction")
     assert function["Code"] == stack.properties("Function")["Code"]
@@ -527,14 +528,20 @@ def test_given_the_function_that_converts_when_made_then_it_is_like_the_other_bu
 def test_given_the_parameters_bounds_when_reached_then_the_handler_takes_them(
     template: Template, bound: str
 ) -> None:
-    names = ("MinConfidence", "MaxLabels", "RekognitionTps", "MaxConcurrency")
+    names = ("MinConfidence", "MaxLabels", "RekognitionTps", "MaxConcurrency", "ConvertConcurrency")
     extremes = {name: template["Parameters"][name][bound] for name in names}
     environment = stack_of(template, **extremes).properties("Function")["Environment"]["Variables"]
     settings = Settings.from_environment(environment)
     assert extremes == dict(
         zip(
             names,
-            (settings.min_confidence, settings.max_labels, settings.rekognition_tps, settings.max_concurrency),
+            (
+                settings.min_confidence,
+                settings.max_labels,
+                settings.rekognition_tps,
+                settings.max_concurrency,
+                settings.convert_concurrency,
+            ),
             strict=True,
         )
     )
@@ -554,6 +561,7 @@ def test_given_the_function_when_made_then_every_setting_is_there_and_no_other(t
         "REKOGNITION_CONCURRENCY",
         "REKOGNITION_TPS",
         "MAX_CONCURRENCY",
+        "CONVERT_CONCURRENCY",
     }
 
 

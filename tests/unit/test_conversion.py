@@ -202,7 +202,6 @@ class Decoding:
     ("script", "why"),
     [
         ("kill -SEGV $$", "ended by SIGSEGV"),
-        ("kill -XCPU $$", "too much time"),
         ("echo 'Traceback' >&2; echo 'ValueError: no' >&2; exit 1", "ValueError: no"),
         ("exit 3", "exit code 3"),
     ],
@@ -216,6 +215,16 @@ def test_given_a_decoder_that_crashes_when_run_then_it_is_tried_again_and_the_ph
         decoding.run()
     assert why in raised.value.detail
     assert decoding.runs == 2
+
+
+def test_given_a_decoder_that_takes_too_much_cpu_when_run_then_the_photo_is_rejected_and_not_tried_again(
+    world: World, tmp_path: Path
+) -> None:
+    world.put("a.heic", HEIC)
+    decoding = Decoding(tmp_path, world, "kill -XCPU $$")
+    with pytest.raises(PermanentError, match="DecoderTooSlow"):
+        decoding.run()
+    assert decoding.runs == 1
 
 
 def test_given_a_decoder_that_is_too_slow_when_run_then_the_photo_comes_back(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import sqlite3
 import unicodedata
@@ -24,12 +25,14 @@ from photos.finding import Finder
 from photos.importing import PATIENCE_S, Importer, Progress, Stop
 from photos.journal import Counts, End, File, Journal
 from photos.pace import MOST, Pace
+from photos.reading import Reader
 from tests.unit.deployed import BUCKET, document, store
 from tests.unit.played import played
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from handler.documents import Document
     from photos.target import Target
 
 HOSTILE = ["a b+c%.jpg", "ünï/日本.PNG", "[bold]not[/bold].jpg", "line\nbreak.jpg", "esc\x1b[31m.jpeg"]
@@ -443,6 +446,77 @@ def test_given_no_connection_for_long_when_importing_then_it_stops_with_a_senten
     assert ended.stop
     assert "run it again later" in ended.stop.why
     assert set(ended.ends().values()) == {"not uploaded"}
+
+
+@pytest.fixture
+def looking(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception, float], None]:
+    """Has the first calls fail by which labels are waited for."""
+
+    def fail(error: Exception, times: float) -> None:
+        class Failing(Reader):
+            def documents(self, *arguments: Any) -> dict[str, Document]:
+                nonlocal times
+                times -= 1
+                if times >= 0:
+                    raise error
+                return super().documents(*arguments)
+
+        monkeypatch.setattr("photos.importing.Reader", Failing)
+
+    return fail
+
+
+def test_given_no_connection_while_labels_are_waited_for_when_it_comes_back_then_it_goes_on(
+    disk: Disk, looking: Callable[[Exception, float], None]
+) -> None:
+    disk.write(*(f"{number}.jpg" for number in range(20)))
+    looking(EndpointConnectionError(endpoint_url="https://dynamodb"), 9)
+    time = Time()
+    ended = disk.run(**time.options())
+    assert ended.counts.ends == {End.LABELLED: 20}
+    assert time.now > 9
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (EndpointConnectionError(endpoint_url="https://dynamodb"), "run it again later"),
+        (ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "BatchGetItem"), "BatchGetItem"),
+    ],
+)
+def test_given_labels_that_cannot_be_waited_for_when_importing_then_it_stops_and_every_file_has_an_end(
+    disk: Disk, looking: Callable[[Exception, float], None], error: Exception, why: str
+) -> None:
+    disk.write("a.jpg", "b.jpg")
+    looking(error, math.inf)
+    ended = disk.run(**Time().options())
+    assert ended.stop
+    assert why in ended.stop.why
+    assert set(ended.ends().values()) <= {"uploaded", "not uploaded"}
+
+
+def test_given_a_photo_and_its_copy_when_the_photo_changes_then_the_copy_gets_a_place_of_its_own(
+    disk: Disk,
+) -> None:
+    disk.write("a.jpg", "b.jpg", body=b"the same")
+    assert disk.run().ends() == {"a.jpg": "labelled", "b.jpg": "labelled"}
+    [uploaded] = disk.puts
+    [copy] = {"a.jpg", "b.jpg"} - {uploaded}
+    disk.write(uploaded, body=b"another, and longer")
+    ended = disk.run()
+    assert ended.ends() == {"a.jpg": "labelled", "b.jpg": "labelled"}
+    s3 = disk.target.client("s3")
+    bodies = {key: s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in (uploaded, copy)}
+    assert bodies == {uploaded: b"another, and longer", copy: b"the same"}
+
+
+def test_given_a_link_that_leads_in_a_circle_when_found_then_it_is_named_and_the_others_are_imported(
+    disk: Disk,
+) -> None:
+    disk.write("a.jpg")
+    (disk.folder / "loop.jpg").symlink_to("loop.jpg")
+    ended = disk.run()
+    assert ended.ends() == {"a.jpg": "labelled", "loop.jpg": "not uploaded"}
 
 
 def test_given_credentials_that_expire_when_importing_then_it_stops_at_once(disk: Disk) -> None:

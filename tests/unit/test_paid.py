@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from handler.paid import _KEPT_AT_MOST, Paid
 from tests.fakes.aws import aws_error
 from tests.fakes.world import BUCKET, START, Function, Photo, World, failing
 from tests.unit.deployed import document as document_of
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +83,40 @@ def test_given_a_reconciled_photo_that_was_not_written_when_it_comes_back_then_i
     document = world.document("cat.jpg")
     assert document
     assert document.get("Orientation") == (6 if is_converting else None)
+
+
+def test_given_a_first_wave_whose_writing_takes_all_the_time_when_others_have_ended_then_they_were_paid_for_once(
+    world: World,
+) -> None:
+    writing, names = threading.Event(), {f"{number}.jpg" for number in range(10)}
+    is_failing = True
+
+    def fail(operation: str, parameters: dict[str, Any]) -> None:
+        if operation == "DetectLabels" and parameters["Image"]["S3Object"]["Name"] != "0.jpg":
+            writing.wait(10)
+        if operation == "BatchWriteItem" and is_failing:
+            writing.set()
+            eventually(lambda: set(world.recognised) == names)
+            raise aws_error("InternalServerError")
+
+    function, events = Function(world, fail), uploads(world, sorted(names))
+    assert failing(function.receive(*map(world.message, events)))
+    is_failing = False
+    while failing(function.receive(*map(world.message, events))):
+        world.clock.pause(10)
+    assert sorted(world.recognised) == sorted(names)
+
+
+def test_given_photos_that_are_rejected_when_rows_cannot_be_written_then_no_more_are_paid_for_by_that(
+    world: World,
+) -> None:
+    function = Function(world, Outage("BatchWriteItem"))
+    function.receive(world.message(world.put("first.jpg", CAT)))
+    for number in range(5):
+        world.clock.pause(10)
+        function.receive(world.message(world.put(f"{number} empty.jpg", Photo(size=0))))
+        function.receive(world.message(world.put(f"{number}.jpg", CAT)))
+    assert len(world.recognised) == 1
 
 
 def test_given_labels_that_were_not_written_when_the_photo_is_another_then_that_is_recognised(

@@ -61,6 +61,7 @@ def test_given_a_photo_when_received_then_it_is_found_by_its_labels(world: World
     assert document["Sequencer"] == "0000000001"
     assert (document["ETag"], document["Size"]) == ("etag-1", 100_000)
     assert document["EventTime"] == "2026-11-23T06:00:00.000Z"
+    assert document["LabelModelVersion"] == "3.0"
     assert world.found("Cat") == {HOSTILE_KEY}
     assert world.found("Dog") == set()
 
@@ -109,6 +110,9 @@ HOPELESS = {
     '{"source": "photo-labels", "action": "reconcile", "bucket": "b"}': "InvalidObjectName",
     '{"source": "photo-labels", "action": "reconcile", "bucket": "b", "key": "k", "force": "yes"}': "InvalidReconcile",
     '{"source": "photo-labels", "action": "reconcile", "bucket": "b", "key": "\\ud800"}': "InvalidObjectName",
+    json.dumps(
+        {"source": "photo-labels", "action": "reconcile", "bucket": "b" * 256, "key": "k"}
+    ): "InvalidObjectName",
     json.dumps({"Records": [S3_RECORD | {"eventName": "ObjectRestore:Completed"}]}): "UnknownEvent",
     json.dumps({"Records": [S3_RECORD | {"eventName": 7}]}): "InvalidS3Record",
     json.dumps({"Records": [S3_RECORD | {"eventTime": "soon"}]}): "InvalidS3Record",
@@ -183,6 +187,24 @@ def test_given_a_hopeless_part_when_the_rest_fails_then_it_is_buried_only_when_t
     assert len(world.dead) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "time"),
+    [
+        ("s3:ObjectCreated:Put", "2026-11-23T06:00:00.000Z"),
+        ("ObjectCreated:Copy", "2026-11-23T06:00:00"),
+        ("ObjectCreated:CompleteMultipartUpload", "2026-11-23T08:00:00+02:00"),
+    ],
+)
+def test_given_names_and_times_as_s3_and_others_write_them_when_received_then_they_are_understood(
+    world: World, name: str, time: str
+) -> None:
+    event = world.put("a.jpg", CAT) | {"eventName": name, "eventTime": time}
+    assert failing(Function(world).receive(world.message(event))) == set()
+    document = world.document("a.jpg")
+    assert document
+    assert document["EventTime"] == "2026-11-23T06:00:00.000Z"
+
+
 def test_given_events_of_one_object_in_a_batch_when_received_then_only_the_newest_is_paid(world: World) -> None:
     events = [world.put("cat.jpg", CAT), world.put("cat.jpg", replace(CAT, labels={"Dog": 99.0}))]
     report = Function(world).receive(*(world.message(event) for event in reversed(events)))
@@ -215,6 +237,40 @@ def test_given_a_labelled_photo_when_its_event_comes_again_then_nothing_is_paid(
     assert failing(report) == set()
     assert report.outcomes[f"{BUCKET}/cat.jpg"].nothing is Nothing.DUPLICATE
     assert world.recognised == ["cat.jpg"]
+
+
+def test_given_labelled_photos_when_some_of_their_documents_stay_unread_at_first_then_nothing_is_paid(
+    world: World,
+) -> None:
+    events = [world.put(f"{number}.jpg", CAT) for number in range(10)]
+    Function(world).receive(*map(world.message, events))
+    rounds = itertools.count()
+    again = Function(world, unprocessed=lambda entries: entries // 2 if next(rounds) < 3 else 0)
+    assert failing(again.receive(*map(world.message, events))) == set()
+    assert len(world.recognised) == 10
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_given_a_batch_when_received_then_no_more_calls_are_in_flight_than_are_set(
+    world: World, most: int
+) -> None:
+    lock, flying, peak, together = threading.Lock(), 0, 0, threading.Barrier(most)
+
+    def watch(operation: str, _parameters: dict[str, Any]) -> None:
+        nonlocal flying, peak
+        if operation != "DetectLabels":
+            return
+        with lock:
+            flying += 1
+            peak = max(peak, flying)
+        together.wait(10)  # so many there must be
+        with lock:
+            flying -= 1
+
+    settings = replace(SETTINGS, rekognition_concurrency=most)
+    events = [world.put(f"{number}.jpg", CAT) for number in range(9)]
+    assert failing(Function(world, watch, settings=settings).receive(*map(world.message, events))) == set()
+    assert peak == most
 
 
 def test_given_a_newer_document_when_an_older_event_comes_then_it_changes_nothing(world: World) -> None:
@@ -537,6 +593,7 @@ def test_given_a_labelled_photo_when_it_is_removed_then_it_is_a_tombstone_and_no
     assert document
     assert document["Status"] == "REMOVED"
     assert "ExpiresAt" in document
+    assert not document.keys() & {"ETag", "Size", "VersionId", "MinConfidence", "MaxLabels"}
     assert world.tables.plain("LabelIndex") == []
 
 
@@ -560,6 +617,64 @@ def test_given_a_removal_of_an_old_version_when_the_object_is_still_there_then_i
     world.objects["a.jpg"] = photo
     assert failing(function.receive(world.message(removal))) == set()
     assert world.found("Cat") == {"a.jpg"}
+
+
+V1, V2 = (
+    replace(CAT, version_id=version, labels={label: 99.0}) for version, label in (("v1", "Cat"), ("v2", "Dog"))
+)
+
+
+def test_given_a_versioned_photo_that_was_deleted_when_the_marker_is_removed_then_it_is_labelled_again(
+    world: World,
+) -> None:
+    function = Function(world)
+    function.receive(world.message(world.put("a.jpg", V1)))
+    photo = world.objects["a.jpg"]
+    function.receive(world.message(world.remove("a.jpg")))
+    assert world.found("Cat") == set()
+    undeletion = world.remove("a.jpg")
+    world.objects["a.jpg"] = photo
+    assert failing(function.receive(world.message(undeletion))) == set()
+    assert world.found("Cat") == {"a.jpg"}
+
+
+def test_given_the_newest_version_when_it_is_removed_then_the_one_before_is_labelled(world: World) -> None:
+    function = Function(world)
+    function.receive(world.message(world.put("a.jpg", V1)))
+    before = world.objects["a.jpg"]
+    function.receive(world.message(world.put("a.jpg", V2)))
+    removal = world.remove("a.jpg")
+    world.objects["a.jpg"] = before
+    assert failing(function.receive(world.message(removal))) == set()
+    assert (world.found("Cat"), world.found("Dog")) == ({"a.jpg"}, set())
+    document = world.document("a.jpg")
+    assert document
+    assert (document["VersionId"], document["ETag"]) == ("v1", before.etag)
+
+
+def test_given_an_old_version_when_it_is_removed_then_nothing_is_paid(world: World) -> None:
+    function = Function(world)
+    function.receive(world.message(world.put("a.jpg", V1)), world.message(world.put("b.jpg", V2)))
+    present = dict(world.objects)
+    removals = [world.remove("a.jpg"), world.remove("b.jpg")]
+    world.objects.update(present)
+    report = function.receive(*map(world.message, removals))
+    assert {outcome.nothing for outcome in report.outcomes.values()} == {Nothing.STILL_THERE}
+    assert len(world.recognised) == 2
+
+
+def test_given_a_removal_and_a_reconcile_message_when_the_photo_is_there_then_it_is_handed_over_to_be_labelled(
+    world: World,
+) -> None:
+    world.put("a.heic", replace(CAT, error="InvalidImageFormatException", decodes=True))
+    photo = world.objects["a.heic"]
+    removal = world.remove("a.heic")
+    world.objects["a.heic"] = photo
+    reconcile = {"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": "a.heic"}
+    Function(world).receive(world.message(removal), world.message(reconcile))
+    [body] = world.handed_over
+    Function(world, is_converting=True).receive(world.message(body), seconds=60)
+    assert world.found("Cat") == {"a.heic"}
 
 
 def test_given_an_event_older_than_a_day_when_the_object_is_gone_then_it_is_not_resurrected(world: World) -> None:
@@ -654,6 +769,45 @@ def test_given_an_object_without_a_document_when_reconciled_then_it_is_labelled_
     assert world.found("Cat") == {HOSTILE_KEY}
 
 
+def test_given_an_object_when_reconciled_then_its_document_has_what_s3_says_of_it(world: World) -> None:
+    world.put("a.jpg", replace(CAT, size=4711, version_id="v1"))
+    uploaded = world.clock.now
+    world.clock.now += timedelta(hours=1)
+    Function(world).receive(reconcile(world, "a.jpg"))
+    document = world.document("a.jpg")
+    assert document
+    assert (document["ETag"], document["Size"], document["VersionId"]) == ("etag-1", 4711, "v1")
+    assert document["EventTime"] == (uploaded + timedelta(hours=1)).isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def test_given_a_message_without_force_when_reconciled_then_it_is_not_forced(world: World) -> None:
+    Function(world).receive(world.message(world.put("a.jpg", CAT)))
+    body = {"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": "a.jpg"}
+    Function(world).receive(world.message(body))
+    assert world.recognised == ["a.jpg"]
+
+
+def test_given_two_reconciliations_at_one_moment_when_committed_then_their_documents_can_be_told_apart(
+    world: World,
+) -> None:
+    world.put("a.jpg", CAT)
+    times = []
+    for _ in range(3):
+        Function(world).receive(reconcile(world, "a.jpg", force=True))
+        document = world.document("a.jpg")
+        assert document
+        times.append(document["LabelledAt"])
+    assert times == sorted(set(times))
+
+
+def test_given_an_object_under_its_owners_key_when_reconciled_then_it_is_rejected(world: World) -> None:
+    world.put("a.jpg", replace(CAT, head_error="400"))
+    assert failing(Function(world).receive(reconcile(world, "a.jpg"))) == set()
+    document = world.document("a.jpg")
+    assert document
+    assert (document["Status"], document["Reason"]) == ("REJECTED", "CustomerKey")
+
+
 def test_given_a_document_that_is_up_to_date_when_reconciled_then_nothing_is_paid(world: World) -> None:
     function = Function(world)
     function.receive(world.message(world.put("a.jpg", CAT)))
@@ -703,6 +857,16 @@ def test_given_a_document_written_meanwhile_when_reconciled_then_the_newer_one_s
     assert failing(Function(world, meanwhile).receive(reconcile(world, "a.jpg"))) == set()
     assert (world.found("Dog"), world.found("Cat")) == ({"a.jpg"}, set())
     assert [row["Label"] for row in world.tables.plain("LabelIndex")] == ["Dog"]
+
+
+def test_given_a_sequencer_that_no_sort_key_could_hold_when_received_then_it_is_reconciled(world: World) -> None:
+    event = world.put("a.jpg", CAT)
+    event["s3"]["object"]["sequencer"] = "A" * 1000
+    others = [world.put(f"{number}.jpg", CAT) for number in range(5)]
+    assert failing(Function(world).receive(*map(world.message, [event, *others]))) == set()
+    document = world.document("a.jpg")
+    assert document
+    assert document["Sequencer"] == "0"
 
 
 def test_given_an_s3_record_without_a_sequencer_when_received_then_it_is_reconciled(world: World) -> None:

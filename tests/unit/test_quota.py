@@ -71,6 +71,27 @@ class Pipeline:
         return item
 
 
+def test_given_several_threads_that_wait_when_they_take_turns_then_those_are_a_span_apart() -> None:
+    pipeline, turns = Pipeline(tps=10), list[float]()
+    quota = pipeline.quotas[0]
+    for _ in range(4):
+        quota._waiting.append(None)  # as so many threads that wait
+    turns = quota._take_some(pipeline.clock.deadline(60))
+    assert turns == pytest.approx([pipeline.began + number / 10 for number in range(4)], abs=1e-4)
+    assert quota._take_some(pipeline.clock.deadline(60))[0] == pytest.approx(pipeline.began + 0.4, abs=1e-4)
+    assert [operation for operation in pipeline.calls if operation != "UpdateItem"] == []
+
+
+def test_given_turns_that_lie_far_ahead_when_taken_then_none_is_more_than_a_second_ahead() -> None:
+    pipeline = Pipeline(tps=10)
+    quota = pipeline.quotas[0]
+    for _ in range(50):
+        quota._waiting.append(None)
+    turns = [turn for _ in range(5) for turn in quota._take_some(pipeline.clock.deadline(60))]
+    assert len(turns) == 11
+    assert max(turns) <= pipeline.began + 1 + 1e-4
+
+
 def test_given_an_idle_pipeline_when_photos_come_then_the_first_goes_at_once_and_one_has_all_of_the_quota() -> (
     None
 ):

@@ -56,6 +56,12 @@ def test_given_photos_plainly_labelled_when_told_then_nothing_is_logged_and_all_
     assert told.samples("EndToEndLatency") == [7000.0] * 3
     assert told.samples("OldestPhotoAge") == [7.0]
     assert len(told.samples("RecognitionLatency")) == 3
+    assert all(0 <= latency_ms < 1000 for latency_ms in told.samples("RecognitionLatency"))
+    [directive] = told.emf["_aws"]["CloudWatchMetrics"]
+    units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
+    assert units["RecognitionLatency"] == units["EndToEndLatency"] == "Milliseconds"
+    assert units["OldestPhotoAge"] == "Seconds"
+    assert {unit for name, unit in units.items() if not name.endswith(("Latency", "Age"))} == {"Count"}
 
 
 def test_given_every_kind_of_end_when_told_then_each_has_a_line_with_bucket_key_message_and_reason(
