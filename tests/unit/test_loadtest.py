@@ -439,7 +439,7 @@ class Logs:
 def test_given_a_log_of_many_pages_when_read_then_each_invocation_is_there_once(
     monkeypatch: pytest.MonkeyPatch, *, with_token: bool
 ) -> None:
-    monkeypatch.setattr("loadtest.log._MOST_EVENTS", 7)
+    monkeypatch.setattr("photos.logs._MOST_EVENTS", 7)
     events = []
     for number in range(20):
         stream, at = f"stream-{number % 2}", 1000 + number // 3
