@@ -10,6 +10,9 @@ RIE := .local/rie
 CONTENDERS := .local/contenders
 AUDIT := .local/audit
 
+OF_HANDLER := $(patsubst %,tests/unit/test_%.py,\
+	conversion decoder documents entries objects paid promises quota settings telemetry)
+
 # What the deploy tool is told on make's command line; nothing in the caller's environment changes what is deployed.
 told = $(if $(filter command,$(firstword $(origin $1))),$($1))
 given = $(if $(filter command,$(firstword $(origin $1))),--$2 "$($1)")
@@ -19,7 +22,7 @@ DEPLOY = $(BIN)/python -m infra $(call given,STACK,stack) $(call given,REGION,re
 
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
-	test test-image test-browser test-chaos test-all chaos loadtest \
+	test coverage test-image test-browser test-chaos test-all chaos loadtest \
 	bench bench-quota bench-endurance bench-import bench-convert bench-browse \
 	bench-limits bench-image lint audit format lock clean
 
@@ -56,6 +59,12 @@ destroy: setup ## remove the pipeline; photos and tables stay, unless DATA=delet
 
 test: .venv/.dev $(MINISTACK)/.installed ## all tests that need no Docker and no browser
 	@$(BIN)/python -m pytest --ignore tests/image --ignore tests/browser --ignore tests/chaos --numprocesses 2 --dist loadgroup
+
+coverage: .venv/.dev ## branches of handler/ that the fast tests go through: fails below 95 %
+	@rm -rf .local/coverage && mkdir -p .local/coverage
+	@$(BIN)/coverage run -m pytest --quiet $(OF_HANDLER)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 test-image: .venv/.dev $(MINISTACK)/.installed $(RIE)/.installed ## tests of the image and the deploy tool, in Docker
 	@$(BIN)/python -m pytest tests/image
