@@ -107,7 +107,9 @@ class Searcher:
         """
         page = Page()
         for number, (row, hit) in enumerate(self._looked_at(wanted, limit, after)):
-            if number >= rows_at_most or (hit and len(page.hits) == limit):
+            # Never between rows of one rank, which are one photo's: the next page begins after that rank.
+            is_enough = number >= rows_at_most and row.rank != page.more_after
+            if is_enough or (hit and len(page.hits) == limit):
                 return page
             if hit:
                 page.hits.append(hit)

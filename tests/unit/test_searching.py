@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -136,9 +137,9 @@ texts = st.sampled_from(
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(uploads, texts, st.sampled_from([0.0, 85.0, 90.0]), st.integers(1, 4))
+@given(uploads, texts, st.sampled_from([0.0, 85.0, 90.0]), st.integers(1, 4), st.sampled_from([1, 3, math.inf]))
 def test_given_any_overwrites_and_removals_when_searched_page_by_page_then_it_is_what_a_scan_finds(
-    history: list[tuple[str, dict[str, float] | None]], text: str, least: float, limit: int
+    history: list[tuple[str, dict[str, float] | None]], text: str, least: float, limit: int, rows_at_most: float
 ) -> None:
     index = Index()
     documents: dict[str, Document] = {}
@@ -151,12 +152,12 @@ def test_given_any_overwrites_and_removals_when_searched_page_by_page_then_it_is
     found: list[str] = []
     wanted, after = Wanted(query, least), None
     while True:
-        page = Searcher(Reader(index.target), {}).page(wanted, limit, after)
+        page = Searcher(Reader(index.target), {}).page(wanted, limit, after, rows_at_most)
         found += [hit.document.key for hit in page.hits]
         after = page.more_after
         if after is None:
             break
-        assert len(page.hits) == limit
+        assert len(page.hits) == limit or rows_at_most < math.inf
     assert sorted(found) == sorted(_scanned(documents, query, least))
 
 
