@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import os
+import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -65,6 +67,15 @@ def test_given_a_function_when_invoked_then_it_answers_and_counts(
 def test_given_a_function_when_loaded_then_the_collector_runs_again(entry: Any) -> None:
     assert entry.settings.label_quota_table == "LabelQuota"
     assert gc.isenabled()
+
+
+def test_given_the_labelling_function_when_loaded_then_it_pays_nothing_for_the_decoders() -> None:
+    script = "import handler.app, sys; print({'PIL', 'pillow_heif', 'handler.conversion'} & set(sys.modules))"
+    environment = {"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1"} | REQUIRED
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout == "set()\n"
 
 
 def test_given_its_clients_when_made_then_they_try_once_and_give_up_long_before_the_deadline(entry: Any) -> None:
