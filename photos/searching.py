@@ -158,13 +158,15 @@ class Searcher:
 
     def _rows(self, label: str, min_confidence: float, page: int, after: str | None) -> Iterator[_Row]:
         """Read the rows of a label, best first, those after a rank."""
-        last = after or "101"
+        least, last = _least(min_confidence), after or "101"
+        if last < least:  # DynamoDB refuses such bounds
+            return
         query: dict[str, Any] = {
             "KeyConditionExpression": "Label = :label AND #rank BETWEEN :least AND :last",
             "ExpressionAttributeNames": {"#rank": "Rank"},
             "ExpressionAttributeValues": {
                 ":label": {"S": label},
-                ":least": {"S": _least(min_confidence)},
+                ":least": {"S": least},
                 ":last": {"S": last},
             },
             "ProjectionExpression": "#rank, ImageID",

@@ -51,6 +51,7 @@ class Index(Client):
             return {"Count": min(len(rows), parameters["Limit"])}
         assert parameters["KeyConditionExpression"] == _BETWEEN
         assert not parameters["ScanIndexForward"], "the surest come first"
+        assert values[":least"] <= values[":last"], "DynamoDB refuses such bounds"
         first, end = bisect_left(rows, (values[":least"],)), bisect_right(rows, (values[":last"], "\U0010ffff"))
         start: Any = parameters.get("ExclusiveStartKey")
         if start:

@@ -74,6 +74,14 @@ def test_given_one_label_when_searched_then_one_query_reads_what_is_shown_and_on
     assert (searcher.spent.rows, searcher.spent.documents) == (11, 11)
 
 
+def test_given_a_place_below_the_confidence_that_is_asked_for_when_searched_then_there_is_nothing(
+    target: Target,
+) -> None:
+    store(target, document("a.jpg", {"Cat": 95.0}))
+    page = Searcher(Reader(target), {}).page(Wanted(Has("Cat"), 90.0), 10, after="050.00#0")
+    assert (page.hits, page.more_after) == ([], None)
+
+
 # several
 
 
