@@ -23,9 +23,11 @@ def documents(target: Target, beginning: str = "") -> Iterator[Document]:
     pages = target.client("dynamodb").get_paginator("scan").paginate(TableName=target.outputs["ImageLabelsTable"])
     for page in pages:
         for item in page["Items"]:
-            document = Document.from_item(from_attributes(item))
-            if document.status != "REMOVED" and document.image_id.startswith(beginning):
-                yield document
+            # What has no status is no document of ours.
+            if "Status" in item and item["ImageID"]["S"].startswith(beginning):
+                document = Document.from_item(from_attributes(item))
+                if document.status != "REMOVED":
+                    yield document
 
 
 def as_json(document: Document) -> str:

@@ -55,9 +55,9 @@ class Library:
         while True:
             start: Any = {"ExclusiveStartKey": {"ImageID": {"S": after}}} if after else {}
             answer = self._dynamodb.scan(TableName=self._target.outputs["ImageLabelsTable"], Limit=limit, **start)
-            documents = [Document.from_item(from_attributes(item)) for item in answer["Items"]]
-            photos += [self._photo(document) for document in documents if document.status == status]
-            read += len(documents)
+            wanted = [item for item in answer["Items"] if item.get("Status") == {"S": status}]
+            photos += [self._photo(Document.from_item(from_attributes(item))) for item in wanted]
+            read += len(answer["Items"])
             after = answer.get("LastEvaluatedKey", {}).get("ImageID", {}).get("S")
             if after is None or len(photos) >= _AT_A_TIME // 2 or read >= _READ_AT_MOST:
                 return {"photos": photos, "more": after}

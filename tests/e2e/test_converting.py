@@ -11,6 +11,8 @@ import pillow_heif
 import pytest
 from PIL import Image
 
+from tests.waiting import eventually
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Pipeline
 
@@ -65,7 +67,10 @@ def test_given_a_photo_that_is_too_much_for_rekognition_when_uploaded_then_it_is
         document = pipeline.settled(key, pipeline.upload(key, body))
         assert "Cat" in labels(document), key
         assert document["Size"] == len(body)
-    [line] = [line for line in pipeline.log_lines("handed over to be converted") if '"wide.jpg"' in line]
+    # What an environment prints is sent off once a second.
+    [line] = eventually(
+        lambda: [line for line in pipeline.log_lines("handed over to be converted") if '"wide.jpg"' in line]
+    )
     assert "ImageTooLargeException" in line
 
 

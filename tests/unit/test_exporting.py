@@ -16,7 +16,7 @@ from PIL import Image
 from photos import cli
 from photos.errors import UserError
 from photos.opening import drawn_photo, links
-from tests.unit.deployed import BUCKET, document, store
+from tests.unit.deployed import BUCKET, document, put, store
 
 if TYPE_CHECKING:
     from photos.target import Target
@@ -36,6 +36,7 @@ def filled(target: Target) -> Target:
     store(target, document("other/fog.jpg", {}))
     store(target, document("bad.jpg", {}, status="REJECTED", reason="BrokenPhoto", detail="The file is broken."))
     store(target, document("gone.jpg", {}, status="REMOVED"))
+    put(target, "ImageLabels", {"ImageID": "somebody/else's"})
     return target
 
 
@@ -48,7 +49,7 @@ def test_given_documents_when_exported_as_json_then_each_photo_is_a_line(
     assert lines[HOSTILE]["Labels"][0] == {
         "Name": "Animal", "Confidence": 99.25, "Parents": [], "Categories": [], "Instances": [],
     }  # fmt: skip
-    assert "reading about 4 documents" in ended.stderr
+    assert "reading about 5 documents" in ended.stderr
 
 
 def test_given_documents_when_exported_as_csv_then_each_label_is_a_line(
