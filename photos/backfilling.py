@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from handler.documents import image_id
 from photos.auditing import Finding, compared
-from photos.errors import UserError
 from photos.finding import PHOTO_SUFFIXES
 from photos.queues import depth
 from photos.reading import Reader
+from photos.target import keep_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -156,16 +156,8 @@ class Backfill:
         return sum(sum(depth(self._sqs, queue)) for queue in self._queues)
 
     def _keep(self, after: str) -> None:
-        """Write down where it is, whole or not at all."""
-        try:
-            self._state.parent.mkdir(parents=True, exist_ok=True)
-            new = self._state.with_suffix(".new")
-            new.write_text(json.dumps({"place": asdict(self._place), "after": after}))
-            new.replace(self._state)
-        except OSError as error:
-            raise UserError(
-                f"{self._state} cannot be written ({error.strerror}): set XDG_STATE_HOME to a folder that can."
-            ) from error
+        """Write down where it is."""
+        keep_state(self._state, json.dumps({"place": asdict(self._place), "after": after}))
 
 
 def _may_be_photo(key: str) -> bool:

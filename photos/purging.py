@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from handler.attributes import from_attributes
 from handler.documents import Document
-from photos.queues import give_back, photos_of, received, without_photos
+from photos.queues import depth, give_back, photos_of, received, without_photos
 from photos.reading import Reader, candidates
 
 if TYPE_CHECKING:
@@ -178,9 +178,8 @@ class Purger:
 
     def _purge_messages(self, queue: str, purged: Purged, tell: Callable[[Purged], None]) -> None:
         """Look at every message that can be seen, and give the others back."""
-        names: Any = ["ApproximateNumberOfMessagesNotVisible"]
-        counts = self._sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
-        purged.under_way += int(counts[names[0]])
+        _, in_hand = depth(self._sqs, queue)
+        purged.under_way += in_hand
         others: list[str] = []
         try:
             for messages in received(self._sqs, queue, datetime.now(UTC)):

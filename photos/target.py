@@ -131,6 +131,19 @@ def state_path(target: Target, name: str) -> Path:
     return _users_state() / f"{target.outputs['Bucket']}.{name}"
 
 
+def keep_state(path: Path, content: str) -> None:
+    """Write a state whole or not at all. Raises UserError where it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        new.write_text(content)
+        new.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}): set XDG_STATE_HOME to a folder that can."
+        ) from error
+
+
 def state_folders() -> tuple[Path, ...]:
     """All folders in which `state_path` may be."""
     return LOCAL_STATE, _users_state()

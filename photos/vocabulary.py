@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from handler.documents import iso
-from photos.target import state_path
+from photos.target import keep_state, state_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -59,8 +59,10 @@ def count(target: Target, tell: Callable[[int], None]) -> Vocabulary:
     for page in pages:
         counts.update(item["Label"]["S"] for item in page["Items"])
         tell(counts.total())
-    vocabulary = Vocabulary(dict(counts.most_common()), datetime.now(UTC))
-    _keep(vocabulary, state_path(target, _STATE))
+    at = datetime.now(UTC)
+    vocabulary = Vocabulary(dict(counts.most_common()), at)
+    content = {"at": iso(at), "counts": vocabulary.counts}
+    keep_state(state_path(target, _STATE), json.dumps(content))
     return vocabulary
 
 
@@ -75,14 +77,6 @@ def kept_names(beginning: str, folders: Iterable[Path]) -> Iterator[str]:
     for folder in folders:
         for path in sorted(folder.glob(f"*{_STATE}")):
             yield from (name for name in _read(path).counts if name.casefold().startswith(folded))
-
-
-def _keep(vocabulary: Vocabulary, path: Path) -> None:
-    assert vocabulary.at
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps({"at": iso(vocabulary.at), "counts": vocabulary.counts}))
-    new.replace(path)
 
 
 def _read(path: Path) -> Vocabulary:

@@ -45,7 +45,7 @@ class Library:
         searcher = Searcher(self._reader, vocabulary.counts)
         query, unknown = spelled(parse(text), vocabulary, searcher)
         page = searcher.page(Wanted(query, min_confidence), _AT_A_TIME, after, _READ_AT_MOST)
-        photos = [self._photo(hit.document) | {"found": hit.label} for hit in page.hits]
+        photos = [self._photo(hit.document) for hit in page.hits]
         return {"photos": photos, "more": page.more_after, "query": str(query), "unknown": unknown}
 
     def all(self, status: str, after: str | None) -> dict[str, Any]:
@@ -80,7 +80,6 @@ class Library:
             "key": document.key,
             "version": f"{document.sequencer} {document.etag or ''}",
             "uploaded": document.event_time,
-            "size": document.size,
             "reason": document.reason,
             "detail": document.detail,
             "labels": [
