@@ -27,7 +27,7 @@ from handler.attributes import to_attributes
 from handler.documents import Document, rank
 from loadtest.mix import many_sizes
 from local.child import end_with_parent
-from local.serving import create_server, listen
+from photos.serving import create_server, listen
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -33,7 +33,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.child import end_with_parent
-from local.serving import create_server, listen
+from photos.serving import create_server, listen
 
 if TYPE_CHECKING:
     import uvicorn

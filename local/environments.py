@@ -30,7 +30,7 @@ from starlette.routing import Route
 
 from local.child import end_with_parent
 from local.ministack import REPOSITORY
-from local.serving import create_server, listen
+from photos.serving import create_server, listen
 from photos.target import Target, local_session
 
 if TYPE_CHECKING:

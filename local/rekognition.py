@@ -27,9 +27,9 @@ from starlette.routing import Route
 
 from local.child import end_with_parent
 from local.request import Call, Credentials, Photos, Refusal
-from local.serving import create_server, listen
 from local.simulation import Simulation, SimulationSettings
 from models.vision import LabelTable, Vision
+from photos.serving import create_server, listen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import socket
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, Router
 
@@ -26,6 +24,7 @@ from photos.browsing.library import Library
 from photos.browsing.pictures import Pictures
 from photos.errors import TOLD, UserError, sentence
 from photos.opening import links
+from photos.serving import create_server, listen
 from photos.status import StatusReader
 
 if TYPE_CHECKING:
@@ -119,20 +118,15 @@ class Browse:
         self._lock = threading.Lock()
         self._told: dict[str, Any] = {}
         self._status_until = 0.0
-        # asyncio turns Nagle's algorithm off only where a socket says that it is TCP.
-        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            self._listener.bind(("127.0.0.1", port))
+            self._listener = listen(port)
         except OSError as error:
             raise UserError(f"Port {port} cannot be used ({error.strerror}): name another, or none.") from error
-        self._listener.listen(1024)  # who opens the link before the server is up waits
         self._port = self._listener.getsockname()[1]
         self._library = Library(target)
         self._pictures = Pictures(target)
         self._guard = Guard(self._app(), self._port)
-        config = uvicorn.Config(self._guard, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
+        self._server = create_server(self._guard)
 
     def link(self) -> str:
         """Give a new link to the page, for one browser."""

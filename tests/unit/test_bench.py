@@ -27,7 +27,7 @@ from loadtest.stand_in import (
     create_stand_in,
     take_record,
 )
-from local.serving import listen
+from photos.serving import listen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

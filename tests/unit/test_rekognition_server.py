@@ -25,8 +25,8 @@ from PIL import Image
 
 from local.rekognition import create_app
 from local.request import Credentials
-from local.serving import create_server, listen
 from local.simulation import ERRORS, SimulationSettings
+from photos.serving import create_server, listen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""HTTP on loopback, for Rekognition and the execution environments."""
+"""HTTP on loopback: for the page, and for the servers of the local cloud."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
 
 def listen(port: int) -> socket.socket:
@@ -21,6 +21,6 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def create_server(app: Starlette) -> uvicorn.Server:
+def create_server(app: ASGIApp) -> uvicorn.Server:
     """Make what serves the application on a listener, until SIGINT or SIGTERM."""
     return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
