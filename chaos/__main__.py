@@ -17,8 +17,8 @@ from chaos.faults import FILE, Switch
 from chaos.run import Run, plan
 from chaos.table import show
 from chaos.verdict import judged
-from loadtest.command import as_command
 from local.cloud import LocalCloud
+from photos.ending import run
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,4 +57,4 @@ def main(number: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    as_command(lambda: main.main(standalone_mode=False))
+    run(lambda: main.main(standalone_mode=False), "chaos")

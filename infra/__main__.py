@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from typing import Any
 
 import click
@@ -13,7 +11,7 @@ from infra import image as images
 from infra.deploy import build, deploy, destroy, pushed, redeploy, rollback
 from infra.display import Display
 from infra.place import Place
-from photos.errors import TOLD, sentence
+from photos.ending import run
 from photos.target import DEFAULT_STACK, Target, aws_session
 
 
@@ -105,14 +103,5 @@ def destroy_(options: dict[str, Any], *, with_data: bool) -> None:
 
 
 if __name__ == "__main__":
-    # A mapping that is paused is told of, or works again. What a script starts in the background ignores SIGINT.
-    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.default_int_handler)
-    try:
-        main()
-    except TOLD as problem:
-        Console(stderr=True).print(sentence(problem), style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        sys.exit(130)
+    # A mapping that is paused is told of, or works again, whatever ends this.
+    run(lambda: main.main(standalone_mode=False), "photo-labels")

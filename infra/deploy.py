@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 def deploy(place: Place, parameters: dict[str, str], base: str | None, architecture: str | None) -> None:
     """Bring up or change everything; resources that an earlier `destroy` kept are adopted again."""
+    place.refuse_foreign()
     uri, architecture = pushed(place, base, architecture)
     values = _from_quota(place, parameters) | parameters
     values |= {"ImageUri": uri, "Architecture": architecture}
@@ -124,6 +125,7 @@ def destroy(place: Place, *, with_data: bool) -> None:
                 "`make destroy DATA=delete` then removes them, too."
             )
     else:
+        place.refuse_foreign()
         _destroy_pipeline(place, with_data=with_data)
     if place.registry.status():
         place.registry.delete()

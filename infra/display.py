@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
 
-from photos.errors import UserError
+from photos.ending import is_agreed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,9 +51,7 @@ class Display:
         """Ask; raises UserError where nobody can answer."""
         if self._yes:
             return True
-        if not sys.stdin.isatty():
-            raise UserError(f"{question} Nobody is here to answer: say so beforehand with YES=1.")
-        return self._console.input(f"{escape(question)} \\[y/N] ").strip().lower() in {"y", "yes"}
+        return is_agreed(question, "YES=1")
 
     @contextmanager
     def working(self, what: str) -> Iterator[None]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.stacks import Stack
+from photos.errors import UserError
 from photos.target import Target, described
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ class Place:
     @property
     def registry(self) -> Stack:
         return Stack(self.aws.client("cloudformation"), f"{self.stack}-registry", self.display.event)
+
+    def refuse_foreign(self) -> None:
+        """Raise UserError where somebody else's stack has the name: it would be replaced, or deleted."""
+        if self.pipeline.status() in {None, "REVIEW_IN_PROGRESS"}:  # nothing is in it
+            return
+        if "LabelIndexTable" not in self.pipeline.template():
+            raise UserError(f"{self.stack} is a stack of something else: name yours with STACK=….")
 
     def deployed(self) -> Target:
         """The pipeline with its outputs. Raises UserError where it is not deployed."""

@@ -18,7 +18,6 @@ from rich.console import Console
 
 from loadtest import mix as mixes
 from loadtest import place as places
-from loadtest.command import as_command
 from loadtest.measure import Order, measured
 from loadtest.prices import PRICES
 from loadtest.schedule import PROFILES
@@ -26,6 +25,7 @@ from loadtest.slo import objectives
 from loadtest.summary import show
 from loadtest.written import write
 from local.lock import is_locked
+from photos.ending import is_agreed, run
 from photos.errors import UserError
 from photos.target import DEFAULT_STACK
 
@@ -119,11 +119,9 @@ def _agree(order: Order, place: Place, console: Console, *, yes: bool) -> None:
     console.print(f"{place.simulated} {photos} photos cost about {usd:.2f} USD there, nearly all for Rekognition.")
     if yes:
         return
-    if not sys.stdin.isatty():
-        raise UserError("Nobody is here to agree to that: say so beforehand with YES=1.")
-    if not click.confirm("Go on?"):
+    if not is_agreed("Go on?", "YES=1"):
         raise UserError("Nothing was sent.")
 
 
 if __name__ == "__main__":
-    as_command(lambda: main.main(standalone_mode=False))
+    run(lambda: main.main(standalone_mode=False), "loadtest")

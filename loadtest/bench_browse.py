@@ -21,12 +21,13 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.table import Table
 
-from loadtest.command import as_command
+from loadtest.command import whole_number
 from loadtest.full import BUCKET, LABELS_A_PHOTO
 from local.child import Child
 from photos import target as targets
 from photos import vocabulary
 from photos.browsing.server import Browse
+from photos.ending import run
 from photos.errors import UserError
 from photos.query import parse
 from photos.reading import Reader
@@ -159,4 +160,4 @@ def main(photos: int) -> None:
 
 
 if __name__ == "__main__":
-    as_command(lambda: main(int(sys.argv[1]) if len(sys.argv) > 1 else _PHOTOS))
+    run(lambda: main(whole_number(_PHOTOS)), "bench-browse")

@@ -23,7 +23,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from loadtest.command import as_command
+from photos.ending import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    as_command(main)
+    run(main, "bench-convert")

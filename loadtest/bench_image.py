@@ -24,6 +24,7 @@ from infra import image as images
 from loadtest.emulator import Emulator
 from local.cloud import LocalCloud
 from local.environments import deployed
+from photos.ending import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,4 +145,4 @@ def _spread(values_ms: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run(lambda: main(*sys.argv[1:]), "bench-image")

@@ -7,7 +7,6 @@ compare checksums and look whether the key is free; the bare calls send what is 
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +16,10 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from loadtest.command import as_command
+from loadtest.command import whole_number
 from loadtest.mix import many_sizes
 from local.cloud import LocalCloud
+from photos.ending import run
 from photos.finding import Finder
 from photos.importing import Importer
 from photos.journal import Journal
@@ -97,4 +97,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    as_command(lambda: main(int(sys.argv[1]) if len(sys.argv) > 1 else _PHOTOS))
+    run(lambda: main(whole_number(_PHOTOS)), "bench-import")

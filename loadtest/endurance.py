@@ -5,7 +5,6 @@ The first minutes are those in which connections are made and caches fill; what 
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -17,10 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from loadtest import place as places
-from loadtest.command import as_command
+from loadtest.command import whole_number
 from loadtest.measure import Order, throughput
 from loadtest.mix import many_sizes
 from loadtest.words import number
+from photos.ending import run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,4 +110,4 @@ def _table(run: Run, looks: Sequence[Look], started: float, minutes: int) -> Tab
 
 
 if __name__ == "__main__":
-    as_command(lambda: main(int(sys.argv[1]) if len(sys.argv) > 1 else _MINUTES))
+    run(lambda: main(whole_number(_MINUTES)), "bench-endurance")

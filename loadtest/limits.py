@@ -6,7 +6,6 @@ where the local AWS, the load test and the function share the cores.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +14,13 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from loadtest import place as places
-from loadtest.command import as_command
+from loadtest.command import whole_number
 from loadtest.cpu import PARTIES
 from loadtest.measure import Order, throughput
 from loadtest.mix import many_sizes, one_size
 from loadtest.results import quantiles
 from loadtest.words import number
+from photos.ending import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -107,4 +107,4 @@ def _shares(use: Use, photos: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    as_command(lambda: main(int(sys.argv[1]) if len(sys.argv) > 1 else max(_AT_ONCE)))
+    run(lambda: main(whole_number(max(_AT_ONCE))), "bench-limits")

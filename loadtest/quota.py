@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.quota import environments_for
-from loadtest.command import as_command
 from loadtest.log import invocations
 from loadtest.mix import one_size
 from local.cloud import LocalCloud
+from photos.ending import run
 from photos.mapping import Mappings
 
 _QUOTAS = (5.0, 20.0, 80.0)
@@ -205,4 +205,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    as_command(main)
+    run(main, "bench-quota")

@@ -8,10 +8,9 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from photos.costs import ASK_ABOVE_USD, USD_A_PHOTO
 from photos.display import ImportDisplay, safe, show_not_labelled, show_plan, show_summary
+from photos.ending import agree
 from photos.errors import UserError
 from photos.finding import Finder
 from photos.importing import Importer
@@ -71,7 +70,7 @@ def _brought(target: Target, wanted: Wanted, console: Console) -> int:
             show_not_labelled(console, journal)
             return 0
         if usd > ASK_ABOVE_USD and not wanted.is_sure:
-            click.confirm("Go on?", abort=True, err=wanted.is_json)
+            agree("Go on?")
         with ImportDisplay(console) as display:
             importer.on_progress = display.show
             stop = importer.run(is_waiting=wanted.is_waiting)
@@ -99,7 +98,7 @@ def _print_json(journal: Journal) -> None:
             "why": file.why or None,
             "seconds": None if file.seconds is None else round(file.seconds, 3),
         }
-        click.echo(json.dumps(line))
+        print(json.dumps(line))
     counts = journal.counts()
     sums: dict[str, Any] = {
         "files": counts.found,
@@ -108,4 +107,4 @@ def _print_json(journal: Journal) -> None:
         "copies": counts.copies,
         "ends": {end.value: counts.ends[end] for end in End},
     }
-    click.echo(json.dumps(sums))
+    print(json.dumps(sums))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import click
 from rich.console import Console
 
 from photos.commands import Session, bulk, care, look
-from photos.display import safe
-from photos.errors import TOLD, sentence
+from photos.ending import run
+from photos.errors import UserError
 from photos.target import DEFAULT_STACK, Target, aws_target, local_target
 
 console = Console()
@@ -26,9 +25,10 @@ def photos(context: click.Context, local: bool, stack: str, region: str | None, 
     """Label photos and find them again."""
 
     def find() -> Target:
-        if local or os.environ.get("PHOTOS_TARGET") == "local":
-            return local_target()
-        return aws_target(stack, region, profile)
+        wanted = "local" if local else os.environ.get("PHOTOS_TARGET") or "aws"
+        if wanted not in {"aws", "local"}:
+            raise UserError(f"PHOTOS_TARGET is {wanted!r}: it may be local or aws.")
+        return local_target() if wanted == "local" else aws_target(stack, region, profile)
 
     # Found when it is asked for: `photos import --help` needs no credentials.
     context.obj = Session(find, console)
@@ -43,11 +43,5 @@ for command in (
 
 
 def main() -> None:
-    """The console script: what is a person's to mend is said in a sentence, without a traceback."""
-    try:
-        photos.main(prog_name="photos", standalone_mode=True)
-    except TOLD as error:
-        Console(stderr=True).print(safe(f"photos: {sentence(error)}"), soft_wrap=True)
-        sys.exit(2)
-    except BrokenPipeError:  # photos search … | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """The console script."""
+    run(lambda: photos.main(prog_name="photos", standalone_mode=False), "photos")

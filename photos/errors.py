@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    LoginError,
+    MetadataRetrievalError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 
 class UserError(Exception):
@@ -10,13 +23,55 @@ class UserError(Exception):
 
 
 TOLD = (UserError, BotoCoreError, ClientError)
-"""What a command line turns into a sentence; anything else is a bug of ours."""
+"""What a command line turns into a sentence; but for OSError, anything else is a bug of ours."""
+
+_NO_CREDENTIALS = (
+    CredentialRetrievalError,
+    LoginError,
+    MetadataRetrievalError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
+_REFUSED_CREDENTIALS = frozenset(
+    (
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidToken",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+        "UnrecognizedClientException",
+    )
+)
+"""Codes of S3 and of the other services for credentials that have expired, or were taken away."""
+
+
+def are_credentials_over(error: BaseException) -> bool:
+    """Tell whether AWS stays closed until the user logs in again."""
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"] in _REFUSED_CREDENTIALS
+    return isinstance(error, _NO_CREDENTIALS)
 
 
 def sentence(error: Exception) -> str:
-    """Say what one of TOLD means for a person."""
-    if isinstance(error, HTTPClientError):
+    """Say what one of TOLD, or an OSError, means for a person."""
+    if are_credentials_over(error):
+        return f"Your AWS credentials are not valid any more ({_said(error)}): log in and run it again."
+    if isinstance(error, (HTTPClientError, NoConnectionError)):
         return f"No connection ({error}): check the network; the local cloud is started with `make up`."
     if isinstance(error, ClientError):
         return f"AWS refuses {error.operation_name}: {error.response['Error'].get('Message', error)}"
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}."
     return f"AWS cannot be reached: {error}" if isinstance(error, BotoCoreError) else str(error)
+
+
+def _said(error: Exception) -> str:
+    return str(error).strip().rstrip(".")

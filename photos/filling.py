@@ -6,12 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
 from photos.backfilling import Backfill, Place
 from photos.bringing import INTERRUPTED
 from photos.costs import ASK_ABOVE_USD, USD_A_PHOTO
 from photos.display import BackfillDisplay, counted, safe, show_backfill
+from photos.ending import agree
 from photos.errors import UserError
 from photos.granting import Grant
 from photos.reconciling import Reconciler
@@ -54,7 +53,7 @@ def fill(target: Target, wanted: Wanted, console: Console) -> int:
         if wanted.is_dry or not counts.wanted:
             return 0
         if usd > ASK_ABOVE_USD:
-            click.confirm("Go on?", abort=True)
+            agree("Go on?")
     try:
         with BackfillDisplay(console, "queueing") as display, Reconciler(target) as reconciler:
             counts = backfill.run(after, reconciler, display.show)

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigParseError,
+    HTTPClientError,
+    InvalidRegionError,
+    ProfileNotFound,
+)
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 from photos.errors import UserError
 
@@ -24,6 +32,23 @@ LOCAL_STATE = Path(
 """Where `make up` leaves what the tools need to know."""
 STATE_FILE = "cloud.json"
 DEFAULT_STACK = "photo-labels"
+OUTPUTS = (
+    "Bucket",
+    "KeyPrefix",
+    "QueueUrl",
+    "DeadLetterQueueUrl",
+    "ImageLabelsTable",
+    "LabelIndexTable",
+    "FunctionName",
+    "LogGroup",
+    "MappingId",
+    "ConvertQueueUrl",
+    "ConvertDeadLetterQueueUrl",
+    "ConvertFunctionName",
+    "ConvertLogGroup",
+    "ConvertMappingId",
+)
+"""What the tools need to know of a stack."""
 
 _FOREIGN = ("AWS_", "BOTO_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -51,7 +76,12 @@ class Target:
             # Loopback never goes through the caller's proxy; and ministack names buckets in the path.
             usual = usual.merge(Config(proxies={}, s3={"addressing_style": "path"}))
         own = usual.merge(config) if config else usual
-        return self.session.client(service, endpoint_url=self.endpoint_url, config=own)
+        try:
+            return self.session.client(service, endpoint_url=self.endpoint_url, config=own)
+        except BotoCoreError:
+            raise
+        except ValueError as error:  # an endpoint without https:// in AWS_ENDPOINT_URL, say
+            raise UserError(f"Your AWS settings cannot be used ({error}): mend them.") from error
 
 
 def scrub_environment(environment: MutableMapping[str, str]) -> None:
@@ -76,20 +106,38 @@ def local_target(state: Path = LOCAL_STATE) -> Target:
     scrub_environment(os.environ)
     try:
         running = json.loads((state / STATE_FILE).read_text())
+        endpoint_url, stack = str(running["endpoint_url"]), str(running["stack"])
     except FileNotFoundError:
         raise UserError("The local cloud is not running: start it with `make up`.") from None
-    return described(local_session(), running["endpoint_url"], running["stack"], "local")
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{state / STATE_FILE} is damaged, which says where the local cloud is: `make down && make up` starts "
+            "it anew."
+        ) from error
+    return described(local_session(), endpoint_url, stack, "local")
 
 
 def aws_session(region: str | None, profile: str | None) -> tuple[boto3.Session, str]:
     """Give a session with the caller's own credentials, and the account they are of. Raises UserError."""
     import boto3  # noqa: PLC0415 - as above
 
+    from photos.credentials import CheckedSession  # noqa: PLC0415
+
+    # The other SDKs read AWS_REGION first, and botocore does not at all.
+    region = os.environ.get("AWS_REGION") or None if region is None else region
     try:
-        session = boto3.Session(profile_name=profile, region_name=region)
-        if session.region_name is None:
+        session = boto3.Session(botocore_session=CheckedSession(profile=profile), region_name=region)
+        if not session.region_name:
             raise UserError("No AWS region is set: set AWS_REGION, or pass --region (REGION=… to make).")
-        account = session.client("sts").get_caller_identity()["Account"]
+        sts = Target(session, None, "AWS", {}).client("sts")
+        account = sts.get_caller_identity()["Account"]
+    except (ConfigParseError, InvalidRegionError, ProfileNotFound) as error:
+        raise UserError(
+            f"Your AWS settings cannot be used ({error}): mend them, pass --region or --profile, "
+            "or do without AWS (photos --local)."
+        ) from error
+    except (HTTPClientError, NoConnectionError) as error:
+        raise UserError(f"AWS cannot be reached ({error}): check the network and the region.") from error
     except (BotoCoreError, ClientError) as error:
         raise UserError(
             f"AWS does not take your credentials ({error}): log in, pass --profile, "
@@ -121,6 +169,11 @@ def described(session: boto3.Session, endpoint_url: str | None, stack: str, desc
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
     if not outputs:
         raise UserError(f"The stack {stack!r} in {description} is {found['StackStatus']}: deploy it again.")
+    if missing := [name for name in OUTPUTS if name not in outputs]:
+        raise UserError(
+            f"The stack {stack!r} in {description} is not this pipeline's, or of an older version (it has no "
+            f"output {missing[0]}): name yours with --stack, or deploy it again."
+        )
     return Target(session, endpoint_url, description, outputs)
 
 
@@ -132,16 +185,25 @@ def state_path(target: Target, name: str) -> Path:
 
 
 def keep_state(path: Path, content: str) -> None:
-    """Write a state whole or not at all. Raises UserError where it cannot be written."""
+    """Write a state whole or not at all, for its user alone. Raises UserError where it cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = path.with_suffix(".new")
-        new.write_text(content)
+        new.unlink(missing_ok=True)
+        with private(new).open("w") as file:
+            file.write(content)
         new.replace(path)
     except OSError as error:
         raise UserError(
             f"{path} cannot be written ({error.strerror}): set XDG_STATE_HOME to a folder that can."
         ) from error
+
+
+def private(path: Path) -> Path:
+    """Make a file, where there is none, and have only its user read it. Raises OSError."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+    path.chmod(0o600)
+    return path
 
 
 def state_folders() -> tuple[Path, ...]:
@@ -150,4 +212,14 @@ def state_folders() -> tuple[Path, ...]:
 
 
 def _users_state() -> Path:
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "photo-labels"
+    return home_folder("XDG_STATE_HOME", ".local/state") / "photo-labels"
+
+
+def home_folder(variable: str, usual: str) -> Path:
+    """Return a folder of the user's, as the XDG base directory specification has it. Raises UserError."""
+    if own := os.environ.get(variable):
+        return Path(own)
+    try:
+        return Path.home() / usual
+    except RuntimeError as error:  # a user of whom the system knows nothing, without HOME
+        raise UserError(f"There is no home folder: set HOME, or {variable} to a folder of yours.") from error

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from photos.bringing import Wanted, bring
 from photos.display import StatusDisplay, purged_text, show_purged
+from photos.ending import agree
 from photos.filling import Wanted as Filling
 from photos.filling import fill
 from photos.purging import Purger, beginning_with, named
@@ -95,7 +96,7 @@ def purge(
         there = purger.count(with_objects=with_objects)
     show_purged(session.console, "There are", there, with_objects=with_objects)
     if not is_sure:
-        click.confirm("Remove them, and messages about them?", abort=True)
+        agree("Remove them, and messages about them?")
     with StatusDisplay(session.console, "removing") as display:
         purged = purger.run(with_objects=with_objects, tell=lambda one: display.tell(purged_text(one)))
     show_purged(session.console, "Removed", purged, with_objects=with_objects)

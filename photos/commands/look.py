@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,8 +24,10 @@ from photos.display import (
     show_scan,
     show_spent,
 )
+from photos.ending import agree
 from photos.exporting import as_json, documents, write_csv, write_json
 from photos.opening import drawn_photo, launch, links
+from photos.output import is_read
 from photos.query import parse
 from photos.reading import Reader, beginning_of, candidates
 from photos.searching import Searcher, Wanted, spelled
@@ -175,7 +178,7 @@ def _may_scan(target: Target, output: str, items: str, shown: Console, *, is_sur
     scan = scan_of(target, target.outputs[output])
     show_scan(shown, scan, items, is_local=target.is_local)
     if scan.usd > _ASK_ABOVE_USD and not (is_sure or target.is_local):
-        click.confirm("Go on?", abort=True, err=True)
+        agree("Go on?")
 
 
 @click.command()
@@ -212,8 +215,9 @@ def export(session: Session, kind: str, prefix: str, is_sure: bool) -> None:
     target = session.target(shown)
     _may_scan(target, "ImageLabelsTable", "document", shown, is_sure=is_sure)
     found = documents(target, beginning_of(target.outputs["Bucket"], prefix))
+    while_read = takewhile(lambda _: is_read(), found)  # reading on is paid for
     write = {"csv": write_csv, "jsonl": write_json}[kind]
-    write(found, sys.stdout)
+    write(while_read, sys.stdout)
 
 
 @click.command()

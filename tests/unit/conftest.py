@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -21,6 +22,19 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
     monkeypatch.setattr(os, "environ", os.environ.copy())
     monkeypatch.setattr("photos.queues._WAIT_S", 0)  # moto has one server
     scrub_environment(os.environ)
+    with deployed_target() as target:
+        yield target
+
+
+@pytest.fixture
+def someone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who answers questions, by a test's standard input."""
+    monkeypatch.setattr("photos.ending.is_answered", lambda: True)
+
+
+@contextmanager
+def deployed_target() -> Iterator[Target]:
+    """Deploy a pipeline on moto."""
     with mock_aws():
         session = boto3.Session("key", "secret", region_name="us-east-1")
         session.client("s3").create_bucket(Bucket=BUCKET)

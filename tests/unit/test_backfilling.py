@@ -241,7 +241,7 @@ def test_given_a_bucket_that_is_not_there_or_elsewhere_when_looked_at_then_a_sen
 
 
 @pytest.fixture
-def command(with_functions: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def command(with_functions: Target, someone: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(cli, "aws_target", lambda *_: with_functions)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     return lambda *words, answer="": CliRunner().invoke(cli.photos, ["backfill", *words], input=answer)

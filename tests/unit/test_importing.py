@@ -611,7 +611,7 @@ def test_given_a_request_to_slow_down_when_paced_then_half_as_many_at_once() -> 
 
 
 @pytest.fixture
-def runner(disk: Disk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
+def runner(disk: Disk, someone: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
     monkeypatch.setattr(cli, "aws_target", lambda *_: disk.target)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return lambda *arguments, **options: CliRunner().invoke(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.stub import Stubber
 from click.testing import CliRunner
 from rich.console import Console
@@ -81,32 +80,6 @@ def test_given_names_that_a_terminal_would_obey_when_shown_then_they_are_only_te
     assert "\x1b" not in shown
     assert "[red]x[/red]\\x1b[31m\\n.jpg" in shown
     assert str(safe("tab\there")) == "tab\\there"
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (UserError("There is no stack."), "There is no stack."),
-        (
-            ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "Query"),
-            "AWS refuses Query: expired",
-        ),
-        (NoCredentialsError(), "AWS cannot be reached"),
-    ],
-)
-def test_given_what_a_person_can_mend_when_it_reaches_the_top_then_it_is_a_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, words: str
-) -> None:
-    def fail(**_: Any) -> None:
-        raise error
-
-    monkeypatch.setattr(cli, "photos", type("Group", (), {"main": staticmethod(fail)}))
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"photos: {words}")
-    assert "Traceback" not in said
 
 
 def test_given_no_stack_when_described_then_the_sentence_names_stack_and_place(

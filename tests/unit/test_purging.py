@@ -147,7 +147,7 @@ def test_given_more_labels_than_a_call_takes_when_purged_then_all_rows_are_gone(
 
 
 @pytest.fixture
-def command(target: Target, monkeypatch: pytest.MonkeyPatch) -> Any:
+def command(target: Target, someone: None, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(cli, "aws_target", lambda *_: target)
     return lambda *words, answer="": CliRunner().invoke(cli.photos, ["purge", *words], input=answer)
 

@@ -1,0 +1,222 @@
+"""Finding the pipeline: whatever the user's settings are, a sentence says what is wrong with them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import CredentialRetrievalError
+from botocore.stub import Stubber
+from click.testing import CliRunner
+
+from photos import cli
+from photos.credentials import CheckedSession
+from photos.errors import UserError, are_credentials_over
+from photos.target import (
+    LOCAL_STATE,
+    OUTPUTS,
+    Target,
+    aws_session,
+    described,
+    home_folder,
+    keep_state,
+    local_target,
+    scrub_environment,
+    state_path,
+)
+from tests.infra.template import read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def settings(target: Target, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Sets the environment, and writes an AWS config file, of a user who has no others."""
+    assert target  # AWS answers
+    before = dict(os.environ)
+
+    def set_them(config: str = "", **environment: str) -> None:
+        file = tmp_path / "config"
+        file.write_text(config)
+        keys = {} if "credential_process" in config else {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "s"}
+        scrub_environment(os.environ)
+        os.environ |= keys | {"AWS_CONFIG_FILE": str(file)} | environment
+
+    yield set_them
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "config", "region"),
+    [
+        (None, {"AWS_REGION": "eu-west-1"}, "", "eu-west-1"),
+        (None, {"AWS_DEFAULT_REGION": "eu-west-2"}, "", "eu-west-2"),
+        (None, {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}, "", "eu-west-1"),
+        (None, {"AWS_REGION": ""}, "[default]\nregion = eu-west-3", "eu-west-3"),
+        ("eu-central-1", {"AWS_REGION": "eu-west-1"}, "", "eu-central-1"),
+    ],
+)
+def test_given_a_region_in_any_place_when_asked_then_it_is_that_one(
+    settings: Callable[..., None], given: str | None, environment: dict[str, str], config: str, region: str
+) -> None:
+    settings(config, **environment)
+    assert aws_session(given, None)[0].region_name == region
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "config", "words"),
+    [
+        (None, {}, "", "set AWS_REGION, or pass --region"),
+        ("", {"AWS_REGION": "eu-west-1"}, "", "set AWS_REGION, or pass --region"),
+        (None, {"AWS_DEFAULT_REGION": ""}, "", "set AWS_REGION, or pass --region"),
+        ("not a region", {}, "", "Your AWS settings cannot be used"),
+        ("eu-west-1", {"AWS_ENDPOINT_URL": "localhost:4566"}, "", "Your AWS settings cannot be used"),
+        ("eu-west-1", {}, "[default\nregion", "Your AWS settings cannot be used"),
+        ("eu-west-1", {"AWS_PROFILE": "nobody"}, "", "Your AWS settings cannot be used .*nobody"),
+        ("eu-west-1", {}, "[default]\ncredential_process = /no/such/program", "credentials .*/no/such/program"),
+        ("eu-west-1", {}, "[default]\ncredential_process = echo nonsense", "AWS does not take your credentials"),
+        ("eu-west-1", {}, "[default]\ncredential_process = echo []", "AWS does not take your credentials"),
+        ("eu-west-1", {}, "[default]\ncredential_process = false", "AWS does not take your credentials"),
+        ("eu-west-1", {}, '[default]\ncredential_process = "', "AWS does not take your credentials"),
+        ("eu-west-1", {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": ""}, "", "your credentials"),
+    ],
+)
+def test_given_settings_that_cannot_be_used_when_asked_then_a_sentence_says_which(
+    settings: Callable[..., None], given: str | None, environment: dict[str, str], config: str, words: str
+) -> None:
+    settings(config, **environment)
+    with pytest.raises(UserError, match=words):
+        aws_session(given, None)
+
+
+def test_given_a_credential_process_that_breaks_later_when_credentials_are_renewed_then_they_are_over(
+    settings: Callable[..., None], tmp_path: Path
+) -> None:
+    program = tmp_path / "credentials"
+    answer = {"Version": 1, "AccessKeyId": "k", "SecretAccessKey": "s", "Expiration": "2020-01-01T00:00:00Z"}
+    program.write_text(f"#!{sys.executable}\nprint({json.dumps(answer)!r})\n")
+    program.chmod(0o700)
+    settings(f"[default]\ncredential_process = {program}")
+    session = CheckedSession()
+    credentials = session.get_credentials()
+    program.unlink()
+    with pytest.raises(CredentialRetrievalError) as over:
+        credentials.get_frozen_credentials()
+    assert are_credentials_over(over.value)
+
+
+@pytest.mark.parametrize("told", ["lokal", "LOCAL", "AWS "])
+def test_given_a_target_that_is_misspelt_when_a_command_runs_then_it_is_not_taken_for_aws(
+    monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    monkeypatch.setenv("PHOTOS_TARGET", told)
+    ended = CliRunner().invoke(cli.photos, ["status"])
+    assert isinstance(ended.exception, UserError)
+    assert "it may be local or aws" in str(ended.exception)
+
+
+# the stack
+
+
+def stubbed(target: Target, monkeypatch: pytest.MonkeyPatch, outputs: dict[str, str]) -> Stubber:
+    client = target.client("cloudformation")
+    monkeypatch.setattr(Target, "client", lambda *_: client)
+    stub = Stubber(client)
+    pairs = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
+    stack: Any = {
+        "StackName": "s",
+        "StackStatus": "CREATE_COMPLETE",
+        "CreationTime": "2026-11-25T00:00:00Z",
+        "Outputs": pairs,
+    }
+    stub.add_response("describe_stacks", {"Stacks": [stack]})
+    return stub
+
+
+@pytest.mark.parametrize("missing", OUTPUTS)
+def test_given_a_stack_of_another_kind_when_described_then_a_sentence_says_so(
+    target: Target, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    outputs = {name: "x" for name in OUTPUTS if name != missing}
+    with stubbed(target, monkeypatch, outputs), pytest.raises(UserError, match=f"no output {missing}.*--stack"):
+        described(target.session, None, "s", "account 1")
+
+
+def test_given_the_template_when_deployed_then_it_has_all_outputs_that_the_tools_need() -> None:
+    assert set(OUTPUTS) <= read("pipeline.yaml")["Outputs"].keys()
+
+
+def test_given_the_tools_when_they_read_an_output_then_it_is_one_that_every_stack_has() -> None:
+    read = set()
+    for path in (ROOT / "photos").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("outputs"):
+                read |= {one.value for one in ast.walk(node.slice) if isinstance(one, ast.Constant)}
+    assert read
+    assert read <= set(OUTPUTS)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"endpoint_url": "http://127.0.0.1:1"}', "\0"])
+def test_given_a_damaged_state_of_the_local_cloud_when_it_is_looked_for_then_a_sentence_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
+) -> None:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    (tmp_path / "cloud.json").write_text(content)
+    with pytest.raises(UserError, match=r"cloud\.json is damaged.*make up"):
+        local_target(tmp_path)
+
+
+def test_given_a_local_cloud_that_has_crashed_when_it_is_looked_for_then_a_sentence_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    (tmp_path / "cloud.json").write_text('{"endpoint_url": "http://127.0.0.1:1", "stack": "photo-labels"}')
+    with pytest.raises(UserError, match="make up"):
+        local_target(tmp_path)
+
+
+# the user's folders
+
+
+def test_given_a_user_without_home_when_a_folder_is_asked_for_then_a_sentence_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    with pytest.raises(UserError, match="set HOME, or XDG_STATE_HOME"):
+        home_folder("XDG_STATE_HOME", ".local/state")
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert home_folder("XDG_STATE_HOME", ".local/state") == Path("/state")
+
+
+def test_given_a_state_when_kept_then_only_its_user_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "labels.json"
+    for _ in range(2):
+        keep_state(path, "{}")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        path.chmod(0o644)  # as an older version has left it
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_given_a_folder_that_is_none_when_a_state_is_kept_then_a_sentence_says_what_to_set(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="set XDG_STATE_HOME"):
+        keep_state(tmp_path / "file" / "labels.json", "{}")
+
+
+def test_given_the_local_cloud_when_a_state_is_kept_then_with_it(target: Target) -> None:
+    local = Target(target.session, "http://127.0.0.1:1", "local", {"Bucket": "b"})
+    assert state_path(local, "x") == LOCAL_STATE / "x"
