@@ -153,7 +153,9 @@ def main(photos: int) -> None:
         outputs = {"Bucket": BUCKET, "ImageLabelsTable": "ImageLabels", "LabelIndexTable": "LabelIndex"}
         outputs |= dict.fromkeys(("FunctionName", "MappingId", "ConvertMappingId"), "x" * 36)
         target = Target(local_session(), url, "stand-in", outputs)
-        counts = vocabulary.count(target, lambda _: None).counts
+        counted = vocabulary.count(target, lambda _: None)
+        vocabulary.keep(target, counted)
+        counts = counted.counts
         console.print(f"{photos:,} photos with {LABELS_A_PHOTO} labels each: {sum(counts.values()):,} index rows")
         console.print(_searches(target, counts))
         _page(target, console)

@@ -17,7 +17,7 @@ from photos.auditing import Finding, compared
 from photos.finding import PHOTO_SUFFIXES
 from photos.queues import depth
 from photos.reading import Reader
-from photos.target import keep_state
+from photos.target import keep_state, kept_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -89,11 +89,9 @@ class Backfill:
 
     def stopped_after(self) -> str:
         """Give the last key of a pass over the same place that did not reach its end; "": there was none."""
-        try:
-            kept = json.loads(self._state.read_text())
-        except (FileNotFoundError, ValueError):  # or not written whole
-            return ""
-        return str(kept["after"]) if kept.get("place") == asdict(self._place) else ""
+        kept = kept_state(self._state)
+        is_same = isinstance(kept, dict) and kept.get("place") == asdict(self._place)
+        return str(kept.get("after", "")) if is_same else ""
 
     def count(self, after: str, tell: Callable[[Progress], None]) -> Counts:
         """Only look."""
@@ -109,6 +107,7 @@ class Backfill:
         Stopped at any moment, a run with `stopped_after` goes on; what was queued is labelled in any case.
         """
         counts = Counts()
+        self._keep(after)  # where that cannot be written it is said before anything is queued
         for objects in self._objects(after):
             wanted, last = self._compare(objects, counts), objects[-1]["Key"]
             self._wait_for_room(lambda waiting: tell(Progress(counts, last, waiting)))  # noqa: B023 - called at once

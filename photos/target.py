@@ -199,6 +199,14 @@ def keep_state(path: Path, content: str) -> None:
         ) from error
 
 
+def kept_state(path: Path) -> Any:
+    """Return what JSON a state has; None where there is none, or none that can be read."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):  # not there, not written whole, or damaged
+        return None
+
+
 def private(path: Path) -> Path:
     """Make a file, where there is none, and have only its user read it. Raises OSError."""
     os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from handler.documents import iso
-from photos.target import keep_state, state_path
+from photos.target import keep_state, kept_state, state_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -49,7 +49,7 @@ class Vocabulary:
 
 
 def count(target: Target, tell: Callable[[int], None]) -> Vocabulary:
-    """Read the whole index, and keep what was found; `tell` gets the number of rows read so far."""
+    """Read the whole index; `tell` gets the number of rows read so far."""
     counts: Counter[str] = Counter()
     pages = (
         target.client("dynamodb")
@@ -59,11 +59,13 @@ def count(target: Target, tell: Callable[[int], None]) -> Vocabulary:
     for page in pages:
         counts.update(item["Label"]["S"] for item in page["Items"])
         tell(counts.total())
-    at = datetime.now(UTC)
-    vocabulary = Vocabulary(dict(counts.most_common()), at)
-    content = {"at": iso(at), "counts": vocabulary.counts}
+    return Vocabulary(dict(counts.most_common()), datetime.now(UTC))
+
+
+def keep(target: Target, vocabulary: Vocabulary) -> None:
+    """Keep what was counted for the next time. Raises UserError where it cannot be written."""
+    content = {"at": vocabulary.at and iso(vocabulary.at), "counts": vocabulary.counts}
     keep_state(state_path(target, _STATE), json.dumps(content))
-    return vocabulary
 
 
 def kept(target: Target) -> Vocabulary:
@@ -80,8 +82,9 @@ def kept_names(beginning: str, folders: Iterable[Path]) -> Iterator[str]:
 
 
 def _read(path: Path) -> Vocabulary:
+    content = kept_state(path)
     try:
-        content = json.loads(path.read_text())
-        return Vocabulary(content["counts"], datetime.fromisoformat(content["at"]))
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # not there, or not ours
+        counts = {str(name): int(count) for name, count in content["counts"].items()}
+        return Vocabulary(counts, datetime.fromisoformat(content["at"]))
+    except (ValueError, KeyError, TypeError, AttributeError):  # there is none, or it is not ours
         return Vocabulary({})

@@ -25,6 +25,7 @@ from photos.display import (
     show_spent,
 )
 from photos.ending import agree
+from photos.errors import UserError
 from photos.exporting import as_json, documents, write_csv, write_json
 from photos.opening import drawn_photo, launch, links
 from photos.output import is_read
@@ -161,6 +162,10 @@ def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool) 
         _may_scan(target, "LabelIndexTable", "index row", shown, is_sure=is_sure)
         with StatusDisplay(shown, "counting") as display:
             vocabulary = vocabularies.count(target, lambda rows: display.tell(counted(rows, "index row")))
+        try:
+            vocabularies.keep(target, vocabulary)
+        except UserError as error:  # they were paid for, and are shown
+            Console(stderr=True).print(safe(f"The counts are not kept for later: {error}"), soft_wrap=True)
     if is_json:
         for name, count in vocabulary.counts.items():
             click.echo(json.dumps({"label": name, "photos": count}))

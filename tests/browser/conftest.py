@@ -73,7 +73,7 @@ def served(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
         patch.setattr("photos.target.LOCAL_STATE", folder)
-        vocabulary.count(target, lambda _: None)
+        vocabulary.keep(target, vocabulary.count(target, lambda _: None))
         server = Browse(target)
         thread = threading.Thread(target=server.run)
         thread.start()

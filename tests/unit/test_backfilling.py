@@ -130,14 +130,25 @@ def test_given_it_is_stopped_when_run_again_then_it_goes_on_and_nothing_is_missi
     assert not state.exists()
 
 
-def test_given_a_state_that_was_not_written_whole_when_run_then_it_begins_at_the_first(
-    target: Target, state: Path
+@pytest.mark.parametrize("content", ['{"place": {"buc', "[]", "7", "{}", '{"place": 1}'])
+def test_given_a_state_that_is_damaged_when_run_then_it_begins_at_the_first(
+    target: Target, state: Path, content: str
 ) -> None:
     upload(target, "a.jpg")
     state.parent.mkdir()
-    state.write_text('{"place": {"buc')
+    state.write_text(content)
     run(target, state)
     assert keys(queued(target)) == ["a.jpg"]
+
+
+def test_given_a_state_that_cannot_be_written_when_run_then_it_is_said_before_anything_is_queued(
+    target: Target, tmp_path: Path
+) -> None:
+    upload(target, "a.jpg")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="set XDG_STATE_HOME"):
+        run(target, tmp_path / "file" / "backfill.json")
+    assert queued(target) == []
 
 
 def test_given_full_queues_when_filled_then_it_waits_until_there_is_room(

@@ -249,8 +249,23 @@ def test_given_labels_when_listed_then_they_are_counted_once_and_kept(
     assert list(vocabulary.kept_names("d", [state])) == ["Dog"]
 
 
-def test_given_a_file_that_is_not_ours_when_names_are_read_then_there_are_none(
-    state: Path, target: Target
+def test_given_a_state_that_cannot_be_written_when_labels_are_counted_then_they_are_shown_all_the_same(
+    target: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (state / f"{BUCKET}.labels.json").write_text("[1]")
+    store(target, document("a.jpg", {"Cat": 98.5}))
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    listed = run(target, monkeypatch, "labels")
+    assert listed.exit_code == 0
+    assert "Cat" in listed.stdout
+    assert "The counts are not kept for later" in listed.stderr
+
+
+@pytest.mark.parametrize(
+    "content", ["[1]", '{"at": 1', '{"at": "x", "counts": {}}', '{"at": "", "counts": []}', "{}"]
+)
+def test_given_a_file_that_is_not_ours_when_names_are_read_then_there_are_none(
+    state: Path, target: Target, content: str
+) -> None:
+    (state / f"{BUCKET}.labels.json").write_text(content)
     assert vocabulary.kept(target).counts == {}
