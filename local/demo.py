@@ -39,7 +39,7 @@ def demonstrate(target: Target, folder: Path, started_s: float) -> int:
             raise KeyboardInterrupt
         photos = _with_documents(target, journal)
         console.print(photos_table(photos))
-        show_summary(console, journal, finder.left_alone)
+        show_summary(console, journal, finder)
         ends = journal.counts().ends
     if label := _common([document.labels for _, document in photos if document]):
         console.print(f"\n$ photos search {label!r}")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from photos.costs import ASK_ABOVE_USD, USD_A_PHOTO
-from photos.display import ImportDisplay, safe, show_not_labelled, show_plan, show_summary
-from photos.ending import agree
+from photos.display import ImportDisplay, safe, show_plan, show_summary
+from photos.ending import INTERRUPTED, NOT_ALL_DONE, agree
 from photos.errors import UserError
 from photos.finding import Finder
 from photos.importing import Importer
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from photos.importing import Stop
     from photos.journal import Counts
     from photos.target import Target
 
-_SOME_CANNOT_BE_LABELLED, _SOME_ARE_NOT_UPLOADED, INTERRUPTED = 1, 3, 130
+_SOME_CANNOT_BE_LABELLED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,36 +61,51 @@ def bring(target: Target, wanted: Wanted, console: Console) -> int:
 
 def _brought(target: Target, wanted: Wanted, console: Console) -> int:
     finder = Finder(target.outputs["KeyPrefix"] + wanted.prefix, wanted.include, wanted.exclude)
-    with Journal(journal_path(target)) as journal:
-        with ImportDisplay(console) as display:
-            importer = Importer(target, journal, is_replacing=wanted.is_replacing)
+    with ExitStack() as opened:
+        journal = opened.enter_context(Journal(journal_path(target)))
+        if wanted.is_dry:  # which takes note of what would be uploaded
+            journal = opened.enter_context(journal.copied())
+        importer = Importer(target, journal, is_replacing=wanted.is_replacing, is_dry=wanted.is_dry)
+        with ImportDisplay(console, is_dry=wanted.is_dry) as display:
             importer.find(finder, wanted.paths, display.found)
-        new, size = journal.to_upload()
-        usd = 0.0 if target.is_local else new * USD_A_PHOTO
-        show_plan(console, journal.counts().found, new, size, usd)
-        if wanted.is_dry:
-            show_not_labelled(console, journal)
-            return 0
-        if usd > ASK_ABOVE_USD and not wanted.is_sure:
-            agree("Go on?")
-        with ImportDisplay(console) as display:
+        if not wanted.is_dry:
+            _agree(journal, target, wanted, console)
+        with ImportDisplay(console, is_dry=wanted.is_dry) as display:
             importer.on_progress = display.show
-            stop = importer.run(is_waiting=wanted.is_waiting)
-        show_summary(console, journal, finder.left_alone)
+            stop = importer.run(is_waiting=wanted.is_waiting and not wanted.is_dry)
+        if wanted.is_dry:
+            new, size = journal.counts().uploaded, journal.uploaded_bytes()
+            show_plan(console, journal.counts().found, f"{new:,}", size, _usd(target, new))
+        show_summary(console, journal, finder)
         if stop:
             console.print(safe(stop.why), style="red")
         if wanted.is_json:
-            _print_json(journal)
-        return INTERRUPTED if stop and stop.is_interruption else _exit_code(journal.counts())
+            _print_json(journal, finder)
+        return _exit_code(journal.counts(), stop)
 
 
-def _exit_code(counts: Counts) -> int:
+def _agree(journal: Journal, target: Target, wanted: Wanted, console: Console) -> None:
+    """Say what an import is about to do, and ask where it may cost more than a dollar."""
+    most, size = journal.to_upload()
+    usd = _usd(target, most)
+    show_plan(console, journal.counts().found, f"up to {most:,}" if most else "none", size, usd)
+    if usd > ASK_ABOVE_USD and not wanted.is_sure:
+        agree("Go on?")
+
+
+def _usd(target: Target, photos: int) -> float:
+    return 0.0 if target.is_local else photos * USD_A_PHOTO
+
+
+def _exit_code(counts: Counts, stop: Stop | None) -> int:
+    if stop:
+        return INTERRUPTED if stop.is_interruption else NOT_ALL_DONE
     if counts.ends[End.NOT_UPLOADED] or counts.ends[End.UNACCOUNTED]:
-        return _SOME_ARE_NOT_UPLOADED
+        return NOT_ALL_DONE
     return _SOME_CANNOT_BE_LABELLED if counts.ends[End.REJECTED] or counts.ends[End.REMOVED] else 0
 
 
-def _print_json(journal: Journal) -> None:
+def _print_json(journal: Journal, finder: Finder) -> None:
     """A line for each file, in the order of their paths, and one for the sum."""
     for file in journal.files(but_labelled=False):
         line = {
@@ -106,5 +123,7 @@ def _print_json(journal: Journal) -> None:
         "there_before": counts.there_before,
         "copies": counts.copies,
         "ends": {end.value: counts.ends[end] for end in End},
+        "left_alone": finder.left_alone,
+        "folders_left_alone": finder.folders_left_alone,
     }
     print(json.dumps(sums))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from photos.backfilling import Progress as BackfillProgress
     from photos.costs import Scan
     from photos.failures import Failure, Redriven
+    from photos.finding import Finder
     from photos.importing import Progress
     from photos.journal import File, Journal
     from photos.purging import Purged
@@ -56,7 +57,8 @@ def labels_of(document: Document, most: int = 6) -> str:
 class ImportDisplay:
     """How far an import is, in one line; quiet where nobody watches."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, is_dry: bool = False) -> None:
+        self._is_dry = is_dry
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -83,7 +85,7 @@ class ImportDisplay:
     def show(self, progress: Progress) -> None:
         counts = progress.counts
         parts = [
-            f"{counts.uploaded:,} uploaded",
+            f"{counts.uploaded:,} {'to upload' if self._is_dry else 'uploaded'}",
             *(f"{counts.ends[end]:,} {end.value}" for end in End if counts.ends[end]),
             f"{counts.waiting:,} waiting",
         ]
@@ -94,7 +96,7 @@ class ImportDisplay:
             parts.append(f"{speed:.1f}/s")
         self._bar.update(
             self._task,
-            description="importing",
+            description="looking" if self._is_dry else "importing",
             total=counts.found,
             completed=counts.ended,
             details=", ".join(parts),
@@ -102,19 +104,18 @@ class ImportDisplay:
         )
 
 
-def show_plan(console: Console, found: int, new: int, size: int, usd: float) -> None:
-    """What an import is about to do."""
-    if not new:
-        console.print(f"{counted(found, 'photo')}, none of them new", highlight=False)
-        return
+def show_plan(console: Console, found: int, new: str, size: int, usd: float) -> None:
+    """What an import is about to do; `new`: how many it uploads, in words."""
     cost = f", at about {usd:,.2f} USD ({PRICES})" if usd else ""
-    console.print(f"{counted(found, 'photo')}, {new:,} to upload, {size / 1e6:,.1f} MB{cost}", highlight=False)
+    amount = f", {size / 1e6:,.1f} MB{cost}" if size else ""
+    console.print(f"{counted(found, 'photo')}, {new} to upload{amount}", highlight=False)
 
 
-def show_summary(console: Console, journal: Journal, left_alone: Counter[str]) -> None:
-    """Numbers that add up, then every file that is not labelled, with its reason."""
+def show_summary(console: Console, journal: Journal, finder: Finder) -> None:
+    """Numbers that add up, what was left alone, then every file that is not labelled, with its reason."""
     counts = journal.counts()
-    ends = [end for end in End if counts.ends[end] or end in {End.LABELLED, End.REJECTED}]
+    always = set() if counts.ends[End.TO_UPLOAD] or counts.ends[End.UPLOADED] else {End.LABELLED, End.REJECTED}
+    ends = [end for end in End if counts.ends[end] or end in always]
     parts = " + ".join(f"{counts.ends[end]:,} {end.value}" for end in ends)
     console.print(f"{counted(counts.found, 'photo')} = {parts}", highlight=False)
     known = [
@@ -127,8 +128,11 @@ def show_summary(console: Console, journal: Journal, left_alone: Counter[str]) -
     ]
     if known:
         console.print(f"of these {' and '.join(known)}", highlight=False)
-    for what, count in left_alone.items():
+    for what, count in finder.left_alone.items():
         console.print(f"{counted(count, 'other file')} left alone, {what}", highlight=False)
+    if folders := finder.folders_left_alone:
+        names = ", ".join(name if count == 1 else f"{name} ({count:,})" for name, count in folders.items())
+        console.print(safe(f"{counted(folders.total(), 'folder')} left alone, hidden or a system's own: {names}"))
     seconds = journal.seconds()
     if seconds:
         console.print(f"upload to searchable: {spread(seconds)}", highlight=False)
@@ -138,7 +142,7 @@ def show_summary(console: Console, journal: Journal, left_alone: Counter[str]) -
 def show_not_labelled(console: Console, journal: Journal) -> None:
     """Every file that is not to be labelled any more, and why."""
     for file in journal.files(but_labelled=True):
-        if file.end and file.end is not End.UPLOADED:
+        if file.end and file.end not in {End.UPLOADED, End.TO_UPLOAD}:
             console.print(Text(f"{file.end.value}: ") + safe(file.path), soft_wrap=True)
             console.print(Padding(safe(file.why), (0, 0, 0, 4)))
 

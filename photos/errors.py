@@ -74,4 +74,5 @@ def sentence(error: Exception) -> str:
 
 
 def _said(error: Exception) -> str:
-    return str(error).strip().rstrip(".")
+    said = error.response["Error"].get("Message", "") if isinstance(error, ClientError) else ""
+    return (said or str(error)).strip().rstrip(".")

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from photos.backfilling import Backfill, Place
-from photos.bringing import INTERRUPTED
 from photos.costs import ASK_ABOVE_USD, USD_A_PHOTO
 from photos.display import BackfillDisplay, counted, safe, show_backfill
-from photos.ending import agree
+from photos.ending import INTERRUPTED, agree
 from photos.errors import UserError
 from photos.granting import Grant
 from photos.reconciling import Reconciler

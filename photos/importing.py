@@ -17,7 +17,14 @@ from photos.journal import End
 from photos.pace import MOST, Pace
 from photos.queues import depth
 from photos.reading import Reader
-from photos.uploading import ConnectionLostError, SlowDownError, StopError, Uploader
+from photos.uploading import (
+    Bucket,
+    ConnectionLostError,
+    SlowDownError,
+    StopError,
+    UntouchedBucket,
+    Uploader,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -73,15 +80,19 @@ class Importer:
         journal: Journal,
         *,
         is_replacing: bool = False,
+        is_dry: bool = False,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`is_dry`: nothing is sent; the journal is to be a copy, for it takes note of what would be."""
         self._bucket = target.outputs["Bucket"]
         self._log_group = target.outputs["LogGroup"]
         self._queues = [target.outputs[output] for output in ("QueueUrl", "ConvertQueueUrl")]
         self._sqs = target.client("sqs")
         self._journal = journal
-        self._uploader = Uploader(target, journal, clock, is_replacing=is_replacing)
+        self._is_dry = is_dry
+        self._objects = UntouchedBucket(target) if is_dry else Bucket(target)
+        self._uploader = Uploader(self._objects, journal, clock, is_replacing=is_replacing)
         self._reader = Reader(target)
         self.on_progress: Callable[[Progress], None] = lambda _progress: None
         self._clock = clock
@@ -90,7 +101,8 @@ class Importer:
         self._uploading: set[Future[None]] = set()
         self._files = self._to_upload()
         self._is_pass_over = False
-        self._is_another_needed = False
+        self._is_any_in_pass = False
+        self._is_all_sent = False
         self._offline_since: float | None = None
         self._try_again_at = 0.0
         self._news_at = clock()
@@ -125,7 +137,7 @@ class Importer:
             except KeyboardInterrupt:
                 stop = Stop("Stopped: the same command goes on.", is_interruption=True)
             pool.shutdown(wait=True, cancel_futures=True)
-        self._close(is_waiting=is_waiting and not stop)
+        self._close(stop, is_waiting=is_waiting)
         return stop
 
     def _is_going_on(self, pool: ThreadPoolExecutor, *, is_waiting: bool) -> bool:
@@ -152,9 +164,10 @@ class Importer:
     # Uploading
 
     def _to_upload(self) -> Iterator[File | None]:
-        """Give each file that is to be read, and None when all are; then those that are still to be, and so on.
+        """Pass by pass, each file that is to be read, and None at the end of a pass; of an empty one at last.
 
-        Those are copies of a photo that did not arrive, and what could not be sent for the moment.
+        What is left for another pass are copies of a photo that did not arrive, and what could not be sent for the
+        moment.
         """
         while True:
             last = None
@@ -164,28 +177,24 @@ class Importer:
             yield None
 
     def _submit(self, pool: ThreadPoolExecutor) -> None:
-        if self._is_pass_over and self._uploading:
-            return
-        if self._is_pausing:
+        self._is_all_sent = False
+        if self._is_pausing or (self._is_pass_over and self._uploading):
             return
         at_a_time = 1 if self._offline_since is not None else self._pace.at_a_time
-        if self._is_pass_over:
-            self._is_another_needed = False
         while len(self._uploading) < at_a_time:
             file = next(self._files)
             self._is_pass_over = file is None
             if file is None:
+                self._is_all_sent = not self._is_any_in_pass
+                self._is_any_in_pass = False
                 return
+            self._is_any_in_pass = True
             self._uploading.add(pool.submit(self._uploader.upload, file))
 
     @property
     def _is_pausing(self) -> bool:
         """AWS could not be reached a moment ago."""
         return self._offline_since is not None and self._clock() < self._try_again_at
-
-    @property
-    def _is_all_sent(self) -> bool:
-        return self._is_pass_over and not self._is_another_needed and not self._uploading
 
     def _take_note(self, seconds: float) -> None:
         done, self._uploading = wait(self._uploading, seconds, FIRST_COMPLETED)
@@ -194,10 +203,8 @@ class Importer:
                 future.result()
             except SlowDownError:
                 self._pace.slow_down()
-                self._is_another_needed = True
             except ConnectionLostError as error:
                 self._note_offline(error)
-                self._is_another_needed = True
             else:
                 self._pace.done()
                 self._offline_since, self._news_at = None, self._clock()
@@ -229,12 +236,11 @@ class Importer:
             self._news_at = self._clock()
             return
         is_doubtful = not one.is_there or (document is not None and document.status == "REMOVED")
-        if is_doubtful and not self._uploader.is_there(one.key, one.etag):
+        if is_doubtful and not self._objects.is_there(one.key, one.etag):
             if one.is_new:
                 self._journal.ended(one, End.REMOVED, "Somebody deleted it from the bucket, or replaced it.", None)
             else:
                 self._journal.gone(one)
-                self._is_another_needed = True
             return
         pause_s = min(max(waited_s * _LOOK_AGAIN, _LOOK_S), _LOOK_AGAIN_AT_MOST_S)
         self._journal.look_again(one, self._clock() + pause_s)
@@ -259,14 +265,15 @@ class Importer:
         # Counting takes longer the more files there are.
         self._tell_at = self._clock() + max(_TELL_S, 20 * (self._clock() - now))
 
-    def _close(self, *, is_waiting: bool) -> None:
-        end, why = End.UPLOADED, "It is uploaded, and will be labelled although nobody waits for it."
-        if is_waiting:
-            end, why = (
-                End.UNACCOUNTED,
-                (
-                    f"No news of it for {PATIENCE_S:.0f} s, and nothing is in the queue: look at the dead letters "
-                    f"(photos failures), at the log group {self._log_group}, and at photos audit."
-                ),
+    def _close(self, stop: Stop | None, *, is_waiting: bool) -> None:
+        new = known = End.UPLOADED
+        why = "It is uploaded, and will be labelled although nobody waits for it."
+        if self._is_dry:
+            new, why = End.TO_UPLOAD, ""
+        elif is_waiting and not stop:
+            new = known = End.UNACCOUNTED
+            why = (
+                f"No news of it for {PATIENCE_S:.0f} s, and nothing is in the queue: look at the dead letters "
+                f"(photos failures), at the log group {self._log_group}, and at photos audit."
             )
-        self._journal.close(end, why, "The import was stopped before its turn: run it again.")
+        self._journal.close(new, known, why, "The import was stopped before its turn: run it again.")

@@ -1,11 +1,12 @@
 """What has been imported into one bucket, on this machine: a SQLite file that outlives every kind of end.
 
-Two tables. `contents` has what is in the bucket: a photo's SHA-256, its key, its ETag. `files` has what was found
-on disk, by path, with the content that it had then. So a file that has not changed is not read again, and one that
-was moved is not uploaded again. Each run marks the files that it found; what becomes of them is counted by SQL, so
-that memory does not grow with them.
+Three tables. `contents` has what is in the bucket: a photo's SHA-256, its key, its ETag. `claims` has what is
+being uploaded. `files` has what was found on disk, by path, with the content that it had then. So a file that has
+not changed is not read again, and one that was moved is not uploaded again. Each run marks the files that it
+found; what becomes of them is counted by SQL, so that memory does not grow with them.
 
-The journal is a cache: without it files are read again, and S3 says which are there (`photos.uploading`).
+The journal is a cache, and nothing in a bucket is replaced because of what it says: without it files are read
+again, and S3 says which are there (`photos.uploading`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from photos.errors import UserError
+from photos.target import private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,20 +35,26 @@ PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 """
-_TABLES = """
+_VERSION = 1
+"""Of the tables, in the file's user_version."""
+_TABLES = f"""
 CREATE TABLE IF NOT EXISTS contents (
     sha256 BLOB PRIMARY KEY,
     key TEXT NOT NULL UNIQUE,
-    etag TEXT, -- none: the upload has begun
+    etag TEXT,
     is_there INTEGER NOT NULL, -- this run has put it there, or has asked S3
     is_new INTEGER NOT NULL, -- this run has put it there
     since REAL, -- from when on a document is looked for, in seconds of the run's clock
     look_at REAL -- when the next time; none: not at all
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS claims (
+    sha256 BLOB PRIMARY KEY,
+    path BLOB NOT NULL -- of the file that is being uploaded
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS files (
     path BLOB PRIMARY KEY, -- a file system's names are bytes
     size INTEGER,
-    mtime_ns INTEGER,
+    stamp TEXT,
     key TEXT,
     sha256 BLOB,
     is_found INTEGER NOT NULL, -- by this run
@@ -57,6 +65,12 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE INDEX IF NOT EXISTS contents_to_look_for ON contents (look_at) WHERE look_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS files_by_content ON files (sha256);
 CREATE INDEX IF NOT EXISTS files_by_key ON files (key) WHERE is_found;
+PRAGMA user_version = {_VERSION};
+"""
+# Of version 0 files had the time of change alone, and uploads under way were among the contents.
+_FROM_0 = """
+ALTER TABLE files ADD COLUMN stamp TEXT;
+DELETE FROM contents WHERE etag IS NULL;
 """
 _PAGE = 500
 
@@ -69,6 +83,8 @@ class End(Enum):
     UPLOADED = "uploaded"
     """And not waited for."""
     REMOVED = "removed meanwhile"
+    TO_UPLOAD = "to upload"
+    """In a dry run."""
     NOT_UPLOADED = "not uploaded"
     UNACCOUNTED = "unaccounted for"
 
@@ -81,21 +97,12 @@ class File:
     key: str
     """Its own; a copy of a photo that is there already is not uploaded to it."""
     size: int
-    mtime_ns: int
+    stamp: str
     end: End | None = None
     why: str = ""
     seconds: float | None = None
     content_key: str | None = None
     """Where its content is in the bucket."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What is to be done about a content: nothing, where it is in the bucket or on its way; else put it there."""
-
-    is_ours: bool
-    replaces: str | None = None
-    """The ETag of what this file had been before, under the same key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +139,36 @@ class Journal:
     """Used from several threads."""
 
     def __init__(self, path: Path | None) -> None:
-        """`path`: the file, made where it is not there; None: in memory.
+        """`path`: the file, made where it is not there; None: a temporary one.
 
         Raises UserError where it cannot be used, for one thing while another import has it.
         """
         self._lock = threading.RLock()
         try:
             if path:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(
-                path or ":memory:", timeout=1, check_same_thread=False, isolation_level=None
-            )
-            self._database.executescript(_SETTINGS + _TABLES)
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                private(path)
+            self._database = sqlite3.connect(path or "", timeout=1, check_same_thread=False, isolation_level=None)
+            self._database.executescript(_SETTINGS)
+            self._make_tables()
         except (OSError, sqlite3.Error) as error:
             raise UserError(
                 f"{path} cannot be used ({error}): wait for another import into this bucket to end. If there is "
                 "none, see that it can be written to, or delete it; what is in the bucket is found there."
             ) from error
+
+    def _make_tables(self) -> None:
+        [version] = self._database.execute("PRAGMA user_version").fetchone()
+        is_new = not self._database.execute("SELECT 1 FROM sqlite_master").fetchone()
+        if version == 0 and not is_new:
+            self._database.executescript(f"BEGIN; {_FROM_0} PRAGMA user_version = {_VERSION}; COMMIT;")
+        self._database.executescript(_TABLES)
+
+    def copied(self) -> Journal:
+        """Make a temporary copy, of which nothing is left."""
+        copy = Journal(None)
+        self._database.backup(copy._database)
+        return copy
 
     def __enter__(self) -> Self:
         return self
@@ -177,7 +197,7 @@ class Journal:
         """Begin a run: nothing has been found yet, and uploads that had begun are not known to have ended."""
         with self._transaction() as database:
             database.execute("UPDATE files SET is_found = 0 WHERE is_found")
-            database.execute("DELETE FROM contents WHERE etag IS NULL")
+            database.execute("DELETE FROM claims")
             database.execute("UPDATE contents SET is_there = 0, is_new = 0, look_at = NULL")
 
     def add(self, some: Iterable[Found]) -> None:
@@ -194,16 +214,16 @@ class Journal:
                 why = f"Its key would be that of {os.fsdecode(same[0])}: import one of them with another --prefix."
         database.execute(
             """
-            INSERT INTO files (path, size, mtime_ns, key, is_found, end, why) VALUES (?, ?, ?, ?, 1, ?, ?)
+            INSERT INTO files (path, size, stamp, key, is_found, end, why) VALUES (?, ?, ?, ?, 1, ?, ?)
             ON CONFLICT (path) DO UPDATE SET
-                sha256 = CASE WHEN size IS excluded.size AND mtime_ns IS excluded.mtime_ns THEN sha256 END,
-                size = excluded.size, mtime_ns = excluded.mtime_ns, key = excluded.key, is_found = 1,
+                sha256 = CASE WHEN size IS excluded.size AND stamp IS excluded.stamp THEN sha256 END,
+                size = excluded.size, stamp = excluded.stamp, key = excluded.key, is_found = 1,
                 end = excluded.end, why = excluded.why, seconds = NULL
             """,
             (
                 os.fsencode(one.path),
                 one.size,
-                one.mtime_ns,
+                one.stamp,
                 None if why else one.key,
                 End.NOT_UPLOADED.value if why else None,
                 why,
@@ -217,6 +237,14 @@ class Journal:
             " WHERE is_found AND end IS NULL AND etag IS NULL"
         )
         return files, int(size)
+
+    def uploaded_bytes(self) -> int:
+        """Bytes of what this run has put into the bucket."""
+        [(size,)] = self._all(
+            "SELECT total(size) FROM files JOIN contents USING (sha256)"
+            " WHERE is_found AND is_new AND contents.key = files.key"
+        )
+        return int(size)
 
     def look_for_known(self, now: float) -> None:
         """Look for the documents of all files whose content is in the bucket already."""
@@ -232,61 +260,69 @@ class Journal:
     def next_files(self, after: Path | None) -> list[File]:
         """Some files that have to be read, in the order of their paths, after one; none: there are no more."""
         rows = self._all(
-            "SELECT path, files.key, size, mtime_ns FROM files LEFT JOIN contents USING (sha256)"
+            "SELECT path, files.key, size, stamp FROM files LEFT JOIN contents USING (sha256)"
             " WHERE is_found AND end IS NULL AND etag IS NULL AND path > ? ORDER BY path LIMIT ?",
             os.fsencode(after) if after else b"",
             _PAGE,
         )
         return [File(Path(os.fsdecode(path)), *others) for path, *others in rows]
 
-    def claim(self, file: File, sha256: bytes, now: float) -> Claim:
-        """Take note of a file's content, and tell whether it is this file's to upload.
+    def claim(self, file: File, sha256: bytes, now: float) -> bool:
+        """Take note of a file's content; tell whether it is this file's to upload, or there or on its way.
 
         The document of one that is in the bucket is looked for, once more if it was already.
         """
         with self._transaction() as database:
-            database.execute("UPDATE files SET sha256 = ? WHERE path = ?", (sha256, os.fsencode(file.path)))
+            path = os.fsencode(file.path)
+            database.execute("UPDATE files SET sha256 = ? WHERE path = ?", (sha256, path))
             if database.execute("SELECT 1 FROM contents WHERE sha256 = ?", (sha256,)).fetchone():
                 database.execute(
-                    "UPDATE contents SET since = ?, look_at = ?"
-                    " WHERE sha256 = ? AND etag NOT NULL AND look_at IS NULL",
+                    "UPDATE contents SET since = ?, look_at = ? WHERE sha256 = ? AND look_at IS NULL",
                     (now, now, sha256),
                 )
-                return Claim(is_ours=False)
-            before = database.execute("SELECT etag, sha256 FROM contents WHERE key = ?", (file.key,)).fetchone()
-            database.execute("DELETE FROM contents WHERE key = ?", (file.key,))
-            if before:
-                # What was there is replaced: files with that content need a place of their own now.
+                return False
+            taken = database.execute("INSERT OR IGNORE INTO claims (sha256, path) VALUES (?, ?)", (sha256, path))
+            return taken.rowcount == 1
+
+    def uploaded(self, file: File, sha256: bytes, etag: str, now: float, *, is_new: bool) -> None:
+        """Take note that a file's content is in the bucket; its document is looked for from now on.
+
+        Files with that content whose own name was taken are copies now. Where something else was under its key,
+        files with that content need a place of their own.
+        """
+        with self._transaction() as database:
+            for (before,) in database.execute("SELECT sha256 FROM contents WHERE key = ?", (file.key,)).fetchall():
+                database.execute("DELETE FROM contents WHERE sha256 = ?", (before,))
                 database.execute(
-                    "UPDATE files SET sha256 = NULL, end = NULL, why = '', seconds = NULL"
-                    " WHERE sha256 = ? AND path != ?",
-                    (before[1], os.fsencode(file.path)),
+                    "UPDATE files SET sha256 = NULL, end = NULL, why = '', seconds = NULL WHERE sha256 = ?",
+                    (before,),
                 )
             database.execute(
-                "INSERT INTO contents (sha256, key, is_there, is_new) VALUES (?, ?, 0, 0)", (sha256, file.key)
+                "INSERT INTO contents (sha256, key, etag, is_there, is_new, since, look_at)"
+                " VALUES (?, ?, ?, 1, ?, ?, ?)",
+                (sha256, file.key, etag, is_new, now, now),
             )
-            return Claim(is_ours=True, replaces=before[0] if before else None)
-
-    def uploaded(self, sha256: bytes, etag: str, now: float, *, is_new: bool) -> None:
-        """Take note that a content is in the bucket; its document is looked for from now on."""
-        with self._transaction() as database:
+            database.execute("DELETE FROM claims WHERE sha256 = ?", (sha256,))
             database.execute(
-                "UPDATE contents SET etag = ?, is_there = 1, is_new = ?, since = ?, look_at = ? WHERE sha256 = ?",
-                (etag, is_new, now, now, sha256),
+                "UPDATE files SET end = NULL, why = '' WHERE is_found AND sha256 = ? AND end = ?",
+                (sha256, End.NOT_UPLOADED.value),
             )
 
     def release(self, file: File) -> None:
         """Give up a claim: the content is anybody's again."""
         with self._transaction() as database:
-            database.execute("DELETE FROM contents WHERE key = ? AND etag IS NULL", (file.key,))
+            database.execute("DELETE FROM claims WHERE path = ?", (os.fsencode(file.path),))
 
-    def not_uploaded(self, file: File, why: str) -> None:
-        """Take note of a file that is not in the bucket, and why; its claim is given up."""
+    def not_uploaded(self, file: File, why: str, sha256: bytes | None = None) -> None:
+        """Take note of a file that is not in the bucket, and why; its claim is given up.
+
+        `sha256`: of its content, where that is known; another file that has it may upload it still.
+        """
         self.release(file)
         with self._transaction() as database:
             database.execute(
-                "UPDATE files SET sha256 = NULL, end = ?, why = ? WHERE path = ?",
-                (End.NOT_UPLOADED.value, why, os.fsencode(file.path)),
+                "UPDATE files SET sha256 = ?, end = ?, why = ? WHERE path = ?",
+                (sha256, End.NOT_UPLOADED.value, why, os.fsencode(file.path)),
             )
 
     # Waiting
@@ -330,14 +366,18 @@ class Journal:
                 "UPDATE files SET sha256 = NULL WHERE is_found AND end IS NULL AND sha256 = ?", (one.sha256,)
             )
 
-    def close(self, uploaded: End, why_uploaded: str, why_not: str) -> None:
-        """Give an end to every file that has none."""
+    def close(self, new: End, known: End, why: str, why_not: str) -> None:
+        """Give an end to every file that has none: `new` to what this run has uploaded, `known` to what was there.
+
+        `why` is told of both, `why_not` of what is not in the bucket.
+        """
         with self._transaction() as database:
-            database.execute(
-                "UPDATE files SET end = ?, why = ? WHERE is_found AND end IS NULL AND sha256 IN"
-                " (SELECT sha256 FROM contents WHERE etag IS NOT NULL)",
-                (uploaded.value, why_uploaded),
-            )
+            for end, is_new in ((new, 1), (known, 0)):
+                database.execute(
+                    "UPDATE files SET end = ?, why = ? WHERE is_found AND end IS NULL AND sha256 IN"
+                    " (SELECT sha256 FROM contents WHERE is_new = ?)",
+                    (end.value, why, is_new),
+                )
             database.execute(
                 "UPDATE files SET end = ?, why = ? WHERE is_found AND end IS NULL",
                 (End.NOT_UPLOADED.value, why_not),
@@ -366,7 +406,7 @@ class Journal:
         """This run's files in the order of their paths; `but_labelled`: those that are not labelled."""
         after = b""
         while rows := self._all(
-            "SELECT path, files.key, size, mtime_ns, end, why, seconds, contents.key"
+            "SELECT path, files.key, size, stamp, end, why, seconds, contents.key"
             " FROM files LEFT JOIN contents USING (sha256)"
             " WHERE is_found AND path > ? AND (end IS NOT ? OR NOT ?) ORDER BY path LIMIT ?",
             after,
@@ -374,12 +414,12 @@ class Journal:
             but_labelled,
             _PAGE,
         ):
-            for path, key, size, mtime_ns, end, why, seconds, content_key in rows:
+            for path, key, size, stamp, end, why, seconds, content_key in rows:
                 yield File(
                     Path(os.fsdecode(path)),
                     key,
                     size,
-                    mtime_ns,
+                    stamp,
                     End(end) if end else None,
                     why,
                     seconds,

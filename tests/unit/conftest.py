@@ -12,9 +12,12 @@ from moto import mock_aws
 
 from photos.target import Target, scrub_environment
 from tests.unit.deployed import BUCKET
+from tests.unit.disk import Disk
+from tests.unit.played import played
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -24,6 +27,12 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
     scrub_environment(os.environ)
     with deployed_target() as target:
         yield target
+
+
+@pytest.fixture
+def disk(target: Target, tmp_path: Path) -> Iterator[Disk]:
+    with played(target):
+        yield Disk(target, tmp_path)
 
 
 @pytest.fixture

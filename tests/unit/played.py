@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from photos.target import Target
 
 
+PLAYING = "played pipeline"
+
+
 class PlayedPipeline(threading.Thread):
     """Writes a document for every object: rejected if "bad" is in its name, none at all if "lost" is."""
 
     def __init__(self, target: Target) -> None:
-        super().__init__(daemon=True)
+        super().__init__(daemon=True, name=PLAYING)
         self._target = target
         self.stop = threading.Event()
 

@@ -7,108 +7,47 @@ import json
 import math
 import os
 import sqlite3
+import subprocess
+import threading
 import unicodedata
-from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.client import BaseClient
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    UnauthorizedSSOTokenError,
+)
 from click.testing import CliRunner
 from rich.console import Console
 
 from photos import bringing, cli
 from photos.bringing import Wanted, bring
-from photos.display import show_summary
 from photos.errors import UserError
 from photos.finding import Finder
-from photos.importing import PATIENCE_S, Importer, Progress, Stop
-from photos.journal import Counts, End, File, Journal
+from photos.importing import PATIENCE_S, Importer, Progress
+from photos.journal import End, Journal
 from photos.pace import MOST, Pace
 from photos.reading import Reader
 from tests.unit.deployed import BUCKET, document, store
-from tests.unit.played import played
+from tests.unit.played import PLAYING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from handler.documents import Document
-    from photos.target import Target
+    from tests.unit.disk import Disk
 
 HOSTILE = ["a b+c%.jpg", "ünï/日本.PNG", "[bold]not[/bold].jpg", "line\nbreak.jpg", "esc\x1b[31m.jpeg"]
 
 
 class Killed(BaseException):
     """In the place of a signal."""
-
-
-class Disk:
-    """A folder, imports of it, and what they did to S3."""
-
-    def __init__(self, target: Target, folder: Path) -> None:
-        self.target = target
-        self.folder = folder / "photos"
-        self.folder.mkdir()
-        self.journal_path: Path | None = folder / "journal.sqlite"
-        self.puts: Counter[str] = Counter()
-        """By key, those that S3 took."""
-        self.before_put: Callable[[str], None] = lambda _key: None
-        self.after_put: Callable[[str], None] = lambda _key: None
-
-    def write(self, *names: str, body: bytes | None = None) -> None:
-        for name in names:
-            path = self.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(name.encode() if body is None else body)
-
-    def run(self, *, finder: Finder | None = None, paths: list[Path] | None = None, **options: Any) -> Ended:
-        """One import, in a process of its own as far as it can tell."""
-        is_waiting = options.pop("is_waiting", True)
-        on_progress = options.pop("on_progress", None)
-        finder = finder or Finder("")
-        with Journal(self.journal_path) as journal:
-            importer = Importer(self.target, journal, **options)
-            self._watch(importer)
-            if on_progress:
-                importer.on_progress = on_progress
-            importer.find(finder, paths or [self.folder], lambda _count: None)
-            stop = importer.run(is_waiting=is_waiting)
-            return Ended(journal, finder, stop)
-
-    def _watch(self, importer: Importer) -> None:
-        s3 = importer._uploader._s3
-        put_object = s3.put_object
-
-        def watched(**parameters: Any) -> Any:
-            self.before_put(parameters["Key"])
-            answer = put_object(**parameters)
-            self.puts[parameters["Key"]] += 1
-            self.after_put(parameters["Key"])
-            return answer
-
-        s3.put_object = watched
-
-
-class Ended:
-    """What a journal says in the end."""
-
-    def __init__(self, journal: Journal, finder: Finder, stop: Stop | None) -> None:
-        self.stop = stop
-        self.counts: Counts = journal.counts()
-        self.files: dict[str, File] = {file.path.name: file for file in journal.files(but_labelled=False)}
-        console = Console(width=200, record=True, file=io.StringIO())
-        show_summary(console, journal, finder.left_alone)
-        self.told = console.export_text()
-        assert self.counts.ended == self.counts.found == len(list(journal.files(but_labelled=False)))
-
-    def ends(self) -> dict[str, str]:
-        return {name: file.end.value if file.end else "" for name, file in self.files.items()}
-
-
-@pytest.fixture
-def disk(target: Target, tmp_path: Path) -> Iterator[Disk]:
-    with played(target):
-        yield Disk(target, tmp_path)
 
 
 class Time:
@@ -172,6 +111,63 @@ def test_given_a_folder_of_everything_when_imported_then_the_numbers_add_up(disk
         "Its name is not valid UTF-8: rename it.",
     ):
         assert why in ended.told
+
+
+def test_given_folders_of_the_system_when_imported_then_nobody_looks_into_them_and_they_are_named(
+    disk: Disk,
+) -> None:
+    folders = [".thumbnails", "a/.Trash-1000", "b/@eaDir", "c/@eaDir", "lost+found", "$RECYCLE.BIN", "#recycle"]
+    disk.write("a.jpg", *(f"{folder}/deleted.jpg" for folder in folders))
+    ended = disk.run()
+    assert ended.ends() == {"a.jpg": "labelled"}
+    assert "7 folders left alone, hidden or a system's own: " in ended.told
+    assert "@eaDir (2)" in ended.told
+    assert disk.run(paths=[disk.folder / ".thumbnails"]).ends() == {"deleted.jpg": "labelled"}
+
+
+def test_given_folders_nested_deeper_than_calls_may_be_when_imported_then_they_are_gone_through(
+    disk: Disk,
+) -> None:
+    here = os.open(disk.folder, os.O_RDONLY)
+    for depth in range(1_100):
+        if depth == 400:
+            os.close(os.open("a.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+        os.mkdir("d", dir_fd=here)
+        here, above = os.open("d", os.O_RDONLY, dir_fd=here), here
+        os.close(above)
+    os.close(os.open("deep.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+    disk.write("b.jpg")
+    try:
+        assert disk.run().ends() == {"a.jpg": "not uploaded", "b.jpg": "labelled", "deep.jpg": "not uploaded"}
+    finally:  # Python's own rmtree, with which pytest tidies up, is not up to it
+        subprocess.run(["rm", "-rf", disk.folder / "d"], check=True)
+
+
+@pytest.mark.parametrize("year", [1960, 2300])
+def test_given_a_time_of_change_beyond_all_reason_when_imported_then_it_is_labelled_and_known(
+    disk: Disk, year: int
+) -> None:
+    disk.write("a.jpg")
+    seconds = int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
+    os.utime(disk.folder / "a.jpg", (seconds, seconds))
+    for _ in range(2):
+        assert disk.run().ends() == {"a.jpg": "labelled"}
+    assert disk.puts == {"a.jpg": 1}
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+def test_given_accents_composed_or_not_when_imported_then_patterns_and_prefix_mean_the_same(
+    disk: Disk, form: Any, typed: Any
+) -> None:
+    name = unicodedata.normalize(form, "Privé/é.jpg")
+    disk.write(name, "a.jpg")
+    pattern = unicodedata.normalize(typed, "Privé/*")
+    assert disk.run(finder=Finder("", exclude=(pattern,))).ends() == {"a.jpg": "labelled"}
+    finder = Finder(unicodedata.normalize(typed, "é/"), include=(pattern,))
+    [file] = disk.run(finder=finder).files.values()
+    assert file.key == "é/Privé/é.jpg"
 
 
 def test_given_a_folder_that_cannot_be_read_when_imported_then_it_is_named_and_others_are_imported(
@@ -238,13 +234,57 @@ def test_given_a_renamed_folder_when_imported_then_only_what_is_new_is_uploaded(
     assert disk.puts == {"old/a.jpg": 1, "old/b.jpg": 1, "new/c.jpg": 1}
 
 
-def test_given_a_changed_file_when_imported_again_then_it_replaces_what_it_was(disk: Disk) -> None:
+def test_given_a_changed_file_when_imported_again_then_it_is_named_and_replaces_what_it_was_when_asked_to(
+    disk: Disk,
+) -> None:
     disk.write("a.jpg", "b.jpg")
     disk.run()
     disk.write("a.jpg", body=b"edited")
-    assert disk.run().ends() == {"a.jpg": "labelled", "b.jpg": "labelled"}
+    ended = disk.run()
+    assert ended.ends() == {"a.jpg": "not uploaded", "b.jpg": "labelled"}
+    assert "or of this one before it changed" in ended.told
+    assert disk.content("a.jpg") == b"a.jpg"
+    assert disk.run(is_replacing=True).ends() == {"a.jpg": "labelled", "b.jpg": "labelled"}
     assert disk.puts == {"a.jpg": 2, "b.jpg": 1}
-    assert disk.target.client("s3").get_object(Bucket=BUCKET, Key="a.jpg")["Body"].read() == b"edited"
+    assert disk.content("a.jpg") == b"edited"
+
+
+def test_given_a_file_whose_name_is_taken_when_it_has_a_copy_then_the_copy_is_uploaded(disk: Disk) -> None:
+    disk.target.client("s3").put_object(Bucket=BUCKET, Key="a.jpg", Body=b"of somebody else")
+    disk.write("a.jpg", "copy.jpg", body=b"the same")
+    ended = disk.run()
+    assert ended.ends() == {"a.jpg": "labelled", "copy.jpg": "labelled"}
+    assert ended.counts.copies == 1
+    assert disk.content("a.jpg") == b"of somebody else"
+
+
+def test_given_a_photo_that_is_there_when_replacing_then_it_is_not_uploaded_and_paid_for_again(disk: Disk) -> None:
+    disk.write("a.jpg")
+    disk.run()
+    disk.journal_path = None
+    assert disk.run(is_replacing=True).ends() == {"a.jpg": "labelled"}
+    assert disk.puts == {"a.jpg": 1}
+
+
+def test_given_somebody_who_writes_at_the_same_moment_when_replacing_then_theirs_is_not_replaced_unseen(
+    disk: Disk,
+) -> None:
+    s3 = disk.target.client("s3")
+    s3.put_object(Bucket=BUCKET, Key="a.jpg", Body=b"first")
+    disk.write("a.jpg", body=b"mine")
+    looks = 0
+
+    def write(key: str) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 2:  # the PUT over what was seen
+            s3.put_object(Bucket=BUCKET, Key=key, Body=b"theirs")
+
+    disk.before_put = write
+    ended = disk.run(is_replacing=True)
+    assert ended.ends() == {"a.jpg": "not uploaded"}
+    assert "Others write to its key" in ended.told
+    assert disk.content("a.jpg") == b"theirs"
 
 
 def test_given_no_journal_when_imported_again_then_s3_says_what_is_there(disk: Disk) -> None:
@@ -481,7 +521,7 @@ def test_given_no_connection_while_labels_are_waited_for_when_it_comes_back_then
     ("error", "why"),
     [
         (EndpointConnectionError(endpoint_url="https://dynamodb"), "run it again later"),
-        (ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "BatchGetItem"), "BatchGetItem"),
+        (ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "BatchGetItem"), "expired"),
     ],
 )
 def test_given_labels_that_cannot_be_waited_for_when_importing_then_it_stops_and_every_file_has_an_end(
@@ -495,7 +535,7 @@ def test_given_labels_that_cannot_be_waited_for_when_importing_then_it_stops_and
     assert set(ended.ends().values()) <= {"uploaded", "not uploaded"}
 
 
-def test_given_a_photo_and_its_copy_when_the_photo_changes_then_the_copy_gets_a_place_of_its_own(
+def test_given_a_photo_and_its_copy_when_the_photo_is_replaced_then_the_copy_gets_a_place_of_its_own(
     disk: Disk,
 ) -> None:
     disk.write("a.jpg", "b.jpg", body=b"the same")
@@ -503,11 +543,9 @@ def test_given_a_photo_and_its_copy_when_the_photo_changes_then_the_copy_gets_a_
     [uploaded] = disk.puts
     [copy] = {"a.jpg", "b.jpg"} - {uploaded}
     disk.write(uploaded, body=b"another, and longer")
-    ended = disk.run()
+    ended = disk.run(is_replacing=True)
     assert ended.ends() == {"a.jpg": "labelled", "b.jpg": "labelled"}
-    s3 = disk.target.client("s3")
-    bodies = {key: s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in (uploaded, copy)}
-    assert bodies == {uploaded: b"another, and longer", copy: b"the same"}
+    assert (disk.content(uploaded), disk.content(copy)) == (b"another, and longer", b"the same")
 
 
 def test_given_a_link_that_leads_in_a_circle_when_found_then_it_is_named_and_the_others_are_imported(
@@ -578,6 +616,55 @@ def test_given_a_disk_that_is_full_when_importing_then_a_sentence_says_so(
     ended = runner(disk.folder)
     assert isinstance(ended.exception, UserError)
     assert "disk is full" in str(ended.exception)
+
+
+OVER = [
+    refusal("ExpiredToken"),
+    refusal("InvalidAccessKeyId"),
+    refusal("ExpiredTokenException"),
+    UnauthorizedSSOTokenError(),
+    CredentialRetrievalError(provider="custom-process", error_msg="gone"),
+    NoCredentialsError(),
+]
+
+
+@pytest.mark.parametrize("error", OVER, ids=str)
+@pytest.mark.parametrize("operation", ["PutObject", "HeadObject", "BatchGetItem", "GetQueueAttributes"])
+def test_given_credentials_that_end_on_the_way_when_imported_then_every_file_has_an_end_and_another_run_goes_on(
+    disk: Disk, runner: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, operation: str, error: Exception
+) -> None:
+    disk.target.client("s3").put_object(Bucket=BUCKET, Key="taken.jpg", Body=b"of somebody else")
+    disk.write("a.jpg", "b.jpg", "lost.jpg", "taken.jpg")
+    make, is_over = vars(BaseClient)["_make_api_call"], True
+
+    def call(client: Any, name: str, parameters: Any) -> Any:
+        if name == operation and is_over and threading.current_thread().name != PLAYING:
+            raise error
+        return make(client, name, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    monkeypatch.setattr("photos.importing.PATIENCE_S", 0.0)
+    ended = runner(disk.folder, "--json")
+    *lines, sums = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert ended.exit_code == 3
+    assert "log in and run it again" in " ".join(ended.stderr.split())
+    assert len(lines) == 4 == sum(sums["ends"].values())
+    assert all(line["end"] for line in lines)
+    is_over = False
+    monkeypatch.setattr("photos.importing.PATIENCE_S", PATIENCE_S)
+    (disk.folder / "lost.jpg").unlink()
+    (disk.folder / "taken.jpg").unlink()
+    assert runner(disk.folder).exit_code == 0
+
+
+def test_given_json_when_imported_then_the_sum_tells_what_was_left_alone(
+    disk: Disk, runner: Callable[..., Any]
+) -> None:
+    disk.write("a.jpg", "notes.txt", ".thumbnails/b.jpg")
+    for options in ([], ["--dry-run"]):
+        sums = json.loads(runner(disk.folder, "--json", *options).stdout.splitlines()[-1])
+        assert sums["left_alone"] == {"by name no photo": 1}
+        assert sums["folders_left_alone"] == {".thumbnails": 1}
 
 
 # The pace
@@ -652,6 +739,7 @@ def test_given_a_dry_run_when_imported_then_the_cost_is_said_and_nothing_sent(
     ended = runner(disk.folder, "--dry-run")
     assert ended.exit_code == 0
     assert "1,000 photos, 1,000 to upload" in ended.output
+    assert "1,000 photos = 1,000 to upload" in ended.output
     assert "1.02 USD" in ended.output
     assert not disk.puts
 

@@ -1,0 +1,81 @@
+"""Whether an object in a bucket has the content of a file: by what S3 tells of it, without downloading it.
+
+What was uploaded in parts (`aws s3 sync`, boto3's upload_file) has an ETag of its parts: the hash of the parts'
+hashes, and `-` with their number. It is computed here with the size of the first part.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
+
+_CHUNK_BYTES = 2**20
+_MD5_HEX_DIGITS = 32
+
+
+class Comparison(Enum):
+    """What S3 tells of a content."""
+
+    SAME = "it is the same"
+    OTHER = "it is another"
+    UNKNOWN = "S3 does not tell"
+
+
+def compare(there: Any, body: BinaryIO, sha256: bytes, size_of_first_part: Callable[[], int]) -> Comparison:
+    """Compare an object, by HeadObject's answer with ChecksumMode, with a file and its SHA-256.
+
+    `size_of_first_part` is called where the object was uploaded in parts, and gives it in bytes.
+    """
+    size = body.seek(0, 2)
+    if there["ContentLength"] != size:
+        return Comparison.OTHER
+    tag, parts = _split(there["ETag"].strip('"'))
+    checksum = there.get("ChecksumSHA256")
+    if checksum == base64.b64encode(sha256).decode():
+        return Comparison.SAME
+    if checksum and not parts:
+        return Comparison.OTHER
+    if parts:
+        return _compared_by_parts(tag, parts, body, size, size_of_first_part())
+    if len(tag) == _MD5_HEX_DIGITS and tag == _of_parts(body, max(size, 1), "md5")[0].hex():
+        return Comparison.SAME
+    # Where S3 encrypts with a key of KMS or of the customer's, an ETag is anything.
+    is_md5 = there.get("ServerSideEncryption") in {None, "AES256"} and "SSECustomerAlgorithm" not in there
+    return Comparison.OTHER if is_md5 else Comparison.UNKNOWN
+
+
+def _compared_by_parts(tag: str, parts: int, body: BinaryIO, size: int, part_bytes: int) -> Comparison:
+    if part_bytes <= 0 or math.ceil(size / part_bytes) != parts:
+        return Comparison.UNKNOWN
+    digests = _of_parts(body, part_bytes, "md5")
+    is_same = tag == hashlib.md5(b"".join(digests), usedforsecurity=False).hexdigest()
+    # Where parts are of different sizes, or S3 encrypts with a key of KMS, the same content has another ETag.
+    return Comparison.SAME if is_same else Comparison.UNKNOWN
+
+
+def _split(tag: str) -> tuple[str, int]:
+    """Take the number of parts from an ETag; 0: it is that of the whole."""
+    digest, _, parts = tag.partition("-")
+    return digest, int(parts) if parts.isdecimal() else 0
+
+
+def _of_parts(body: BinaryIO, part_bytes: int, algorithm: str) -> list[bytes]:
+    body.seek(0)
+    digests: list[bytes] = []
+    while True:
+        digest, left = hashlib.new(algorithm, usedforsecurity=False), part_bytes
+        while left and (chunk := body.read(min(_CHUNK_BYTES, left))):
+            digest.update(chunk)
+            left -= len(chunk)
+        if left == part_bytes and digests:
+            return digests
+        digests.append(digest.digest())
+        if left:
+            return digests
