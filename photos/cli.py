@@ -7,7 +7,7 @@ import os
 import click
 from rich.console import Console
 
-from photos.commands import Session, bulk, care, look
+from photos.commands import GIVEN, Session, bulk, care, look
 from photos.ending import run
 from photos.errors import UserError
 from photos.target import DEFAULT_STACK, Target, aws_target, local_target
@@ -17,9 +17,9 @@ console = Console()
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--local", is_flag=True, help="Use the local cloud (make up), not AWS. Or PHOTOS_TARGET=local.")
-@click.option("--stack", default=DEFAULT_STACK, show_default=True, help="The pipeline's stack on AWS.")
-@click.option("--region", help="The stack's region; otherwise that of your AWS settings.")
-@click.option("--profile", help="The profile of your AWS settings.")
+@click.option("--stack", type=GIVEN, default=DEFAULT_STACK, show_default=True, help="The pipeline's stack on AWS.")
+@click.option("--region", type=GIVEN, help="The stack's region; otherwise that of your AWS settings.")
+@click.option("--profile", type=GIVEN, help="The profile of your AWS settings.")
 @click.pass_context
 def photos(context: click.Context, local: bool, stack: str, region: str | None, profile: str | None) -> None:
     """Label photos and find them again."""

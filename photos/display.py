@@ -243,16 +243,24 @@ def purged_text(purged: Purged) -> str:
         counted(purged.documents, "document"),
         counted(purged.rows, "index row"),
         *([counted(purged.messages, "message")] if purged.messages else []),
-        *([counted(purged.objects, "object")] if purged.objects else []),
+        *([f"{counted(purged.objects, 'object')} of {purged.size / 1e6:,.1f} MB"] if purged.objects else []),
     ]
     return ", ".join(parts)
 
 
-def show_purged(console: Console, what: str, purged: Purged, *, with_objects: bool) -> None:
-    """What a purge is about, or what it did."""
+def show_purged(console: Console, what: str, purged: Purged, objects: str | None) -> None:
+    """What a purge is about, or what it did; `objects`: which of the photos themselves go, too."""
     console.print(f"{what}: {purged_text(purged)}", highlight=False)
+    if purged.keys:
+        console.print(safe(f"  {', '.join(purged.keys)} among them"), soft_wrap=True)
+    if purged.spared:
+        console.print(
+            f"Nothing is known of {counted(purged.spared, 'other object')}: they stay, unless --all-objects says "
+            "otherwise.",
+            highlight=False,
+        )
     if purged.under_way:
-        then = "each becomes a note that it is gone" if with_objects else "they are labelled again: purge again"
+        then = "each becomes a note that it is gone" if objects else "they are labelled again: purge again"
         in_hand = counted(purged.under_way, "message")
         console.print(
             f"The functions have {in_hand} in hand. If those are about these photos, {then}.", highlight=False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from photos.backfilling import Backfill, Place
 from photos.costs import ASK_ABOVE_USD, USD_A_PHOTO
 from photos.display import BackfillDisplay, counted, safe, show_backfill
-from photos.ending import INTERRUPTED, agree
+from photos.ending import agree
 from photos.errors import UserError
 from photos.granting import Grant
 from photos.reconciling import Reconciler
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Wanted:
     """What was asked for."""
 
-    where: str
-    """s3://bucket/prefix; "": all of the pipeline's own."""
+    where: str | None
+    """s3://bucket/prefix; None: all of the pipeline's own."""
     is_all: bool = False
     is_forced: bool = False
     is_granting: bool = False
@@ -56,11 +56,9 @@ def fill(target: Target, wanted: Wanted, console: Console) -> int:
     try:
         with BackfillDisplay(console, "queueing") as display, Reconciler(target) as reconciler:
             counts = backfill.run(after, reconciler, display.show)
-    except KeyboardInterrupt:
-        console.print(
-            "Stopped: what is queued is labelled, and the same command goes on where it was.", style="red"
-        )
-        return INTERRUPTED
+    except BaseException:  # credentials that have ended, Ctrl-C
+        console.print("What is queued is labelled, and the same command goes on where it was.", style="red")
+        raise
     if wanted.is_sure or target.is_local:
         show_backfill(console, place, counts, 0.0)
     queued = counted(counts.wanted, "photo")
@@ -78,7 +76,7 @@ def _what_is_left(target: Target, place: Place) -> str:
 
 def _place(target: Target, wanted: Wanted) -> Place:
     own, own_prefix = target.outputs["Bucket"], target.outputs["KeyPrefix"]
-    if not wanted.where:
+    if wanted.where is None:
         return Place(own, own_prefix, wanted.is_all, wanted.is_forced)
     bucket, _, prefix = wanted.where.removeprefix("s3://").partition("/")
     if not wanted.where.startswith("s3://") or not bucket:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
 from handler.attributes import from_attributes
-from handler.documents import Document
+from handler.documents import Document, image_id
 from photos.queues import depth, give_back, photos_of, received, without_photos
 from photos.reading import Reader, candidates
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _QUEUES = ("QueueUrl", "ConvertQueueUrl", "DeadLetterQueueUrl", "ConvertDeadLetterQueueUrl")
 _WRITE_AT_MOST = 25
+_KEYS_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,43 +63,58 @@ class Purged:
     messages: int = 0
     objects: int = 0
     """With their older versions."""
+    size: int = 0
+    """Of the objects, in bytes."""
+    spared: int = 0
+    """Objects of which nothing is known, and which stay."""
     under_way: int = 0
     """Messages that nobody could look at, since the functions have them."""
+    keys: list[str] = field(default_factory=list, compare=False)
+    """A few."""
+
+    def add(self, key: str) -> None:
+        """Take note of a key, if there are not enough yet."""
+        if len(self.keys) < _KEYS_NAMED and key not in self.keys:
+            self.keys.append(key)
 
 
 class Purger:
     """Removes photos from a pipeline."""
 
-    def __init__(self, target: Target, chosen: Chosen) -> None:
+    def __init__(self, target: Target, chosen: Chosen, objects: Literal["known", "all"] | None = None) -> None:
+        """`objects`: remove the photos themselves, those that have a document, or all; None: they stay."""
         self._chosen = chosen
+        self._objects_wanted = objects
         self._s3, self._sqs = target.client("s3"), target.client("sqs")
         self._dynamodb = target.client("dynamodb")
         self._reader = Reader(target)
         self._labels_table = target.outputs["ImageLabelsTable"]
         self._index_table = target.outputs["LabelIndexTable"]
         self._queues = [target.outputs[output] for output in _QUEUES]
+        self.purged = Purged()
+        """What was removed so far."""
 
-    def count(self, *, with_objects: bool) -> Purged:
+    def count(self) -> Purged:
         """Only look; messages are not looked at before they are removed."""
         there = Purged()
         for document in self._documents():
             there.documents += 1
             there.rows += sum(1 for _ in document.rows())
-        if with_objects:
-            there.objects = sum(len(some) for _, some in self._objects())
+            there.add(document.key)
+        for _, objects in self._objects(there):
+            _add(there, objects)
         return there
 
-    def run(self, *, with_objects: bool, tell: Callable[[Purged], None]) -> Purged:
+    def run(self, tell: Callable[[Purged], None]) -> Purged:
         """Remove them: objects first, then messages about them, so that nothing labels them again.
 
         Stopped half-way, it goes on when it is run again. Raises ClientError where AWS refuses.
         """
-        purged = Purged()
-        if with_objects:
-            for bucket, objects in self._objects():
-                self._delete_objects(bucket, objects)
-                purged.objects += len(objects)
-                tell(purged)
+        purged = self.purged
+        for bucket, objects in self._objects(purged):
+            self._delete_objects(bucket, objects)
+            _add(purged, objects)
+            tell(purged)
         for queue in self._queues:
             self._purge_messages(queue, purged, tell)
         for document in self._documents():
@@ -148,14 +165,26 @@ class Purger:
 
     # ------------------------------------------------------------ objects
 
-    def _objects(self) -> Iterator[tuple[str, Sequence[Any]]]:
-        """Give buckets and objects, with all their versions, as DeleteObjects takes them."""
-        if self._chosen.prefix is not None:
-            yield from self._versions(self._chosen.bucket, self._chosen.prefix, lambda _: True)
+    def _objects(self, purged: Purged) -> Iterator[tuple[str, Sequence[Any]]]:
+        """Find buckets and versions of objects that are to go, page by page, and count those that stay."""
+        if self._objects_wanted is None:
             return
-        for image in self._chosen.images:
-            bucket, _, key = image.partition("/")
-            yield from self._versions(bucket, key, key.__eq__)
+        if self._chosen.prefix is not None:
+            pages = self._versions(self._chosen.bucket, self._chosen.prefix, lambda _: True)
+        else:
+            named = (image.partition("/") for image in self._chosen.images)
+            pages = chain.from_iterable(self._versions(bucket, key, key.__eq__) for bucket, _, key in named)
+        for bucket, versions in pages:
+            keys = {one["Key"] for one in versions}
+            known = keys if self._objects_wanted == "all" else self._known(bucket, keys)
+            purged.spared += len(keys - known)
+            if wanted := [one for one in versions if one["Key"] in known]:
+                yield bucket, wanted
+
+    def _known(self, bucket: str, keys: Collection[str]) -> set[str]:
+        """Tell which keys have a document."""
+        documents = self._reader.documents([image_id(bucket, key) for key in keys])
+        return {document.key for document in documents.values()}
 
     def _versions(
         self, bucket: str, prefix: str, is_wanted: Callable[[str], bool]
@@ -163,11 +192,11 @@ class Purger:
         pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
         for page in pages:
             found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            wanted = [one for one in found if is_wanted(one["Key"])]
-            if wanted:
-                yield bucket, [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in wanted]
+            if wanted := [one for one in found if is_wanted(one["Key"])]:
+                yield bucket, wanted
 
-    def _delete_objects(self, bucket: str, objects: Sequence[Any]) -> None:
+    def _delete_objects(self, bucket: str, versions: Sequence[Any]) -> None:
+        objects: Any = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in versions]
         answer = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
         if errors := answer.get("Errors"):
             raise ClientError(
@@ -195,13 +224,22 @@ class Purger:
     def _is_purged(self, queue: str, message: Any) -> bool:
         """Delete a message about chosen photos. What it says about others is sent again, before."""
         photos = photos_of(message["Body"])
-        chosen = [image for image in photos if self._chosen.has(image)]
+        chosen = {image for image in photos if self._chosen.has(image)}
+        if self._objects_wanted == "known":  # what stays in the bucket because nothing is known of it yet
+            chosen &= self._reader.documents(list(chosen)).keys()
         if not chosen:
             return False
-        if len(chosen) < len(photos):
-            body = without_photos(message["Body"], self._chosen.has)
+        if len(chosen) < len(set(photos)):
+            body = without_photos(message["Body"], chosen.__contains__)
             self._sqs.send_message(
                 QueueUrl=queue, MessageBody=body, MessageAttributes=message.get("MessageAttributes", {})
             )
         self._sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         return True
+
+
+def _add(purged: Purged, versions: Sequence[Any]) -> None:
+    purged.objects += len(versions)
+    purged.size += sum(one.get("Size", 0) for one in versions)
+    for one in versions:
+        purged.add(one["Key"])

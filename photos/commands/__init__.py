@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from photos.display import safe
 
@@ -27,3 +30,26 @@ class Session:
         target = self.find()
         (shown or self.console).print(safe(target.description), style="dim")
         return target
+
+
+class Given(click.ParamType[Any]):
+    """A text that is not empty: where it is, a variable of the caller's was not set, and means nothing."""
+
+    name = "text"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        if value == "":
+            self.fail("It is empty: is a variable not set?", parameter, context)
+        return value
+
+
+class GivenPath(Given):
+    """A path; the empty one would be the folder that the command is run in."""
+
+    name = "path"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Path:
+        return Path(super().convert(value, parameter, context))
+
+
+GIVEN, GIVEN_PATH = Given(), GivenPath()

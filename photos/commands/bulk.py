@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
 from photos.bringing import Wanted, bring
+from photos.commands import GIVEN, GIVEN_PATH
 from photos.display import StatusDisplay, purged_text, show_purged
 from photos.ending import agree
 from photos.filling import Wanted as Filling
 from photos.filling import fill
-from photos.purging import Purger, beginning_with, named
+from photos.purging import Chosen, Purger, beginning_with, named
 
 if TYPE_CHECKING:
     from photos.commands import Session
+    from photos.target import Target
 
 
 @click.command("import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=GIVEN_PATH)
 @click.option("--prefix", default="", help="Put before the name of each photo in the bucket, say holiday/.")
-@click.option("--include", multiple=True, metavar="GLOB", help="Only photos whose name or path matches.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="No photos whose name or path matches.")
+@click.option("--include", type=GIVEN, multiple=True, metavar="GLOB", help="Only photos whose name or path fits.")
+@click.option("--exclude", type=GIVEN, multiple=True, metavar="GLOB", help="No photos whose name or path fits.")
 @click.option("--replace", "is_replacing", is_flag=True, help="Upload over other photos of that name, too.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Only say what would be uploaded, and what it would cost.")
 @click.option("--wait/--no-wait", "is_waiting", default=True, help="Wait for the labels.", show_default=True)
@@ -46,7 +47,7 @@ def import_(session: Session, /, **wanted: Any) -> None:
 
 
 @click.command()
-@click.argument("where", metavar="[s3://BUCKET/PREFIX]", default="")
+@click.argument("where", metavar="[s3://BUCKET/PREFIX]", type=GIVEN, required=False)
 @click.option(
     "--all", "is_all", is_flag=True, help="Also what is labelled; the function skips what is up to date."
 )
@@ -74,29 +75,48 @@ def backfill(session: Session, /, **wanted: Any) -> None:
 
 
 @click.command()
-@click.argument("images", metavar="[IMAGE]...", nargs=-1)
+@click.argument("images", metavar="[IMAGE]...", type=GIVEN, nargs=-1)
 @click.option("--prefix", help="All photos whose keys begin with this, or s3://bucket/this.")
-@click.option("--objects", "with_objects", is_flag=True, help="Also the photos themselves, in all their versions.")
+@click.option("--everything", "is_everything", is_flag=True, help="All photos of the bucket, or of s3://bucket/.")
+@click.option(
+    "--objects",
+    "objects",
+    flag_value="known",
+    help="Also the photos themselves, in all their versions: objects that have a document.",
+)
+@click.option("--all-objects", "objects", flag_value="all", help="Also objects of which nothing is known.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def purge(
-    session: Session, images: tuple[str, ...], prefix: str | None, with_objects: bool, is_sure: bool
-) -> None:
+def purge(session: Session, /, **asked: Any) -> None:
     """Remove what is known of photos: documents, index rows, and messages that wait in the queues.
 
     IMAGE is a key, bucket/key, or s3://bucket/key. Without --objects the photos stay in the bucket: a backfill
     would label them again. By prefix, all documents are read once to count and once to remove.
     """
-    if bool(images) == (prefix is not None):
-        raise click.UsageError("Name photos, or a --prefix.")
+    objects, is_sure = asked.pop("objects"), asked.pop("is_sure")
     target = session.target()
-    chosen = named(target, images) if prefix is None else beginning_with(target, prefix)
-    purger = Purger(target, chosen)
+    purger = Purger(target, _chosen(target, **asked), objects)
     with StatusDisplay(session.console, "looking") as display:
-        there = purger.count(with_objects=with_objects)
-    show_purged(session.console, "There are", there, with_objects=with_objects)
+        there = purger.count()
+    show_purged(session.console, "There are", there, objects)
     if not is_sure:
         agree("Remove them, and messages about them?")
-    with StatusDisplay(session.console, "removing") as display:
-        purged = purger.run(with_objects=with_objects, tell=lambda one: display.tell(purged_text(one)))
-    show_purged(session.console, "Removed", purged, with_objects=with_objects)
+    try:
+        with StatusDisplay(session.console, "removing") as display:
+            purger.run(lambda one: display.tell(purged_text(one)))
+    finally:  # also where credentials have ended, or after Ctrl-C
+        show_purged(session.console, "Removed", purger.purged, objects)
+
+
+def _chosen(target: Target, images: tuple[str, ...], prefix: str | None, *, is_everything: bool) -> Chosen:
+    """Find out which photos are meant; an empty prefix, say of a variable that is not set, means none."""
+    if sum((bool(images), prefix is not None or is_everything)) != 1:
+        raise click.UsageError("Name photos, or a --prefix, or say --everything.")
+    if images:
+        return named(target, images)
+    chosen = beginning_with(target, prefix or "")
+    if not chosen.prefix and not is_everything:
+        raise click.UsageError(f"--prefix {prefix!r} is all of {chosen.bucket}: if it is meant, say --everything.")
+    if chosen.prefix and is_everything:
+        raise click.UsageError(f"--prefix {prefix!r} is not everything: leave one of them out.")
+    return chosen

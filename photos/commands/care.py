@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from photos.auditing import Auditor, Problem, Repairer
+from photos.commands import GIVEN
 from photos.display import (
     AuditDisplay,
     counted,
@@ -57,7 +58,12 @@ def audit(session: Session, repair: bool, is_listed: bool) -> None:
             if repair:
                 repairer.mend(problem)
 
-        found = auditor.run(report, display.show)
+        try:
+            found = auditor.run(report, display.show)
+        except BaseException:  # credentials that have ended, Ctrl-C
+            session.console.print("Not all was looked at. So far:")
+            show_audit(session.console, auditor.audit)
+            raise
     show_audit(session.console, found)
     if repair and found.found:
         session.console.print(
@@ -69,7 +75,7 @@ def audit(session: Session, repair: bool, is_listed: bool) -> None:
 
 
 @click.command()
-@click.option("--reason", help="Only those with this reason.")
+@click.option("--reason", type=GIVEN, help="Only those with this reason.")
 @click.pass_obj
 def failures(session: Session, reason: str | None) -> None:
     """List rejected photos and dead letters, with the reason, when, and how often they were tried.
@@ -87,7 +93,7 @@ def failures(session: Session, reason: str | None) -> None:
 
 
 @click.command()
-@click.option("--reason", help="Only those with this reason, as `photos failures` has it.")
+@click.option("--reason", type=GIVEN, help="Only those with this reason, as `photos failures` has it.")
 @click.option("--dry-run", is_flag=True, help="Only count what would be sent back.")
 @click.pass_obj
 def redrive(session: Session, reason: str | None, dry_run: bool) -> None:

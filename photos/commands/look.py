@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from photos import vocabulary as vocabularies
+from photos.commands import GIVEN
 from photos.costs import scan_of
 from photos.display import (
     StatusDisplay,
@@ -49,7 +50,14 @@ def _completed(_context: click.Context, _parameter: click.Parameter, beginning: 
 
 
 @click.command()
-@click.argument("words", metavar="LABEL [and|or|not LABEL]...", nargs=-1, required=True, shell_complete=_completed)
+@click.argument(
+    "words",
+    metavar="LABEL [and|or|not LABEL]...",
+    type=GIVEN,
+    nargs=-1,
+    required=True,
+    shell_complete=_completed,
+)
 @click.option(
     "--min-confidence", type=click.FloatRange(0, 100), default=0, help="Only labels at least this sure, of 100."
 )
@@ -60,7 +68,7 @@ def _completed(_context: click.Context, _parameter: click.Parameter, beginning: 
 )
 @click.option("--prefix", default="", help="Only photos whose keys begin with this, or s3://bucket/this.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="The most photos shown.")
-@click.option("--after", metavar="PLACE", help="Go on where a page has ended, as that page says.")
+@click.option("--after", type=GIVEN, metavar="PLACE", help="Go on where a page has ended, as that page says.")
 @click.option("--count", "is_counting", is_flag=True, help="Only say how many there are.")
 @click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each photo.")
 @click.option("--open", "is_opening", is_flag=True, help="Open the photos that are shown, in the browser.")
@@ -222,11 +230,15 @@ def export(session: Session, kind: str, prefix: str, is_sure: bool) -> None:
     found = documents(target, beginning_of(target.outputs["Bucket"], prefix))
     while_read = takewhile(lambda _: is_read(), found)  # reading on is paid for
     write = {"csv": write_csv, "jsonl": write_json}[kind]
-    write(while_read, sys.stdout)
+    try:
+        write(while_read, sys.stdout)
+    except BaseException:  # credentials that have ended, Ctrl-C
+        shown.print("Not all is written: run it again.")
+        raise
 
 
 @click.command()
-@click.argument("image")
+@click.argument("image", type=GIVEN)
 @click.option("--open", "is_opening", is_flag=True, help="Open the photo with its boxes drawn.")
 @click.option("--json", "is_json", is_flag=True, help="Print the document as JSON.")
 @click.pass_obj

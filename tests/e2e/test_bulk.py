@@ -84,8 +84,8 @@ def test_given_photos_when_purged_with_their_objects_then_they_leave_only_notes_
     for key in keys:
         pipeline.settled(key, pipeline.upload(key, CAT))
     drained(pipeline)
-    purger = Purger(pipeline.cloud.target, beginning_with(pipeline.cloud.target, "to-be-forgotten/"))
-    purged = purger.run(with_objects=True, tell=lambda _: None)
+    purger = Purger(pipeline.cloud.target, beginning_with(pipeline.cloud.target, "to-be-forgotten/"), "known")
+    purged = purger.run(lambda _: None)
     assert (purged.documents, purged.objects) == (5, 5)
     # S3 tells of the removals, and the function takes notes of those that come after the purge.
     drained(pipeline)

@@ -20,7 +20,6 @@ from botocore.exceptions import (
     ClientError,
     CredentialRetrievalError,
     EndpointConnectionError,
-    NoCredentialsError,
     UnauthorizedSSOTokenError,
 )
 from click.testing import CliRunner
@@ -620,11 +619,8 @@ def test_given_a_disk_that_is_full_when_importing_then_a_sentence_says_so(
 
 OVER = [
     refusal("ExpiredToken"),
-    refusal("InvalidAccessKeyId"),
-    refusal("ExpiredTokenException"),
     UnauthorizedSSOTokenError(),
     CredentialRetrievalError(provider="custom-process", error_msg="gone"),
-    NoCredentialsError(),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from botocore.exceptions import ClientError
@@ -57,14 +57,14 @@ def left(target: Target) -> tuple[set[str], set[str], set[str]]:
     return documents, rows, {one["Key"] for one in objects}
 
 
-def purge(target: Target, chosen: Chosen, *, with_objects: bool = False) -> Purged:
-    return Purger(target, chosen).run(with_objects=with_objects, tell=lambda _: None)
+def purge(target: Target, chosen: Chosen, objects: Literal["known", "all"] | None = None) -> Purged:
+    return Purger(target, chosen, objects).run(lambda _: None)
 
 
 def test_given_photos_when_purged_then_documents_and_rows_are_gone_and_objects_stay(target: Target) -> None:
     labelled(target, "a b.jpg", "c.jpg", "d.jpg")
     chosen = named(target, ["a b.jpg", f"s3://{BUCKET}/c.jpg", "unknown.jpg"])
-    assert Purger(target, chosen).count(with_objects=False) == Purged(documents=2, rows=4)
+    assert Purger(target, chosen).count() == Purged(documents=2, rows=4)
     assert purge(target, chosen) == Purged(documents=2, rows=4)
     assert left(target) == ({"d.jpg"}, {"d.jpg"}, {"a b.jpg", "c.jpg", "d.jpg"})
     assert purge(target, chosen) == Purged()
@@ -75,7 +75,7 @@ def test_given_a_prefix_when_purged_with_objects_then_all_below_it_is_gone(targe
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     labelled(target, "2019/a.jpg", "2019/a.jpg", "2019/b.jpg", "2019.jpg")
     s3.delete_object(Bucket=BUCKET, Key="2019/b.jpg")
-    purged = purge(target, beginning_with(target, "2019/"), with_objects=True)
+    purged = purge(target, beginning_with(target, "2019/"), "known")
     assert (purged.documents, purged.rows, purged.objects) == (2, 4, 4)  # three versions, and a delete marker
     assert left(target) == ({"2019.jpg"}, {"2019.jpg"}, {"2019.jpg"})
     versions = s3.list_object_versions(Bucket=BUCKET, Prefix="2019/")
@@ -85,7 +85,7 @@ def test_given_a_prefix_when_purged_with_objects_then_all_below_it_is_gone(targe
 
 def test_given_a_photo_when_purged_with_objects_then_no_other_that_begins_alike(target: Target) -> None:
     labelled(target, "a", "a.jpg", "ab")
-    purge(target, named(target, ["a"]), with_objects=True)
+    purge(target, named(target, ["a"]), "known")
     assert left(target)[2] == {"a.jpg", "ab"}
 
 
@@ -124,7 +124,7 @@ def test_given_a_document_that_is_written_anew_when_purged_then_it_stays_with_it
         return count
 
     monkeypatch.setattr(purger, "_delete_rows", and_labelled_again)
-    assert purger.run(with_objects=False, tell=lambda _: None).documents == 0
+    assert purger.run(lambda _: None).documents == 0
     assert left(target)[:2] == ({"a.jpg"}, {"a.jpg"})
 
 
@@ -132,11 +132,11 @@ def test_given_an_object_that_s3_keeps_when_purged_then_nothing_of_it_is_removed
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labelled(target, "a.jpg")
-    purger = Purger(target, named(target, ["a.jpg"]))
+    purger = Purger(target, named(target, ["a.jpg"]), "known")
     held = {"Errors": [{"Key": "a.jpg", "Code": "AccessDenied", "Message": "under legal hold"}]}
     monkeypatch.setattr(purger._s3, "delete_objects", lambda **_: held)
     with pytest.raises(ClientError, match="legal hold"):
-        purger.run(with_objects=True, tell=lambda _: None)
+        purger.run(lambda _: None)
     assert left(target)[0] == {"a.jpg"}
 
 
@@ -163,11 +163,75 @@ def test_given_the_command_when_called_then_it_asks_first_and_says_what_it_remov
     assert left(target)[0] == {"a.jpg", "b.jpg"}
     done = command("a.jpg", "--objects", "--yes")
     assert done.exit_code == 0
-    assert "Removed: 1 document, 2 index rows, 1 message, 1 object\n" in done.output
+    assert "Removed: 1 document, 2 index rows, 1 message, 1 object of 0.0 MB\n" in done.output
     assert left(target) == ({"b.jpg"}, {"b.jpg"}, {"b.jpg"})
 
 
-@pytest.mark.parametrize("words", [[], ["a.jpg", "--prefix", "x"]])
+@pytest.mark.parametrize("words", [[], ["a.jpg", "--prefix", "x"], ["a.jpg", "--everything"]])
 def test_given_the_command_when_nothing_or_both_are_named_then_it_says_so(command: Any, words: list[str]) -> None:
     ended = command(*words)
     assert (ended.exit_code, "Name photos, or a --prefix" in ended.output) == (2, True)
+
+
+@pytest.mark.parametrize("prefix", ["", f"s3://{BUCKET}", f"s3://{BUCKET}/"])
+def test_given_an_empty_prefix_when_purged_then_nothing_is_removed_without_the_word_everything(
+    target: Target, command: Any, prefix: str
+) -> None:
+    labelled(target, "a.jpg", "b/c.jpg")
+    refused = command("--prefix", prefix, "--all-objects", "--yes")
+    assert (refused.exit_code, "say --everything" in refused.output) == (2, True)
+    assert left(target) == ({"a.jpg", "b/c.jpg"},) * 3
+    assert command("--prefix", prefix, "--everything", "--objects", "--yes").exit_code == 0
+    assert left(target) == (set(), set(), set())
+
+
+def test_given_everything_when_a_prefix_contradicts_then_nothing_is_removed(target: Target, command: Any) -> None:
+    labelled(target, "a.jpg")
+    assert command("--prefix", "b/", "--everything", "--yes").exit_code == 2
+    assert left(target)[0] == {"a.jpg"}
+    assert command("--everything", "--yes").exit_code == 0
+    assert left(target) == (set(), set(), {"a.jpg"})
+
+
+def test_given_objects_of_which_nothing_is_known_when_purged_then_they_stay_with_their_messages_unless_asked_for(
+    target: Target, command: Any
+) -> None:
+    labelled(target, "a/1.jpg", "a/2.jpg")
+    s3 = target.client("s3")
+    for key in ("a/notes.txt", "a/waiting.jpg"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"a" * 1_000_000)
+    send(target, "QueueUrl", notification("a/waiting.jpg", "a/1.jpg"))
+    done = command("--prefix", "a/", "--objects", "--yes")
+    assert "Nothing is known of 2 other objects: they stay" in done.output
+    assert left(target) == (set(), set(), {"a/notes.txt", "a/waiting.jpg"})
+    assert bodies(target, "QueueUrl") == [notification("a/waiting.jpg")]
+    done = command("--prefix", "a/", "--all-objects", "--yes")
+    assert "2 objects of 2.0 MB" in done.output
+    assert left(target) == (set(), set(), set())
+
+
+def test_given_a_question_when_it_is_asked_then_it_says_how_much_and_names_some(
+    target: Target, command: Any
+) -> None:
+    labelled(target, *(f"a/{number}.jpg" for number in range(7)))
+    asked = command("--prefix", "a/", "--objects", answer="n\n")
+    assert asked.exit_code == 1
+    assert "There are: 7 documents, 14 index rows, 7 objects of 0.0 MB\n" in asked.output
+    [named_] = [line for line in asked.output.splitlines() if "among them" in line]
+    assert named_.count(".jpg") == 3
+    assert len(left(target)[2]) == 7
+
+
+def test_given_credentials_that_end_on_the_way_when_purged_then_what_was_removed_is_said(
+    target: Target, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labelled(target, "a.jpg")
+    over = ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "ReceiveMessage")
+
+    def fail(*_: Any) -> None:
+        raise over
+
+    monkeypatch.setattr(Purger, "_purge_messages", fail)
+    ended = command("a.jpg", "--objects", "--yes")
+    assert ended.exception is over
+    assert "Removed: 0 documents, 0 index rows, 1 object of 0.0 MB" in ended.output
