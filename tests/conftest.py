@@ -1,10 +1,37 @@
-"""For all tests: whatever the caller's environment says of AWS and proxies, no test notices."""
+"""For all tests: of the caller's environment no test notices anything but what is named here.
+
+An exported PHOTOS_TARGET=local would have tests purge photos of the user's own local cloud. This comes before any
+module of ours is imported: some read the environment then.
+"""
 
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 
-from photos.target import scrub_environment
+KEPT = ("PATH", "TMPDIR", "CI", "BASE_IMAGE", "PIP_CERT", "DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
+"""What the tests themselves need of the machine."""
+KEPT_BEGINNINGS = ("PYTEST_", "COVERAGE_", "COV_", "OPENBLAS_")
+_HOME = tempfile.TemporaryDirectory(prefix="photo-labels-tests-", ignore_cleanup_errors=True)
 
-scrub_environment(os.environ)
-os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
+
+def _of_tests(own: dict[str, str]) -> dict[str, str]:
+    kept = {name: own[name] for name in own if name in KEPT or name.startswith(KEPT_BEGINNINGS)}
+    if home := own.get("HOME"):  # of programs that tests start, and that are not ours
+        kept["DOCKER_CONFIG"] = own.get("DOCKER_CONFIG", f"{home}/.docker")
+        kept["GIT_CONFIG_GLOBAL"] = own.get("GIT_CONFIG_GLOBAL", f"{home}/.gitconfig")
+    return kept | {
+        "HOME": _HOME.name,
+        "LC_ALL": "C.UTF-8",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "PHOTOS_LOCAL_STATE": str(Path(_HOME.name) / "no-local-cloud"),
+    }
+
+
+_environment = _of_tests(dict(os.environ))
+os.environ.clear()
+os.environ.update(_environment)
