@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 2**20
 _MD5_HEX_DIGITS = 32
+_USUAL_PART_BYTES = tuple(megabytes * 2**20 for megabytes in (8, 5, 10, 15, 16, 32, 64))
+"""Of the AWS command line and boto3, and of other tools."""
 
 
 class Comparison(Enum):
@@ -51,13 +53,15 @@ def compare(there: Any, body: BinaryIO, sha256: bytes, size_of_first_part: Calla
     return Comparison.OTHER if is_md5 else Comparison.UNKNOWN
 
 
-def _compared_by_parts(tag: str, parts: int, body: BinaryIO, size: int, part_bytes: int) -> Comparison:
-    if part_bytes <= 0 or math.ceil(size / part_bytes) != parts:
-        return Comparison.UNKNOWN
-    digests = _of_parts(body, part_bytes, "md5")
-    is_same = tag == hashlib.md5(b"".join(digests), usedforsecurity=False).hexdigest()
+def _compared_by_parts(tag: str, parts: int, body: BinaryIO, size: int, told_bytes: int) -> Comparison:
+    # Some that speak S3's language do not tell of parts.
+    for part_bytes in dict.fromkeys((told_bytes, *_USUAL_PART_BYTES)):
+        if part_bytes > 0 and math.ceil(size / part_bytes) == parts:
+            digests = b"".join(_of_parts(body, part_bytes, "md5"))
+            if tag == hashlib.md5(digests, usedforsecurity=False).hexdigest():
+                return Comparison.SAME
     # Where parts are of different sizes, or S3 encrypts with a key of KMS, the same content has another ETag.
-    return Comparison.SAME if is_same else Comparison.UNKNOWN
+    return Comparison.UNKNOWN
 
 
 def _split(tag: str) -> tuple[str, int]:

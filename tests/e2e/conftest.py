@@ -33,6 +33,11 @@ class Pipeline:
         etag: str = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)["ETag"]
         return etag.strip('"')
 
+    def etag(self, key: str) -> str:
+        """The ETag of what is in the bucket."""
+        etag: str = self.s3.head_object(Bucket=self.bucket, Key=key)["ETag"]
+        return etag.strip('"')
+
     def document(self, key: str) -> dict[str, Any] | None:
         item = self.dynamodb.get_item(
             TableName=self.outputs["ImageLabelsTable"],

@@ -98,3 +98,32 @@ def test_given_bad_files_among_a_thousand_when_imported_then_each_is_named_and_a
     assert sums["ends"]["labelled"] == 900
     assert {file["key"] for file in bad} == {f"{number:03d}.png" for number in range(3, 1000, 10)}
     assert all(file["why"].startswith("UnknownFormat") for file in bad)
+
+
+def test_given_a_photo_that_another_tool_has_put_in_parts_when_imported_then_it_is_known_and_not_paid_for_again(
+    imports: Imports,
+) -> None:
+    photo_in_parts = photo(1) + b"\0" * 9_000_000
+    (imports.folder / "large.png").write_bytes(photo_in_parts)
+    imports.pipeline.s3.upload_file(str(imports.folder / "large.png"), imports.pipeline.bucket, "large.png")
+    imports.pipeline.settled("large.png", imports.pipeline.etag("large.png"))
+    code, told = imports.run()
+    assert code == 0, told
+    assert "of these 1 in the bucket before" in told
+    assert imports.calls() == {"large.png": 1}
+
+
+def test_given_two_cards_at_one_mount_point_when_imported_then_the_first_is_not_replaced(imports: Imports) -> None:
+    path = imports.folder / "DCIM" / "IMG_0001.png"
+    path.parent.mkdir()
+    path.write_bytes(photo(1))
+    assert imports.run()[0] == 0
+    etag = imports.pipeline.etag("DCIM/IMG_0001.png")
+    path.unlink()
+    path.write_bytes(photo(2))
+    for options in (["--dry-run"], []):
+        code, told = imports.run(*options)
+        assert code == 3, told
+        assert "The bucket has another photo DCIM/IMG_0001.png" in told
+    assert imports.pipeline.etag("DCIM/IMG_0001.png") == etag
+    assert imports.run("--prefix", "card-2/")[0] == 0
