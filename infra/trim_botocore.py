@@ -1,8 +1,8 @@
-"""Run while the image is built: leave in botocore's data only what the function calls.
+"""Run while the image is built: leave in botocore's data only what the function and botocore itself call.
 
 botocore reads a service's whole model, with all its operations and their documentation, to make a client of it.
 At a cold start that is a large part of the time (`make bench-image`), so the models here have the operations that
-the function calls, and the shapes that these need. `botocore.model` reads them, and so tells their format.
+are called, and the shapes that these need. `botocore.model` reads them, and so tells their format.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-OPERATIONS = {
+CALLED = {
     "dynamodb": {
         "BatchExecuteStatement",
         "BatchGetItem",
@@ -27,7 +27,24 @@ OPERATIONS = {
     "s3": {"GetObject", "HeadObject"},
     "sqs": {"ChangeMessageVisibilityBatch", "SendMessage"},
 }
-"""All that the function calls; a client has no method for anything else."""
+"""What the function calls."""
+
+CALLED_BY_BOTOCORE = {
+    "s3": {
+        # For a bucket's region, where HeadObject answers 400 without it, as for a photo under its owner's key.
+        "HeadBucket",
+        # For credentials of a directory bucket, which a message may name: AWS then says why they are not ours.
+        "CreateSession",
+    }
+}
+"""What botocore's clients of these services call by themselves: AttributeErrors in the image, if it had them not.
+
+DescribeEndpoints is not among them: botocore discovers endpoints only where it is told to in the environment, and
+the model has the operation. Nor are STS and SSO: Lambda gives a function its credentials in the environment.
+"""
+
+OPERATIONS = {service: called | CALLED_BY_BOTOCORE.get(service, set()) for service, called in CALLED.items()}
+"""All that a client in the image has methods for."""
 
 
 def trim(site: Path) -> None:

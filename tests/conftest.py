@@ -7,8 +7,14 @@ module of ours is imported: some read the environment then.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
+
+import botocore
+import pytest
+
+from infra.trim_botocore import OPERATIONS, trim  # which reads nothing of it
 
 KEPT = ("PATH", "TMPDIR", "CI", "BASE_IMAGE", "PIP_CERT", "DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
 """What the tests themselves need of the machine."""
@@ -35,3 +41,16 @@ def _of_tests(own: dict[str, str]) -> dict[str, str]:
 _environment = _of_tests(dict(os.environ))
 os.environ.clear()
 os.environ.update(_environment)
+
+
+@pytest.fixture(scope="session")
+def trimmed_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the image has of botocore's data: a copy, trimmed."""
+    site = tmp_path_factory.mktemp("site")
+    data = Path(botocore.__file__).parent / "data"
+    for name in (*OPERATIONS, "ec2"):
+        shutil.copytree(data / name, site / "botocore" / "data" / name)
+    for path in data.glob("*.json"):
+        shutil.copyfile(path, site / "botocore" / "data" / path.name)
+    trim(site)
+    return site / "botocore" / "data"
