@@ -46,6 +46,8 @@ _GROWTH = 0.01
 _LEAST = 0.02
 """Of the quota: what cuts leave."""
 _TRIES = 3
+_PATIENCE_S = CALL_S + 0.5
+"""For one update, with the attempts that follow a throttle: photos are not to wait for this table."""
 _KEY = {"Operation": {"S": "DetectLabels"}}
 
 
@@ -122,7 +124,7 @@ class Quota:
             try:
                 self._turns = self._take_some(deadline)
             except (*AWS_ERRORS, TransientError) as error:
-                # Photos are not to wait for this table: without it, each environment keeps to an equal share.
+                # Without the table, each environment keeps to an equal share.
                 deadline.pause(self._environments / self._tps, then_s=then_s)
                 return self._clock(), error
             if not self._turns:
@@ -174,8 +176,9 @@ class Quota:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
 
+        patience = deadline.earlier(max(0.0, deadline.remaining_s() - _PATIENCE_S))
         try:
-            self._item = _read(call(attempt, deadline, CALL_S)["Attributes"])
+            self._item = _read(call(attempt, patience, CALL_S)["Attributes"])
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
                 raise

@@ -202,6 +202,17 @@ def test_given_no_table_when_turns_are_taken_then_each_environment_keeps_to_its_
     pipeline.throttle()
 
 
+@pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError"])
+def test_given_a_table_that_stays_overloaded_when_turns_are_taken_then_nobody_waits_long_for_it(code: str) -> None:
+    def refuse(*_: Any) -> None:
+        raise aws_error(code)
+
+    pipeline = Pipeline(tps=10, environments=5, hook=refuse)
+    turns = [pipeline.take() for _ in range(4)]
+    share_s, patience_s = 0.5, 0.5
+    assert all(share_s <= after - before <= share_s + patience_s for before, after in pairwise([0.0, *turns]))
+
+
 def test_given_no_turn_before_the_deadline_when_taken_then_out_of_time_and_no_turn_is_used_up() -> None:
     pipeline = Pipeline(tps=0.2)
     pipeline.take(0)
