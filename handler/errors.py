@@ -6,9 +6,19 @@ one may: the record is reported in `batchItemFailures` and SQS delivers it again
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+)
 
 AWS_ERRORS = (BotoCoreError, ClientError)
+
+_LOST = (ConnectionError, HTTPClientError, IncompleteReadError, FlexibleChecksumError)
+"""What may happen to a call on its way; anything else that botocore raises it would raise again."""
 
 _THROTTLES = frozenset(
     {
@@ -81,4 +91,4 @@ def is_worth_retrying_now(error: BaseException) -> bool:
     """
     if isinstance(error, ClientError):
         return is_throttle(error) or status_of(error) >= 500
-    return isinstance(error, BotoCoreError)
+    return isinstance(error, _LOST)

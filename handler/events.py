@@ -10,6 +10,7 @@ as it is, not encoded:
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 _LONGEST_KEY_BYTES = 1024
-_LONGEST_BUCKET_BYTES = 255
-"""Of the oldest; today's have 63."""
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
+"""The oldest buckets have names like these; today's have 63 characters, and no capitals."""
 _LONGEST_SEQUENCER = 64
 """S3's have 18 digits. A longer one would make a sort key that DynamoDB refuses, with all others of its batch."""
 _LARGEST_OBJECT_BYTES = 50 * 1000**4
@@ -257,11 +258,10 @@ def _checked(bucket: object, key: object) -> tuple[str, str]:
         raise HopelessError("InvalidObjectName", "Bucket and key must be texts that are not empty.")
     try:
         length = len(key.encode())
-        bucket.encode("ascii")
     except UnicodeEncodeError as error:
-        raise HopelessError("InvalidObjectName", "The bucket or key is not valid text.") from error
+        raise HopelessError("InvalidObjectName", "The key is not valid text.") from error
     if length > _LONGEST_KEY_BYTES:
         raise HopelessError("InvalidObjectName", "The key has more than 1,024 bytes.")
-    if len(bucket) > _LONGEST_BUCKET_BYTES or "/" in bucket:
-        raise HopelessError("InvalidObjectName", "The bucket has a slash, or more than 255 bytes.")
+    if not _BUCKET.fullmatch(bucket):
+        raise HopelessError("InvalidObjectName", "No bucket has such a name.")
     return bucket, key
