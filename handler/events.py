@@ -4,7 +4,7 @@ A record's body is one of: an S3 notification with one or more S3 records, S3's 
 message of ours, or something that nobody will ever understand. A reconcile message looks like this, its key
 as it is, not encoded:
 
-    {"source": "photo-labels", "action": "reconcile", "bucket": "b", "key": "a photo.jpg", "force": false}
+    {"source": "photo-labels", "action": "reconcile", "bucket": "photos", "key": "a photo.jpg", "force": false}
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 _LONGEST_KEY_BYTES = 1024
-_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
 """The oldest buckets have names like these; today's have 63 characters, and no capitals."""
 _LONGEST_SEQUENCER = 64
 """S3's have 18 digits. A longer one would make a sort key that DynamoDB refuses, with all others of its batch."""

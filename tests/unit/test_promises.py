@@ -128,10 +128,14 @@ HOPELESS = {
         "InvalidObjectName"
     ),
     json.dumps(
-        {"Records": [S3_RECORD | {"s3": {"bucket": {"name": "b"}, "object": {"key": "k", "size": 10**60}}}]}
+        {"Records": [S3_RECORD | {"s3": {"bucket": {"name": "one"}, "object": {"key": "k", "size": 10**60}}}]}
     ): "InvalidS3Record",
     json.dumps(
-        {"Records": [S3_RECORD | {"s3": {"bucket": {"name": "b"}, "object": {"key": "k", "eTag": "e" * 500_000}}}]}
+        {
+            "Records": [
+                S3_RECORD | {"s3": {"bucket": {"name": "one"}, "object": {"key": "k", "eTag": "e" * 500_000}}}
+            ]
+        }
     ): "InvalidS3Record",
 }
 
