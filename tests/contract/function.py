@@ -1,0 +1,160 @@
+"""Both functions upon the clients of the image, and what they make of what AWS answers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from handler.conversion import Converter
+from handler.events import read_message
+from handler.labelling import Labeller
+from handler.messages import Messages
+from handler.objects import Objects
+from handler.pipeline import Pipeline, Report
+from handler.recognition import Recogniser
+from handler.serving import Clients, quota_of
+from handler.settings import Settings
+from handler.storage import Storage
+from tests.contract.answers import REGION
+from tests.fakes.world import START, Clock
+
+if TYPE_CHECKING:
+    from tests.contract.server import Aws, Request
+
+BUCKET = "photos"
+_QUEUES = f"https://sqs.{REGION}.amazonaws.com/123456789012/photo-labels"
+SETTINGS = Settings.from_environment(
+    {
+        "IMAGE_LABELS_TABLE": "ImageLabels",
+        "LABEL_INDEX_TABLE": "LabelIndex",
+        "LABEL_QUOTA_TABLE": "LabelQuota",
+        "QUEUE_URL": f"{_QUEUES}-photos",
+        "DEAD_LETTER_QUEUE_URL": f"{_QUEUES}-dead-letters",
+        "CONVERT_QUEUE_URL": f"{_QUEUES}-convert",
+    }
+)
+DECODED = b'{"format": "HEIF", "width": 4032, "height": 3024, "orientation": 6}\n\xff\xd8\xff a photo'
+"""What a decoder makes of a photo. `cat` takes its place, so this is what S3 has to answer for one that decodes."""
+
+
+class Function:
+    """One invocation after another, in time that passes only when somebody waits."""
+
+    def __init__(self, clients: Clients, aws: Aws) -> None:
+        self._clients = clients
+        self._aws = aws
+        self.report: Report
+        self.waited_s: float
+        """Of the last invocation's time, what it paused for."""
+
+    def receive(self, *bodies: str, settings: Settings = SETTINGS, is_converting: bool = False) -> str:
+        """Receive messages; gives the end of the first, as `docs/how-it-works.md` calls it."""
+        clock = Clock()
+        records = [
+            SQSRecord(
+                {
+                    "messageId": f"message-{number}",
+                    "receiptHandle": f"receipt-{number}",
+                    "body": body,
+                    "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1795400000000"},
+                }
+            )
+            for number, body in enumerate(bodies)
+        ]
+        pipeline = self._pipeline(settings, is_converting=is_converting)
+        self.report = pipeline.run([read_message(record) for record in records], clock.deadline())
+        self.waited_s = (clock.now - START).total_seconds()
+        return self._end()
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Items that were sent to ImageLabels, by either operation."""
+        inserted = [
+            _item(one) for call in self._aws.of("BatchExecuteStatement") for one in call.content["Statements"]
+        ]
+        return inserted + [call.content["Item"] for call in self._aws.of("PutItem")]
+
+    def _end(self) -> str:
+        [message, *_] = self.report.messages
+        if message in self.report.failed:
+            return "comes back"
+        sent = {call.content["QueueUrl"]: call for call in self._aws.of("SendMessage")}
+        if SETTINGS.dead_letter_queue_url in sent:
+            return f"dead-lettered: {_reason(sent[SETTINGS.dead_letter_queue_url])}"
+        if SETTINGS.convert_queue_url in sent:
+            return "handed over"
+        if not message.events:
+            return "done"
+        outcome = self.report.outcomes[message.events[0].image_id]
+        if outcome.nothing or outcome.superseded or not outcome.write:
+            return "done"
+        document = outcome.write.document
+        assert any(one["Status"]["S"] == document.status for one in self.documents()), "it was never sent"
+        return f"{document.status} {document.reason or ''}".strip()
+
+    def _pipeline(self, settings: Settings, *, is_converting: bool) -> Pipeline:
+        """As `handler.app` and `handler.convert` put it together."""
+        clients = self._clients
+        recogniser = Recogniser(
+            clients.rekognition,
+            min_confidence=settings.min_confidence,
+            max_labels=settings.max_labels,
+            quota=quota_of(settings, clients.dynamodb),
+        )
+        if is_converting:
+            settings = replace(settings, convert_queue_url=None)
+        return Pipeline(
+            Storage(clients.dynamodb, settings.image_labels_table, settings.label_index_table),
+            Labeller(
+                settings,
+                Converter(clients.s3, recogniser, ("cat",)) if is_converting else recogniser,
+                Objects(clients.s3),
+            ),
+            Messages(clients.sqs, settings.queue_url, settings.dead_letter_queue_url, settings.convert_queue_url),
+            concurrency=settings.rekognition_concurrency,
+        )
+
+
+def _item(statement: dict[str, Any]) -> dict[str, Any]:
+    names = [part.split("'")[1] for part in statement["Statement"].partition("VALUE")[2].split(", ")]
+    return dict(zip(names, statement["Parameters"], strict=True))
+
+
+def _reason(call: Request) -> str:
+    reason: str = call.content["MessageAttributes"]["Reason"]["StringValue"]
+    return reason
+
+
+def reconcile(key: str = "cat.jpg", **more: Any) -> str:
+    """A message that has the function ask S3 first."""
+    message = {"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": key, "force": False}
+    return json.dumps(message | more)
+
+
+def notification(name: str = "ObjectCreated:Put", key: str = "cat.jpg", **of_object: Any) -> str:
+    """One S3 event; an attribute of the object that is None is absent."""
+    content = {"key": key, "size": 100_000, "eTag": "e1", "sequencer": "0055AED6DCD90281E5", **of_object}
+    record = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": REGION,
+        "eventTime": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "eventName": name,
+        "userIdentity": {"principalId": "AWS:AIDAJDPLRKLG7UEXAMPLE"},
+        "requestParameters": {"sourceIPAddress": "192.0.2.3"},
+        "responseElements": {"x-amz-request-id": "C3D13FE58DE4C810", "x-amz-id-2": "FMyUVURIY8/IgAtTv8xRjskZQpc="},
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "configurationId": "photo-labels",
+            "bucket": {
+                "name": BUCKET,
+                "ownerIdentity": {"principalId": "A3NL1KOZZKExample"},
+                "arn": f"arn:aws:s3:::{BUCKET}",
+            },
+            "object": {field: value for field, value in content.items() if value is not None},
+        },
+    }
+    return json.dumps({"Records": [record]})
