@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from handler.attributes import from_attributes
 from handler.documents import Document
 from photos.errors import UserError
-from photos.queues import give_back, photos_of, received, sent_at
+from photos.queues import delete, give_back, photos_of, received, send, sent_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +25,7 @@ RECEIVED_TOO_OFTEN = "ReceivedTooOften"
 """Our name for what SQS says nothing about: it moved the message itself, after its maxReceiveCount."""
 _EXCERPT = 200
 _NO_MOVE_TASK = {"InvalidAction", "UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation"}
+_UNDER_WAY = {"RUNNING", "CANCELLING"}
 _LOOK_S = 2.0
 
 
@@ -105,7 +106,8 @@ class Failures:
         """Send failures back, those of one reason or all: rejected photos to be labelled again, and dead letters.
 
         Nothing is lost when it is stopped: a dead letter is deleted when it is in the queue, and a photo or a
-        message that is sent twice is done once. Raises UserError when SQS does not take messages.
+        message that is sent twice is done once. SQS's own task goes on, and is found by who asks again. Raises
+        UserError when SQS does not take messages.
         """
         redriven = Redriven()
         for failure in self.rejected():
@@ -139,20 +141,18 @@ class Failures:
             give_back(self._sqs, dead_letters, [*kept, *(failure.handle for failure in wanted)])
 
     def _move(self, dead_letters: str, failures: Sequence[Failure]) -> None:
-        """Send at most 10 messages to their queue, and only then delete them where they were."""
-        if not failures:
-            return
-        entries: Any = [{"Id": str(at), "MessageBody": one.body} for at, one in enumerate(failures)]
-        failed = self._sqs.send_message_batch(QueueUrl=self._queues[dead_letters], Entries=entries).get(
-            "Failed", []
-        )
-        refused = {int(one["Id"]) for one in failed}
-        sent = [failure for at, failure in enumerate(failures) if at not in refused]
-        if sent:
-            handles: Any = [{"Id": str(at), "ReceiptHandle": one.handle} for at, one in enumerate(sent)]
-            self._sqs.delete_message_batch(QueueUrl=dead_letters, Entries=handles)
-        if failed:
-            raise UserError(f"SQS does not take messages back ({failed[0]['Code']}): try again, none is lost.")
+        """Send messages to their queue, and only then delete them where they were.
+
+        Raises UserError where SQS does not take all of them, or does not delete what it took: that is done once,
+        however often it is sent.
+        """
+        refused = send(self._sqs, self._queues[dead_letters], [one.body for one in failures])
+        sent = [one.handle for place, one in enumerate(failures) if place not in refused]
+        left = delete(self._sqs, dead_letters, sent)
+        for code in refused.values():
+            raise UserError(f"SQS does not take messages back ({code}): try again, none is lost.")
+        for code in left.values():
+            raise UserError(f"SQS does not delete dead letters that it took back ({code}): try again.")
 
     def _received(self, dead_letters: str) -> Iterator[list[Failure]]:
         """Receive dead letters until there are none but such as came meanwhile: sent back, and hopeless still."""
@@ -162,28 +162,41 @@ class Failures:
     # ------------------------------------------------------------ by SQS's own task
 
     def _start_task(self, dead_letters: str) -> bool:
-        """Start SQS's move task; false where there is no such thing. Raises UserError when one is running."""
+        """Start SQS's move task, or find it at work already; false where there is no such thing.
+
+        Raises UserError where the task that is at work has another destination.
+        """
+        source, destination = self._arn(dead_letters), self._arn(self._queues[dead_letters])
         try:
-            self._sqs.start_message_move_task(
-                SourceArn=self._arn(dead_letters), DestinationArn=self._arn(self._queues[dead_letters])
-            )
+            self._sqs.start_message_move_task(SourceArn=source, DestinationArn=destination)
         except ClientError as error:
             if error.response["Error"]["Code"] in _NO_MOVE_TASK:
                 return False
-            raise
+            task = self._newest_task(source)
+            if task.get("Status") not in _UNDER_WAY:
+                raise
+            elsewhere = task.get("DestinationArn", destination)  # none: to where they came from
+            if elsewhere != destination:
+                queue = elsewhere.rpartition(":")[2]
+                raise UserError(
+                    f"SQS is moving these dead letters to {queue}, as somebody asked it to: try again later."
+                ) from error
         return True
 
     def _watched(self, dead_letters: str) -> int:
         """Wait for the move task; gives how many messages it moved, about. Raises UserError when it failed."""
-        while True:
-            [task, *_] = self._sqs.list_message_move_tasks(SourceArn=self._arn(dead_letters))["Results"]
-            moved = int(task.get("ApproximateNumberOfMessagesMoved", 0))
-            if task["Status"] == "COMPLETED":
-                return moved
-            if task["Status"] != "RUNNING":
-                why = task.get("FailureReason", task["Status"])
-                raise UserError(f"SQS moved {moved} messages and stopped ({why}): the others are where they were.")
+        source = self._arn(dead_letters)
+        while (task := self._newest_task(source)).get("Status", "RUNNING") in _UNDER_WAY:
             self._pause(_LOOK_S)
+        moved = int(task.get("ApproximateNumberOfMessagesMoved", 0))
+        if task["Status"] != "COMPLETED":
+            why = task.get("FailureReason", task["Status"])
+            raise UserError(f"SQS moved {moved} messages and stopped ({why}): the others are where they were.")
+        return moved
+
+    def _newest_task(self, source: str) -> dict[str, Any]:
+        tasks: list[dict[str, Any]] = self._sqs.list_message_move_tasks(SourceArn=source).get("Results", [])
+        return tasks[0] if tasks else {}
 
     def _arn(self, url: str) -> str:
         names: Any = ["QueueArn"]

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 AT_A_TIME = 10
 """Messages of one call."""
+_MOST_BYTES = 2**20
+"""Of all messages of one call together; one alone may be as large."""
 _HELD_S = 300
 """They are seen by others again after so long, if they are not given back before."""
 _WAIT_S = 1
@@ -52,6 +54,41 @@ def give_back(sqs: Any, queue: str, handles: Sequence[str]) -> None:
         sqs.change_message_visibility_batch(QueueUrl=queue, Entries=entries)
 
 
+def send(sqs: Any, queue: str, bodies: Sequence[str]) -> dict[int, str]:
+    """Send messages, in as many calls as it takes; gives the error code of each that was not taken, by place."""
+    refused: dict[int, str] = {}
+    for places in _within_limits([len(body.encode()) for body in bodies]):
+        entries: Any = [{"Id": str(place), "MessageBody": bodies[place]} for place in places]
+        failed = sqs.send_message_batch(QueueUrl=queue, Entries=entries).get("Failed", [])
+        refused |= {int(one["Id"]): one["Code"] for one in failed}
+    return refused
+
+
+def _within_limits(sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Cut places into calls that SQS takes: no more than 10 messages, and no more than 1 MiB."""
+    places: list[int] = []
+    total = 0
+    for place, size in enumerate(sizes):
+        if places and (len(places) == AT_A_TIME or total + size > _MOST_BYTES):
+            yield places
+            places, total = [], 0
+        places.append(place)
+        total += size
+    if places:
+        yield places
+
+
+def delete(sqs: Any, queue: str, handles: Sequence[str]) -> dict[int, str]:
+    """Delete messages that were received; gives the error code of each that was not deleted, by place."""
+    left: dict[int, str] = {}
+    for start in range(0, len(handles), AT_A_TIME):
+        places = range(start, min(start + AT_A_TIME, len(handles)))
+        entries: Any = [{"Id": str(place), "ReceiptHandle": handles[place]} for place in places]
+        failed = sqs.delete_message_batch(QueueUrl=queue, Entries=entries).get("Failed", [])
+        left |= {int(one["Id"]): one["Code"] for one in failed}
+    return left
+
+
 def sent_at(message: Any) -> datetime:
     """When a message was sent to the first of its queues."""
     return datetime.fromtimestamp(int(message.get("Attributes", {}).get("SentTimestamp", 0)) / 1000, UTC)
@@ -72,7 +109,8 @@ def without_photos(body: str, is_gone: Callable[[str], bool]) -> str:
     """Give a notification that `photos_of` understands, less what it says about some photos."""
     content = json.loads(body)
     records = [record for record in content["Records"] if not is_gone(_photo_of(record))]
-    return json.dumps(content | {"Records": records})
+    # No spaces: it was no longer than SQS takes, and is not to become longer.
+    return json.dumps(content | {"Records": records}, separators=(",", ":"))
 
 
 def _photo_of(record: Any) -> str:

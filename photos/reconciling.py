@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from photos.errors import UserError
+from photos.queues import AT_A_TIME, send
 
 if TYPE_CHECKING:
     from photos.target import Target
 
-_AT_A_TIME = 10
-"""Messages of one SendMessageBatch."""
 _SENDS = 3
 
 
@@ -38,7 +37,7 @@ class Reconciler:
         """
         body = {"source": "photo-labels", "action": "reconcile", "bucket": bucket, "key": key, "force": force}
         self._bodies.append(json.dumps(body))
-        if len(self._bodies) == _AT_A_TIME:
+        if len(self._bodies) == AT_A_TIME:
             self.flush()
 
     def flush(self) -> None:
@@ -46,10 +45,8 @@ class Reconciler:
         for _ in range(_SENDS):
             if not self._bodies:
                 return
-            entries: Any = [{"Id": str(at), "MessageBody": body} for at, body in enumerate(self._bodies)]
-            answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
-            failed = answer.get("Failed", [])
-            self.sent += len(self._bodies) - len(failed)
-            self._bodies = [self._bodies[int(one["Id"])] for one in failed]
+            refused = send(self._sqs, self._queue_url, self._bodies)
+            self.sent += len(self._bodies) - len(refused)
+            self._bodies = [self._bodies[place] for place in refused]
         if self._bodies:
-            raise UserError(f"SQS does not take messages ({failed[0]['Code']}): try again.")
+            raise UserError(f"SQS does not take messages ({next(iter(refused.values()))}): try again.")

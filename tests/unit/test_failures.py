@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,11 +12,16 @@ from click.testing import CliRunner
 
 from photos import cli
 from photos.errors import UserError
-from photos.failures import RECEIVED_TOO_OFTEN, Failures, Redriven
+from photos.failures import RECEIVED_TOO_OFTEN, Failure, Failures, Redriven
+from photos.queues import _within_limits, without_photos
 from photos.reconciling import Reconciler
+from tests.fakes.aws import aws_error
+from tests.fakes.move_tasks import MoveTasks
 from tests.unit.deployed import BUCKET, document, store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from photos.target import Target
 
 HOSTILE = "esc\x1b[31m [bold]x[/bold]\n.jpg"
@@ -190,43 +196,170 @@ def test_given_messages_that_sqs_refuses_when_redriven_then_they_stay_and_it_is_
     assert len(left(target, "DeadLetterQueueUrl")) == 1
 
 
-class Task:
-    """SQS with a move task of its own, as far as it is asked."""
+QUEUES = {"DeadLetterQueueUrl": "QueueUrl", "ConvertDeadLetterQueueUrl": "ConvertQueueUrl"}
 
-    def __init__(self, sqs: Any, *ends: dict[str, Any]) -> None:
-        self._sqs, self._ends = sqs, iter(ends)
-        self.asked: list[dict[str, str]] = []
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sqs, name)
+@pytest.fixture
+def tasks(target: Target, monkeypatch: pytest.MonkeyPatch) -> MoveTasks:
+    """SQS with move tasks, its queues as the template has them."""
+    sqs = target.client("sqs")
+    for dead_letters, queue in QUEUES.items():
+        url = target.outputs[dead_letters]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 100})
+        sqs.set_queue_attributes(QueueUrl=target.outputs[queue], Attributes={"RedrivePolicy": policy})
+    return MoveTasks(sqs)
 
-    def start_message_move_task(self, **asked: str) -> None:
-        self.asked.append(asked)
 
-    def list_message_move_tasks(self, **_: str) -> dict[str, Any]:
-        return {"Results": [next(self._ends)]}
+def move(target: Target, tasks: MoveTasks, pause: Callable[[float], None] | None = None) -> Redriven:
+    failures = Failures(target, pause=pause or tasks.pass_time)
+    failures._sqs = tasks
+    with Reconciler(target) as reconciler:
+        return failures.redrive(None, reconciler)
 
 
 def test_given_sqs_with_a_move_task_when_all_is_redriven_then_it_moves_them(
-    target: Target, monkeypatch: pytest.MonkeyPatch
+    target: Target, tasks: MoveTasks
 ) -> None:
-    failures = Failures(target, pause=lambda _: None)
-    running = {"Status": "RUNNING", "ApproximateNumberOfMessagesMoved": 10}
-    ended = {"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 42}
-    task = Task(failures._sqs, running, ended, ended | {"ApproximateNumberOfMessagesMoved": 3})
-    monkeypatch.setattr(failures, "_sqs", task)
-    with Reconciler(target) as reconciler:
-        redriven = failures.redrive(None, reconciler)
-    assert (redriven.by_task, redriven.messages) == (True, 45)
-    moves = {
-        asked["SourceArn"].rpartition(":")[2]: asked["DestinationArn"].rpartition(":")[2] for asked in task.asked
-    }
-    assert moves == {"DeadLetterQueueUrl": "QueueUrl", "ConvertDeadLetterQueueUrl": "ConvertQueueUrl"}
+    bodies = sorted(notification(f"{number}.jpg") for number in range(35))
+    for body in bodies:
+        bury(target, body)
+    bury(target, "{", Reason="InvalidJson")  # of the function's making: SQS does not know where it came from
+    sqs = target.client("sqs")
+    sqs.send_message(QueueUrl=target.outputs["ConvertDeadLetterQueueUrl"], MessageBody=notification("b.heic"))
+    redriven = move(target, tasks)
+    assert (redriven.by_task, redriven.messages, redriven.photos) == (True, 37, 0)
+    assert left(target, "QueueUrl") == sorted([*bodies, "{"])
+    assert left(target, "ConvertQueueUrl") == [notification("b.heic")]
+    bury(target, notification("c.jpg"))
+    assert move(target, tasks).messages == 1, "of this task, and not of the ones before"
+    assert [task.status for task in tasks.tasks] == ["COMPLETED"] * 4
 
-    failed = Task(failures._sqs, {"Status": "FAILED", "FailureReason": "AccessDenied"})
-    monkeypatch.setattr(failures, "_sqs", failed)
-    with Reconciler(target) as reconciler, pytest.raises(UserError, match=r"stopped \(AccessDenied\)"):
+
+def test_given_a_move_task_when_its_watcher_is_stopped_then_the_next_one_goes_on_watching(
+    target: Target, tasks: MoveTasks
+) -> None:
+    for number in range(25):
+        bury(target, notification(f"{number}.jpg"))
+
+    def stopped(_seconds: float) -> None:
+        tasks.pass_time()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        move(target, tasks, stopped)
+    assert move(target, tasks).messages == 25
+    assert len(left(target, "QueueUrl")) == 25
+    assert len(tasks.tasks) == 2, "one for each queue"
+
+
+def test_given_a_move_task_to_another_queue_when_redriven_then_it_is_left_alone(
+    target: Target, tasks: MoveTasks
+) -> None:
+    bury(target, notification("a.jpg"))
+    failures = Failures(target)
+    elsewhere = failures._arn(target.client("sqs").create_queue(QueueName="elsewhere")["QueueUrl"])
+    tasks.start_message_move_task(
+        SourceArn=failures._arn(target.outputs["DeadLetterQueueUrl"]), DestinationArn=elsewhere
+    )
+    with pytest.raises(UserError, match=r"moving these dead letters to elsewhere.*try again later"):
+        move(target, tasks)
+
+
+def test_given_a_move_task_that_fails_when_watched_then_it_is_said_and_the_others_stay(
+    target: Target, tasks: MoveTasks
+) -> None:
+    for number in range(25):
+        bury(target, notification(f"{number}.jpg"))
+
+    def deleted_meanwhile(_seconds: float) -> None:
+        tasks.pass_time()
+        if len(target.client("sqs").list_queues()["QueueUrls"]) == len(QUEUES) * 2:
+            target.client("sqs").delete_queue(QueueUrl=target.outputs["QueueUrl"])
+
+    with pytest.raises(
+        UserError, match=r"moved 10 messages and stopped \(AWS.SimpleQueueService.NonExistentQueue\)"
+    ):
+        move(target, tasks, deleted_meanwhile)
+    assert len(left(target, "DeadLetterQueueUrl")) == 15
+
+
+def test_given_a_move_task_that_somebody_cancels_when_watched_then_its_end_is_waited_for(
+    target: Target, tasks: MoveTasks
+) -> None:
+    for number in range(35):
+        bury(target, notification(f"{number}.jpg"))
+    states = []
+
+    def cancelled_meanwhile(_seconds: float) -> None:
+        tasks.pass_time()
+        [task] = tasks.tasks
+        if task.status == "RUNNING":
+            tasks.cancel_message_move_task(TaskHandle=task.shown()["TaskHandle"])
+        states.append(task.status)
+
+    with pytest.raises(UserError, match=r"moved 20 messages and stopped \(CANCELLED\)"):
+        move(target, tasks, cancelled_meanwhile)
+    assert states == ["CANCELLING", "CANCELLED"]
+    assert len(left(target, "DeadLetterQueueUrl")) == 15
+
+
+def test_given_a_queue_that_is_nobodys_dead_letter_queue_when_redriven_then_sqs_says_so(
+    target: Target,
+) -> None:
+    with pytest.raises(ClientError, match="must be configured as a Dead Letter Queue"):
+        move(target, MoveTasks(target.client("sqs")))
+
+
+def test_given_dead_letters_as_large_as_sqs_takes_when_redriven_then_in_as_many_calls_as_it_takes(
+    without_task: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = without_task
+    failures = Failures(target)
+    sizes = [2**20, 2**20 - 9, 9, 1, 400_000, 400_000, 248_575, 1]
+    bodies = [f"{number}" + "é" * ((size - 1) // 2) + "x" * ((size - 1) % 2) for number, size in enumerate(sizes)]
+    assert [len(body.encode()) for body in bodies] == sizes
+    taken: list[list[str]] = []
+
+    def send(QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803 - SQS's names
+        total = sum(len(one["MessageBody"].encode()) for one in Entries)
+        if total > 2**20:
+            message = f"Batch requests cannot be longer than 1048576 bytes. You have sent {total} bytes."
+            raise aws_error("AWS.SimpleQueueService.BatchRequestTooLong", message)
+        taken.append([one["MessageBody"] for one in Entries])
+        return {"Successful": [{"Id": one["Id"]} for one in Entries]}
+
+    monkeypatch.setattr(failures._sqs, "send_message_batch", send)
+    monkeypatch.setattr(failures._sqs, "delete_message_batch", lambda **_: {"Successful": []})
+    failures._move(
+        target.outputs["DeadLetterQueueUrl"],
+        [Failure("dead letter", "", "", "", datetime.now(UTC), handle="h", body=body) for body in bodies],
+    )
+    assert [body for batch in taken for body in batch] == bodies
+    assert [len(batch) for batch in taken] == [1, 2, 1 + 3, 1]
+
+
+def test_given_many_small_messages_when_sent_then_ten_at_a_time() -> None:
+    assert [len(batch) for batch in _within_limits([1] * 25)] == [10, 10, 5]
+    assert list(_within_limits([])) == []
+
+
+def test_given_dead_letters_that_sqs_does_not_delete_when_redriven_then_it_is_said(
+    without_task: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bury(without_task, notification("a.jpg"))
+    failures = Failures(without_task)
+    failed = {"Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": False}]}
+    monkeypatch.setattr(failures._sqs, "delete_message_batch", lambda **_: failed)
+    with Reconciler(without_task) as reconciler, pytest.raises(UserError, match=r"InternalError.*try again"):
         failures.redrive(None, reconciler)
+    assert left(without_task, "QueueUrl") == [notification("a.jpg")]
+
+
+def test_given_a_message_as_large_as_sqs_takes_when_a_photo_is_taken_out_then_it_is_no_larger() -> None:
+    records = [{"s3": {"bucket": {"name": BUCKET}, "object": {"key": f"{number}.jpg"}}} for number in range(100)]
+    body = json.dumps({"Records": records}, separators=(",", ":"))
+    assert len(without_photos(body, lambda photo: photo.endswith("/7.jpg"))) < len(body)
 
 
 def test_given_sqs_without_a_move_task_when_all_is_redriven_then_by_hand(

@@ -21,7 +21,7 @@ QUEUES = ("QueueUrl", "ConvertQueueUrl", "DeadLetterQueueUrl", "ConvertDeadLette
 
 def notification(*keys: str) -> str:
     records = [{"s3": {"bucket": {"name": BUCKET}, "object": {"key": key.replace(" ", "+")}}} for key in keys]
-    return json.dumps({"Records": records})
+    return json.dumps({"Records": records}, separators=(",", ":"))  # as S3 writes it
 
 
 def reconcile(key: str) -> str:
