@@ -181,6 +181,7 @@ def _label(name: str, confidence: float, parents: str, category: str, *boxes: fl
                     "Top": 0.2518399953842163,
                 },
                 "Confidence": confidence,
+                "DominantColors": [],
             }
             for left in boxes
         ],
@@ -194,7 +195,15 @@ _ANIMALS = "Animals and Pets"
 _RECOGNISED = json.dumps(
     {
         "Labels": [
-            _label("Dog", 99.31562805175781, "Animal Canine Mammal Pet", _ANIMALS, 0.0815, 0.39042, 0.7021),
+            _label(
+                "Dog",
+                99.31562805175781,
+                "Animal Canine Mammal Pet",
+                _ANIMALS,
+                -0.0013083279132843018,
+                0.39042,
+                0.7021,
+            ),
             _label("Animal", 99.31562805175781, "", _ANIMALS),
             _label("Canine", 99.31562805175781, "Animal Mammal", _ANIMALS),
             _label("Mammal", 99.31562805175781, "Animal", _ANIMALS),

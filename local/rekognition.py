@@ -70,7 +70,7 @@ class Rekognition:
             answer = call.response(await self._labels(call, _signer(request)))
         except Refusal as refusal:
             status, outcome = refusal.status, refusal.code
-            answer = {"__type": refusal.code, "Code": refusal.code, "Message": str(refusal)}
+            answer = refusal.answer()
         self._outcomes[outcome] += 1
         if place in self._objects or len(self._objects) < _MOST_COUNTED:
             self._objects[place] += 1

@@ -18,6 +18,13 @@ from models.vision import upright_rgb
 
 _MOST_BYTES, _MOST_OBJECT_BYTES = 5 * 2**20, 15 * 2**20  # developer guide, "Guidelines and quotas"
 _LEAST_SIDE, _MOST_SIDE = 80, 10_000
+_OF_REKOGNITION = {
+    "ImageTooLargeException",
+    "InternalServerError",
+    "InvalidImageFormatException",
+    "InvalidParameterException",
+    "InvalidS3ObjectException",
+}
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 Image.MAX_IMAGE_PIXELS = None  # Pillow would warn below _MOST_SIDE squared; sizes are checked here before decoding
 
@@ -29,6 +36,12 @@ class Refusal(Exception):  # noqa: N818 - an answer of Rekognition's, no failure
         self.code = code
         self.status = 500 if code == "InternalServerError" else 400
         super().__init__(message or ERRORS[code])
+
+    def answer(self) -> dict[str, str]:
+        """Give the answer's content: the layer before Rekognition writes it otherwise than Rekognition itself."""
+        if self.code in _OF_REKOGNITION:
+            return {"__type": self.code, "Code": self.code, "Message": str(self)}
+        return {"__type": self.code, "message": str(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +83,8 @@ class Call:
         """Leave out what is not sure enough, and what is too many."""
         sure = [label for label in labels if label["Confidence"] >= self.min_confidence]
         for label in sure:
-            label["Instances"] = [one for one in label["Instances"] if one["Confidence"] >= self.min_confidence]
+            found = [one for one in label["Instances"] if one["Confidence"] >= self.min_confidence]
+            label["Instances"] = [one | {"DominantColors": []} for one in found]
         return {"Labels": sure[: self.max_labels], "LabelModelVersion": "3.0"}
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from models.vision import LabelTable
 
+_OUTSIDE = -0.0013083279132843018
+"""Where a box begins whose thing is at the photo's edge: API reference, BoundingBox."""
 _P99 = 2.3263478740408408
 """Standard deviations from the middle of a normal distribution to its 99th percentile."""
 
@@ -67,11 +69,11 @@ ERRORS = {
     "ImageTooLargeException": "Image size is too large.",
     "InternalServerError": "Internal server error.",
     "InvalidImageFormatException": "Request has invalid image format",
-    "InvalidParameterException": "Request has invalid parameters",
+    "InvalidParameterException": "Request has Invalid Parameters",
     "InvalidS3ObjectException": (
         "Unable to get object metadata from S3. Check object key, region and/or access permissions."
     ),
-    "ProvisionedThroughputExceededException": "Provisioned throughput exceeded for your account.",
+    "ProvisionedThroughputExceededException": "Provisioned rate exceeded",
     "ThrottlingException": "Rate exceeded",
 }
 """What DetectLabels may answer instead of labels (API reference), in the words that AWS was seen to use."""
@@ -128,8 +130,10 @@ class Simulation:
             confidence = round(chance.uniform(55, 100), 4)
             for label in (name, *self._table.parents[name]):
                 confidences[label] = max(confidences.get(label, 0), confidence)
-        surest_first = sorted(confidences.items(), key=lambda item: (-item[1], item[0]))
-        return [self._table.response(name, confidence) for name, confidence in surest_first]
+        (name, confidence), *others = sorted(confidences.items(), key=lambda item: (-item[1], item[0]))
+        box = {"Width": 0.5, "Height": 0.5, "Left": _OUTSIDE, "Top": round(chance.uniform(0, 0.5), 4)}
+        surest = self._table.response(name, confidence, [{"BoundingBox": box, "Confidence": confidence}])
+        return [surest, *(self._table.response(name, confidence) for name, confidence in others)]
 
     def _latency_s(self) -> float:
         if not self.settings.p50_ms:

@@ -238,7 +238,7 @@ class Rekognition(Client):
         self._world.recognised.append(key)
         wanted = [(name, value) for name, value in photo.labels.items() if value >= parameters["MinConfidence"]]
         labels = [
-            {"Name": name, "Confidence": value, "Parents": [], "Categories": [], "Instances": []}
+            {"Name": name, "Confidence": value, "Parents": [], "Aliases": [], "Categories": [], "Instances": []}
             for name, value in sorted(wanted, key=lambda one: -one[1])[: parameters["MaxLabels"]]
         ]
         return {"Labels": labels, "LabelModelVersion": "3.0"}
