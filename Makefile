@@ -22,7 +22,7 @@ DEPLOY = $(BIN)/python -m infra $(call given,STACK,stack) $(call given,REGION,re
 
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
-	test coverage test-image test-browser test-chaos test-all chaos loadtest \
+	test coverage test-image test-browser test-chaos test-all chaos smoke loadtest \
 	bench bench-quota bench-endurance bench-import bench-convert bench-browse \
 	bench-limits bench-image lint audit format lock clean
 
@@ -79,6 +79,10 @@ test-all: test test-image test-browser test-chaos ## everything, as CI does
 
 chaos: .venv/.loadtest $(MINISTACK)/.installed ## every fault, one after another, while photos flow; then an audit: N= SEED=
 	@$(BIN)/python -m chaos $(call given,N,number) $(call given,SEED,seed)
+
+smoke: setup ## one photo of each kind on a pipeline that is made for it: TARGET=aws (ten minutes, 2 cents), REGION= OUT=
+	@$(BIN)/python -m smoke $(call given,TARGET,target) $(call given,REGION,region) $(call given,PROFILE,profile) \
+		$(call given,OUT,out) $(if $(BASE_IMAGE),--base "$(BASE_IMAGE)") $(if $(filter 1,$(call told,YES)),--yes)
 
 bench: setup $(CONTENDERS)/.installed ## the function beside others for the same work, on a simulated AWS: ROUNDS=6
 	@$(BIN)/python -m loadtest.bench $(call given,ROUNDS,rounds)

@@ -1,0 +1,54 @@
+"""Where a smoke test walks: a pipeline of its own, which is removed with all that is in it."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from infra.deploy import deploy, destroy
+from infra.display import Display
+from infra.place import Place
+from local.cloud import LocalCloud
+from photos.target import Target, aws_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+
+@contextmanager
+def local() -> Iterator[tuple[Target, str]]:
+    """A local cloud, and its account."""
+    with (
+        tempfile.TemporaryDirectory(prefix="photo-labels-") as folder,
+        LocalCloud(Path(folder) / "cloud") as cloud,
+    ):
+        yield cloud.target, "000000000000"
+
+
+@contextmanager
+def on_aws(
+    region: str | None, profile: str | None, base: str | None, console: Console, *, yes: bool
+) -> Iterator[tuple[Target, str]]:
+    """A stack under a name of its own, and the account; both stacks, tables and bucket are removed in the end."""
+    session, account = aws_session(region, profile)
+    description = f"account {account}, {session.region_name}"
+    stack = f"photo-labels-smoke-{secrets.token_hex(3)}"
+    console.print(
+        f"This deploys {stack} in {description}, has about ten photos labelled (0.02 USD), and removes all of it.",
+        markup=False,
+    )
+    if not yes:
+        click.confirm("Go on?", abort=True)
+    place = Place(stack, account, Target(session, None, description, {}), None, Display(console, yes=True))
+    try:
+        deploy(place, {"TablePrefix": f"{stack}-"}, base, None)
+        yield place.deployed(), account
+    finally:
+        destroy(place, with_data=True)
