@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 0.5
 READ_TIMEOUT_S = 1.5
-CALL_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
+CALL_S = 3 * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S)
+"""Where HeadObject answers 400 or 301, botocore asks HeadBucket for the region, and then HeadObject again."""
 
 _ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
@@ -59,7 +60,7 @@ class Objects:
             if status_of(error) in {404, 405}:  # 405: the version that was asked for is a delete marker
                 return None
             if status_of(error) == 400:
-                self._explain(bucket, key, deadline)
+                self._explain(bucket, key, version, deadline)
             raise
         return Head(
             etag=answer["ETag"].strip('"'),
@@ -69,11 +70,11 @@ class Objects:
             archived=_archived(answer.get("StorageClass"), answer.get("ArchiveStatus"), answer.get("Restore")),
         )
 
-    def _explain(self, bucket: str, key: str, deadline: Deadline) -> None:
+    def _explain(self, bucket: str, key: str, version: dict[str, str], deadline: Deadline) -> None:
         """Ask again by GetObject, of one byte: an answer to HEAD has no body, and so no error code."""
         try:
             call(
-                partial(self._client.get_object, Bucket=bucket, Key=key, Range="bytes=0-0"),
+                partial(self._client.get_object, Bucket=bucket, Key=key, Range="bytes=0-0", **version),  # type: ignore[arg-type]
                 deadline,
                 CALL_S,
             )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from handler import objects
 from tests.contract.answers import REGION, head, head_error, photo, rekognition_error, s3_error
 from tests.contract.function import DECODED, notification, reconcile
 
@@ -157,6 +158,27 @@ def test_given_what_s3_says_of_an_object_when_it_is_reconciled_then_that_is_what
     if case.asked:
         calls = [one for one in aws.operations() if one.startswith(("Head", "Get"))]
         assert tuple(calls) == case.asked
+
+
+def test_given_a_version_under_its_owners_key_when_asked_why_then_of_that_version(
+    function: Function, aws: Aws
+) -> None:
+    aws.tell("DetectLabels", UNREADABLE)
+    aws.tell("HeadObject", head_error(400))
+    aws.tell("GetObject", OWNERS_KEY)
+    assert function.receive(notification(versionId="v1")) == "REJECTED CustomerKey"
+    assert [call.query for call in aws.of("GetObject")] == [{"versionId": "v1"}]
+
+
+def test_given_all_that_botocore_asks_by_itself_when_s3_hangs_then_a_call_takes_no_longer_than_it_says(
+    function: Function, aws: Aws
+) -> None:
+    aws.tell("HeadObject", head_error(400))
+    aws.tell("GetObject", OWNERS_KEY)
+    function.receive(reconcile(bucket="three-in-one"))
+    one_s = objects.CONNECT_TIMEOUT_S + objects.READ_TIMEOUT_S
+    heads = [one for one in aws.operations() if one.startswith("Head")]
+    assert len(heads) * one_s <= objects.CALL_S
 
 
 def test_given_a_bucket_of_another_region_when_asked_for_then_it_is_asked_there(
