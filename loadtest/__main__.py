@@ -24,10 +24,10 @@ from loadtest.schedule import PROFILES
 from loadtest.slo import objectives
 from loadtest.summary import show
 from loadtest.written import write
-from local.lock import is_locked
+from local.state import State
 from photos.ending import is_agreed, run
 from photos.errors import UserError
-from photos.target import DEFAULT_STACK
+from photos.target import DEFAULT_STACK, LOCAL_STATE
 
 if TYPE_CHECKING:
     from loadtest.mix import Mix
@@ -90,7 +90,7 @@ def main(**options: Any) -> None:
 def _place(options: dict[str, Any]) -> AbstractContextManager[Place]:
     if options["target"] == "aws":
         return nullcontext(places.on_aws(options["stack"], options["region"]))
-    if is_locked():
+    if State(LOCAL_STATE).is_held():
         return places.running_cloud(options["recogniser"], options["seed"])
     rate = _LOCAL_RATE if options["rate"] is None else options["rate"]
     return places.own_cloud(rate, options["recogniser"], options["seed"])

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.cloud import LocalCloud
+from local.state import State
 from photos.errors import UserError
-from photos.target import LOCAL_STATE, STATE_FILE, Target, aws_target, local_target
+from photos.target import LOCAL_STATE, Target, aws_target, local_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,10 @@ def own_cloud(rate: float, recogniser: str, seed: int, handler: str | None = Non
 def running_cloud(recogniser: str, seed: int) -> Iterator[Place]:
     """The local cloud of `make up`; its Rekognition is as before in the end. Raises UserError."""
     target = local_target()
-    url = json.loads((LOCAL_STATE / STATE_FILE).read_text())["rekognition_url"]
+    running = State(LOCAL_STATE).running()
+    if running is None:
+        raise UserError("The local cloud has just stopped: run it again.")
+    url = running.rekognition_url
     settings = f"{url}/_rekognition/settings"
     before = _json(settings)
     wanted = (

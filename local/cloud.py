@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,8 +16,9 @@ from botocore.exceptions import ClientError, WaiterError
 
 from local.child import Child
 from local.ministack import REPOSITORY, Ministack, free_ports, mend
+from local.state import Running, State
 from photos.errors import UserError
-from photos.target import DEFAULT_STACK, STATE_FILE, Target, described, local_session, scrub_environment
+from photos.target import DEFAULT_STACK, Target, described, local_session, scrub_environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ _IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/photo-labels@sha256:" + "
 
 
 class LocalCloud:
-    """Everything that runs, from `__enter__` to `__exit__`; its state is a folder that starts out empty."""
+    """Everything that runs, from `__enter__` to `__exit__`; its state is a folder of its own, emptied first."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class LocalCloud:
 
         `handler`: to be run in both functions, instead of the image's own commands.
         """
-        self._state = state
+        self.state = State(state)
         self._recogniser = recogniser
         self._handler = handler
         # A quota is Rekognition's, and here it has none; one environment for each core is as fast as it gets.
@@ -65,17 +65,16 @@ class LocalCloud:
 
     def __enter__(self) -> Self:
         scrub_environment(os.environ)
-        shutil.rmtree(self._state, ignore_errors=True)
-        self._state.mkdir(parents=True)
         with ExitStack() as starting:
             starting.callback(self._running.close)
+            self._running.enter_context(self.state.held())
             self._start()
             starting.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        (self._state / STATE_FILE).unlink(missing_ok=True)
-        self._running.close()
+        with self._running:
+            self.state.withdraw()
 
     def is_running(self) -> bool:
         """Tell whether all its processes are."""
@@ -86,7 +85,7 @@ class LocalCloud:
         self.environments_url = f"http://127.0.0.1:{environments_port}"
         functions = [f"{DEFAULT_STACK}-{name}" for name in ("label", "convert")]
         urls = {function: f"{self.environments_url}/{function}" for function in functions}
-        ministack = Ministack(self._state, urls, os.environ)
+        ministack = Ministack(self.state.folder, urls, os.environ)
         self._keep(ministack.process)
         self.endpoint_url = ministack.endpoint_url
         rekognition = self._child("rekognition", "--leash", "--s3-endpoint", self.endpoint_url, *self._recogniser)
@@ -96,12 +95,14 @@ class LocalCloud:
         if not line:
             raise UserError(f"The local Rekognition did not start: {rekognition.log} says why.")
         self.rekognition_url = json.loads(line)["url"]
-        self._child(
+        environments = self._child(
             "environments",
             *("--endpoint-url", self.endpoint_url),
             *("--rekognition-url", self.rekognition_url),
             *("--port", str(environments_port)),
-        ).first_line()
+        )
+        if not environments.first_line():
+            raise UserError(f"The execution environments did not start: {environments.log} says why.")
         self.target = described(local_session(), self.endpoint_url, DEFAULT_STACK, "local")
         mend(self.target)
         for name in ("FunctionName", "ConvertFunctionName") if self._handler else ():
@@ -109,18 +110,12 @@ class LocalCloud:
                 FunctionName=self.target.outputs[name], ImageConfig={"Command": [self._handler]}
             )
         self._warm()
-        running = {
-            "pid": os.getpid(),
-            "endpoint_url": self.endpoint_url,
-            "rekognition_url": self.rekognition_url,
-            "stack": DEFAULT_STACK,
-        }
-        (self._state / STATE_FILE).write_text(json.dumps(running))
+        self.state.publish(Running(os.getpid(), self.endpoint_url, self.rekognition_url, DEFAULT_STACK))
 
     def _child(self, module: str, *options: str) -> Child:
         child = Child(
             [sys.executable, "-m", f"local.{module}", *options],
-            self._state / f"{module}.log",
+            self.state.folder / f"{module}.log",
             {**os.environ, "PYTHONPATH": str(REPOSITORY)},
         )
         return self._keep(child)
@@ -135,7 +130,7 @@ class LocalCloud:
         client = Target(local_session(), self.endpoint_url, "local", {}).client("cloudformation")
         client.create_stack(
             StackName=DEFAULT_STACK,
-            TemplateBody=TEMPLATE.read_text(),
+            TemplateBody=TEMPLATE.read_text(encoding="utf-8"),
             Parameters=[
                 {"ParameterKey": name, "ParameterValue": value} for name, value in self._parameters.items()
             ],

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from local.state import State
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -54,6 +55,17 @@ class Machine:
             text=True,
             timeout=100,
             check=False,
+        )
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "local", *command],
+            cwd=REPOSITORY,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def processes(self) -> list[psutil.Process]:
@@ -102,6 +114,100 @@ def test_given_a_running_cloud_when_one_of_its_processes_dies_then_all_end(machi
     processes = machine.processes()
     processes[1].kill()
     eventually(lambda: gone(processes))
+
+
+def test_given_two_starts_at_once_when_both_end_then_one_cloud_runs_and_both_name_it(machine: Machine) -> None:
+    starts = [machine.start("up") for _ in range(2)]
+    told = [start.communicate(timeout=100) for start in starts]
+    assert [start.returncode for start in starts] == [0, 0], told
+    pid = machine.processes()[0].pid
+    assert all(f"Process {pid}," in printed for printed, _ in told)
+
+
+def test_given_a_cloud_that_is_starting_when_stopped_then_it_ends_and_the_start_says_so(machine: Machine) -> None:
+    start = machine.start("up")
+    eventually((machine.state / "ministack.log").exists)
+    assert "has stopped" in machine.run("down").stdout
+    printed, errors = start.communicate(timeout=100)
+    assert "is up" in printed or "did not start" in errors
+    assert "Traceback" not in errors
+    assert "is not running" in machine.run("down").stdout
+
+
+def test_given_a_start_when_interrupted_then_what_it_started_ends(machine: Machine) -> None:
+    start = machine.start("up")
+    eventually((machine.state / "ministack.log").exists)
+    started = psutil.Process(start.pid).children(recursive=True)
+    start.send_signal(signal.SIGINT)
+    _, errors = start.communicate(timeout=100)
+    assert (start.returncode, errors) == (130, "\nstopped\n")
+    eventually(lambda: gone(started))
+    assert "is not running" in machine.run("down").stdout
+
+
+DAMAGED = ["", "{", "[]", "null", '{"pid": 1}', '{"pid": "x", "endpoint_url": 3}']
+
+
+@pytest.mark.parametrize("damaged", DAMAGED)
+def test_given_a_damaged_file_of_a_crash_when_stopped_and_started_then_it_is_no_hindrance(
+    machine: Machine, damaged: str
+) -> None:
+    with State(machine.state).held():
+        (machine.state / "cloud.json").write_text(damaged)
+    assert "is not running" in machine.run("down").stdout
+    assert "is up" in machine.run("up").stdout
+
+
+def test_given_a_running_cloud_whose_file_is_damaged_when_stopped_then_it_ends_and_nobody_else_does(
+    machine: Machine,
+) -> None:
+    machine.run("up")
+    processes = machine.processes()
+    running = json.loads((machine.state / "cloud.json").read_text())
+    with subprocess.Popen(["sleep", "1000"]) as bystander:
+        for damaged in [*DAMAGED, json.dumps(running | {"pid": None})]:
+            (machine.state / "cloud.json").write_text(damaged)
+            again = machine.run("up")
+            assert again.returncode == 2
+            assert "is damaged" in again.stderr
+            assert "make down && make up" in again.stderr
+            assert "Traceback" not in again.stderr
+        (machine.state / "cloud.json").write_text(json.dumps(running | {"pid": bystander.pid}))
+        assert "has stopped" in machine.run("down").stdout
+        assert bystander.poll() is None
+        bystander.kill()
+    eventually(lambda: gone(processes))
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_given_a_folder_of_somebody_elses_when_started_and_stopped_then_a_sentence_says_what_to_do(
+    tmp_path: Path, what: str
+) -> None:
+    machine = Machine(tmp_path / "diary")
+    (tmp_path / "diary.log").write_text("the only copy")
+    if what == "folder":
+        machine.state.mkdir()
+        (machine.state / "cat.jpg").write_text("the only copy")
+    else:
+        machine.state.write_text("the only copy")
+    up, down = machine.run("up"), machine.run("down")
+    assert (up.returncode, up.stdout) == (2, "")
+    assert "PHOTOS_LOCAL_STATE" in up.stderr
+    assert "Traceback" not in up.stderr + down.stderr
+    assert "is not running" in down.stdout
+    kept = {path.name: path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    assert set(kept) == {"diary.log", "cat.jpg" if what == "folder" else "diary"}
+    assert set(kept.values()) == {"the only copy"}
+
+
+def test_given_a_running_cloud_with_photos_when_looked_at_then_its_files_are_its_users_alone(
+    machine: Machine,
+) -> None:
+    machine.run("up")
+    assert machine.run("--local", "import", "samples", module="photos").returncode == 0
+    kept = [path for path in machine.state.rglob("*") if not path.name.startswith("imported.sqlite")]
+    assert {"cat.jpg", "cloud.json", "cloud.log", "ministack.log"} <= {path.name for path in kept}
+    assert not [path for path in [machine.state, *kept] if path.stat().st_mode & 0o077]
 
 
 def test_given_running_servers_when_looked_at_then_they_listen_on_loopback_only(machine: Machine) -> None:

@@ -1,0 +1,142 @@
+"""`make up`, `make down` and `make demo`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.cloud import LocalCloud
+from local.demo import demonstrate
+from local.folders import as_written
+from local.state import InUseError, State
+from photos.errors import TOLD, UserError, sentence
+from photos.target import LOCAL_STATE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.state import Running
+
+_STATE = State(LOCAL_STATE)
+_STOP_S = 30.0
+
+
+def up() -> int:
+    """Start the local cloud in the background, unless it runs already."""
+    how = "is running already" if _STATE.is_held() else "is up"
+    running = _awaited()
+    print(f"The local cloud {how}. Process {running.pid}, AWS at {running.endpoint_url}.")
+    print("Use it with `photos --local` (.venv/bin/photos); `make down` stops it and forgets its photos.")
+    return 0
+
+
+def down() -> int:
+    """Stop the local cloud that `up` started: it ends when what it has published is gone. Nothing is killed."""
+    if not _STATE.is_held():
+        print("The local cloud is not running.")
+        return 0
+    end = time.monotonic() + _STOP_S
+    while _STATE.is_held():
+        _STATE.withdraw()  # again: it may be starting, and say so in a moment
+        if time.monotonic() > end:
+            raise UserError(f"The local cloud does not stop: {_STATE.log} may say why.")
+        time.sleep(0.05)
+    print("The local cloud has stopped.")
+    return 0
+
+
+def serve() -> int:
+    """Be the local cloud, until `down`, SIGTERM, or the end of one of its processes."""
+    with LocalCloud(LOCAL_STATE) as cloud:
+        while cloud.state.is_published():
+            if not cloud.is_running():
+                raise UserError(f"A process of the local cloud has ended: the logs in {LOCAL_STATE} say why.")
+            time.sleep(0.1)
+    return 0
+
+
+def demo(folder: str) -> int:
+    """Run the pipeline on a folder of photos, in a local cloud that ends with it."""
+    if not folder:
+        raise UserError("PHOTOS is empty: name a folder with `make demo PHOTOS=folder`, or leave it out.")
+    photos = as_written(folder)
+    if not photos.is_dir():
+        raise UserError(f"There is no folder {folder}: name one with `make demo PHOTOS=folder`.")
+    if not os.access(photos, os.R_OK | os.X_OK):
+        raise UserError(f"The folder {folder} cannot be read: name another with `make demo PHOTOS=folder`.")
+    with tempfile.TemporaryDirectory(prefix="photo-labels-") as state:
+        started = time.monotonic()
+        with LocalCloud(Path(state)) as cloud:
+            return demonstrate(cloud.target, photos, time.monotonic() - started)
+
+
+def _awaited() -> Running:
+    """What the cloud that holds the folder says, as soon as it does; one is started where none does."""
+    while _STATE.is_held():
+        if running := _STATE.running():
+            return running
+        time.sleep(0.05)
+    return _start()
+
+
+def _start() -> Running:
+    """Start it; what was started ends again when this is interrupted. Raises UserError."""
+    with suppress(InUseError), _STATE.held():
+        pass  # it is ours, and empty; or another is quicker
+    with ExitStack() as waiting:
+        with _STATE.open_log() as log:
+            serving = subprocess.Popen(
+                [sys.executable, "-m", "local", "serve"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        waiting.callback(serving.wait)
+        waiting.callback(serving.terminate)
+        while not (running := _STATE.running()):
+            if serving.poll() is not None and not _STATE.is_held():
+                raise UserError(f"The local cloud did not start: {_STATE.last_line()}")
+            time.sleep(0.05)
+        waiting.pop_all()
+    return running
+
+
+def main(command: str, *arguments: str) -> int:
+    """Run a command; what is a person's to mend is said in a sentence."""
+    os.umask(0o077)  # photos, documents and logs are their user's alone
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a script starts in the background ignores it
+    if sys.stdout:
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # names that it cannot show
+    commands: dict[str, Callable[..., int]] = {"up": up, "down": down, "serve": serve, "demo": demo}
+    try:
+        code = commands[command](*arguments)
+        if sys.stdout:
+            sys.stdout.flush()
+    except TOLD as error:
+        print(f"photo-labels: {sentence(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # make demo | head
+        _discard_output()
+        return 0
+    except OSError as error:
+        _discard_output()
+        print(f"photo-labels: {error}: make room, or set TMPDIR to a folder that can be written.", file=sys.stderr)
+        return 2
+    return code
+
+
+def _discard_output() -> None:
+    """What could not be printed is not tried again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
