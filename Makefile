@@ -1,7 +1,6 @@
 # `make help` lists what there is. Needs GNU make 3.81 and Python 3.11 or newer, and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 PHOTOS ?= samples
@@ -13,12 +12,33 @@ AUDIT := .local/audit
 OF_HANDLER := $(patsubst %,tests/unit/test_%.py,\
 	conversion decoder documents entries objects paid promises quota settings telemetry)
 
-# What the deploy tool is told on make's command line; nothing in the caller's environment changes what is deployed.
-told = $(if $(filter command,$(firstword $(origin $1))),$($1))
-given = $(if $(filter command,$(firstword $(origin $1))),--$2 "$($1)")
+# What is said on make's command line reaches the program letter for letter, in the environment: neither make nor the
+# shell runs what is in it. The deploy tool takes nothing else: no variable that is set elsewhere changes what it does.
+TOLD := $(foreach name,PHOTOS STACK REGION PROFILE ARCHITECTURE BASE_IMAGE YES EXISTING_BUCKET PREFIX EMAIL PARAMETERS \
+	DATA N SEED ROUNDS RATE SIZE TARGET RECOGNISER SLO WARMUP OUT KEEP MINUTES PHOTOS_LOCAL_STATE PYTHON,\
+	$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+$(foreach name,$(TOLD),$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
+export PHOTOS PYTHON
+told = $(if $(filter $1,$(TOLD)),"$${$1}")
+given = $(if $(filter $1,$(TOLD)),--$2 "$${$1}")
+number_sign := \#
+python = $(if $(filter ~/%,$(firstword $(value PYTHON))),"$${HOME}$${PYTHON$(number_sign)?}","$${PYTHON}")
+is = $(and $(filter $1,$(TOLD)),$(filter $2,$($1)))
+
 DEPLOY = $(BIN)/python -m infra $(call given,STACK,stack) $(call given,REGION,region) \
 	$(call given,PROFILE,profile) $(call given,ARCHITECTURE,architecture) \
-	$(if $(BASE_IMAGE),--base "$(BASE_IMAGE)") $(if $(filter 1,$(call told,YES)),--yes)
+	$(if $(value BASE_IMAGE),--base "$${BASE_IMAGE}") $(if $(call is,YES,1),--yes)
+
+# Of the caller's settings for pip those hold that say where packages come from. Where they go to, and which code
+# runs, is said here: no PIP_USER, no PYTHONPATH, and no pip.conf that has the like (a venv's prefix is its own folder).
+PIP_SETTINGS := $(addprefix PIP_,CONFIG_FILE INDEX_URL EXTRA_INDEX_URL NO_INDEX FIND_LINKS TRUSTED_HOST CERT CLIENT_CERT \
+	PROXY DEFAULT_TIMEOUT TIMEOUT RETRIES RESUME_RETRIES CACHE_DIR NO_CACHE_DIR KEYRING_PROVIDER NO_INPUT \
+	CONSTRAINT ONLY_BINARY NO_BINARY PREFER_BINARY USE_FEATURE USE_DEPRECATED)
+PYTHON_SETTINGS := PYTHON $(addprefix PYTHON,UNBUFFERED IOENCODING UTF8 COERCECLOCALE DONTWRITEBYTECODE PYCACHEPREFIX \
+	FAULTHANDLER HASHSEED)
+unexport $(filter-out $(PIP_SETTINGS) $(PYTHON_SETTINGS),$(filter PIP_% PYTHON%,$(.VARIABLES)))
+pip = $1/bin/python -m pip install --quiet --disable-pip-version-check --no-user --root=/ "--prefix=$$PWD/$1" --target=
+pinned = $(call pip,$1) --require-hashes -r requirements/$2.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
@@ -30,7 +50,7 @@ help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## photos in, labels out, on this machine: PHOTOS=dir for your own
-	@$(BIN)/python -m local demo "$(PHOTOS)"
+	@$(BIN)/python -m local demo "$${PHOTOS}"
 
 up: setup ## start the local cloud and leave it running, for `photos --local`
 	@$(BIN)/python -m local up
@@ -55,7 +75,7 @@ rollback: setup ## run the image again that ran before
 	@$(DEPLOY) rollback
 
 destroy: setup ## remove the pipeline; photos and tables stay, unless DATA=delete
-	@$(DEPLOY) destroy $(if $(filter delete,$(call told,DATA)),--with-data)
+	@$(DEPLOY) destroy $(if $(call is,DATA,delete),--with-data)
 
 test: .venv/.dev $(MINISTACK)/.installed ## all tests that need no Docker and no browser
 	@$(BIN)/python -m pytest --ignore tests/image --ignore tests/browser --ignore tests/chaos --numprocesses 2 --dist loadgroup
@@ -92,7 +112,7 @@ loadtest: .venv/.loadtest $(MINISTACK)/.installed ## how fast, how much, none lo
 		$(call given,SIZE,size) $(call given,PHOTOS,photos) $(call given,TARGET,target) \
 		$(call given,RECOGNISER,recogniser) $(call given,SLO,slo) $(call given,SEED,seed) \
 		$(call given,WARMUP,warmup) $(call given,OUT,out) $(call given,STACK,stack) $(call given,REGION,region) \
-		$(if $(filter 1,$(call told,KEEP)),--keep) $(if $(filter 1,$(call told,YES)),--yes)
+		$(if $(call is,KEEP,1),--keep) $(if $(call is,YES,1),--yes)
 
 bench-browse: .venv/.dev ## searches of a million rows, and the page of 100,000 photos in Chromium: N=100000
 	@$(BIN)/python -m loadtest.bench_browse $(call told,N)
@@ -113,7 +133,7 @@ bench-convert: .venv/.loadtest ## what photos of phones take to be decoded: CPU 
 	@$(BIN)/python -m loadtest.bench_convert
 
 bench-image: setup $(RIE)/.installed ## the image beside a plain one: size, cold start, memory
-	@$(BIN)/python -m loadtest.bench_image $(if $(BASE_IMAGE),"$(BASE_IMAGE)")
+	@$(BIN)/python -m loadtest.bench_image $(if $(value BASE_IMAGE),"$${BASE_IMAGE}")
 
 lint: .venv/.dev ## style, types, template
 	@$(BIN)/ruff check
@@ -140,24 +160,24 @@ clean: ## remove what the Makefile made
 	@rm -rf .venv .local
 
 .venv/.made:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@$(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "photo-labels needs Python 3.11 or newer: name one with make PYTHON=python3.12" >&2; exit 1; }
-	@$(PYTHON) -m venv .venv
+	@$(python) -m venv .venv
 	@touch $@
 
 .venv/.run: .venv/.made requirements/run.txt pyproject.toml
 	@echo "setting up .venv (about half a minute, once)"
-	@$(BIN)/python $(PIP) -r requirements/run.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(call pinned,.venv,run)
+	@$(call pip,.venv) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.loadtest: .venv/.run requirements/loadtest.txt
-	@$(BIN)/python $(PIP) -r requirements/loadtest.txt
+	@$(call pinned,.venv,loadtest)
 	@touch $@
 
 .venv/.dev: .venv/.run requirements/dev.txt
 	@echo "setting up the tools for tests (about half a minute, once)"
-	@$(BIN)/python $(PIP) -r requirements/dev.txt
+	@$(call pinned,.venv,dev)
 	@touch $@
 
 emulator: $(RIE)/.installed
@@ -174,18 +194,18 @@ $(RIE)/.installed: .venv/.made requirements/rie.txt
 
 $(MINISTACK)/.installed: requirements/ministack.txt
 	@echo "setting up the local AWS (a few seconds, once)"
-	@$(PYTHON) -m venv $(MINISTACK)
-	@$(MINISTACK)/bin/python $(PIP) -r requirements/ministack.txt
+	@$(python) -m venv $(MINISTACK)
+	@$(call pinned,$(MINISTACK),ministack)
 	@touch $@
 
 # Of the same Python as .venv: the profiler in it profiles what runs there.
 $(CONTENDERS)/.installed: .venv/.made requirements/contenders.txt
 	@echo "setting up what the benchmark compares with (a few seconds, once)"
 	@$(BIN)/python -m venv --clear $(CONTENDERS)
-	@$(CONTENDERS)/bin/python $(PIP) -r requirements/contenders.txt
+	@$(call pinned,$(CONTENDERS),contenders)
 	@touch $@
 
 $(AUDIT)/.installed: .venv/.made requirements/audit.txt
 	@$(BIN)/python -m venv --clear $(AUDIT)
-	@$(AUDIT)/bin/python $(PIP) -r requirements/audit.txt
+	@$(call pinned,$(AUDIT),audit)
 	@touch $@

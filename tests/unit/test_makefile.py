@@ -1,0 +1,315 @@
+"""The Makefile: what a person says reaches the program letter for letter, and nobody's settings break the set-up."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+
+RECORDER = """#!{python} -IS
+import json, os, shutil, sys
+with open({record!r}, "a") as record:
+    record.write(json.dumps(dict(argv=sys.argv[1:], environment=dict(os.environ))) + chr(10))
+if sys.argv[1:3] == ["-m", "venv"]:
+    os.makedirs(sys.argv[-1] + "/bin", exist_ok=True)
+    shutil.copy(__file__, sys.argv[-1] + "/bin/python")
+"""
+"""Stands in for every Python that make runs, and writes down what it is asked."""
+
+HOSTILE = (
+    'it\'s "q" `touch pwned` $(touch pwned) $(shell touch pwned) ${shell touch pwned} $HOME $$ ; touch pwned & '
+    "touch pwned | touch pwned > pwned #* \\ ~ ! % %s {a,b} [x] <y \t two  spaces\ntouch pwned\n日本 é $(error no) "
+)
+
+DEPLOYING = ("image", "push", "deploy", "redeploy", "rollback", "destroy")
+PLACE = {
+    "STACK": "--stack",
+    "REGION": "--region",
+    "PROFILE": "--profile",
+    "ARCHITECTURE": "--architecture",
+    "BASE_IMAGE": "--base",
+}
+OPTIONS: dict[str, dict[str, str]] = {
+    "demo": {"PHOTOS": ""},
+    **{target: dict(PLACE) for target in DEPLOYING},
+    "chaos": {"N": "--number", "SEED": "--seed"},
+    "bench": {"ROUNDS": "--rounds"},
+    "loadtest": {
+        "N": "--number",
+        "RATE": "--rate",
+        "PROFILE": "--shape",
+        "SIZE": "--size",
+        "PHOTOS": "--photos",
+        "TARGET": "--target",
+        "RECOGNISER": "--recogniser",
+        "SLO": "--slo",
+        "SEED": "--seed",
+        "WARMUP": "--warmup",
+        "OUT": "--out",
+        "STACK": "--stack",
+        "REGION": "--region",
+    },
+    "bench-browse": {"N": ""},
+    "bench-limits": {"N": ""},
+    "bench-endurance": {"MINUTES": ""},
+    "bench-import": {"N": ""},
+    "bench-image": {"BASE_IMAGE": ""},
+}
+OPTIONS["deploy"].update(
+    EXISTING_BUCKET="--existing-bucket", PREFIX="--prefix", EMAIL="--email", PARAMETERS="--parameters"
+)
+"""By target: the variables it takes, and the option that each becomes; none: it stands alone."""
+
+SWITCHES = {
+    **{(target, "YES"): ("1", "--yes") for target in (*DEPLOYING, "loadtest")},
+    ("loadtest", "KEEP"): ("1", "--keep"),
+    ("destroy", "DATA"): ("delete", "--with-data"),
+}
+OURS = {"BIN", "DEPLOY", "UV", "MINISTACK", "RIE", "CONTENDERS", "AUDIT", "OF_HANDLER", "MAKEFILE_LIST"}
+"""Variables that the Makefile itself gives a value."""
+OF_THE_CALLER = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
+
+
+class Checkout:
+    """A copy of the Makefile, in which a recorder is every Python."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        shutil.copy(REPOSITORY / "Makefile", folder)
+        (folder / "pyproject.toml").touch()
+        (folder / "requirements").mkdir()
+        for path in (REPOSITORY / "requirements").glob("*.txt"):
+            (folder / "requirements" / path.name).touch()
+        self._record = folder / "record"
+        self._python = folder / "recorder"
+        self._python.write_text(RECORDER.format(python=sys.executable, record=str(self._record)))
+        self._python.chmod(0o755)
+
+    def make(self, target: str, *said: str, environment: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """Make a target; gives what each Python was asked."""
+        self._record.write_text("")
+        own = {name: os.environ[name] for name in OF_THE_CALLER if name in os.environ}
+        done = subprocess.run(
+            ["make", "--no-print-directory", f"PYTHON={self._python}", target, *said],
+            cwd=self.folder,
+            env={**own, **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert not list(self.folder.rglob("pwned"))
+        return [json.loads(line) for line in self._record.read_text().splitlines()]
+
+    def argv(self, target: str, *said: str, environment: Mapping[str, str] | None = None) -> list[str]:
+        """What the program of a target is given when all is set up."""
+        argv: list[str] = self.make(target, *said, environment=environment)[-1]["argv"]
+        return argv
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """One with all of it set up."""
+    checkout = Checkout(tmp_path_factory.mktemp("make") / 'it\'s a "checkout"')
+    for target in ("setup", ".venv/.loadtest", ".venv/.dev", ".local/contenders/.installed"):
+        checkout.make(target)
+    emulator = checkout.folder / ".local" / "rie"
+    emulator.mkdir()
+    (emulator / ".installed").touch()
+    return checkout
+
+
+@pytest.mark.parametrize("target", OPTIONS)
+def test_given_hostile_words_when_made_then_the_program_gets_each_letter_for_letter_and_nothing_runs(
+    checkout: Checkout, target: str
+) -> None:
+    said = {name: f"{name} {HOSTILE}" for name in OPTIONS[target]}
+    argv = checkout.argv(target, *(f"{name}={text}" for name, text in said.items()))
+    for name, option in OPTIONS[target].items():
+        place = argv.index(said[name])
+        assert not option or argv[place - 1] == option
+    assert len([word for word in argv if "pwned" in word]) == len(said)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+@example(text="~/Pictures")
+@example(text="")
+@example(text="-x")
+@example(text="a\\\nb\\")
+def test_given_any_words_when_made_then_the_program_gets_them(checkout: Checkout, text: str) -> None:
+    words = text.lstrip(" \t\n\r\v\f")  # make's own: a value has no leading blanks
+    assert checkout.argv("demo", f"PHOTOS={text}") == ["-m", "local", "demo", words]
+
+
+@pytest.mark.parametrize(("target", "name"), SWITCHES)
+def test_given_a_switch_when_made_then_its_one_word_sets_it_and_no_other_does(
+    checkout: Checkout, target: str, name: str
+) -> None:
+    word, option = SWITCHES[target, name]
+    assert option in checkout.argv(target, f"{name}={word}")
+    for other in ("", "0", "no", HOSTILE):
+        assert option not in checkout.argv(target, f"{name}={other}")
+    assert option not in checkout.argv(target, environment={name: word})
+
+
+@pytest.mark.parametrize("target", OPTIONS)
+def test_given_nothing_said_when_made_then_no_variable_of_the_caller_is_taken_for_it(
+    checkout: Checkout, target: str
+) -> None:
+    usual = checkout.argv(target)
+    names = set(OPTIONS[target]) - {"PHOTOS", "BASE_IMAGE"}
+    assert checkout.argv(target, environment={name: f"{name} {HOSTILE}" for name in names}) == usual
+
+
+@pytest.mark.parametrize(
+    ("target", "name"), [("demo", "PHOTOS"), ("image", "BASE_IMAGE"), ("bench-image", "BASE_IMAGE")]
+)
+def test_given_hostile_words_in_the_environment_when_made_then_what_takes_them_gets_them_letter_for_letter(
+    checkout: Checkout, target: str, name: str
+) -> None:
+    assert HOSTILE in checkout.argv(target, environment={name: HOSTILE})
+
+
+def test_given_a_folder_for_the_local_cloud_when_said_to_make_then_it_is_that_very_folder(
+    checkout: Checkout,
+) -> None:
+    asked = checkout.make("up", f"PHOTOS_LOCAL_STATE={HOSTILE}")[-1]
+    assert asked["environment"]["PHOTOS_LOCAL_STATE"] == HOSTILE
+
+
+def test_given_the_makefile_when_read_then_every_variable_that_a_person_sets_is_in_these_tests() -> None:
+    told = re.search(r"^TOLD := \$\(foreach name,(.*?),\\?$", MAKEFILE, re.DOTALL | re.MULTILINE)
+    assert told
+    named = set(told[1].replace("\\", " ").split())
+    tested = {name for options in OPTIONS.values() for name in options} | {name for _, name in SWITCHES}
+    assert named == tested | {"PHOTOS_LOCAL_STATE", "PYTHON"}
+    helped = {name for text in re.findall(r"##(.*)", MAKEFILE) for name in re.findall(r"\b([A-Z_]+)=", text)}
+    assert {"PHOTOS", "PARAMETERS", "MINUTES"} <= helped <= named
+    recipes = "\n".join(re.findall(r"^\t.*|^DEPLOY = (?:.*\\\n)*.*", MAKEFILE, re.MULTILINE))
+    assert set(re.findall(r"(?<!\$)\$[({]([A-Z_]+)[)}]", recipes)) <= OURS
+
+
+def test_given_a_python_in_the_home_folder_when_made_then_that_one_is_taken(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "checkout")
+    asked = checkout.make("setup", "PYTHON=~/recorder", environment={"HOME": str(checkout.folder)})
+    assert asked[1]["argv"] == ["-m", "venv", ".venv"]
+
+
+# ---------------------------------------------------------------- set-up
+
+PLACES = {
+    "PIP_USER": "1",
+    "PIP_TARGET": "/elsewhere",
+    "PIP_PREFIX": "/elsewhere",
+    "PIP_ROOT": "/elsewhere",
+    "PIP_PYTHON": "/elsewhere/python",
+    "PIP_DRY_RUN": "1",
+    "PIP_REQUIRE_HASHES": "1",
+    "PIP_REQUIREMENT": "/elsewhere/requirements.txt",
+    "PIP_PLATFORM": "win_amd64",
+    "PYTHONPATH": "/elsewhere",
+    "PYTHONHOME": "/elsewhere",
+    "PYTHONUSERBASE": "/elsewhere",
+    "PYTHONSTARTUP": "/elsewhere/start.py",
+    "PYTHONSAFEPATH": "1",
+    "PYTHONINSPECT": "1",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONWARNINGS": "error",
+}
+"""What would have packages put elsewhere, or other code run."""
+REACHING = {
+    "PIP_INDEX_URL": "https://packages.example/simple",
+    "PIP_EXTRA_INDEX_URL": "https://packages.example/more",
+    "PIP_CERT": "/certificates.pem",
+    "PIP_CLIENT_CERT": "/mine.pem",
+    "PIP_PROXY": "http://proxy.example:3128",
+    "PIP_TRUSTED_HOST": "packages.example",
+    "PIP_CONFIG_FILE": "/pip.conf",
+    "PIP_FIND_LINKS": "/wheels",
+    "PIP_NO_INDEX": "1",
+    "PIP_DEFAULT_TIMEOUT": "180",
+    "HTTPS_PROXY": "http://proxy.example:3128",
+    "https_proxy": "http://proxy.example:3128",
+    "NO_PROXY": "localhost",
+    "SSL_CERT_FILE": "/certificates.pem",
+    "REQUESTS_CA_BUNDLE": "/certificates.pem",
+}
+"""What says how packages are reached."""
+
+
+@pytest.mark.parametrize(
+    ("target", "venv"),
+    [
+        ("setup", ".venv"),
+        ("setup", ".local/ministack"),
+        (".venv/.loadtest", ".venv"),
+        (".venv/.dev", ".venv"),
+        (".local/contenders/.installed", ".local/contenders"),
+        (".local/audit/.installed", ".local/audit"),
+    ],
+)
+def test_given_any_settings_of_pip_and_python_when_set_up_then_packages_go_where_they_belong(
+    tmp_path: Path, target: str, venv: str
+) -> None:
+    checkout = Checkout(tmp_path / "check  out")
+    asked = checkout.make(target, environment=PLACES | REACHING)
+    assert len(asked) > 2
+    for one in asked:
+        assert not set(PLACES) & set(one["environment"]), one["argv"]
+        assert one["environment"].items() >= REACHING.items()
+    installs = [one["argv"] for one in asked if one["argv"][:3] == ["-m", "pip", "install"]]
+    # On the command line, which is above what a pip.conf says.
+    prefixes = {word for argv in installs for word in argv if word.startswith("--prefix=")}
+    assert f"--prefix={checkout.folder / venv}" in prefixes
+    assert prefixes <= {f"--prefix={checkout.folder / one}" for one in {venv, ".venv", ".local/ministack"}}
+    assert all({"--no-user", "--root=/", "--target="} <= set(argv) for argv in installs)
+    assert not checkout.folder.with_name("elsewhere").exists()
+
+
+CONFIGURED = ["user = true", "target = elsewhere", "prefix = elsewhere", "root = elsewhere"]
+
+
+@pytest.mark.parametrize("line", [*CONFIGURED, "cache-dir = elsewhere2"])
+def test_given_a_pip_conf_when_pip_installs_as_the_makefile_has_it_then_the_package_is_in_the_venv(
+    tmp_path: Path, line: str
+) -> None:
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / ".venv"], check=True)
+    argv = next(one["argv"] for one in Checkout(tmp_path / "checkout").make("setup") if "pip" in one["argv"])
+    options = [word for word in argv[3 : argv.index("--require-hashes")] if not word.startswith("--prefix=")]
+    (tmp_path / "pip.conf").write_text(f"[global]\n{line}\n")
+    environment = {**os.environ, "PIP_CONFIG_FILE": str(tmp_path / "pip.conf")}
+    pip = [tmp_path / ".venv/bin/python", *argv[:3], *options, f"--prefix={tmp_path / '.venv'}", "--no-index"]
+    subprocess.run([*pip, _wheel(tmp_path)], cwd=tmp_path, env=environment, check=True)
+    assert list(tmp_path.glob(".venv/lib/*/site-packages/one_package.py"))
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def _wheel(folder: Path) -> Path:
+    """Make a package of one module."""
+    path = folder / "one_package-1-py3-none-any.whl"
+    facts = "one_package-1.dist-info"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("one_package.py", "")
+        wheel.writestr(f"{facts}/METADATA", "Metadata-Version: 2.1\nName: one-package\nVersion: 1\n")
+        wheel.writestr(f"{facts}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{facts}/RECORD", "")
+    return path
