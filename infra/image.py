@@ -175,7 +175,7 @@ def _failure(printed: list[str]) -> str:
 def _certificates() -> Iterator[None]:
     """Let pip inside the build trust what pip outside does (PIP_CERT); only the build stage gets it."""
     own, copy = os.environ.get("PIP_CERT"), ROOT / "build-ca.crt"
-    if not own or copy.exists():
+    if not own or copy.exists() or copy.is_symlink():  # through a link, another file would be written
         yield
         return
     try:

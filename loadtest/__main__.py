@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import sys
-import tempfile
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,8 @@ from loadtest.prices import PRICES
 from loadtest.schedule import PROFILES
 from loadtest.slo import objectives
 from loadtest.summary import show
-from loadtest.written import write
+from loadtest.written import prepare, write
+from local.folders import as_written
 from local.state import State
 from photos.ending import is_agreed, run
 from photos.errors import UserError
@@ -37,18 +37,30 @@ _LOCAL_RATE = 25.0
 _SHARE_OF_QUOTA = 0.5
 
 
+class Folder(click.Path):
+    """A folder as people write it."""
+
+    def __init__(self, *, exists: bool) -> None:
+        super().__init__(exists=exists, file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
+        if not value:
+            self.fail("it is empty: name a folder, or leave it out.", param, context)
+        return super().convert(as_written(value), param, context)
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--number", default=500, show_default=True, type=click.IntRange(1), help="Photos.")
 @click.option("--rate", type=click.FloatRange(0), help="Photos a second; 0: all at once. [25, or half the quota]")
 @click.option("--shape", "profile", type=click.Choice(list(PROFILES)), default="steady")
 @click.option("--size", help="Photos of one size: 2KB, 3MB.")
-@click.option("--photos", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder of yours.")
+@click.option("--photos", type=Folder(exists=True), help="A folder of yours.")
 @click.option("--target", type=click.Choice(["local", "aws"]), default="local", show_default=True)
 @click.option("--recogniser", type=click.Choice(places.RECOGNISERS), default="simulated", show_default=True)
 @click.option("--slo", default="p95<1s,p99<2s,lost=0", show_default=True, help="What has to hold.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--warmup", type=click.IntRange(0), help="Photos before, not counted. [those of a second]")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the reports.")
+@click.option("--out", type=Folder(exists=False), help="A folder for the reports, which is new or has none.")
 @click.option("--keep", is_flag=True, help="Leave photos, documents and rows.")
 @click.option("--stack", default=DEFAULT_STACK, show_default=True)
 @click.option("--region")
@@ -59,7 +71,7 @@ def main(**options: Any) -> None:
     wanted = objectives(options["slo"])
     mix = _mix(options)
     if options["out"]:
-        _make(options["out"])
+        prepare(options["out"])
     with ExitStack() as running:
         with console.status("looking for the pipeline"):
             place = running.enter_context(_place(options))
@@ -100,16 +112,6 @@ def _mix(options: dict[str, Any]) -> Mix:
     if options["size"]:
         return mixes.one_size(options["size"])
     return mixes.of_folder(options["photos"]) if options["photos"] else mixes.many_sizes()
-
-
-def _make(folder: Path) -> None:
-    """See to it that reports can be written, before they are. Raises UserError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UserError(f"Reports cannot be written there ({error}): name another folder with OUT=….") from error
 
 
 def _agree(order: Order, place: Place, console: Console, *, yes: bool) -> None:

@@ -11,5 +11,5 @@ def whole_number(default: int) -> int:
     """Return the whole number above 0 that a benchmark was given, or the default. Raises UserError."""
     text = sys.argv[1] if len(sys.argv) > 1 else str(default)
     if not text.isdecimal() or not int(text):
-        raise UserError(f"{text!r} is no number: give a whole number above 0.")
+        raise UserError(f"N= and MINUTES= take a whole number from 1 on, not {text!r}.")
     return int(text)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from typing import TextIO
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int32]
@@ -83,14 +83,13 @@ class Samples:
         seen: NDArray[np.bool_] = ~np.isnan(self.seen)
         return seen
 
-    def write_csv(self, path: Path, keys: list[str]) -> None:
+    def write_csv(self, file: TextIO, keys: list[str]) -> None:
         """One line for each photo, with all columns; empty where a time is not known."""
         times = {"intended": self.intended, **{name: self.column(name) for name in STAGES}, "vain": self.vain}
-        with path.open("w", newline="") as file:
-            writer = csv.writer(file)
-            names = [f"{name}_s" for name in times]
-            writer.writerow(["key", "bytes", "end", *names, "calls", "receives", "duplicates"])
-            for photo, key in enumerate(keys):
-                seconds = ["" if np.isnan(one[photo]) else f"{one[photo]:.6f}" for one in times.values()]
-                counts = [self.calls[photo], self.receives[photo], self.duplicates[photo]]
-                writer.writerow([key, self.size[photo], End(self.end[photo]).name, *seconds, *counts])
+        writer = csv.writer(file)
+        names = [f"{name}_s" for name in times]
+        writer.writerow(["key", "bytes", "end", *names, "calls", "receives", "duplicates"])
+        for photo, key in enumerate(keys):
+            seconds = ["" if np.isnan(one[photo]) else f"{one[photo]:.6f}" for one in times.values()]
+            counts = [self.calls[photo], self.receives[photo], self.duplicates[photo]]
+            writer.writerow([key, self.size[photo], End(self.end[photo]).name, *seconds, *counts])

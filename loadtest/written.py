@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from typing import TYPE_CHECKING
 
 from loadtest.report import page
@@ -13,14 +14,32 @@ if TYPE_CHECKING:
 
     from loadtest.measure import Outcome
 
+_RESULTS, _SAMPLES, _REPORT = "results.json", "samples.csv", "report.html"
+
+
+def prepare(folder: Path) -> None:
+    """See to it that reports can be written, before they are, and that they replace none. Raises UserError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = {path.name for path in folder.iterdir()}
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"Reports cannot be written there ({error}): name another folder with OUT=….") from error
+    if there := sorted(names & {_RESULTS, _SAMPLES, _REPORT}):
+        raise UserError(f"{folder} has {', '.join(there)} already, which stay: name another folder with OUT=….")
+
 
 def write(outcome: Outcome, folder: Path) -> None:
-    """Write all three into a folder that is there. Raises UserError."""
+    """Write all three into a folder that has been prepared. Raises UserError."""
     run = outcome.run
     keys = [run.plan.key(photo) for photo in range(len(run.samples))]
     try:
-        (folder / "results.json").write_text(json.dumps(outcome.figures, indent=2) + "\n")
-        (folder / "report.html").write_text(page(run, outcome.figures))
-        run.samples.write_csv(folder / "samples.csv", keys)
+        with (folder / _RESULTS).open("x", encoding="utf-8") as file:
+            file.write(json.dumps(outcome.figures, indent=2) + "\n")
+        with (folder / _REPORT).open("x", encoding="utf-8") as file:
+            file.write(page(run, outcome.figures))
+        with (folder / _SAMPLES).open("x", encoding="utf-8", newline="") as file:
+            run.samples.write_csv(file, keys)
     except OSError as error:
         raise UserError(f"The reports could not be written ({error}).") from error
