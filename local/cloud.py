@@ -116,7 +116,8 @@ class LocalCloud:
         child = Child(
             [sys.executable, "-m", f"local.{module}", *options],
             self.state.folder / f"{module}.log",
-            {**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            # Nothing local calls anybody: onnxruntime has telemetry, and keeps its sessions' file in TMPDIR.
+            {**os.environ, "PYTHONPATH": str(REPOSITORY), "ORT_DISABLE_TELEMETRY": "1"},
         )
         return self._keep(child)
 

@@ -132,7 +132,8 @@ def main(command: str, *arguments: str) -> int:
         return 0
     except OSError as error:
         _discard_output()
-        print(f"photo-labels: {error}: make room, or set TMPDIR to a folder that can be written.", file=sys.stderr)
+        advice = "make room where it writes (TMPDIR says where) and where its output goes"
+        print(f"photo-labels: {error}: {advice}, and run it again.", file=sys.stderr)
         return 2
     return code
 

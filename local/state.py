@@ -22,6 +22,7 @@ from photos.target import STATE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import FileIO
     from pathlib import Path
     from typing import IO
 
@@ -78,7 +79,6 @@ class State:
                 if mark.read() != _SIGNED:
                     mark.truncate(0)
                     mark.write(_SIGNED)
-                    mark.flush()
                 self._empty()
             yield
 
@@ -103,7 +103,10 @@ class State:
     def last_line(self) -> str:
         """Give the last that was logged."""
         with self._telling():
-            return (self.log.read_text(errors="replace").strip().splitlines() or ["it said nothing."])[-1]
+            return (
+                self.log.read_text(errors="replace").strip().splitlines()
+                or ["it said nothing; is there room on the disk?"]
+            )[-1]
 
     def publish(self, running: Running) -> None:
         """Say, to its user alone, that the cloud runs: whole, or not at all."""
@@ -131,14 +134,14 @@ class State:
             except (ValueError, RecursionError, IsADirectoryError) as error:
                 raise UserError(f"{self._file} is damaged ({error}): `make down && make up`.") from error
 
-    def _open_mark(self) -> IO[bytes]:
+    def _open_mark(self) -> FileIO:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._is_ours():
             raise UserError(
                 f"{self.folder} holds files that are not the local cloud's, which would empty it: "
                 "name a folder that is new or empty with PHOTOS_LOCAL_STATE, or remove it yourself."
             )
-        return os.fdopen(os.open(self._mark, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b")
+        return os.fdopen(os.open(self._mark, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b", buffering=0)
 
     def _is_ours(self) -> bool:
         """Tell whether it is empty, or has the mark: a file that says what ours do, no link to one."""
@@ -173,7 +176,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _lock(mark: IO[bytes]) -> None:
+def _lock(mark: FileIO) -> None:
     """Raises InUseError where another process has it locked."""
     end = time.monotonic() + _LOCK_S
     while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -238,6 +239,46 @@ def test_given_a_folder_without_photos_when_demonstrated_then_a_sentence_says_so
     assert demo.returncode != 0
     assert "Traceback" not in demo.stderr + demo.stdout
     assert str(tmp_path / folder) in demo.stderr
+
+
+def test_given_an_empty_word_when_demonstrated_then_it_is_not_the_current_folder(tmp_path: Path) -> None:
+    demo = Machine(tmp_path / "cloud").run("demo", "")
+    assert (demo.returncode, demo.stdout) == (2, "")
+    assert "PHOTOS is empty" in demo.stderr
+
+
+def test_given_names_that_the_terminal_cannot_show_when_demonstrated_in_the_home_folder_then_they_are_labelled(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "Pictures" / "日本").mkdir(parents=True)
+    shutil.copy(REPOSITORY / "samples" / "cat.jpg", tmp_path / "Pictures" / "日本" / "猫.jpg")
+    environment = {"PYTHONIOENCODING": "latin-1", "HOME": str(tmp_path), "TMPDIR": str(tmp_path / "temporary")}
+    demo = Machine(tmp_path / "cloud", environment).run("demo", "~/Pictures")
+    assert demo.returncode == 0, demo.stderr
+    assert "1 labelled" in demo.stdout
+    assert r"\u732b.jpg" in demo.stdout
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+@pytest.mark.parametrize(("output", "code"), [("/dev/full", 2), ("a pipe that is closed", 0), ("nothing", 0)])
+def test_given_an_output_that_takes_nothing_when_demonstrated_then_there_is_at_most_a_sentence(
+    tmp_path: Path, output: str, code: int
+) -> None:
+    redirected = {"/dev/full": ">/dev/full", "a pipe that is closed": "| true", "nothing": ">&-"}[output]
+    machine = Machine(tmp_path / "cloud")
+    demo = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f'"$0" -m local demo samples {redirected}', sys.executable],
+        cwd=REPOSITORY,
+        env=machine.environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert demo.returncode == code
+    assert len(demo.stderr.splitlines()) == (1 if code else 0), demo.stderr
+    assert "Exception" not in demo.stderr
 
 
 def test_given_no_local_cloud_when_asked_then_a_sentence_says_what_to_do(tmp_path: Path) -> None:
