@@ -102,7 +102,7 @@ chaos: .venv/.loadtest $(MINISTACK)/.installed ## every fault, one after another
 
 smoke: setup ## one photo of each kind on a pipeline that is made for it: TARGET=aws (ten minutes, 2 cents), REGION= OUT=
 	@$(BIN)/python -m smoke $(call given,TARGET,target) $(call given,REGION,region) $(call given,PROFILE,profile) \
-		$(call given,OUT,out) $(if $(BASE_IMAGE),--base "$(BASE_IMAGE)") $(if $(filter 1,$(call told,YES)),--yes)
+		$(call given,OUT,out) $(if $(value BASE_IMAGE),--base "$${BASE_IMAGE}") $(if $(call is,YES,1),--yes)
 
 bench: setup $(CONTENDERS)/.installed ## the function beside others for the same work, on a simulated AWS: ROUNDS=6
 	@$(BIN)/python -m loadtest.bench $(call given,ROUNDS,rounds)

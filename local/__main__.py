@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-import sys
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to end in order
 
 from local.commands import main  # noqa: E402 - what it imports takes a second, in which Ctrl-C is to be quiet
+from photos.ending import run  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    run(main, "photo-labels")

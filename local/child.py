@@ -25,9 +25,18 @@ class Child:
     """A running child process."""
 
     def __init__(
-        self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str], *, speaks: bool = True
+        self,
+        command: Sequence[str | Path],
+        log: Path,
+        environment: Mapping[str, str],
+        *,
+        speaks: bool = True,
+        inherited: Sequence[int] = (),
     ) -> None:
-        """`speaks`: it says when it is ready, and nothing else, on stdout; otherwise that is logged, too."""
+        """`speaks`: it says when it is ready, and nothing else, on stdout; otherwise that is logged, too.
+
+        `inherited`: file descriptors that it gets.
+        """
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
@@ -35,6 +44,7 @@ class Child:
                 stdout=subprocess.PIPE if speaks else output,
                 stderr=output,
                 env=environment,
+                pass_fds=inherited,
                 start_new_session=True,  # Ctrl-C is the parent's, who stops its children in order
             )
         self.log = log

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Self
 from botocore.exceptions import ClientError, WaiterError
 
 from local.child import Child
-from local.ministack import REPOSITORY, Ministack, free_ports, mend
+from local.ministack import REPOSITORY, Ministack, mend
 from local.state import Running, State
 from photos.errors import UserError
+from photos.serving import listen
 from photos.target import DEFAULT_STACK, Target, described, local_session, scrub_environment
 
 if TYPE_CHECKING:
@@ -81,8 +82,9 @@ class LocalCloud:
         return all(child.is_running() for child in self._children)
 
     def _start(self) -> None:
-        (environments_port,) = free_ports(1)
-        self.environments_url = f"http://127.0.0.1:{environments_port}"
+        # Listened on from now on, since another program may take a port that is only known to be free.
+        listener = self._running.enter_context(listen(0))
+        self.environments_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         functions = [f"{DEFAULT_STACK}-{name}" for name in ("label", "convert")]
         urls = {function: f"{self.environments_url}/{function}" for function in functions}
         ministack = Ministack(self.state.folder, urls, os.environ)
@@ -99,8 +101,10 @@ class LocalCloud:
             "environments",
             *("--endpoint-url", self.endpoint_url),
             *("--rekognition-url", self.rekognition_url),
-            *("--port", str(environments_port)),
+            *("--listener", str(listener.fileno())),
+            inherited=[listener.fileno()],
         )
+        listener.close()
         if not environments.first_line():
             raise UserError(f"The execution environments did not start: {environments.log} says why.")
         self.target = described(local_session(), self.endpoint_url, DEFAULT_STACK, "local")
@@ -112,12 +116,13 @@ class LocalCloud:
         self._warm()
         self.state.publish(Running(os.getpid(), self.endpoint_url, self.rekognition_url, DEFAULT_STACK))
 
-    def _child(self, module: str, *options: str) -> Child:
+    def _child(self, module: str, *options: str, inherited: Sequence[int] = ()) -> Child:
         child = Child(
             [sys.executable, "-m", f"local.{module}", *options],
             self.state.folder / f"{module}.log",
             # Nothing local calls anybody: onnxruntime has telemetry, and keeps its sessions' file in TMPDIR.
             {**os.environ, "PYTHONPATH": str(REPOSITORY), "ORT_DISABLE_TELEMETRY": "1"},
+            inherited=inherited,
         )
         return self._keep(child)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from local.cloud import LocalCloud
 from local.demo import demonstrate
 from local.folders import as_written
 from local.state import InUseError, State
-from photos.errors import TOLD, UserError, sentence
+from photos.errors import UserError
 from photos.target import LOCAL_STATE
 
 if TYPE_CHECKING:
@@ -109,35 +108,9 @@ def _start() -> Running:
     return running
 
 
-def main(command: str, *arguments: str) -> int:
-    """Run a command; what is a person's to mend is said in a sentence."""
+def main() -> int:
+    """Run the command that the command line names; returns its exit code."""
     os.umask(0o077)  # photos, documents and logs are their user's alone
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a script starts in the background ignores it
-    if sys.stdout:
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # names that it cannot show
     commands: dict[str, Callable[..., int]] = {"up": up, "down": down, "serve": serve, "demo": demo}
-    try:
-        code = commands[command](*arguments)
-        if sys.stdout:
-            sys.stdout.flush()
-    except TOLD as error:
-        print(f"photo-labels: {sentence(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # make demo | head
-        _discard_output()
-        return 0
-    except OSError as error:
-        _discard_output()
-        advice = "make room where it writes (TMPDIR says where) and where its output goes"
-        print(f"photo-labels: {error}: {advice}, and run it again.", file=sys.stderr)
-        return 2
-    return code
-
-
-def _discard_output() -> None:
-    """What could not be printed is not tried again at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    command, *arguments = sys.argv[1:]
+    return commands[command](*arguments)

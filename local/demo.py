@@ -24,15 +24,9 @@ if TYPE_CHECKING:
     from photos.target import Target
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """For `make demo | head`: rich would exit with 1, as if a photo had not been labelled."""
-        raise BrokenPipeError
-
-
 def demonstrate(target: Target, folder: Path, started_s: float) -> int:
     """Import a folder, show what became of it, search for a label; gives the exit code of the import."""
-    console = _Console(highlight=False)
+    console = Console(highlight=False)
     console.print(f"local cloud up in {started_s:.1f} s: stack deployed, function warm")
     with Journal(None) as journal:
         finder = Finder(target.outputs["KeyPrefix"])

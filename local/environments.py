@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import sys
 import time
 import urllib.request
@@ -30,7 +31,7 @@ from starlette.routing import Route
 
 from local.child import end_with_parent
 from local.ministack import REPOSITORY
-from photos.serving import create_server, listen
+from photos.serving import create_server
 from photos.target import Target, local_session
 
 if TYPE_CHECKING:
@@ -288,13 +289,12 @@ def _error(kind: str, message: str) -> dict[str, Any]:
     return {"error": {"errorType": kind, "errorMessage": message}}
 
 
-async def _serve(endpoint_url: str, rekognition_url: str, port: int) -> None:
+async def _serve(endpoint_url: str, rekognition_url: str, listener: socket.socket) -> None:
     environments = Environments(endpoint_url, rekognition_url)
     routes = [
         Route("/_environments", environments.state),
         Route("/{function}", environments.serve, methods=["POST"]),
     ]
-    listener = listen(port)
     print("listening", flush=True)
     await create_server(Starlette(routes=routes)).serve([listener])
     await environments.stop()
@@ -304,7 +304,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m local.environments", description=__doc__)
     parser.add_argument("--endpoint-url", required=True)
     parser.add_argument("--rekognition-url", required=True)
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--listener", type=int, required=True, help="a file descriptor")
     options = parser.parse_args()
     end_with_parent()
-    asyncio.run(_serve(options.endpoint_url, options.rekognition_url, options.port))
+    own = socket.socket(fileno=options.listener)
+    asyncio.run(_serve(options.endpoint_url, options.rekognition_url, own))

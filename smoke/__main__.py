@@ -14,7 +14,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from loadtest.command import as_command
+from photos.ending import run
 from photos.errors import UserError, sentence
 from smoke import place as places
 from smoke.recording import Recorder
@@ -66,4 +66,4 @@ def _taken(name: str, step: Any, console: Console) -> bool:
 
 
 if __name__ == "__main__":
-    as_command(lambda: main.main(standalone_mode=False))
+    run(lambda: main.main(standalone_mode=False), "smoke")

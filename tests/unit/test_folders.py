@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from loadtest.__main__ import Folder
-from loadtest.command import counted
+from loadtest.command import whole_number
 from loadtest.written import prepare
 from local.folders import as_written
 from photos.errors import UserError
@@ -76,13 +76,13 @@ def test_given_what_is_no_number_when_counted_then_a_sentence_says_so(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["bench", word])
     with pytest.raises(UserError, match="a whole number from 1 on"):
-        counted(7)
+        whole_number(7)
 
 
 def test_given_a_number_or_none_when_counted_then_it_is_that_or_the_usual_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("sys.argv", ["bench", "12"])
-    assert counted(7) == 12
+    assert whole_number(7) == 12
     monkeypatch.setattr("sys.argv", ["bench"])
-    assert counted(7) == 7
+    assert whole_number(7) == 7

@@ -65,6 +65,13 @@ OPTIONS: dict[str, dict[str, str]] = {
         "STACK": "--stack",
         "REGION": "--region",
     },
+    "smoke": {
+        "TARGET": "--target",
+        "REGION": "--region",
+        "PROFILE": "--profile",
+        "OUT": "--out",
+        "BASE_IMAGE": "--base",
+    },
     "bench-browse": {"N": ""},
     "bench-limits": {"N": ""},
     "bench-endurance": {"MINUTES": ""},
@@ -77,7 +84,7 @@ OPTIONS["deploy"].update(
 """By target: the variables it takes, and the option that each becomes; none: it stands alone."""
 
 SWITCHES = {
-    **{(target, "YES"): ("1", "--yes") for target in (*DEPLOYING, "loadtest")},
+    **{(target, "YES"): ("1", "--yes") for target in (*DEPLOYING, "loadtest", "smoke")},
     ("loadtest", "KEEP"): ("1", "--keep"),
     ("destroy", "DATA"): ("delete", "--with-data"),
 }
