@@ -7,6 +7,7 @@ record**: a row counts only where `backs(document, row)`.
 from __future__ import annotations
 
 import hashlib
+import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -24,7 +25,16 @@ TOMBSTONE_LIFE = timedelta(days=30)
 NO_SEQUENCER = "0"
 """Of a document that no event wrote: any event is newer."""
 
+NULL_VERSION = "null"
+"""What S3 calls the version of an object that was put while versioning was not enabled."""
+
 _LARGEST_ITEM_BYTES = 400 * 1024
+_CLOCKS_OF_S3 = timedelta(seconds=2)
+"""What Last-Modified (whole seconds) and the time of an event may differ by, for the same change."""
+
+
+class NotOursError(ValueError):
+    """An item of `ImageLabels` that is no document: somebody else wrote it, or changed it."""
 
 
 def image_id(bucket: str, key: str) -> str:
@@ -37,9 +47,22 @@ def iso(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def rank(confidence: Decimal, image: str, sequencer: str) -> str:
-    """Sort key of a row: best first when read backwards, and never shared by two versions of an image."""
-    return f"{confidence:06.2f}#{digest(image)}#{sequencer}"
+def rank(confidence: Decimal, image: str, commit: str) -> str:
+    """Sort key of a row: best first when read backwards, and never shared by two commits.
+
+    So who deletes the rows of a commit never deletes another's. `commit`: of documents without, their Sequencer.
+    """
+    return f"{confidence:06.2f}#{digest(image)}#{commit}"
+
+
+def new_commit() -> str:
+    """Give the name of one attempt to write a document with its rows; no two have the same."""
+    return secrets.token_hex(8)
+
+
+def is_lasting(version_id: str | None) -> bool:
+    """Tell whether a version of this name never changes: "null", and what has no name, can be overwritten."""
+    return version_id not in {None, NULL_VERSION}
 
 
 def digest(image: str) -> str:
@@ -49,27 +72,28 @@ def digest(image: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One label of one version of one image, in `LabelIndex`."""
+    """One label of one image, as one commit has it, in `LabelIndex`."""
 
     label: str
     rank: str
     image_id: str
     sequencer: str
     labelled_at: str
-    """The document's: what tells the rows of two commits with the same Sequencer (reconciliations) apart."""
+    commit: str | None = None
 
     @property
     def key(self) -> tuple[str, str]:
         return self.label, self.rank
 
     def to_item(self) -> Item:
-        return {
+        item = {
             "Label": self.label,
             "Rank": self.rank,
             "ImageID": self.image_id,
             "Sequencer": self.sequencer,
             "LabelledAt": self.labelled_at,
         }
+        return item | ({"CommitID": self.commit} if self.commit else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +119,8 @@ class Document:
     reason: str | None = None
     detail: str | None = None
     expires_at: int | None = None
+    commit: str | None = None
+    """What its rows are told by; None: of before there were commits, they are told by the Sequencer."""
 
     @property
     def image_id(self) -> str:
@@ -105,11 +131,24 @@ class Document:
         for label in self.labels:
             yield Row(
                 label["Name"],
-                rank(label["Confidence"], self.image_id, self.sequencer),
+                rank(label["Confidence"], self.image_id, self.commit or self.sequencer),
                 self.image_id,
                 self.sequencer,
                 self.labelled_at,
+                self.commit,
             )
+
+    def is_of(self, etag: str, last_modified: datetime, version_id: str | None) -> bool:
+        """Tell whether it is of an object as S3 shows it: of that version and those bytes.
+
+        Where a version can be overwritten, equal bytes are no proof: others may have been there when Rekognition
+        looked. What changed after the change that the document tells of is not what was shown, then.
+        """
+        if self.etag != etag or (self.version_id or NULL_VERSION) != (version_id or NULL_VERSION):
+            return False
+        if is_lasting(version_id) or self.event_time is None:
+            return True
+        return last_modified <= datetime.fromisoformat(self.event_time) + _CLOCKS_OF_S3
 
     def to_item(self) -> Item:
         """Give the item as `ImageLabels` holds it, without the attributes that have no value."""
@@ -119,14 +158,50 @@ class Document:
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Document:
-        """Read an item of `ImageLabels`; attributes that others added are left out."""
+        """Read an item of `ImageLabels`; attributes that others added are left out.
+
+        Raises NotOursError for an item that is no document.
+        """
         fields = {field: item[attribute] for field, attribute in _ATTRIBUTES.items() if attribute in item}
-        for number in ("size", "max_labels", "orientation", "expires_at"):
-            if number in fields:
-                fields[number] = int(fields[number])
-        return cls(**fields, labels=tuple(item.get("Labels", ())))
+        labels = item.get("Labels", [])
+        if not (_are_a_documents(fields) and isinstance(labels, list) and all(map(_is_label, labels))):
+            raise NotOursError("An item of the table of documents is none.")
+        for number in _WHOLE_NUMBERS & fields.keys():
+            fields[number] = int(fields[number])
+        document = cls(**fields, labels=tuple(labels))
+        if document.image_id != item.get("ImageID"):
+            raise NotOursError("A document is not where it belongs.")
+        return document
 
 
+def _are_a_documents(fields: Mapping[str, Any]) -> bool:
+    if not fields.keys() >= {"bucket", "key", "sequencer", "status", "labelled_at"}:
+        return False
+    if fields["status"] not in {"LABELLED", "REJECTED", "REMOVED"}:
+        return False
+    if not all(isinstance(value, (int, Decimal) if name in _NUMBERS else str) for name, value in fields.items()):
+        return False
+    return all(name not in fields or _is_time(fields[name]) for name in ("labelled_at", "event_time"))
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _is_label(label: object) -> bool:
+    return (
+        isinstance(label, dict)
+        and isinstance(label.get("Name"), str)
+        and isinstance(label.get("Confidence"), Decimal)
+        and all(isinstance(label.get(name), list) for name in ("Parents", "Categories", "Instances"))
+    )
+
+
+_WHOLE_NUMBERS = {"size", "max_labels", "orientation", "expires_at"}
+_NUMBERS = _WHOLE_NUMBERS | {"min_confidence"}
 _ATTRIBUTES = {
     "bucket": "Bucket",
     "key": "Key",
@@ -140,6 +215,7 @@ _ATTRIBUTES = {
     "max_labels": "MaxLabels",
     "event_time": "EventTime",
     "labelled_at": "LabelledAt",
+    "commit": "CommitID",
     "orientation": "Orientation",
     "reason": "Reason",
     "detail": "Detail",
@@ -148,7 +224,7 @@ _ATTRIBUTES = {
 
 
 def backs(document: Document | None, label: str, row_rank: str) -> bool:
-    """Tell whether an index row counts: its document is LABELLED, of the same version, with that label."""
+    """Tell whether an index row counts: its document is LABELLED, by the same commit, with that label."""
     if document is None or document.status != "LABELLED":
         return False
     return any(row.key == (label, row_rank) for row in document.rows())

@@ -65,6 +65,15 @@ class ChangedMeanwhileError(TransientError):
         super().__init__("ChangedMeanwhile", "somebody else wrote the document")
 
 
+class ForeignItemError(TransientError):
+    """Where the photo's document belongs, the table has something else: the photo waits until that is deleted."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "ForeignItem", "the item of this photo in the table of documents is none of ours: delete it"
+        )
+
+
 def code_of(error: BaseException) -> str:
     """Give our own or AWS's error code, or the exception's class where no answer came ("ReadTimeoutError")."""
     if isinstance(error, PermanentError | TransientError):

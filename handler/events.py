@@ -66,6 +66,8 @@ class ObjectEvent:
     size: int | None = None
     version_id: str | None = None
     force: bool = False
+    last_modified: datetime | None = None
+    """S3's, of an object that was looked at."""
 
     @property
     def image_id(self) -> str:
@@ -124,10 +126,15 @@ def collapse(messages: Iterable[Message]) -> dict[str, Work]:
 
 
 def body_of(event: ObjectEvent) -> str:
-    """Write a message that `read_message` reads as this event: an S3 record, or a reconcile message."""
-    if event.sequencer is None:
+    """Write a message that `read_message` reads as this event: an S3 record, or a reconcile message.
+
+    A reconcile message that came together with an event has that one's sequencer and time, too.
+    """
+    time = event.time.isoformat() if event.time else None
+    if event.kind is Kind.RECONCILE:
         reconcile = {"source": "photo-labels", "action": "reconcile", "bucket": event.bucket, "key": event.key}
-        return json.dumps(reconcile | {"force": event.force})
+        told = {"sequencer": event.sequencer, "eventTime": time} if event.sequencer and time else {}
+        return json.dumps(reconcile | {"force": event.force} | told)
     content = {
         "key": quote_plus(event.key),
         "sequencer": event.sequencer,
@@ -138,7 +145,7 @@ def body_of(event: ObjectEvent) -> str:
     name = "ObjectRemoved:Delete" if event.kind is Kind.REMOVED else "ObjectCreated:Put"
     record = {
         "eventName": name,
-        "eventTime": event.time.isoformat() if event.time else None,
+        "eventTime": time,
         "s3": {"bucket": {"name": event.bucket}, "object": content},
     }
     return json.dumps({"Records": [record]})
@@ -198,7 +205,12 @@ def _read_reconcile(content: dict[str, Any]) -> ObjectEvent:
     if not isinstance(force, bool):
         raise HopelessError("InvalidReconcile", "force must be true or false.")
     bucket, key = _checked(content.get("bucket"), content.get("key"))
-    return ObjectEvent(bucket, key, Kind.RECONCILE, force=force)
+    try:
+        time = _utc(content["eventTime"]) if "eventTime" in content else None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise HopelessError("InvalidReconcile", f"eventTime is no time: {error!s:.200}.") from error
+    sequencer = _sequencer(content.get("sequencer"))
+    return ObjectEvent(bucket, key, Kind.RECONCILE, sequencer, time, force=force)
 
 
 def _read_s3_record(content: object) -> ObjectEvent:
@@ -238,7 +250,8 @@ def _details(content: dict[str, Any]) -> tuple[str | None, int | None, str | Non
     """Read eTag, size and versionId, which may be missing (removals), but not be of another type."""
     etag, size, version_id = content.get("eTag"), content.get("size"), content.get("versionId")
     for text in (etag, version_id):
-        if text is not None and (not isinstance(text, str) or len(text) > _LONGEST_KEY_BYTES):
+        # DynamoDB and SQS take UTF-8 only, which half a surrogate pair is not.
+        if text is not None and (not isinstance(text, str) or len(text.encode()) > _LONGEST_KEY_BYTES):
             raise TypeError("eTag and versionId are short texts")
     if size is not None and (type(size) is not int or not 0 <= size <= _LARGEST_OBJECT_BYTES):
         raise TypeError("size is a number of bytes")

@@ -8,7 +8,16 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from handler.documents import NO_SEQUENCER, TOMBSTONE_LIFE, Document, fitted, iso, labels_from
+from handler.documents import (
+    NO_SEQUENCER,
+    TOMBSTONE_LIFE,
+    Document,
+    fitted,
+    is_lasting,
+    iso,
+    labels_from,
+    new_commit,
+)
 from handler.errors import PermanentError, TransientError
 from handler.events import Kind, ObjectEvent, Work, body_of
 from handler.paid import Paid
@@ -35,6 +44,10 @@ if TYPE_CHECKING:
 _TRUSTED_FOR = timedelta(days=1)
 """An event older than this may come from the DLQ: what it says is checked, so that nothing is resurrected."""
 
+_STILL_FOR = timedelta(seconds=10)
+"""Last-Modified is in whole seconds, and clocks differ: what changed less long ago may have changed once more, and
+look as it did."""
+
 _UNSUPPORTED_SUFFIXES = (".heic", ".heif", ".avif", ".webp", ".tif", ".tiff", ".gif", ".bmp")
 
 
@@ -42,7 +55,7 @@ class Nothing(Enum):
     """Ways to be done without writing anything."""
 
     DUPLICATE = "a document of this version or a newer one is there"
-    STILL_THERE = "something was removed, but the object is still there"
+    STILL_THERE = "something was removed, but the object came back, of which its own event tells"
     UP_TO_DATE = "the document already says what is true"
 
 
@@ -54,14 +67,21 @@ class Write:
     known: Document | None
     reconciled: bool
     """It has no event of its own, and is written only where `known` is still what is there."""
+    asked: bool = False
+    """Somebody asked for the truth: that is not answered by another document, which may be of before."""
+    shown: Version | None = None
+    """What was shown to Rekognition; None: nothing, or what cannot be told from something else later."""
 
     @property
     def image_id(self) -> str:
         return self.document.image_id
 
-    @property
-    def version(self) -> Version:
-        return _version_of(self.document, None if self.reconciled else self.document.sequencer)
+
+class _VersionGoneError(TransientError):
+    """The version that was to be labelled is gone, which proves nothing about the others."""
+
+    def __init__(self) -> None:
+        super().__init__("VersionGone", "the version is gone: what is there now is looked at next")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,34 +141,45 @@ class Labeller:
 
     def note(self, ends: Iterable[tuple[Write, Exception | None]]) -> None:
         """Take note of what became of documents that were written together, so that none is paid for again."""
-        self._paid.note((write.version, write.document, error) for write, error in ends)
+        self._paid.note((write.shown, write.document, error) for write, error in ends)
 
     def resolve(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing | HandOver:
         """Find out what is to be written for one object. Raises what is transient."""
         if task.reconcile or task.old or task.event.kind is Kind.REMOVED:
             return self._verified(task, deadline, tally)
-        return self._labelled(task, deadline, tally)
+        try:
+            return self._labelled(task, deadline, tally)
+        except _VersionGoneError:
+            return self._verified(task, deadline, tally)
 
     def _verified(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing | HandOver:
-        """Let S3 tell what is true now, whatever the event says."""
-        removal = task.event.kind is Kind.REMOVED and not task.reconcile
+        """Let S3 tell what is true now, whatever the event says.
+
+        Whatever that is, the document gets the event's sequencer, so that no event of before, whose look at S3 is
+        older than this one, is written over it. Only an object without versions has always an event of its own.
+        """
+        is_removal = task.event.kind is Kind.REMOVED and not task.reconcile
         try:
             head = self._objects.head(task.event.bucket, task.event.key, None, deadline)
         except PermanentError as error:
-            return Nothing.STILL_THERE if removal else self._rejected(task, error)
+            return self._rejected(_nameless(task), error)
         if head is None:
             return self._removed(task)
-        if removal and _is_told_of(task.known, head):
+        if is_removal and head.version_id is None:
             return Nothing.STILL_THERE
-        if task.sequencer is None and not task.force and self._is_up_to_date(task.known, head):
-            return Nothing.UP_TO_DATE
+        if not task.force and task.known and self._is_up_to_date(task.known, head, any_settings=is_removal):
+            if task.sequencer is None:
+                return Nothing.UP_TO_DATE
+            if is_lasting(head.version_id):
+                return _again(task, task.known, self._now())
         return self._labelled(replace(task, event=_as_it_is(task.event, head)), deadline, tally)
 
     def _labelled(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing | HandOver:
         event = task.event
         if self._is_handing_over and (why := _surely_unsupported(event)):
             return _handed_over(task, why)
-        if kept := self._paid.document(_version_of(event, task.sequencer)):
+        shown = self._shown(task)
+        if shown and (kept := self._paid.document(shown)):
             return self._write(
                 task,
                 status="LABELLED",
@@ -158,7 +189,7 @@ class Labeller:
             )
         self._paid.require_writing()
         try:
-            found = self._recogniser.detect(event.bucket, event.key, event.version_id, deadline, tally)
+            found = self._recogniser.detect(event.bucket, event.key, _named(event), deadline, tally)
         except UnreadableObjectError as error:
             return self._unreadable(task, str(error), deadline)
         except UnsupportedPhotoError as error:
@@ -174,13 +205,15 @@ class Labeller:
         )
 
     def _unreadable(self, task: Task, said: str, deadline: Deadline) -> Write | Nothing:
-        """Ask S3 why Rekognition could not get the object."""
+        """Ask S3 why Rekognition could not get the object. Raises _VersionGoneError where a named one is gone."""
         event = task.event
         try:
-            head = self._objects.head(event.bucket, event.key, event.version_id, deadline)
+            head = self._objects.head(event.bucket, event.key, _named(event), deadline)
         except PermanentError as error:
-            return self._rejected(task, error)
+            return self._rejected(task if _named(event) else _nameless(task), error)
         if head is None:
+            if _named(event):
+                raise _VersionGoneError
             return self._removed(task)
         if head.size == 0:
             return self._rejected(task, PermanentError("EmptyObject", "The file is empty (0 bytes)."))
@@ -210,7 +243,8 @@ class Labeller:
             "bucket": event.bucket,
             "key": event.key,
             "sequencer": task.sequencer or (known.sequencer if known else NO_SEQUENCER),
-            "labelled_at": self._after(known),
+            "labelled_at": iso(self._now()),
+            "commit": new_commit(),
             "event_time": iso(event.time) if event.time else None,
             "etag": event.etag,
             "size": event.size,
@@ -219,26 +253,51 @@ class Labeller:
             "max_labels": self._max_labels,
         }
         document = Document(**(fields | outcome))
-        return Write(fitted(document), known, reconciled=task.sequencer is None)
-
-    def _after(self, known: Document | None) -> str:
-        """LabelledAt, always later than the document's before it: the two of them name a commit."""
-        now = iso(self._now())
-        if known is None or known.labelled_at < now:
-            return now
-        return iso(datetime.fromisoformat(known.labelled_at) + timedelta(milliseconds=1))
-
-    def _is_up_to_date(self, known: Document | None, head: Head) -> bool:
-        return (
-            known is not None
-            and known.status != "REMOVED"
-            and known.etag == head.etag
-            and (known.min_confidence, known.max_labels) == (self._min_confidence, self._max_labels)
+        return Write(
+            fitted(document),
+            known,
+            reconciled=task.sequencer is None,
+            asked=task.reconcile,
+            shown=self._shown(task),
         )
 
+    def _is_up_to_date(self, known: Document, head: Head, *, any_settings: bool) -> bool:
+        return (
+            known.status != "REMOVED"
+            and known.is_of(head.etag, head.last_modified, head.version_id)
+            and (
+                any_settings
+                or (known.min_confidence, known.max_labels) == (self._min_confidence, self._max_labels)
+            )
+        )
 
-def _version_of(of: ObjectEvent | Document, sequencer: str | None) -> Version:
-    return of.image_id, sequencer, of.etag, of.version_id
+    def _shown(self, task: Task) -> Version | None:
+        """Name what Rekognition is shown so that nothing else has this name; None where that cannot be done."""
+        event = task.event
+        since = None if is_lasting(event.version_id) else event.last_modified
+        if since and self._now() - since < _STILL_FOR:
+            return None
+        return event.image_id, task.sequencer, event.etag, event.version_id, event.last_modified
+
+
+def _again(task: Task, known: Document, now: datetime) -> Write:
+    """Write a document anew, by another event; what it says is still true, and is not paid for again."""
+    assert task.sequencer
+    document = replace(known, sequencer=task.sequencer, commit=new_commit(), labelled_at=iso(now))
+    return Write(document, known, reconciled=False, asked=task.reconcile)
+
+
+def _nameless(task: Task) -> Task:
+    """Of an object that S3 does not show, it does not say either of which version and bytes it is."""
+    return replace(task, event=replace(task.event, etag=None, size=None, version_id=None))
+
+
+def _named(event: ObjectEvent) -> str | None:
+    """Give the version to look at by its name; None: what is there.
+
+    That is so for "null", too: nobody has seen whether Rekognition takes that for the name of a version.
+    """
+    return event.version_id if is_lasting(event.version_id) else None
 
 
 def _surely_unsupported(event: ObjectEvent) -> str | None:
@@ -251,27 +310,20 @@ def _surely_unsupported(event: ObjectEvent) -> str | None:
     return "Name" if event.key.lower().endswith(_UNSUPPORTED_SUFFIXES) else None
 
 
-def _is_told_of(known: Document | None, head: Head) -> bool:
-    """Tell whether an object that is there, although something was removed, has or gets a document otherwise.
-
-    Without versions it came back, and its own event comes. With them, an older version or a deleted photo may be
-    the present one again, and nothing but the removal (of the newer version, of the delete marker) tells of it.
-    """
-    return head.version_id is None or (known is not None and known.status != "REMOVED" and known.etag == head.etag)
-
-
 def _handed_over(task: Task, why: str) -> HandOver:
     # Whatever the event was, what is handed over is there, and to be labelled.
-    event = replace(task.event, kind=Kind.CREATED, sequencer=task.sequencer, force=task.force)
+    kind = Kind.RECONCILE if task.reconcile else Kind.CREATED
+    event = replace(task.event, kind=kind, sequencer=task.sequencer, force=task.force)
     return HandOver(body_of(event), why)
 
 
 def _as_it_is(event: ObjectEvent, head: Head) -> ObjectEvent:
-    """The object as HeadObject shows it; its time is the event's where there is one."""
+    """The object as HeadObject shows it; its time is of the last change that is known."""
     return replace(
         event,
         etag=head.etag,
         size=head.size,
         version_id=head.version_id,
-        time=event.time or head.last_modified,
+        time=max(event.time or head.last_modified, head.last_modified),
+        last_modified=head.last_modified,
     )

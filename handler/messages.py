@@ -19,6 +19,10 @@ CONNECT_TIMEOUT_S = 0.5
 READ_TIMEOUT_S = 1.5
 CALL_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
 
+_LARGEST_MESSAGE_BYTES = 2**20
+"""With its attributes: their names, types and values."""
+_TEXT = "String"
+
 _FIRST_BACKOFF_S = 2.0
 _LONGEST_BACKOFF_S = 300.0
 
@@ -40,19 +44,12 @@ class Messages:
         Raises when that does not succeed: then the record has to come back. A send whose answer got lost
         is repeated, so that the DLQ may hold a message twice, never not at all.
         """
-        attributes: Any = {
-            name: {"DataType": "String", "StringValue": value}
-            for name, value in {
-                "Reason": why.reason,
-                "Detail": why.detail,
-                "SourceMessageId": message.message_id,
-            }.items()
-        }
+        body = message.body or " "  # SQS takes no empty body
+        told = {"Reason": why.reason, "SourceMessageId": message.message_id, "Detail": why.detail}
+        attributes: Any = _that_fit(body, told)
         call(
             lambda: self._client.send_message(
-                QueueUrl=self._dead_letter_queue_url,
-                MessageBody=message.body or " ",  # SQS takes no empty body
-                MessageAttributes=attributes,
+                QueueUrl=self._dead_letter_queue_url, MessageBody=body, MessageAttributes=attributes
             ),
             deadline,
             CALL_S,
@@ -90,6 +87,18 @@ class Messages:
         except (*AWS_ERRORS, TransientError) as error:
             return {message.message_id: code_of(error) for message in failed}
         return {failed[int(one["Id"])].message_id: one["Code"] for one in answer.get("Failed", [])}
+
+
+def _that_fit(body: str, told: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Give the attributes of a message, those that fit beside its body: the message itself matters most."""
+    left = _LARGEST_MESSAGE_BYTES - len(body.encode())
+    attributes = {}
+    for name, value in told.items():
+        left -= len(name) + len(_TEXT) + len(value.encode())
+        if left < 0:
+            break
+        attributes[name] = {"DataType": _TEXT, "StringValue": value}
+    return attributes
 
 
 def visibility_timeout_s(receive_count: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -12,6 +12,7 @@ from handler.deadline import call
 from handler.errors import PermanentError, code_of, status_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from types_boto3_s3 import S3Client
@@ -23,6 +24,8 @@ READ_TIMEOUT_S = 1.5
 CALL_S = 3 * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S)
 """Where HeadObject answers 400 or 301, botocore asks HeadBucket for the region, and then HeadObject again."""
 
+CUSTOMER_KEY = "CustomerKey"
+"""The reason of a rejection: S3 shows neither what is in the object nor which one it is."""
 _ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 
@@ -33,6 +36,7 @@ class Head:
     etag: str
     size: int
     version_id: str | None
+    """"null": put while versioning was not enabled. None: it never was, in this bucket."""
     last_modified: datetime
     archived: bool
 
@@ -62,13 +66,7 @@ class Objects:
             if status_of(error) == 400:
                 self._explain(bucket, key, version, deadline)
             raise
-        return Head(
-            etag=answer["ETag"].strip('"'),
-            size=answer["ContentLength"],
-            version_id=_real_version(answer.get("VersionId")),
-            last_modified=answer["LastModified"],
-            archived=_archived(answer.get("StorageClass"), answer.get("ArchiveStatus"), answer.get("Restore")),
-        )
+        return head_of(answer)
 
     def _explain(self, bucket: str, key: str, version: dict[str, str], deadline: Deadline) -> None:
         """Ask again by GetObject, of one byte: an answer to HEAD has no body, and so no error code."""
@@ -81,15 +79,21 @@ class Objects:
         except ClientError as error:
             if code_of(error) == "InvalidRequest":  # S3's API reference, GetObject, of objects under SSE-C
                 raise PermanentError(
-                    "CustomerKey",
+                    CUSTOMER_KEY,
                     "S3 does not show the photo without its owner's key (SSE-C), so Rekognition cannot read it.",
                 ) from error
             raise
 
 
-def _real_version(version_id: str | None) -> str | None:
-    """S3 calls the version of an object from before versioning "null"; it is the object itself."""
-    return None if version_id == "null" else version_id
+def head_of(answer: Mapping[str, Any]) -> Head:
+    """Read an answer of HeadObject."""
+    return Head(
+        etag=answer["ETag"].strip('"'),
+        size=answer["ContentLength"],
+        version_id=answer.get("VersionId"),
+        last_modified=answer["LastModified"],
+        archived=_archived(answer.get("StorageClass"), answer.get("ArchiveStatus"), answer.get("Restore")),
+    )
 
 
 def _archived(storage_class: str | None, archive_status: str | None, restore: str | None) -> bool:

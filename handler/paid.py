@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from handler.documents import Document
 
-    Version = tuple[str, str | None, str | None, str | None]
-    """What was shown to Rekognition: ImageID, Sequencer (None: what was there then), ETag and VersionId."""
+    Version = tuple[str, str | None, str | None, str | None, datetime | None]
+    """What was shown to Rekognition: ImageID, Sequencer (None: without an event), ETag, VersionId, and, where it
+    was looked at before, Last-Modified. Nothing else ever has the same."""
 
 _KEPT_AT_MOST = 100
 """Documents, of about 60 KB in memory with fifty labels."""
@@ -59,14 +60,15 @@ class Paid:
                 raise TransientError("WritesFail", "the last labels could not be written: none are paid for now")
             self._probe_at = self._now() + _PROBE_EVERY
 
-    def note(self, ends: Iterable[tuple[Version, Document, Exception | None]]) -> None:
+    def note(self, ends: Iterable[tuple[Version | None, Document, Exception | None]]) -> None:
         """Take note of what became of documents that were written together: an error, or none."""
         with self._lock:
             is_failing, is_answered = False, False
             for version, document, error in ends:
-                self._kept.pop(version, None)
-                if error and document.status == "LABELLED":
-                    self._kept[version] = (self._now(), document)
+                if version:
+                    self._kept.pop(version, None)
+                    if error and document.status == "LABELLED":
+                        self._kept[version] = (self._now(), document)
                 if error and not isinstance(error, ChangedMeanwhileError):
                     is_failing = True
                 elif document.status == "LABELLED":  # others have no rows, and were not paid for

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from handler.errors import ChangedMeanwhileError
+from handler.errors import ChangedMeanwhileError, ForeignItemError
 from handler.events import Message, collapse
 from handler.labelling import HandOver, Labeller, Nothing, Task, Write, task_for
 from handler.recognition import Tally
@@ -75,18 +75,20 @@ class Pipeline:
         *,
         concurrency: int,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        threads: Callable[[int], Threads] = Threads,
     ) -> None:
         self._storage = storage
         self._labeller = labeller
         self._messages = messages
         self._concurrency = concurrency
         self._now = now
+        self._threads = threads
 
     def run(self, messages: list[Message], deadline: Deadline) -> Report:
         """Bring every message to an end: done, or among the report's `failed`. Raises nothing of AWS's."""
         report = Report(messages, self._now())
         writing = deadline.earlier(_TO_REPORT_S)
-        with Threads(self._concurrency) as recognisers, Threads(_WRITERS) as writers:
+        with self._threads(self._concurrency) as recognisers, self._threads(_WRITERS) as writers:
             tasks = self._plan(report, writers, writing)
             report.tallies = {image: Tally() for image in tasks}
             jobs = {
@@ -110,7 +112,11 @@ class Pipeline:
                 if read.value is None:
                     report.outcomes[image] = Outcome(error=read.error)
                     continue
-                task = task_for(work[image], read.value.get(image), report.received_at)
+                known = read.value.get(image)
+                if isinstance(known, ForeignItemError):
+                    report.outcomes[image] = Outcome(error=known)
+                    continue
+                task = task_for(work[image], known, report.received_at)
                 if isinstance(task, Nothing):
                     report.outcomes[image] = Outcome(nothing=task)
                 else:
@@ -138,11 +144,12 @@ class Pipeline:
         no_rows = self._put_rows(writes.values(), threads, deadline)
         report.outcomes |= {image: Outcome(error=error) for image, error in no_rows.items()}
         with_rows = {image: write for image, write in writes.items() if image not in no_rows}
-        stale: dict[str, list[Row]] = {}
+        stale: list[Row] = []
         for image, commit in self._commit(with_rows, threads, deadline).items():
-            report.outcomes[image], stale[image] = self._judge(writes[image], commit)
+            report.outcomes[image], unbacked = self._judge(writes[image], commit)
+            stale += unbacked
         self._labeller.note((write, report.outcomes[image].error) for image, write in writes.items())
-        self._delete_rows(stale, writes, report, threads, deadline)
+        self._delete_rows(stale, report, threads, deadline)
 
     def _hand_over(
         self, photos: dict[str, HandOver], report: Report, threads: Threads, deadline: Deadline
@@ -182,41 +189,23 @@ class Pipeline:
         return ends | threads.settle(commits, deadline)
 
     def _judge(self, write: Write, commit: Ended[Committed | Lost]) -> tuple[Outcome, list[Row]]:
-        """What a commit's end means, and which rows nothing backs after it."""
+        """What a commit's end means, and which rows nothing backs after it; no other commit has any of them."""
         end = commit.value
-        own = list(write.document.rows())
-        if end is None:
+        if end is None:  # it may be done all the same
             return Outcome(error=commit.error), []
         if isinstance(end, Committed):
-            kept = {row.key for row in own}
-            replaced = end.replaced.rows() if end.replaced else ()
-            stale = [row for row in replaced if row.key not in kept]
+            stale = list(end.replaced.rows()) if end.replaced else []
             return Outcome(write=write, committed_at=self._now()), stale
-        if end.winner and end.winner.sequencer > write.document.sequencer:
+        own = list(write.document.rows())
+        if write.asked or end.winner is None:
+            return Outcome(error=ChangedMeanwhileError()), own
+        if end.winner.sequencer > write.document.sequencer:
             return Outcome(write=write, superseded=True), own
-        if end.winner and not write.reconciled:
-            return Outcome(nothing=Nothing.DUPLICATE), []
-        return Outcome(error=ChangedMeanwhileError()), []
+        return Outcome(nothing=Nothing.DUPLICATE), own
 
-    def _delete_rows(
-        self,
-        stale: dict[str, list[Row]],
-        writes: dict[str, Write],
-        report: Report,
-        threads: Threads,
-        deadline: Deadline,
-    ) -> None:
+    def _delete_rows(self, stale: list[Row], report: Report, threads: Threads, deadline: Deadline) -> None:
         """Clean up. A failure costs nothing but the rows' storage: no document backs them."""
-        jobs: dict[tuple[Row, ...], Callable[[], None]] = {}
-        of_older_versions: list[Row] = []
-        for image, rows in stale.items():
-            for row in rows:
-                if row.sequencer == writes[image].document.sequencer and writes[image].reconciled:
-                    jobs[(row,)] = partial(self._storage.delete_row_of_commit, row, deadline)
-                else:
-                    of_older_versions.append(row)
-        for part in in_writes(of_older_versions):
-            jobs[part] = partial(self._storage.delete_rows, part, deadline)
+        jobs = {part: partial(self._storage.delete_rows, part, deadline) for part in in_writes(stale)}
         for part, deletion in threads.settle(jobs, deadline).items():
             if deletion.error:
                 report.rows_left += [(row.image_id, deletion.error) for row in part]

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from handler.attributes import from_attributes, to_attributes
 from handler.deadline import call, pauses_s
-from handler.documents import Document, Row
-from handler.errors import code_of
+from handler.documents import Document, NotOursError, Row
+from handler.errors import ForeignItemError, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -51,17 +51,19 @@ class Storage:
         self._labels_table = labels_table
         self._index_table = index_table
 
-    def read(self, images: Sequence[str], deadline: Deadline) -> dict[str, Document]:
-        """Read the documents of at most 100 ImageIDs, consistently. Raises when some could not be read."""
+    def read(self, images: Sequence[str], deadline: Deadline) -> dict[str, Document | ForeignItemError]:
+        """Read the documents of at most 100 ImageIDs, consistently. Raises when some could not be read.
+
+        Where an image's item is no document of ours, its error is given in place of one.
+        """
         keys = [{"ImageID": {"S": image}} for image in images]
-        documents: dict[str, Document] = {}
+        documents: dict[str, Document | ForeignItemError] = {}
         attempt = 0
         while keys:
             request: Any = {self._labels_table: {"Keys": keys, "ConsistentRead": True}}
             answer = call(lambda: self._client.batch_get_item(RequestItems=request), deadline, CALL_S)  # noqa: B023
             for item in answer["Responses"].get(self._labels_table, []):
-                document = _document(item)
-                documents[document.image_id] = document
+                documents[item["ImageID"]["S"]] = _document(item)
             unprocessed: Any = answer.get("UnprocessedKeys", {}).get(self._labels_table, {})
             keys = list(unprocessed.get("Keys", []))
             if keys:
@@ -76,26 +78,6 @@ class Storage:
     def delete_rows(self, rows: Sequence[Row], deadline: Deadline) -> None:
         """Delete at most 25 rows of different keys, present or not; raises unless all are gone."""
         self._write([{"DeleteRequest": {"Key": _row_key(row)}} for row in rows], deadline)
-
-    def delete_row_of_commit(self, row: Row, deadline: Deadline) -> None:
-        """Delete one row, unless a later commit with the same Sequencer has written it again.
-
-        Only reconciliations keep a Sequencer, so only their rows can be shared by two commits.
-        """
-        try:
-            call(
-                lambda: self._client.delete_item(
-                    TableName=self._index_table,
-                    Key=_row_key(row),
-                    ConditionExpression="LabelledAt = :commit",
-                    **_values(commit=row.labelled_at),
-                ),
-                deadline,
-                CALL_S,
-            )
-        except ClientError as error:
-            if code_of(error) != "ConditionalCheckFailedException":
-                raise
 
     def insert(self, writes: Sequence[Write], deadline: Deadline) -> set[str]:
         """Write at most 25 documents, of images that have none, in one call; gives the ImageIDs written.
@@ -133,11 +115,10 @@ class Storage:
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
                 raise
-            present: Any = error.response.get("Item")
-            winner = _document(present) if present else None
-            return Committed(write.known) if winner == document else Lost(winner)
-        replaced = answer.get("Attributes")
-        return Committed(_document(replaced) if replaced else None)
+            winner = _ours(error.response.get("Item"))
+            is_own = winner is not None and winner.commit == document.commit
+            return Committed(write.known) if is_own else Lost(winner)
+        return Committed(_ours(answer.get("Attributes")))
 
     def _insertion(self, document: Document) -> dict[str, Any]:
         item = to_attributes(document.to_item())
@@ -176,8 +157,11 @@ def _condition(write: Write) -> tuple[str, dict[str, Any]]:
         return "attribute_not_exists(ImageID) OR Sequencer < :new", _values(new=write.document.sequencer)
     if write.known is None:
         return "attribute_not_exists(ImageID)", {}
-    values = _values(sequencer=write.known.sequencer, commit=write.known.labelled_at)
-    return "Sequencer = :sequencer AND LabelledAt = :commit", values
+    if write.known.commit:
+        return "CommitID = :commit", _values(commit=write.known.commit)
+    # Of before there were commits.
+    values = _values(sequencer=write.known.sequencer, time=write.known.labelled_at)
+    return "attribute_not_exists(CommitID) AND Sequencer = :sequencer AND LabelledAt = :time", values
 
 
 def _values(**texts: str) -> dict[str, Any]:
@@ -189,5 +173,14 @@ def _row_key(row: Row) -> dict[str, Any]:
     return {"Label": {"S": row.label}, "Rank": {"S": row.rank}}
 
 
-def _document(item: dict[str, Any]) -> Document:
-    return Document.from_item(from_attributes(item))
+def _document(item: dict[str, Any]) -> Document | ForeignItemError:
+    try:
+        return Document.from_item(from_attributes(item))
+    except NotOursError:
+        return ForeignItemError()
+
+
+def _ours(item: Any) -> Document | None:
+    """Read what a write found or replaced; None where that is nothing, or nothing of ours."""
+    document = _document(item) if item else None
+    return document if isinstance(document, Document) else None

@@ -19,7 +19,6 @@ CALLED = {
         "BatchExecuteStatement",
         "BatchGetItem",
         "BatchWriteItem",
-        "DeleteItem",
         "PutItem",
         "UpdateItem",
     },

@@ -137,7 +137,8 @@ class Backfill:
         documents = self._reader.documents([image_id(bucket, one["Key"]) for one in photos])
         wanted = []
         for one in photos:
-            finding = compared(documents.get(image_id(bucket, one["Key"])), one["ETag"].strip('"'))
+            document = documents.get(image_id(bucket, one["Key"]))
+            finding = compared(document, one["ETag"].strip('"'), one["LastModified"])
             if finding:
                 counts.found[finding] += 1
             if finding or self._place.is_all:

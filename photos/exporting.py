@@ -6,13 +6,13 @@ import csv
 import json
 from typing import TYPE_CHECKING, Any
 
-from handler.attributes import from_attributes
-from handler.documents import Document
+from photos.reading import documents_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
 
+    from handler.documents import Document
     from photos.target import Target
 
 _COLUMNS = ("image", "status", "label", "confidence", "uploaded", "labelled", "reason")
@@ -22,12 +22,9 @@ def documents(target: Target, beginning: str = "") -> Iterator[Document]:
     """Read the documents of photos that are there, those whose ImageIDs begin so, in no order."""
     pages = target.client("dynamodb").get_paginator("scan").paginate(TableName=target.outputs["ImageLabelsTable"])
     for page in pages:
-        for item in page["Items"]:
-            # What has no status is no document of ours.
-            if "Status" in item and item["ImageID"]["S"].startswith(beginning):
-                document = Document.from_item(from_attributes(item))
-                if document.status != "REMOVED":
-                    yield document
+        for document in documents_in(page["Items"]):
+            if document.status != "REMOVED" and document.image_id.startswith(beginning):
+                yield document
 
 
 def as_json(document: Document) -> str:

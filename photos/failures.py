@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from handler.attributes import from_attributes
-from handler.documents import Document
 from photos.errors import UserError
 from photos.queues import delete, give_back, photos_of, received, send, sent_at
+from photos.reading import documents_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -83,8 +82,7 @@ class Failures:
             ConsistentRead=True,
         )
         for page in pages:
-            for item in page["Items"]:
-                document = Document.from_item(from_attributes(item))
+            for document in documents_in(page["Items"]):
                 at = datetime.fromisoformat(document.labelled_at)
                 yield Failure("rejected", document.image_id, document.reason or "", document.detail or "", at)
 

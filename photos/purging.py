@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from handler.attributes import from_attributes
-from handler.documents import Document, image_id
+from handler.documents import image_id
 from photos.queues import depth, give_back, photos_of, received, without_photos
-from photos.reading import Reader, candidates
+from photos.reading import Reader, candidates, documents_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from handler.documents import Document
     from photos.target import Target
 
 _QUEUES = ("QueueUrl", "ConvertQueueUrl", "DeadLetterQueueUrl", "ConvertDeadLetterQueueUrl")
@@ -138,8 +138,7 @@ class Purger:
             ConsistentRead=True,
         )
         for page in pages:
-            for item in page["Items"]:
-                yield Document.from_item(from_attributes(item))
+            yield from documents_in(page["Items"])
 
     def _delete_rows(self, document: Document) -> int:
         keys = [{"Label": {"S": row.label}, "Rank": {"S": row.rank}} for row in document.rows()]
@@ -151,13 +150,14 @@ class Purger:
         return len(keys)
 
     def _delete_document(self, document: Document) -> int:
-        """Delete it, unless the function has written another since: then that one's rows are there."""
+        """Delete it, unless the function has written another since: that one's rows are others, and are there."""
+        name, seen = ("CommitID", document.commit) if document.commit else ("LabelledAt", document.labelled_at)
         try:
             self._dynamodb.delete_item(
                 TableName=self._labels_table,
                 Key={"ImageID": {"S": document.image_id}},
-                ConditionExpression="LabelledAt = :seen",
-                ExpressionAttributeValues={":seen": {"S": document.labelled_at}},
+                ConditionExpression=f"{name} = :seen",
+                ExpressionAttributeValues={":seen": {"S": seen}},
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from handler.attributes import from_attributes
-from handler.documents import Document, image_id
+from handler.documents import Document, NotOursError, image_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from photos.target import Target
 
@@ -27,6 +28,13 @@ def beginning_of(bucket: str, prefix: str) -> str:
     """What ImageIDs begin with of all photos under a prefix, or s3://bucket/prefix; `bucket` is the pipeline's."""
     plain = prefix.removeprefix("s3://")
     return plain if prefix.startswith("s3://") else image_id(bucket, plain) if prefix else ""
+
+
+def documents_in(items: Iterable[dict[str, Any]]) -> Iterator[Document]:
+    """Read items of the table of documents, and leave out those that somebody else put there."""
+    for item in items:
+        with suppress(NotOursError):
+            yield Document.from_item(from_attributes(item))
 
 
 class Reader:
@@ -47,8 +55,7 @@ class Reader:
     ) -> dict[str, Document]:
         """The documents of any number of ImageIDs, as far as there are any; `on_answer` gets each answer."""
         items = self.items(self._labels_table, [{"ImageID": {"S": image}} for image in images], on_answer)
-        documents = (Document.from_item(from_attributes(item)) for item in items)
-        return {document.image_id: document for document in documents}
+        return {document.image_id: document for document in documents_in(items)}
 
     def items(
         self,

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from handler.documents import Document, iso, labels_from
+from handler.documents import Document, iso, labels_from, new_commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,6 +52,7 @@ class Photo:
             label_model_version=answer["LabelModelVersion"],
             min_confidence=Decimal(MIN_CONFIDENCE),
             max_labels=MAX_LABELS,
+            commit=new_commit(),
         )
 
     @property

@@ -6,14 +6,13 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from handler.attributes import from_attributes
-from handler.documents import Document
 from photos import vocabulary as vocabularies
 from photos.query import parse
-from photos.reading import Reader
+from photos.reading import Reader, documents_in
 from photos.searching import Searcher, Wanted, spelled
 
 if TYPE_CHECKING:
+    from handler.documents import Document
     from photos.target import Target
 
 _AT_A_TIME = 60
@@ -56,7 +55,7 @@ class Library:
             start: Any = {"ExclusiveStartKey": {"ImageID": {"S": after}}} if after else {}
             answer = self._dynamodb.scan(TableName=self._target.outputs["ImageLabelsTable"], Limit=limit, **start)
             wanted = [item for item in answer["Items"] if item.get("Status") == {"S": status}]
-            photos += [self._photo(Document.from_item(from_attributes(item))) for item in wanted]
+            photos += [self._photo(document) for document in documents_in(wanted)]
             read += len(answer["Items"])
             after = answer.get("LastEvaluatedKey", {}).get("ImageID", {}).get("S")
             if after is None or len(photos) >= _AT_A_TIME // 2 or read >= _READ_AT_MOST:

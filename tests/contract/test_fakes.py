@@ -24,8 +24,9 @@ from tests.contract.refusals import REFUSALS, seen
 from tests.contract.test_dynamodb import DUPLICATE, item, lost
 from tests.contract.test_rekognition import DETECTIONS, ERRORS, PHONE
 from tests.contract.test_s3 import IN_THE_ARCHIVE, OWNERS_KEY, UNREADABLE
+from tests.fakes.bucket import S3, Photo, Rekognition
 from tests.fakes.dynamodb import DynamoDB, Tables
-from tests.fakes.world import S3, SETTINGS, SQS, Photo, Rekognition, World
+from tests.fakes.world import SETTINGS, SQS, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,19 +65,23 @@ def test_given_an_object_that_s3_refuses_when_asked_for_then_the_fake_refuses_it
     if photo:
         world.put("cat.jpg", photo)
     aws.tell("HeadObject" if method == "head_object" else "GetObject", recorded)
-    assert outcome(getattr(S3(world), method), PLACE) == outcome(getattr(clients.s3, method), PLACE)
+    assert outcome(getattr(S3(world.bucket), method), PLACE) == outcome(getattr(clients.s3, method), PLACE)
 
 
-@pytest.mark.parametrize("version", [None, "null", "3sL4kqtJlcpXroDTDmJ"])
+@pytest.mark.parametrize("version", [None, "null", "v1"])
 def test_given_an_object_when_looked_at_then_the_fake_says_nothing_that_s3_does_not(
     clients: Clients, aws: Aws, version: str | None
 ) -> None:
     world = World()
-    world.put("cat.jpg", Photo(version_id=version, storage_class="GLACIER"))
+    if version == "v1":
+        world.bucket.set_versioning("Enabled")
+    world.put("cat.jpg", Photo(storage_class="GLACIER"))
+    if version == "null":
+        world.bucket.set_versioning("Enabled")
     recorded = head(x_amz_storage_class="GLACIER")
     aws.tell("HeadObject", head(x_amz_storage_class="GLACIER", x_amz_version_id=version) if version else recorded)
     theirs = outcome(clients.s3.head_object, PLACE)
-    ours = outcome(S3(world).head_object, PLACE)
+    ours = outcome(S3(world.bucket).head_object, PLACE)
     assert ours.items() <= theirs.items()
     assert ("VersionId" in ours) == (version is not None)
 
@@ -140,10 +145,11 @@ def test_given_what_rekognition_refuses_when_asked_then_the_fake_refuses_it_alik
     }
     aws.tell("DetectLabels", UNREADABLE)
     theirs = outcome(clients.rekognition.detect_labels, asked)
-    assert outcome(Rekognition(World()).detect_labels, asked) == theirs
     world = World()
+    fake = Rekognition(world.bucket, world.recognised.append)
+    assert outcome(fake.detect_labels, asked) == theirs
     world.put("cat.jpg", Photo({"Cat": 90.0}))
-    [label] = Rekognition(world).detect_labels(**asked)["Labels"]
+    [label] = fake.detect_labels(**asked)["Labels"]
     assert label.keys() == PHONE.keys()
 
 

@@ -155,16 +155,6 @@ def fails_with_versions(pipeline: Pipeline, key: str) -> Callable[[], Any]:
         versioning(Bucket=pipeline.bucket, VersioningConfiguration={"Status": "Suspended"})
 
 
-def leaves_rows(pipeline: Pipeline, key: str) -> Callable[[], Any]:
-    """Rows of a document that is reconciled are deleted on condition."""
-    pipeline.settled(key, upload(pipeline, key))
-    seed = pipeline.recogniser("settings")["seed"]
-    pipeline.recogniser("settings", {"seed": seed + 1})  # so that it sees something else in it
-    reconcile(pipeline, key)
-    eventually(lambda: lines(pipeline, key, "outdated index rows left", "AccessDenied"))
-    return lambda: pipeline.document(key)
-
-
 def is_tried_too_soon(pipeline: Pipeline, key: str) -> Callable[[], Any]:
     """What failed should come back later, and does after the visibility timeout only."""
     pipeline.recogniser("settings", {"errors": {"AccessDeniedException": 1.0}})
@@ -217,7 +207,6 @@ BREAKS: dict[str, Callable[[Pipeline, str], Callable[[], Any]]] = {
     "dynamodb:PartiQLInsert": fails,
     "dynamodb:PutItem": fails_when_overwritten,
     "dynamodb:BatchWriteItem": fails,
-    "dynamodb:DeleteItem": leaves_rows,
     "dynamodb:UpdateItem": keeps_to_its_share,
     "logs:PutLogEvents": is_silent,
 }

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
+from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
 from tests.fakes.aws import Client, aws_error
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 KEYS = {"ImageLabels": ("ImageID",), "LabelIndex": ("Label", "Rank"), "LabelQuota": ("Operation",)}
+_RESERVED = frozenset(ReservedKeywords.get_reserved_keywords())
 _LONGEST_KEY_BYTES = (2048, 1024)
 _INSERT = re.compile(r'INSERT INTO "(?P<table>[\w.-]+)" VALUE \{(?P<places>[^}]*)\}')
 _TERM = re.compile(
@@ -50,10 +52,13 @@ class DynamoDB(Client):
         tables: Tables,
         hook: Callable[[str, dict[str, Any]], None] | None = None,
         unprocessed: Callable[[int], int] = lambda _entries: 0,
+        page: int = 100,
     ) -> None:
+        """`page`: items of one page of a scan."""
         super().__init__(hook)
         self._tables = tables
         self._unprocessed = unprocessed
+        self._page = page
 
     def batch_get_item(self, **parameters: Any) -> dict[str, Any]:
         self._called("BatchGetItem", parameters)
@@ -145,6 +150,23 @@ class DynamoDB(Client):
             self._tables.items[table][key] = item
         return {"Attributes": item}
 
+    def scan(self, **parameters: Any) -> dict[str, Any]:
+        """One page, in an order that does not change; a filter leaves items out of it, but does not fill it up."""
+        self._called("Scan", parameters)
+        table = parameters["TableName"]
+        assert parameters.get("ConsistentRead"), "an eventually consistent read proves nothing"
+        with self._tables.lock:
+            items = self._tables.items[table]
+            keys = sorted(items)
+            if "ExclusiveStartKey" in parameters:
+                start = _key(table, parameters["ExclusiveStartKey"], exact=True)
+                keys = [key for key in keys if key > start]
+            some = [items[key] for key in keys[: self._page]]
+        answer: dict[str, Any] = {"Items": [item for item in some if _passes(item, parameters)]}
+        if len(keys) > self._page:
+            answer["LastEvaluatedKey"] = {name: some[-1][name] for name in KEYS[table]}
+        return answer
+
     def delete_item(self, **parameters: Any) -> dict[str, Any]:
         self._called("DeleteItem", parameters)
         table, key = parameters["TableName"], _key(parameters["TableName"], parameters["Key"], exact=True)
@@ -198,11 +220,19 @@ def _bytes(attribute: dict[str, Any]) -> int:
     return len(str(value).encode())
 
 
+def _check_names(expression: str) -> None:
+    """Refuse what DynamoDB refuses: attributes whose names are words of its own."""
+    for word in re.findall(r"(?<![:#\w])\w+", expression):
+        if word.upper() in _RESERVED and word not in {"AND", "OR", "BETWEEN"}:
+            raise _invalid(f"Attribute name is a reserved keyword; reserved keyword: {word}")
+
+
 def _require(present: Item | None, parameters: dict[str, Any], update: str = "") -> None:
     """Evaluate ConditionExpression: the terms that the function uses, joined by OR or by AND."""
     expression = parameters.get("ConditionExpression")
     if expression is None:
         return
+    _check_names(expression)
     values = parameters.get("ExpressionAttributeValues")
     used = set(re.findall(r":\w+", f"{expression} {update}"))
     if values is not None and (not values or used != set(values)):
@@ -216,6 +246,20 @@ def _require(present: Item | None, parameters: dict[str, Any], update: str = "")
     old = parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and present
     more: dict[str, Any] = {"Item": present} if old else {}
     raise aws_error("ConditionalCheckFailedException", "The conditional request failed", **more)
+
+
+def _passes(item: Item, parameters: dict[str, Any]) -> bool:
+    """Evaluate FilterExpression: the two that the tools use."""
+    values = parameters.get("ExpressionAttributeValues", {})
+    match parameters.get("FilterExpression"):
+        case None:
+            return True
+        case "begins_with(ImageID, :prefix)":
+            return item["ImageID"]["S"].startswith(values[":prefix"]["S"])  # type: ignore[no-any-return]
+        case "#status = :rejected":
+            name = parameters["ExpressionAttributeNames"]["#status"]
+            return item.get(name) == values[":rejected"]  # type: ignore[no-any-return]
+    raise _invalid("Invalid FilterExpression")
 
 
 def _holds(term: str, present: Item | None, values: dict[str, Any]) -> bool:

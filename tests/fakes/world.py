@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from botocore.response import StreamingBody
 
 from handler.conversion import Converter
 from handler.deadline import Deadline
@@ -26,15 +23,18 @@ from handler.recognition import Recogniser
 from handler.settings import Settings
 from handler.storage import Storage
 from tests.fakes.aws import Client, aws_error
+from tests.fakes.bucket import BUCKET, S3, Bucket, Photo, Rekognition
 from tests.fakes.dynamodb import DynamoDB, Tables
+from tests.fakes.queues import check_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Hook = Callable[[str, dict[str, Any]], None]
 
-BUCKET = "photos"
 START = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
+
+__all__ = ["BUCKET", "SETTINGS", "START", "Clock", "Function", "Photo", "World", "failing"]
 
 SETTINGS = Settings.from_environment(
     {
@@ -46,21 +46,6 @@ SETTINGS = Settings.from_environment(
         "CONVERT_QUEUE_URL": "convert",
     }
 )
-
-
-@dataclass(frozen=True)
-class Photo:
-    """An object in S3 and what Rekognition would say to it: labels with confidences, or an error code."""
-
-    labels: dict[str, float] = field(default_factory=dict)
-    error: str | None = None
-    decodes: bool = False
-    """A decoder makes a photo of it that Rekognition reads, whatever it says to the object itself."""
-    size: int = 100_000
-    etag: str = "e"
-    version_id: str | None = None
-    storage_class: str | None = None
-    head_error: str | None = None
 
 
 class Clock:
@@ -86,42 +71,25 @@ class World:
     def __init__(self) -> None:
         self.clock = Clock()
         self.tables = Tables()
-        self.objects: dict[str, Photo] = {}
-        self.versions: dict[tuple[str, str], Photo] = {}
+        self.bucket = Bucket(lambda: self.clock.now, self._sequencer)
         self.dead: list[dict[str, Any]] = []
         self.handed_over: list[str] = []
         self.visibility: dict[str, int] = {}
         self.recognised: list[str] = []
         self._sequence = itertools.count(1)
+        self._etags = itertools.count(1)
         self._messages = itertools.count(1)
 
     def put(self, key: str, photo: Photo, **changes: Any) -> dict[str, Any]:
-        """Upload; gives the S3 record that tells of it."""
-        number = next(self._sequence)
-        photo = replace(photo, etag=f"etag-{number}")
-        self.objects[key] = photo
-        if photo.version_id:
-            self.versions[key, photo.version_id] = photo
-        return self._record("ObjectCreated:Put", key, number, photo) | changes
+        """Upload, always other bytes; gives the S3 record that tells of it."""
+        return self.bucket.put(key, replace(photo, etag=f"etag-{next(self._etags)}")) | changes
 
     def remove(self, key: str) -> dict[str, Any]:
         """Delete; gives the S3 record that tells of it."""
-        self.objects.pop(key, None)
-        return self._record("ObjectRemoved:Delete", key, next(self._sequence), None)
+        return self.bucket.delete(key)
 
-    def _record(self, name: str, key: str, number: int, photo: Photo | None) -> dict[str, Any]:
-        content: dict[str, Any] = {"key": quote_plus(key), "sequencer": f"{number:010X}".ljust(18, "0")}
-        if photo:
-            content |= {"size": photo.size, "eTag": photo.etag}
-            if photo.version_id:
-                content["versionId"] = photo.version_id
-        return {
-            "eventVersion": "2.6",
-            "eventSource": "aws:s3",
-            "eventName": name,
-            "eventTime": self.clock.now.isoformat().replace("+00:00", "Z"),
-            "s3": {"bucket": {"name": BUCKET}, "object": content},
-        }
+    def _sequencer(self) -> str:
+        return f"{next(self._sequence):010X}".ljust(18, "0")
 
     def message(self, body: str | dict[str, Any], *, receive_count: int = 1, name: str | None = None) -> SQSRecord:
         """An SQS record as Lambda passes it; a dict is an S3 record, or a body of its own."""
@@ -157,91 +125,14 @@ class World:
 
 def _is_backed(row: dict[str, Any], document: dict[str, Any] | None) -> bool:
     """The reader's rule, written down once more so that the function's own cannot vouch for itself."""
-    if document is None or document["Status"] != "LABELLED" or document["Sequencer"] != row["Sequencer"]:
+    if document is None or document["Status"] != "LABELLED":
+        return False
+    if document.get("CommitID") != row.get("CommitID") or document["Sequencer"] != row["Sequencer"]:
         return False
     confidence = row["Rank"].split("#")[0]
     return any(
         one["Name"] == row["Label"] and f"{one['Confidence']:06.2f}" == confidence for one in document["Labels"]
     )
-
-
-class S3(Client):
-    service = "s3"
-
-    def __init__(self, world: World, hook: Hook | None = None) -> None:
-        super().__init__(hook)
-        self._world = world
-
-    def head_object(self, **parameters: Any) -> dict[str, Any]:
-        self._called("HeadObject", parameters)
-        assert parameters["Bucket"] == BUCKET
-        version = parameters.get("VersionId")
-        key = parameters["Key"]
-        photo = self._world.versions.get((key, version)) if version else self._world.objects.get(key)
-        if photo is None:
-            raise aws_error("404", "Not Found")
-        if photo.head_error:
-            raise aws_error(photo.head_error, status=int(photo.head_error))
-        answer = {
-            "ETag": f'"{photo.etag}"',
-            "ContentLength": photo.size,
-            "LastModified": self._world.clock.now,
-            "StorageClass": photo.storage_class,
-            "VersionId": photo.version_id,
-        }
-        return {name: value for name, value in answer.items() if value is not None}
-
-    def get_object(self, **parameters: Any) -> dict[str, Any]:
-        self._called("GetObject", parameters)
-        key, version = parameters["Key"], parameters.get("VersionId")
-        photo = self._world.versions.get((key, version)) if version else self._world.objects.get(key)
-        if photo is None:
-            raise aws_error("NoSuchKey", status=404)
-        if photo.head_error == "400":
-            raise aws_error("InvalidRequest", "The object was stored using a form of Server Side Encryption.")
-        if photo.head_error:
-            raise aws_error("AccessDenied", status=int(photo.head_error))
-        if photo.storage_class == "GLACIER":
-            raise aws_error("InvalidObjectState", status=403)
-        content = _as_decoded(key, photo) if photo.size else b""
-        return {"Body": StreamingBody(io.BytesIO(content), len(content)), "ContentLength": len(content)}
-
-
-def _as_decoded(key: str, photo: Photo) -> bytes:
-    """What the decoder makes of a photo; its place is taken by `cat`."""
-    if photo.error and not photo.decodes:
-        return json.dumps({"reason": "BrokenPhoto", "detail": "The file is broken."}).encode() + b"\n"
-    facts = {"format": "HEIF", "width": 4032, "height": 3024, "orientation": 6}
-    return json.dumps(facts).encode() + b"\n" + json.dumps([key, photo.labels]).encode()
-
-
-class Rekognition(Client):
-    service = "rekognition"
-
-    def __init__(self, world: World, hook: Hook | None = None) -> None:
-        super().__init__(hook)
-        self._world = world
-
-    def detect_labels(self, **parameters: Any) -> dict[str, Any]:
-        self._called("DetectLabels", parameters)
-        if "Bytes" in parameters["Image"]:
-            key, given = json.loads(parameters["Image"]["Bytes"])
-            photo: Photo | None = Photo(given)
-        else:
-            reference = parameters["Image"]["S3Object"]
-            key, version = reference["Name"], reference.get("Version")
-            photo = self._world.versions.get((key, version)) if version else self._world.objects.get(key)
-        if photo is None or photo.size == 0 or photo.storage_class == "GLACIER" or photo.head_error:
-            raise aws_error("InvalidS3ObjectException", "Unable to get object metadata from S3.")
-        if photo.error:
-            raise aws_error(photo.error)
-        self._world.recognised.append(key)
-        wanted = [(name, value) for name, value in photo.labels.items() if value >= parameters["MinConfidence"]]
-        labels = [
-            {"Name": name, "Confidence": value, "Parents": [], "Aliases": [], "Categories": [], "Instances": []}
-            for name, value in sorted(wanted, key=lambda one: -one[1])[: parameters["MaxLabels"]]
-        ]
-        return {"Labels": labels, "LabelModelVersion": "3.0"}
 
 
 class SQS(Client):
@@ -253,10 +144,7 @@ class SQS(Client):
 
     def send_message(self, **parameters: Any) -> dict[str, Any]:
         self._called("SendMessage", parameters)
-        if not parameters["MessageBody"]:
-            raise aws_error("MissingParameter", "The request must contain the parameter MessageBody.")
-        if any(not one["StringValue"] for one in parameters.get("MessageAttributes", {}).values()):
-            raise aws_error("InvalidParameterValue", "Message attribute values must not be empty.")
+        check_message(parameters)
         if parameters["QueueUrl"] == SETTINGS.convert_queue_url:
             self._world.handed_over.append(parameters["MessageBody"])
         else:
@@ -292,8 +180,8 @@ class Function:
         self._world = world
         self.fakes: Any = SimpleNamespace(
             dynamodb=DynamoDB(world.tables, hook, unprocessed),
-            rekognition=Rekognition(world, hook),
-            s3=S3(world, hook),
+            rekognition=Rekognition(world.bucket, world.recognised.append, hook),
+            s3=S3(world.bucket, hook),
             sqs=SQS(world, hook),
         )
         recogniser = Recogniser(

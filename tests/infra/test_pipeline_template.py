@@ -120,7 +120,6 @@ LABELLING: dict[str, set[str]] = {
     "dynamodb:PartiQLInsert": {"<ImageLabels.Arn>"},
     "dynamodb:PutItem": {"<ImageLabels.Arn>"},
     "dynamodb:BatchWriteItem": {"<LabelIndex.Arn>"},
-    "dynamodb:DeleteItem": {"<LabelIndex.Arn>"},
     "dynamodb:UpdateItem": {"<LabelQuota.Arn>"},
 }
 

@@ -121,7 +121,8 @@ def test_given_any_history_when_the_queue_is_empty_then_nothing_is_lost(
 
 def check(world: World, key: str) -> None:
     """The document tells what is in S3, and a reader finds exactly its labels."""
-    photo, document = world.objects.get(key), world.document(key)
+    version, document = world.bucket.present(key), world.document(key)
+    photo = version.photo if version else None
     assert document
     expected: dict[str, float] = {}
     if photo is None:

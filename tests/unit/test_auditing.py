@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 
 from photos import cli
-from photos.auditing import Auditor, Finding, Problem, Repairer
+from photos.auditing import UNDER_WAY_FOR, Auditor, Finding, Problem, Repairer
 from photos.errors import UserError
 from photos.reconciling import Reconciler
+from tests.fakes.aws import aws_error
 from tests.unit.deployed import BUCKET, document, put, store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from photos.target import Target
 
 AT_ONCE = timedelta(days=-1)
@@ -34,10 +36,32 @@ def labelled(target: Target, key: str, **changes: Any) -> None:
     store(target, document(key, {"Cat": 98.5, "Animal": 97.0}, etag=upload(target, key), **changes))
 
 
-def audited(target: Target, **options: Any) -> list[Problem]:
+class Clock:
+    """The machine's, but for pauses: they take no time."""
+
+    def __init__(self, meanwhile: Callable[[], object], later: timedelta) -> None:
+        """`meanwhile`: what happens in each pause; `later`: than the machine's, in the beginning."""
+        self.paused = later
+        self._meanwhile = meanwhile
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.paused
+
+    def pause(self, seconds: float) -> None:
+        self.paused += timedelta(seconds=seconds)
+        self._meanwhile()
+
+
+def audited(
+    target: Target,
+    under_way_for: timedelta = UNDER_WAY_FOR,
+    *,
+    meanwhile: Callable[[], object] = lambda: None,
+    later: timedelta = timedelta(),
+) -> list[Problem]:
     found: list[Problem] = []
-    auditor = Auditor(target, **options)
-    audit = auditor.run(found.append)
+    clock = Clock(meanwhile, later)
+    audit = Auditor(target, under_way_for, now=clock.now, pause=clock.pause).run(found.append)
     assert sum(audit.found.values()) == len(found)
     return found
 
@@ -81,14 +105,14 @@ def test_given_photos_as_they_should_be_when_audited_then_nothing_is_found(targe
         labelled(target, key)
     store(target, document("bad.jpg", {}, status="REJECTED", etag=upload(target, "bad.jpg")))
     store(target, document("gone.jpg", {}, status="REMOVED", etag=None))
-    assert audited(target, under_way_for=AT_ONCE) == []
+    assert audited(target, AT_ONCE) == []
 
 
 def test_given_each_thing_that_can_be_wrong_when_audited_then_it_is_found_and_nothing_else(target: Target) -> None:
     for number in range(20):
         labelled(target, f"{number}.jpg")
     wrong = break_everything(target)
-    found = audited(target, under_way_for=AT_ONCE)
+    found = audited(target, AT_ONCE)
     assert {(problem.finding, problem.key) for problem in found} == wrong
     assert len(found) == len(wrong)
 
@@ -136,20 +160,79 @@ def test_given_everything_wrong_when_repaired_then_the_truth_is_asked_for_and_on
         ("removed.jpg", False),
     }
     assert (reconciler.sent, repairer.rows_removed) == (5, 1)
-    left = {problem.finding for problem in audited(target, under_way_for=AT_ONCE)}
+    left = {problem.finding for problem in audited(target, AT_ONCE)}
     assert Finding.STRAY_ROW not in left
 
 
-def test_given_a_stray_row_that_is_written_again_when_repaired_then_it_stays(target: Target) -> None:
-    [row] = document("a.jpg", {"Cat": 98.5}).rows()
-    put(target, "LabelIndex", row.to_item())
-    [problem] = audited(target)
-    put(target, "LabelIndex", replace(row, labelled_at="2026-11-23T07:00:00.000Z").to_item())
-    with Reconciler(target) as reconciler:
-        repairer = Repairer(target, reconciler)
-        repairer.mend(problem)
-    assert repairer.rows_removed == 0
-    assert len(audited(target)) == 1
+def test_given_equal_bytes_in_another_version_when_audited_then_the_document_is_outdated(target: Target) -> None:
+    s3 = target.client("s3")
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    versions = [s3.put_object(Bucket=BUCKET, Key="a.jpg", Body=b"photo") for _ in range(2)]
+    etag = versions[1]["ETag"].strip('"')
+    store(target, document("a.jpg", {"Cat": 98.5}, etag=etag, version_id=versions[1]["VersionId"]))
+    assert audited(target, AT_ONCE) == []
+    s3.delete_object(Bucket=BUCKET, Key="a.jpg", VersionId=versions[1]["VersionId"])
+    assert audited(target, AT_ONCE) == [Problem(Finding.OUTDATED, BUCKET, "a.jpg")]
+
+
+def test_given_equal_bytes_that_were_uploaded_later_when_audited_then_the_document_is_outdated(
+    target: Target,
+) -> None:
+    labelled(target, "a.jpg", event_time="2020-01-01T06:00:00.000Z")
+    assert audited(target, AT_ONCE) == [Problem(Finding.OUTDATED, BUCKET, "a.jpg")]
+
+
+def test_given_an_object_under_its_owners_key_when_audited_then_its_rejection_fits(target: Target) -> None:
+    upload(target, "said.jpg")
+    store(target, document("said.jpg", {}, status="REJECTED", reason="CustomerKey", etag=None))
+    upload(target, "unsaid.jpg")
+    store(target, document("unsaid.jpg", {}, status="REJECTED", reason="EmptyObject"))
+
+    def refused(**_: Any) -> None:
+        raise aws_error("400", status=400)
+
+    auditor = Auditor(target, AT_ONCE)
+    auditor._s3.head_object = refused
+    found: list[Problem] = []
+    auditor.run(found.append)
+    assert found == [Problem(Finding.OUTDATED, BUCKET, "unsaid.jpg")]
+
+
+def empty(target: Target) -> None:
+    s3, dynamodb = target.client("s3"), target.client("dynamodb")
+    for one in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+        s3.delete_object(Bucket=BUCKET, Key=one["Key"])
+    for table, names in {"ImageLabels": ["ImageID"], "LabelIndex": ["Label", "Rank"]}.items():
+        for item in dynamodb.scan(TableName=table)["Items"]:
+            dynamodb.delete_item(TableName=table, Key={name: item[name] for name in names})
+
+
+def test_given_what_looks_wrong_when_it_is_right_half_a_minute_later_then_nothing_is_found(target: Target) -> None:
+    wrong = break_everything(target)
+    long_ago = timedelta(days=1)
+    assert {(one.finding, one.key) for one in audited(target, later=long_ago)} == wrong
+    assert audited(target, meanwhile=lambda: empty(target), later=long_ago) == []
+
+
+def test_given_what_is_wrong_in_another_way_half_a_minute_later_when_audited_then_that_is_found(
+    target: Target,
+) -> None:
+    upload(target, "a.jpg")
+
+    def labelled_and_removed() -> None:
+        store(target, document("a.jpg", {"Cat": 98.5}))
+        target.client("s3").delete_object(Bucket=BUCKET, Key="a.jpg")
+
+    found = audited(target, meanwhile=labelled_and_removed, later=timedelta(days=1))
+    assert found == [Problem(Finding.GONE, BUCKET, "a.jpg")]
+
+
+def test_given_items_of_somebody_elses_when_audited_then_the_rest_is(target: Target) -> None:
+    labelled(target, "good.jpg")
+    upload(target, "occupied.jpg")
+    put(target, "ImageLabels", {"ImageID": f"{BUCKET}/occupied.jpg", "Status": "mine"})
+    put(target, "ImageLabels", {"ImageID": "anything"})
+    assert audited(target, AT_ONCE) == [Problem(Finding.NEVER_LABELLED, BUCKET, "occupied.jpg")]
 
 
 def test_given_messages_that_sqs_does_not_take_when_asked_then_again_and_then_a_sentence(
@@ -185,6 +268,7 @@ def test_given_the_command_when_something_is_wrong_then_it_says_what_and_exits_w
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cli, "aws_target", lambda *_: target)
+    monkeypatch.setattr("photos.auditing._SAME_FOR", timedelta())
     run = CliRunner().invoke
     labelled(target, "good.jpg")
     clean = run(cli.photos, ["audit"])

@@ -225,7 +225,7 @@ def test_given_a_batch_when_a_contender_labels_it_then_it_writes_what_ours_write
 
 
 def written(contender: Contender, event: Any, url: str, folder: Path) -> dict[str, list[Any]]:
-    """Give what a contender writes, in an order of its own, without the time at which it did."""
+    """Give what a contender writes, in an order of its own, without the time at which it did, and the commit."""
     with Process(contender, url, folder / "log") as process:
         take_record(url)
         invocation = process.invoke(event)
@@ -237,7 +237,9 @@ def written(contender: Contender, event: Any, url: str, folder: Path) -> dict[st
     tables: dict[str, list[Any]] = record["items"]
     for items in tables.values():
         for item in items:
-            del item["LabelledAt"]
+            del item["LabelledAt"], item["CommitID"]
+            if "Rank" in item:
+                item["Rank"]["S"] = item["Rank"]["S"].rpartition("#")[0]
         items.sort(key=lambda item: (item["ImageID"]["S"], item.get("Label", {"S": ""})["S"]))
     return tables
 

@@ -174,6 +174,8 @@ def test_given_any_reconciliation_when_written_as_a_message_then_it_reads_as_the
 ) -> None:
     asked = ObjectEvent(event.bucket, event.key, Kind.RECONCILE, force=force)
     assert read_message(World().message(body_of(asked))).events == (asked,)
+    told = replace(asked, sequencer=event.sequencer, time=event.time)
+    assert read_message(World().message(body_of(told))).events == (told,)
 
 
 # Decoders that crash, and photos that are too much

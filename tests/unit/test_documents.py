@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,9 +12,20 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.attributes import from_attribute, from_attributes, to_attribute
-from handler.documents import Document, backs, fitted, item_bytes, labels_from, rank
+from handler.attributes import from_attribute, from_attributes, to_attribute, to_attributes
+from handler.documents import (
+    Document,
+    NotOursError,
+    backs,
+    digest,
+    fitted,
+    item_bytes,
+    labels_from,
+    new_commit,
+    rank,
+)
 from tests.fakes.dynamodb import size_of
+from tests.fakes.world import Function, Photo, World, failing
 
 confidences = st.decimals(0, 100, places=6)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -29,6 +41,7 @@ DOCUMENT = Document(
     sequencer="0055",
     status="LABELLED",
     labelled_at="2026-11-23T06:00:00.000Z",
+    commit="c0ffee",
     labels=labels_from([{"Name": "Cat", "Confidence": 98.5}, {"Name": "Animal", "Confidence": 100.0}]),
     event_time="2026-11-23T06:00:00.000Z",
     etag="e",
@@ -57,19 +70,165 @@ def test_given_a_document_when_stored_and_read_then_it_is_the_same() -> None:
     assert "VersionId" not in DOCUMENT.to_item()
 
 
-def test_given_two_versions_when_indexed_then_they_share_no_row() -> None:
-    newer = replace(DOCUMENT, sequencer="0056")
+def test_given_two_commits_when_indexed_then_they_share_no_row() -> None:
+    newer = replace(DOCUMENT, commit=new_commit())
     assert not {row.key for row in DOCUMENT.rows()} & {row.key for row in newer.rows()}
 
 
-def test_given_a_row_when_its_document_is_of_another_version_or_confidence_then_it_does_not_count() -> None:
+def test_given_a_row_when_its_document_is_of_another_commit_or_confidence_then_it_does_not_count() -> None:
     [animal, cat] = DOCUMENT.rows()
     assert backs(DOCUMENT, cat.label, cat.rank)
     assert backs(DOCUMENT, animal.label, animal.rank)
     assert not backs(None, cat.label, cat.rank)
     assert not backs(DOCUMENT, cat.label, animal.rank)
-    assert not backs(replace(DOCUMENT, sequencer="0056"), cat.label, cat.rank)
+    assert not backs(replace(DOCUMENT, commit="decaf"), cat.label, cat.rank)
+    assert not backs(replace(DOCUMENT, commit=None), cat.label, cat.rank)
     assert not backs(replace(DOCUMENT, status="REMOVED"), cat.label, cat.rank)
+
+
+WRITTEN_BEFORE_COMMITS = {
+    "ImageID": {"S": "photos/a b.jpg"},
+    "Bucket": {"S": "photos"},
+    "Key": {"S": "a b.jpg"},
+    "ETag": {"S": "0cc175b9c0f1b6a831c399e269772661"},
+    "Size": {"N": "81920"},
+    "Sequencer": {"S": "0055AED6DCD90281E5"},
+    "Status": {"S": "LABELLED"},
+    "Labels": {
+        "L": [
+            {
+                "M": {
+                    "Name": {"S": "Cat"},
+                    "Confidence": {"N": "98.51234"},
+                    "Parents": {"L": [{"S": "Animal"}]},
+                    "Categories": {"L": []},
+                    "Instances": {
+                        "L": [
+                            {
+                                "M": {
+                                    "Confidence": {"N": "98.5"},
+                                    "BoundingBox": {
+                                        "M": {
+                                            "Left": {"N": "0.1"},
+                                            "Top": {"N": "0.2"},
+                                            "Width": {"N": "0.3"},
+                                            "Height": {"N": "0.4"},
+                                        }
+                                    },
+                                }
+                            }
+                        ]
+                    },
+                }
+            }
+        ]
+    },
+    "LabelModelVersion": {"S": "3.0"},
+    "MinConfidence": {"N": "80.0"},
+    "MaxLabels": {"N": "50"},
+    "EventTime": {"S": "2026-11-23T06:00:00.000Z"},
+    "LabelledAt": {"S": "2026-11-23T06:00:01.500Z"},
+}
+ITS_ROW = {
+    "Label": {"S": "Cat"},
+    "Rank": {"S": f"098.51#{digest('photos/a b.jpg')}#0055AED6DCD90281E5"},
+    "ImageID": {"S": "photos/a b.jpg"},
+    "Sequencer": {"S": "0055AED6DCD90281E5"},
+    "LabelledAt": {"S": "2026-11-23T06:00:01.500Z"},
+}
+
+
+def test_given_what_was_written_before_commits_when_read_then_its_row_counts() -> None:
+    document = Document.from_item(from_attributes(WRITTEN_BEFORE_COMMITS))
+    [row] = document.rows()
+    assert to_attributes(row.to_item()) == ITS_ROW
+    assert to_attributes(document.to_item()) == WRITTEN_BEFORE_COMMITS
+    assert backs(document, "Cat", ITS_ROW["Rank"]["S"])
+
+
+@pytest.mark.parametrize("what", ["event", "reconciliation", "removal"])
+def test_given_what_was_written_before_commits_when_replaced_then_nothing_of_it_is_left(what: str) -> None:
+    world = World()
+    world.tables.items["ImageLabels"]["photos/a b.jpg",] = WRITTEN_BEFORE_COMMITS
+    world.tables.items["LabelIndex"]["Cat", ITS_ROW["Rank"]["S"]] = ITS_ROW
+    event = world.put("a b.jpg", Photo({"Dog": 99.0}))
+    message: dict[str, Any] = event | {"s3": event["s3"] | {"object": event["s3"]["object"] | {"sequencer": "01"}}}
+    if what == "reconciliation":
+        message = {"source": "photo-labels", "action": "reconcile", "bucket": "photos", "key": "a b.jpg"}
+    if what == "removal":
+        message = world.remove("a b.jpg") | {"eventName": "s3:ObjectRemoved:Delete"}
+        message["s3"]["object"]["sequencer"] = "01"
+    assert failing(Function(world).receive(world.message(message))) == set()
+    assert world.found("Cat") == set()
+    assert world.found("Dog") == (set() if what == "removal" else {"a b.jpg"})
+    assert {row["Label"] for row in world.tables.plain("LabelIndex")} == (set() if what == "removal" else {"Dog"})
+
+
+def test_given_a_reconciliation_of_before_commits_when_it_was_replaced_meanwhile_then_that_stays() -> None:
+    world = World()
+    world.tables.items["ImageLabels"]["photos/a b.jpg",] = WRITTEN_BEFORE_COMMITS
+    world.put("a b.jpg", Photo({"Dog": 99.0}))
+    later = WRITTEN_BEFORE_COMMITS | {"LabelledAt": {"S": "2026-11-23T06:00:09.000Z"}}
+
+    def meanwhile(operation: str, _parameters: dict[str, Any]) -> None:
+        if operation == "PutItem":
+            world.tables.items["ImageLabels"]["photos/a b.jpg",] = later
+
+    message = {"source": "photo-labels", "action": "reconcile", "bucket": "photos", "key": "a b.jpg"}
+    assert failing(Function(world, meanwhile).receive(world.message(message)))
+    assert world.tables.items["ImageLabels"]["photos/a b.jpg",] == later
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Status": "READY"},
+        {"Status": None},
+        {"Key": "another.jpg"},
+        {"Sequencer": Decimal(7)},
+        {"LabelledAt": "yesterday"},
+        {"LabelledAt": "2026-11-23T06:00:00"},
+        {"EventTime": ""},
+        {"Size": "large"},
+        {"Labels": "Cat"},
+        {"Labels": ["Cat"]},
+        {"Labels": [{"Name": "Cat"}]},
+        {"Labels": [{"Name": "Cat", "Confidence": "high"}]},
+        {"CommitID": b"c0ffee"},
+    ],
+)
+def test_given_an_item_that_is_no_document_when_read_then_that_is_said(change: dict[str, Any]) -> None:
+    item = {name: value for name, value in (DOCUMENT.to_item() | change).items() if value is not None}
+    with pytest.raises(NotOursError):
+        Document.from_item(item)
+
+
+CHANGED = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("of_document", "of_object", "is_of"),
+    [
+        ({}, {}, True),
+        ({}, {"etag": "f"}, False),
+        ({"etag": None}, {}, False),
+        ({}, {"version_id": "null"}, True),
+        ({"version_id": "null"}, {}, True),
+        ({}, {"version_id": "v1"}, False),
+        ({"version_id": "v1"}, {"version_id": "v1"}, True),
+        ({"version_id": "v1"}, {"version_id": "v2"}, False),
+        ({"version_id": "v1"}, {}, False),
+        ({}, {"last_modified": CHANGED + timedelta(minutes=1)}, False),
+        ({"version_id": "v1"}, {"version_id": "v1", "last_modified": CHANGED + timedelta(minutes=1)}, True),
+        ({"event_time": None}, {"last_modified": CHANGED + timedelta(minutes=1)}, True),
+        ({}, {"last_modified": CHANGED - timedelta(days=900)}, True),
+    ],
+)
+def test_given_a_document_and_an_object_when_compared_then_version_bytes_and_time_count(
+    of_document: dict[str, Any], of_object: dict[str, Any], is_of: bool
+) -> None:
+    seen: dict[str, Any] = {"etag": "e", "last_modified": CHANGED, "version_id": None}
+    assert replace(DOCUMENT, **of_document).is_of(**(seen | of_object)) is is_of
 
 
 def test_given_a_label_twice_when_reduced_then_the_surer_one_stays() -> None:

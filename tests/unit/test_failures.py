@@ -17,7 +17,7 @@ from photos.queues import _within_limits, without_photos
 from photos.reconciling import Reconciler
 from tests.fakes.aws import aws_error
 from tests.fakes.move_tasks import MoveTasks
-from tests.unit.deployed import BUCKET, document, store
+from tests.unit.deployed import BUCKET, document, put, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -411,3 +411,8 @@ def test_given_dead_letters_of_both_queues_when_redriven_then_each_goes_back_whe
     assert redrive(without_task).messages == 2
     assert left(without_task, "QueueUrl") == [notification("a.jpg")]
     assert left(without_task, "ConvertQueueUrl") == [notification("b.heic")]
+
+
+def test_given_items_of_somebody_elses_when_listed_then_they_are_left_out(target: Target) -> None:
+    put(target, "ImageLabels", {"ImageID": f"{BUCKET}/theirs", "Status": "REJECTED"})
+    assert list(Failures(target).rejected()) == []

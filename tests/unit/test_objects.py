@@ -40,7 +40,7 @@ def head(stub: Stubber, version_id: str | None = None) -> Head | None:
     [
         ({}, Head("abc", 7, None, CHANGED, archived=False)),
         ({"VersionId": "v1"}, Head("abc", 7, "v1", CHANGED, archived=False)),
-        ({"VersionId": "null"}, Head("abc", 7, None, CHANGED, archived=False)),
+        ({"VersionId": "null"}, Head("abc", 7, "null", CHANGED, archived=False)),
         ({"StorageClass": "GLACIER_IR"}, Head("abc", 7, None, CHANGED, archived=False)),
         ({"StorageClass": "GLACIER"}, Head("abc", 7, None, CHANGED, archived=True)),
         ({"StorageClass": "DEEP_ARCHIVE"}, Head("abc", 7, None, CHANGED, archived=True)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 CAT = Photo(labels={"Cat": 98.5})
 DENIED = aws_error("AccessDeniedException")
+RECONCILE = {
+    "source": "photo-labels",
+    "action": "reconcile",
+    "bucket": BUCKET,
+    "key": "pet.jpg",
+    "force": True,
+}
 WRITES = ["BatchWriteItem", "BatchExecuteStatement"]
 """Of the rows, and of the documents of images that had none."""
 
@@ -69,6 +77,7 @@ def test_given_a_reconciled_photo_that_was_not_written_when_it_comes_back_then_i
     outage = Outage("BatchWriteItem")
     function = Function(world, outage, is_converting=is_converting)
     world.put("cat.jpg", CAT)
+    world.clock.pause(60)
     reconcile = {
         "source": "photo-labels",
         "action": "reconcile",
@@ -129,6 +138,30 @@ def test_given_labels_that_were_not_written_when_the_photo_is_another_then_that_
     world.clock.pause(10)
     function.receive(world.message(world.put("pet.jpg", Photo(labels={"Dog": 99.0}))))
     assert (world.found("Cat"), world.found("Dog")) == (set(), {"pet.jpg"})
+
+
+@pytest.mark.parametrize("apart_s", [0.1, 60.0])
+def test_given_labels_that_were_not_written_when_equal_bytes_are_back_then_they_are_recognised_anew(
+    world: World, apart_s: float
+) -> None:
+    """Rekognition was shown what was there for a moment, between two uploads of the same bytes."""
+    cat, outage = replace(CAT, etag="cat"), Outage("BatchWriteItem")
+
+    def dog_for_a_moment(operation: str, parameters: dict[str, Any]) -> None:
+        if operation == "DetectLabels" and not world.recognised:
+            world.clock.pause(apart_s)
+            world.put("pet.jpg", Photo(labels={"Dog": 99.0}))
+        outage(operation, parameters)
+
+    function = Function(world, dog_for_a_moment)
+    world.bucket.put("pet.jpg", cat)
+    assert failing(function.receive(world.message(RECONCILE)))
+    world.clock.pause(apart_s)
+    world.bucket.put("pet.jpg", cat)
+    outage.is_on = False
+    world.clock.pause(10)
+    assert not failing(function.receive(world.message(RECONCILE, receive_count=2)))
+    assert (world.found("Cat"), world.found("Dog")) == ({"pet.jpg"}, set())
 
 
 def test_given_writing_that_fails_when_photos_come_then_one_in_ten_seconds_is_paid_for(world: World) -> None:
@@ -216,7 +249,7 @@ def test_given_more_photos_than_are_kept_when_none_is_written_then_the_oldest_ar
     paid = Paid(lambda: START)
     written = {number: document_of(f"{number}.jpg", {}) for number in range(_KEPT_AT_MOST + 20)}
     for number, document in written.items():
-        paid.note([((document.image_id, "01", None, None), document, DENIED)])
-        assert paid.document((document.image_id, "01", None, None)) == document, number
-    found = [paid.document((document.image_id, "01", None, None)) for document in written.values()]
+        paid.note([((document.image_id, "01", None, None, None), document, DENIED)])
+        assert paid.document((document.image_id, "01", None, None, None)) == document, number
+    found = [paid.document((document.image_id, "01", None, None, None)) for document in written.values()]
     assert found == [None] * 20 + list(written.values())[20:]

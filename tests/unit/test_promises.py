@@ -7,7 +7,7 @@ import json
 import threading
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -19,7 +19,11 @@ from tests.fakes.aws import aws_error
 from tests.fakes.dynamodb import index_of
 from tests.fakes.world import BUCKET, SETTINGS, Function, Photo, World, failing
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 CAT = Photo(labels={"Cat": 98.5, "Animal": 99.0, "Dog": 42.0})
+DOG = Photo(labels={"Dog": 99.0})
 COMMITS = ["BatchExecuteStatement", "PutItem"]
 """Of documents: those of images that had none, and all others."""
 HOSTILE_KEY = "space plus+file 100% ünï/../<b>{0}%s\n.jpg"
@@ -66,6 +70,18 @@ def test_given_a_photo_when_received_then_it_is_found_by_its_labels(world: World
     assert world.found("Dog") == set()
 
 
+def test_given_plain_photos_when_received_then_no_more_is_called_than_it_takes(world: World) -> None:
+    calls = Refuse("nothing", RuntimeError())
+    function = Function(world, calls)
+    function.receive(*(world.message(world.put(f"{number}.jpg", CAT)) for number in range(10)))
+    once = ["BatchExecuteStatement", "BatchGetItem", "BatchWriteItem"]
+    assert calls.calls.count("DetectLabels") == 10
+    assert set(calls.calls) == {*once, "DetectLabels"}
+    calls.calls.clear()
+    function.receive(world.message(world.put("0.jpg", DOG)))
+    assert calls.calls == ["BatchGetItem", "DetectLabels", "BatchWriteItem", "PutItem", "BatchWriteItem"]
+
+
 def test_given_a_photo_with_nothing_in_it_when_received_then_it_is_labelled_with_nothing(world: World) -> None:
     Function(world).receive(world.message(world.put("fog.jpg", Photo())))
     document = world.document("fog.jpg")
@@ -74,8 +90,9 @@ def test_given_a_photo_with_nothing_in_it_when_received_then_it_is_labelled_with
 
 
 def test_given_a_versioned_object_when_received_then_that_version_is_recognised(world: World) -> None:
-    event = world.put("cat.jpg", replace(CAT, version_id="v1"))
-    world.put("cat.jpg", replace(CAT, labels={"Dog": 99.0}, version_id="v2"))
+    world.bucket.set_versioning("Enabled")
+    event = world.put("cat.jpg", CAT)
+    world.put("cat.jpg", DOG)
     Function(world).receive(world.message(event))
     document = world.document("cat.jpg")
     assert document
@@ -138,6 +155,30 @@ HOPELESS = {
         }
     ): "InvalidS3Record",
 }
+
+
+@pytest.mark.parametrize("name", ["eTag", "versionId"])
+def test_given_half_a_character_in_an_event_when_received_then_it_is_hopeless_and_nothing_is_paid(
+    world: World, name: str
+) -> None:
+    event = world.put("cat.jpg", CAT)
+    event["s3"]["object"][name] = "\ud800"
+    assert failing(Function(world).receive(world.message(event))) == set()
+    [dead] = world.dead
+    assert dead["MessageAttributes"]["Reason"]["StringValue"] == "InvalidS3Record"
+    assert world.recognised == []
+
+
+@pytest.mark.parametrize("left", [0, 1, 20, 50, 100, 150, 1000])
+def test_given_a_hopeless_body_of_nearly_1_mib_when_received_then_it_is_in_the_dlq_with_what_fits(
+    world: World, left: int
+) -> None:
+    body = "é" + "x" * (2**20 - 2 - left)
+    assert failing(Function(world).receive(world.message(body))) == set()
+    [dead] = world.dead
+    assert dead["MessageBody"] == body
+    assert set(dead["MessageAttributes"]) <= {"Reason", "SourceMessageId", "Detail"}
+    assert ("Reason" in dead["MessageAttributes"]) == (left >= 50)
 
 
 @pytest.mark.parametrize("body", HOPELESS, ids=lambda body: body[:60])
@@ -389,16 +430,33 @@ def test_given_an_object_that_is_gone_when_its_creation_comes_then_it_is_a_tombs
     assert document["ExpiresAt"] == int((world.clock.now + timedelta(days=30)).timestamp())
 
 
-def test_given_a_version_that_is_gone_when_its_creation_comes_then_the_newer_version_is_not_asked(
-    world: World,
-) -> None:
-    event = world.put("a.jpg", replace(CAT, version_id="v1"))
-    world.put("a.jpg", replace(CAT, version_id="v2"))
-    del world.versions["a.jpg", "v1"]
+def test_given_a_version_that_is_gone_when_its_creation_comes_then_what_is_there_is_labelled(world: World) -> None:
+    world.bucket.set_versioning("Enabled")
+    event = world.put("a.jpg", CAT)
+    world.put("a.jpg", DOG)
+    world.bucket.delete_version("a.jpg", "v1")
     assert failing(Function(world).receive(world.message(event))) == set()
     document = world.document("a.jpg")
     assert document
-    assert (document["Status"], document["Sequencer"]) == ("REMOVED", "0000000001")
+    assert (document["VersionId"], document["ETag"], document["Sequencer"]) == ("v2", "etag-2", "0000000001")
+    assert world.found("Dog") == {"a.jpg"}
+
+
+def test_given_a_version_that_is_gone_when_what_is_there_goes_too_then_the_record_comes_back(world: World) -> None:
+    world.bucket.set_versioning("Enabled")
+    event = world.put("a.jpg", CAT)
+    world.put("a.jpg", DOG)
+    world.bucket.delete_version("a.jpg", "v1")
+
+    def meanwhile(operation: str, parameters: dict[str, Any]) -> None:
+        if operation == "DetectLabels" and parameters["Image"]["S3Object"].get("Version") == "v2":
+            world.bucket.delete_version("a.jpg", "v2")
+
+    assert failing(Function(world, meanwhile).receive(world.message(event, name="m"))) == {"m"}
+    assert failing(Function(world).receive(world.message(event, name="m"))) == set()
+    document = world.document("a.jpg")
+    assert document
+    assert document["Status"] == "REMOVED"
 
 
 @pytest.mark.parametrize("head", [Photo(head_error="403"), CAT])
@@ -611,69 +669,159 @@ def test_given_a_lifecycle_expiration_when_received_then_it_is_a_removal(world: 
     assert document["Status"] == "REMOVED"
 
 
-@pytest.mark.parametrize("photo", [CAT, replace(CAT, head_error="400")])
-def test_given_a_removal_of_an_old_version_when_the_object_is_still_there_then_it_has_no_effect(
-    world: World, photo: Photo
-) -> None:
+def test_given_a_removal_when_the_object_is_there_again_then_its_own_event_is_waited_for(world: World) -> None:
     function = Function(world)
     function.receive(world.message(world.put("a.jpg", CAT)))
     removal = world.remove("a.jpg")
-    world.objects["a.jpg"] = photo
-    assert failing(function.receive(world.message(removal))) == set()
-    assert world.found("Cat") == {"a.jpg"}
+    world.put("a.jpg", DOG)
+    report = function.receive(world.message(removal))
+    assert report.outcomes[f"{BUCKET}/a.jpg"].nothing is Nothing.STILL_THERE
+    assert (world.found("Cat"), world.recognised) == ({"a.jpg"}, ["a.jpg"])
 
 
-V1, V2 = (
-    replace(CAT, version_id=version, labels={label: 99.0}) for version, label in (("v1", "Cat"), ("v2", "Dog"))
-)
+def test_given_a_removal_when_what_is_there_is_under_its_owners_key_then_that_is_said(world: World) -> None:
+    world.bucket.set_versioning("Enabled")
+    world.put("a.jpg", replace(CAT, head_error="400"))
+    function = Function(world)
+    function.receive(world.message(world.put("a.jpg", DOG)))
+    assert failing(function.receive(world.message(world.bucket.delete_version("a.jpg", "v2")))) == set()
+    document = world.document("a.jpg")
+    assert document
+    assert (document["Status"], document["Reason"]) == ("REJECTED", "CustomerKey")
+    assert not document.keys() & {"ETag", "Size", "VersionId"}
+    assert world.found("Dog") == set()
 
 
 def test_given_a_versioned_photo_that_was_deleted_when_the_marker_is_removed_then_it_is_labelled_again(
     world: World,
 ) -> None:
+    world.bucket.set_versioning("Enabled")
     function = Function(world)
-    function.receive(world.message(world.put("a.jpg", V1)))
-    photo = world.objects["a.jpg"]
+    function.receive(world.message(world.put("a.jpg", CAT)))
     function.receive(world.message(world.remove("a.jpg")))
     assert world.found("Cat") == set()
-    undeletion = world.remove("a.jpg")
-    world.objects["a.jpg"] = photo
-    assert failing(function.receive(world.message(undeletion))) == set()
+    assert failing(function.receive(world.message(world.bucket.delete_version("a.jpg", "v2")))) == set()
     assert world.found("Cat") == {"a.jpg"}
 
 
 def test_given_the_newest_version_when_it_is_removed_then_the_one_before_is_labelled(world: World) -> None:
+    world.bucket.set_versioning("Enabled")
     function = Function(world)
-    function.receive(world.message(world.put("a.jpg", V1)))
-    before = world.objects["a.jpg"]
-    function.receive(world.message(world.put("a.jpg", V2)))
-    removal = world.remove("a.jpg")
-    world.objects["a.jpg"] = before
-    assert failing(function.receive(world.message(removal))) == set()
+    function.receive(world.message(world.put("a.jpg", CAT)))
+    function.receive(world.message(world.put("a.jpg", DOG)))
+    assert failing(function.receive(world.message(world.bucket.delete_version("a.jpg", "v2")))) == set()
     assert (world.found("Cat"), world.found("Dog")) == ({"a.jpg"}, set())
     document = world.document("a.jpg")
     assert document
-    assert (document["VersionId"], document["ETag"]) == ("v1", before.etag)
+    assert (document["VersionId"], document["ETag"]) == ("v1", "etag-1")
 
 
 def test_given_an_old_version_when_it_is_removed_then_nothing_is_paid(world: World) -> None:
+    world.bucket.set_versioning("Enabled")
     function = Function(world)
-    function.receive(world.message(world.put("a.jpg", V1)), world.message(world.put("b.jpg", V2)))
-    present = dict(world.objects)
-    removals = [world.remove("a.jpg"), world.remove("b.jpg")]
-    world.objects.update(present)
-    report = function.receive(*map(world.message, removals))
-    assert {outcome.nothing for outcome in report.outcomes.values()} == {Nothing.STILL_THERE}
-    assert len(world.recognised) == 2
+    for photo in (DOG, CAT):
+        function.receive(world.message(world.put("a.jpg", photo)))
+    assert failing(function.receive(world.message(world.bucket.delete_version("a.jpg", "v1")))) == set()
+    assert (world.found("Cat"), len(world.recognised)) == ({"a.jpg"}, 2)
+    document = world.document("a.jpg")
+    assert document
+    assert (document["Sequencer"], document["VersionId"]) == ("0000000003", "v2")
+    assert len(world.tables.plain("LabelIndex")) == 2
+
+
+def test_given_an_older_event_that_looked_before_when_what_came_back_was_told_of_then_it_is_not_written_over(
+    world: World,
+) -> None:
+    """The photo is deleted and undeleted; whoever heard of the deletion saw it gone, and commits last."""
+    world.bucket.set_versioning("Enabled")
+    Function(world).receive(world.message(world.put("a.jpg", CAT)))
+    removal = world.remove("a.jpg")
+
+    def undelete(operation: str, _parameters: dict[str, Any]) -> None:
+        if operation == "PutItem" and world.bucket.present("a.jpg") is None:
+            undeletion = world.bucket.delete_version("a.jpg", "v2")
+            assert failing(Function(world).receive(world.message(undeletion))) == set()
+
+    assert failing(Function(world, undelete).receive(world.message(removal))) == set()
+    assert world.found("Cat") == {"a.jpg"}
+
+
+def test_given_a_removal_before_the_creation_of_what_was_removed_when_both_came_then_the_version_below_is_labelled(
+    world: World,
+) -> None:
+    world.bucket.set_versioning("Enabled")
+    function = Function(world)
+    function.receive(world.message(world.put("a.jpg", CAT)))
+    creation = world.put("a.jpg", DOG)
+    removal = world.bucket.delete_version("a.jpg", "v2")
+    for event in (removal, creation):
+        assert failing(function.receive(world.message(event))) == set()
+    document = world.document("a.jpg")
+    assert document
+    assert (document["VersionId"], world.found("Cat"), world.found("Dog")) == ("v1", {"a.jpg"}, set())
+
+
+@pytest.mark.parametrize("named", [{}, {"versionId": "null"}])
+def test_given_a_photo_from_before_versioning_when_it_is_undeleted_then_it_is_labelled_again(
+    world: World, named: dict[str, str]
+) -> None:
+    function = Function(world)
+    function.receive(world.message(world.put("a.jpg", CAT)))
+    world.bucket.set_versioning("Enabled")
+    function.receive(world.message(world.remove("a.jpg")))
+    undeletion = world.bucket.delete_version("a.jpg", "v1")
+    assert failing(function.receive(world.message(undeletion))) == set()
+    document = world.document("a.jpg")
+    assert document
+    assert (document["VersionId"], world.found("Cat")) == ("null", {"a.jpg"})
+
+
+def test_given_a_photo_from_before_versioning_when_a_newer_version_is_deleted_then_it_has_its_own_labels(
+    world: World,
+) -> None:
+    function = Function(world)
+    function.receive(world.message(world.put("a.jpg", CAT)))
+    world.bucket.set_versioning("Enabled")
+    function.receive(world.message(world.put("a.jpg", DOG)))
+    assert failing(function.receive(world.message(world.bucket.delete_version("a.jpg", "v1")))) == set()
+    document = world.document("a.jpg")
+    assert document
+    assert (document["VersionId"], document["ETag"]) == ("null", "etag-1")
+    assert (world.found("Cat"), world.found("Dog")) == ({"a.jpg"}, set())
+
+
+def test_given_an_event_that_says_null_when_received_then_no_version_of_that_name_is_asked_for(
+    world: World,
+) -> None:
+    world.bucket.set_versioning("Suspended")
+    event = world.put("a.jpg", CAT)
+    event["s3"]["object"]["versionId"] = "null"
+    assert failing(Function(world).receive(world.message(event))) == set()
+    document = world.document("a.jpg")
+    assert document
+    assert (document["VersionId"], world.found("Cat")) == ("null", {"a.jpg"})
+
+
+def test_given_equal_bytes_in_two_versions_when_the_newer_is_removed_then_the_document_names_the_older(
+    world: World,
+) -> None:
+    world.bucket.set_versioning("Enabled")
+    function, photo = Function(world), replace(CAT, etag="the same")
+    for _ in range(2):
+        function.receive(world.message(world.bucket.put("a.jpg", photo)))
+    assert failing(function.receive(world.message(world.bucket.delete_version("a.jpg", "v2")))) == set()
+    document = world.document("a.jpg")
+    assert document
+    assert document["VersionId"] == "v1"
 
 
 def test_given_a_removal_and_a_reconcile_message_when_the_photo_is_there_then_it_is_handed_over_to_be_labelled(
     world: World,
 ) -> None:
-    world.put("a.heic", replace(CAT, error="InvalidImageFormatException", decodes=True))
-    photo = world.objects["a.heic"]
+    photo = replace(CAT, error="InvalidImageFormatException", decodes=True)
+    world.put("a.heic", photo)
     removal = world.remove("a.heic")
-    world.objects["a.heic"] = photo
+    world.put("a.heic", photo)
     reconcile = {"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": "a.heic"}
     Function(world).receive(world.message(removal), world.message(reconcile))
     [body] = world.handed_over
@@ -695,8 +843,9 @@ def test_given_an_event_older_than_a_day_when_the_object_is_gone_then_it_is_not_
 def test_given_an_event_older_than_a_day_when_the_object_is_there_then_what_is_there_is_labelled(
     world: World,
 ) -> None:
-    event = world.put("a.jpg", replace(CAT, version_id="v1"))
-    world.put("a.jpg", Photo(labels={"Dog": 99.0}, version_id="v2"))
+    world.bucket.set_versioning("Enabled")
+    event = world.put("a.jpg", CAT)
+    world.put("a.jpg", DOG)
     world.clock.now += timedelta(days=2)
     Function(world).receive(world.message(event))
     document = world.document("a.jpg")
@@ -774,14 +923,15 @@ def test_given_an_object_without_a_document_when_reconciled_then_it_is_labelled_
 
 
 def test_given_an_object_when_reconciled_then_its_document_has_what_s3_says_of_it(world: World) -> None:
-    world.put("a.jpg", replace(CAT, size=4711, version_id="v1"))
+    world.bucket.set_versioning("Enabled")
+    world.put("a.jpg", replace(CAT, size=4711))
     uploaded = world.clock.now
     world.clock.now += timedelta(hours=1)
     Function(world).receive(reconcile(world, "a.jpg"))
     document = world.document("a.jpg")
     assert document
     assert (document["ETag"], document["Size"], document["VersionId"]) == ("etag-1", 4711, "v1")
-    assert document["EventTime"] == (uploaded + timedelta(hours=1)).isoformat(timespec="milliseconds")[:23] + "Z"
+    assert document["EventTime"] == uploaded.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def test_given_a_message_without_force_when_reconciled_then_it_is_not_forced(world: World) -> None:
@@ -791,17 +941,18 @@ def test_given_a_message_without_force_when_reconciled_then_it_is_not_forced(wor
     assert world.recognised == ["a.jpg"]
 
 
-def test_given_two_reconciliations_at_one_moment_when_committed_then_their_documents_can_be_told_apart(
+def test_given_reconciliations_at_one_moment_when_committed_then_only_the_rows_of_the_last_are_there(
     world: World,
 ) -> None:
     world.put("a.jpg", CAT)
-    times = []
+    commits = []
     for _ in range(3):
         Function(world).receive(reconcile(world, "a.jpg", force=True))
         document = world.document("a.jpg")
         assert document
-        times.append(document["LabelledAt"])
-    assert times == sorted(set(times))
+        commits.append(document["CommitID"])
+    assert len(set(commits)) == 3
+    assert {row["CommitID"] for row in world.tables.plain("LabelIndex")} == {commits[-1]}
 
 
 def test_given_an_object_under_its_owners_key_when_reconciled_then_it_is_rejected(world: World) -> None:
@@ -849,18 +1000,128 @@ def test_given_an_object_that_is_gone_when_reconciled_then_it_is_a_tombstone(wor
     assert world.tables.plain("LabelIndex") == []
 
 
-def test_given_a_document_written_meanwhile_when_reconciled_then_the_newer_one_stays(world: World) -> None:
+class Meanwhile:
+    """A hook that lets something happen before the first commit."""
+
+    def __init__(self, happen: Callable[[], object]) -> None:
+        self.happen: Callable[[], object] | None = happen
+
+    def __call__(self, operation: str, _parameters: dict[str, Any]) -> None:
+        if operation in COMMITS and self.happen:
+            happen, self.happen = self.happen, None
+            happen()
+
+
+def test_given_a_document_written_meanwhile_when_reconciled_then_it_stays_and_is_looked_at_again(
+    world: World,
+) -> None:
     world.put("a.jpg", CAT)
-    overwrite: list[Any] = []
-
-    def meanwhile(operation: str, _parameters: dict[str, Any]) -> None:
-        if operation in COMMITS and not overwrite:
-            overwrite.append(world.put("a.jpg", Photo(labels={"Dog": 99.0})))
-            Function(world).receive(world.message(overwrite[0]))
-
-    assert failing(Function(world, meanwhile).receive(reconcile(world, "a.jpg"))) == set()
+    function = Function(world, Meanwhile(lambda: Function(world).receive(world.message(world.put("a.jpg", DOG)))))
+    assert failing(function.receive(reconcile(world, "a.jpg"))) != set()
     assert (world.found("Dog"), world.found("Cat")) == ({"a.jpg"}, set())
     assert [row["Label"] for row in world.tables.plain("LabelIndex")] == ["Dog"]
+    assert failing(function.receive(reconcile(world, "a.jpg"))) == set()
+    assert world.recognised == ["a.jpg"] * 2
+
+
+@pytest.mark.parametrize("is_with_event", [False, True])
+def test_given_a_late_event_when_a_reconciliation_loses_to_it_then_the_truth_is_still_told(
+    world: World, is_with_event: bool
+) -> None:
+    """The object is gone, of which no event tells; a late one of its upload commits before the reconciliation."""
+    older, late = world.put("a.jpg", CAT), world.put("a.jpg", DOG)
+    function = Function(world, Meanwhile(lambda: late_event(world, late)))
+    world.remove("a.jpg")
+    messages = [reconcile(world, "a.jpg"), *([world.message(older)] if is_with_event else [])]
+    assert failing(function.receive(*messages)) == {message.message_id for message in messages}
+    assert world.found("Dog") == {"a.jpg"}
+    assert failing(function.receive(*messages)) == set()
+    assert (world.found("Dog"), world.found("Cat")) == (set(), set())
+    document = world.document("a.jpg")
+    assert document
+    assert document["Status"] == "REMOVED"
+
+
+def late_event(world: World, event: dict[str, Any]) -> None:
+    """Rekognition saw the object while it was there."""
+    world.put("a.jpg", DOG)
+    Function(world).receive(world.message(event))
+    world.remove("a.jpg")
+
+
+def test_given_a_document_that_is_purged_when_a_forced_reconciliation_is_under_way_then_it_ends_with_its_rows(
+    world: World,
+) -> None:
+    Function(world).receive(world.message(world.put("a.jpg", CAT)))
+
+    def purge() -> None:
+        for table in ("LabelIndex", "ImageLabels"):
+            world.tables.items[table].clear()
+
+    function = Function(world, Meanwhile(purge))
+    assert failing(function.receive(reconcile(world, "a.jpg", force=True))) != set()
+    assert world.tables.plain("LabelIndex") == []
+    assert failing(function.receive(reconcile(world, "a.jpg", force=True))) == set()
+    assert world.found("Cat") == {"a.jpg"}
+
+
+def test_given_two_deliveries_of_one_event_when_both_were_paid_for_then_the_loser_deletes_its_own_rows_only(
+    world: World,
+) -> None:
+    event = world.put("a.jpg", CAT)
+    function = Function(world, Meanwhile(lambda: Function(world).receive(world.message(event))))
+    report = function.receive(world.message(event))
+    assert report.outcomes[f"{BUCKET}/a.jpg"].nothing is Nothing.DUPLICATE
+    assert world.found("Cat") == {"a.jpg"}
+    assert len(world.tables.plain("LabelIndex")) == 2
+
+
+def test_given_an_event_and_a_reconciliation_when_handed_over_together_then_they_stay_together(
+    world: World,
+) -> None:
+    event = world.put("a.heic", replace(CAT, error="InvalidImageFormatException", decodes=True))
+    Function(world).receive(world.message(event), reconcile(world, "a.heic", force=True))
+    [body] = world.handed_over
+    [handed_over] = read_message(world.message(body)).events
+    assert (handed_over.kind, handed_over.sequencer, handed_over.force) == (Kind.RECONCILE, "0000000001", True)
+    Function(world, is_converting=True).receive(world.message(body), seconds=60)
+    document = world.document("a.heic")
+    assert document
+    assert (document["Sequencer"], world.found("Cat")) == ("0000000001", {"a.heic"})
+
+
+def test_given_equal_bytes_that_changed_in_between_when_reconciled_then_they_are_looked_at_again(
+    world: World,
+) -> None:
+    """Rekognition saw the dog; of its upload and the cat's second no event tells, and the cat's ETag is as before."""
+    cat = replace(CAT, etag="cat")
+    event = world.bucket.put("a.jpg", cat)
+    world.clock.pause(60)
+    world.put("a.jpg", DOG)
+    Function(world).receive(world.message(event))
+    world.clock.pause(60)
+    world.bucket.put("a.jpg", cat)
+    assert failing(Function(world).receive(reconcile(world, "a.jpg"))) == set()
+    assert (world.found("Cat"), world.found("Dog")) == ({"a.jpg"}, set())
+
+
+# What is not ours
+
+
+@pytest.mark.parametrize("item", [{}, {"Status": "LABELLED", "Sequencer": "zz"}, {"Labels": "none"}])
+def test_given_an_item_of_somebody_elses_when_photos_are_read_with_it_then_only_its_own_waits(
+    world: World, item: dict[str, str]
+) -> None:
+    name = f"{BUCKET}/occupied.jpg"
+    foreign = {"ImageID": {"S": name}} | {attribute: {"S": text} for attribute, text in item.items()}
+    world.tables.items["ImageLabels"][name,] = foreign
+    events = [world.message(world.put(f"{key}.jpg", CAT), name=key) for key in ("occupied", "free")]
+    assert failing(Function(world).receive(*events)) == {"occupied"}
+    assert (world.found("Cat"), world.recognised) == ({"free.jpg"}, ["free.jpg"])
+    assert world.tables.items["ImageLabels"][name,] == foreign
+    del world.tables.items["ImageLabels"][name,]
+    assert failing(Function(world).receive(*events)) == set()
+    assert world.found("Cat") == {"free.jpg", "occupied.jpg"}
 
 
 def test_given_a_sequencer_that_no_sort_key_could_hold_when_received_then_it_is_reconciled(world: World) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from photos import cli
 from photos.purging import Chosen, Purged, Purger, beginning_with, named
-from tests.unit.deployed import BUCKET, document, store
+from tests.unit.deployed import BUCKET, document, put, store
 
 if TYPE_CHECKING:
     from photos.target import Target
@@ -235,3 +235,37 @@ def test_given_credentials_that_end_on_the_way_when_purged_then_what_was_removed
     ended = command("a.jpg", "--objects", "--yes")
     assert ended.exception is over
     assert "Removed: 0 documents, 0 index rows, 1 object of 0.0 MB" in ended.output
+
+
+def test_given_items_of_somebody_elses_when_purged_by_prefix_then_they_stay_and_the_photos_go(
+    target: Target,
+) -> None:
+    labelled(target, "2019/a.jpg")
+    put(target, "ImageLabels", {"ImageID": f"{BUCKET}/2019/theirs", "Status": "mine"})
+    assert purge(target, beginning_with(target, "2019/")).documents == 1
+    assert left(target)[:2] == ({"2019/theirs"}, set())
+
+
+def test_given_a_document_of_before_there_were_commits_when_purged_then_it_goes_with_its_rows(
+    target: Target,
+) -> None:
+    labelled(target, "old.jpg")
+    store(target, document("new.jpg", {"Cat": 98.5}, commit="c0ffee"))
+    assert purge(target, named(target, ["old.jpg", "new.jpg"])) == Purged(documents=2, rows=3)
+    assert left(target)[:2] == (set(), set())
+
+
+def test_given_a_new_commit_with_the_time_of_the_one_before_when_purged_then_it_stays_with_its_rows(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(target, document("a.jpg", {"Cat": 98.5}, commit="c0ffee"))
+    purger = Purger(target, named(target, ["a.jpg"]))
+    delete_rows = purger._delete_rows
+
+    def and_reconciled(one: Any) -> int:
+        store(target, document("a.jpg", {"Cat": 98.5}, commit="decaf"))
+        return delete_rows(one)
+
+    monkeypatch.setattr(purger, "_delete_rows", and_reconciled)
+    assert purger.run(lambda _: None).documents == 0
+    assert left(target)[:2] == ({"a.jpg"}, {"a.jpg"})

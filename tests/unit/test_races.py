@@ -186,7 +186,8 @@ def run(
 
 def check(world: World, order: tuple[int, ...]) -> None:
     """What exists is what the document says, and what a reader finds."""
-    photo = world.objects.get(KEY)
+    version = world.bucket.present(KEY)
+    photo = version.photo if version else None
     document = world.document(KEY)
     assert document, order
     assert document["Status"] == ("LABELLED" if photo else "REMOVED"), order
