@@ -42,7 +42,7 @@ pinned = $(call pip,$1) --require-hashes -r requirements/$2.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
-	test coverage test-image test-browser test-chaos test-all chaos smoke loadtest \
+	test coverage test-image test-browser test-chaos test-all histories chaos smoke loadtest \
 	bench bench-quota bench-endurance bench-import bench-convert bench-browse \
 	bench-limits bench-image lint audit format lock clean
 
@@ -96,6 +96,9 @@ test-chaos: .venv/.dev $(MINISTACK)/.installed ## a few minutes of `make chaos`
 	@$(BIN)/python -m pytest tests/chaos
 
 test-all: test test-image test-browser test-chaos ## everything, as CI does
+
+histories: .venv/.dev ## what S3, SQS and crashes can do to photos, in virtual time: N=100000 SEED= (minutes)
+	@$(BIN)/python -m tests.histories $(or $(call told,N),100000) $(call told,SEED)
 
 chaos: .venv/.loadtest $(MINISTACK)/.installed ## every fault, one after another, while photos flow; then an audit: N= SEED=
 	@$(BIN)/python -m chaos $(call given,N,number) $(call given,SEED,seed)

@@ -1,0 +1,107 @@
+"""The end of a history: what is in S3 is what the tables say, and nothing is left over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.fakes.bucket import BUCKET, NULL
+from tests.histories.plan import KEYS, history
+
+if TYPE_CHECKING:
+    from photos.auditing import Problem
+    from tests.histories.plan import History
+    from tests.histories.world import World
+
+_REJECTED = {
+    "etag of no photo": "BrokenPhoto",
+    "etag of empty": "EmptyObject",
+    "etag of customer's key": "CustomerKey",
+    "etag of archived": "ArchivedObject",
+}
+
+
+class WrongEndError(AssertionError):
+    """A history did not end as it should."""
+
+
+def run(seed: int) -> History:
+    """Play a history to its end. Raises WrongEndError, and whatever else goes wrong in it."""
+    played = history(seed)
+    world = played.world
+    played.play()
+    _bring_back(world)
+    if world.is_reconciling_needed:
+        world.time.start(lambda: world.repair(is_quiet=True))
+        world.time.run()
+    if played.found:
+        raise WrongEndError(f"while photos flowed, an audit found {played.found}")
+    for url, queue in world.queues.items():
+        if queue.messages:
+            raise WrongEndError(f"left in {url}: {[one.body for one in queue.messages.values()]}")
+    for key in KEYS:
+        _check(world, key)
+    _check_audit(played)
+    return played
+
+
+def _bring_back(world: World) -> None:
+    """Redrive what was dead-lettered while things failed."""
+    for queue in world.queues.values():
+        queue.most_receives = 100
+    while any(world.queues[url].messages for url in ("dead-letters", "convert-dead-letters")):
+        world.time.start(world.redrive)
+        world.time.run()
+
+
+def _check(world: World, key: str) -> None:
+    version = world.bucket.present(key)
+    documents = {item["ImageID"]: item for item in world.tables.plain("ImageLabels")}
+    document = documents.get(f"{BUCKET}/{key}")
+    found = _found(world, document)
+    if version is None or version.photo is None:
+        if document and document["Status"] != "REMOVED":
+            raise WrongEndError(f"{key} is gone, but {document}")
+        if found:
+            raise WrongEndError(f"{key} is gone, but found by {found}")
+        return
+    photo = version.photo
+    if document is None:
+        raise WrongEndError(f"{key} has no document: {version}")
+    named = document.get("ETag"), document.get("VersionId", NULL)
+    status = "REJECTED" if photo.etag in _REJECTED else "LABELLED"
+    expected = {} if status == "REJECTED" else {n: c for n, c in photo.labels.items() if c >= 80}
+    if status == "REJECTED" and document.get("Reason") != _REJECTED[photo.etag]:
+        raise WrongEndError(f"{key} is rejected for {document.get('Reason')}: {version} {document}")
+    if photo.etag == "etag of customer's key":
+        named = document.get("ETag") or photo.etag, version.id  # S3 shows them to nobody
+    if (document["Status"], *named) != (status, photo.etag, version.id):
+        raise WrongEndError(f"{key} is {version}, but {document}")
+    if {one["Name"]: float(one["Confidence"]) for one in document["Labels"]} != expected:
+        raise WrongEndError(f"{key} has the labels of something else: {version} {document}")
+    if found != expected:
+        raise WrongEndError(f"{key} is found by {found}, not by {expected}")
+
+
+def _found(world: World, document: dict[str, Any] | None) -> dict[str, float]:
+    """Labels by which a reader finds the photo: by rows that its document backs."""
+    if document is None or document["Status"] != "LABELLED":
+        return {}
+    labels = {one["Name"]: f"{one['Confidence']:06.2f}" for one in document["Labels"]}
+    commit = "CommitID" if "CommitID" in document else "Sequencer"
+    return {
+        row["Label"]: float(row["Rank"].split("#")[0])
+        for row in world.tables.plain("LabelIndex")
+        if row["ImageID"] == document["ImageID"]
+        and row.get(commit) == document[commit]
+        and labels.get(row["Label"]) == row["Rank"].split("#")[0]
+    }
+
+
+def _check_audit(played: History) -> None:
+    """The auditor sees nothing wrong, either; but for rows of processes that died or calls that failed."""
+    problems: list[Problem] = []
+    world = played.world
+    world.time.start(lambda: world.audit(problems.append, is_quiet=True))
+    world.time.run()
+    if wrong := [problem for problem in problems if problem.row is None or not played.has_faults]:
+        raise WrongEndError(f"the audit finds {wrong}")
