@@ -27,7 +27,6 @@ CALLS = {
     "PutItem": "dynamodb",
     "HeadObject": "s3",
     "GetObject": "s3",
-    "DeleteItem": "dynamodb",
     "SendMessage": "sqs",
     "ChangeMessageVisibilityBatch": "sqs",
 }

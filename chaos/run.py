@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from chaos.faults import DELIVERY, ENVIRONMENT, Fault, every_fault
+from chaos.faults import ENVIRONMENT, Fault, every_fault
 from chaos.traffic import AFTER, RATE, Traffic
 from photos.queues import depth
 
@@ -28,9 +28,8 @@ _KILL_EVERY_S = 0.2
 _COLD_START = Fault(ENVIRONMENT, "cold start", 0.0)
 _NEEDS = {
     "ChangeMessageVisibilityBatch": Fault("DetectLabels", "denied", 0.3),
-    "DeleteItem": Fault(DELIVERY, "out of order", 0.5),
 }
-"""Calls that the function makes only if another one fails, or a reconcile message comes before an older event."""
+"""Calls that the function makes only if another one fails."""
 
 
 def plan(number: int, seed: int) -> list[tuple[Fault, ...]]:

@@ -44,7 +44,6 @@ _ACTIONS = {
 _OFTEN = {
     "PutItem": "overwrite",
     "HeadObject": "remove",
-    "DeleteItem": "reconcile",
     "SendMessage": "poison",
     "GetObject": "other format",
 }
