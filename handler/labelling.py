@@ -69,6 +69,8 @@ class Write:
     """It has no event of its own, and is written only where `known` is still what is there."""
     asked: bool = False
     """Somebody asked for the truth: that is not answered by another document, which may be of before."""
+    again: bool = False
+    """It says what the document says already; only the event is another."""
     shown: Version | None = None
     """What was shown to Rekognition; None: nothing, or what cannot be told from something else later."""
 
@@ -284,7 +286,7 @@ def _again(task: Task, known: Document, now: datetime) -> Write:
     """Write a document anew, by another event; what it says is still true, and is not paid for again."""
     assert task.sequencer
     document = replace(known, sequencer=task.sequencer, commit=new_commit(), labelled_at=iso(now))
-    return Write(document, known, reconciled=False, asked=task.reconcile)
+    return Write(fitted(document), known, reconciled=False, asked=task.reconcile, again=True)
 
 
 def _nameless(task: Task) -> Task:

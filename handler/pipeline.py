@@ -195,6 +195,8 @@ class Pipeline:
             return Outcome(error=commit.error), []
         if isinstance(end, Committed):
             stale = list(end.replaced.rows()) if end.replaced else []
+            if write.again:
+                return Outcome(nothing=Nothing.UP_TO_DATE), stale
             return Outcome(write=write, committed_at=self._now()), stale
         own = list(write.document.rows())
         if write.asked or end.winner is None:

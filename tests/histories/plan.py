@@ -51,6 +51,7 @@ class Kind(Enum):
 
     CALM = "nothing fails, nothing is very late or missed: an audit finds nothing wrong at any time"
     ROUGH = "all can go wrong, but no event is missed"
+    NAMELESS = "no event has a sequencer: all are reconciliations, and order is nowhere but in S3"
     MISSING = "events are missed, too: afterwards, an audit mends what no event brings"
 
 
@@ -82,10 +83,12 @@ class History:
 def history(seed: int) -> History:
     """Plan a history."""
     dice = random.Random(f"plan {seed}")
+    kind = dice.choices(list(Kind), [15, 52, 8, 25])[0]
     begins, becomes = dice.choices(_VERSIONING, [35, 30, 10, 17, 8])[0]
-    kind = dice.choices(list(Kind), [15, 60, 25])[0]
+    if kind is Kind.NAMELESS:
+        begins, becomes = "Enabled", None
     has_faults = kind is not Kind.CALM and dice.random() < 0.7
-    faults = {fault: dice.choice([0.0, 0.01, 0.05]) for fault in Fault} if has_faults else {}
+    faults = {fault: dice.choice([0.0, 0.02, 0.1]) for fault in Fault} if has_faults else {}
     world = World(seed, begins, faults)
     if kind is not Kind.CALM:
         world.queues["queue"].twice = world.queues["convert"].twice = dice.choice([0.0, 0.0, 0.1])
@@ -112,30 +115,37 @@ class _Maker:
         self._kind = kind
         self._found = found
         self._keys = KEYS[: dice.choice([1, 1, 2])]
-        # Little beside cats and dogs, where the two are to be mistaken for each other.
-        self._weights: list[float] = dice.choice([_WEIGHTS, [1, 1, *[0] * (len(_WEIGHTS) - 2)]])
+        # In half of the histories cats and dogs take turns, to be mistaken for each other.
+        self._is_mixed = dice.random() < 0.5
+        self._weights: list[float] = _WEIGHTS if self._is_mixed else [1, 1, *[0] * (len(_WEIGHTS) - 2)]
 
     def gap_s(self) -> float:
         """Seconds until the next step: often so few that things happen at the same time."""
         dice = self._dice
         least_s = _S3_SAME_S if self._kind is Kind.MISSING else 0.0
+        if self._kind is Kind.NAMELESS:
+            return dice.random() * dice.choice([0.05, 0.3, 3.0])
         longest_s = dice.choices([0.1, 3.0, 60.0, 1000.0, 1.5 * _DAY_S, 32 * _DAY_S], [30, 30, 20, 10, 2, 1])[0]
         return least_s + dice.random() * longest_s
 
     def step(self) -> tuple[float, Callable[[], None]]:
         """Give the seconds until it happens, and what does."""
-        key, world, rarely = self._dice.choice(self._keys), self._world, self._kind is not Kind.CALM
+        key, world, kind = self._dice.choice(self._keys), self._world, self._kind
+        # Where reconciliations are all there is, nothing may be there again that was there before: who finds that the
+        # document is right writes nothing, and one that looked in between would still be written.
+        is_told = kind is not Kind.NAMELESS
+        is_rough = kind in {Kind.ROUGH, Kind.MISSING}
         choices: dict[Callable[[], None], float] = {
-            lambda: self._put(key): 40,
-            lambda: self._tell(world.bucket.delete(key)): 14,
-            lambda: self._delete_version(key): 14,
+            lambda: self._put(key): 40 if self._is_mixed else 120,
+            lambda: self._tell(world.bucket.delete(key)): 14 * is_told,
+            lambda: self._delete_version(key): 14 * is_told,
             lambda: world.reconcile(key, force=False): 6,
             lambda: world.reconcile(key, force=True): 8,
             world.expire: 3,
             lambda: world.time.start(world.redrive): 2,
-            lambda: world.time.start(world.repair): 4 * rarely,
-            lambda: world.time.start(lambda: world.purge(key)): 3 * rarely,
-            lambda: world.time.start(lambda: world.audit(self._found.append)): 6 * (not rarely),
+            lambda: world.time.start(world.repair): 4 * is_rough,
+            lambda: world.time.start(lambda: world.purge(key)): 3 * is_rough,
+            lambda: world.time.start(lambda: world.audit(self._found.append)): 6 * (kind is Kind.CALM),
         }
         return self.gap_s(), self._dice.choices(list(choices), list(choices.values()))[0]
 
@@ -159,6 +169,8 @@ class _Maker:
         content = record["s3"]["object"]
         if "versionId" not in content and world.bucket.is_or_was_versioned and dice.random() < 0.5:
             content["versionId"] = NULL
+        if self._kind is Kind.NAMELESS:
+            del content["sequencer"]
         if self._kind is Kind.MISSING and dice.random() < 0.4:
             world.is_reconciling_needed = True
             return
