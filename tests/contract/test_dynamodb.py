@@ -218,7 +218,7 @@ def test_given_a_document_of_this_version_when_read_then_nothing_is_paid(functio
 def test_given_an_older_document_when_replaced_then_its_rows_are_deleted(function: Function, aws: Aws) -> None:
     """PutItem gives what it replaced as `Attributes`. API reference, PutItem, ReturnValues."""
     label: dict[str, Any] = {"Name": {"S": "Dog"}, "Confidence": {"N": "90.5"}}
-    label |= dict.fromkeys(("Parents", "Categories", "Instances"), {"L": []})
+    label |= {key: {"L": []} for key in ("Parents", "Categories", "Instances")}
     old = item(OLDER, Labels={"L": [{"M": label}]})
     aws.tell("BatchGetItem", dynamodb({"Responses": {"ImageLabels": [old]}, "UnprocessedKeys": {}}))
     aws.tell("PutItem", dynamodb({"Attributes": old}))

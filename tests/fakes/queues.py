@@ -180,6 +180,10 @@ class SQS(Client):
         self._called("StartMessageMoveTask", parameters)
         raise aws_error("AWS.SimpleQueueService.UnsupportedOperation")
 
+    def list_message_move_tasks(self, **parameters: Any) -> dict[str, Any]:
+        self._called("ListMessageMoveTasks", parameters)
+        return {"Results": []}
+
 
 def check_message(message: dict[str, Any]) -> None:
     """Refuse what SQS refuses, of a message with its attributes."""

@@ -114,7 +114,7 @@ class World:
         """`photos purge`, of one photo, whose object stays."""
         self.is_reconciling_needed = True
         chosen = Chosen([f"{BUCKET}/{key}"])
-        self.use(lambda target: Purger(target, chosen).run(with_objects=False, tell=lambda _: None))
+        self.use(lambda target: Purger(target, chosen).run(lambda _: None))
 
     def redrive(self) -> None:
         """`photos failures --redrive`."""

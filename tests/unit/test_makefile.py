@@ -72,6 +72,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "OUT": "--out",
         "BASE_IMAGE": "--base",
     },
+    "histories": {"N": "", "SEED": ""},
     "bench-browse": {"N": ""},
     "bench-limits": {"N": ""},
     "bench-endurance": {"MINUTES": ""},
