@@ -5,6 +5,8 @@ message of ours, or something that nobody will ever understand. A reconcile mess
 as it is, not encoded:
 
     {"source": "photo-labels", "action": "reconcile", "bucket": "photos", "key": "a photo.jpg", "force": false}
+
+One that is handed over, and came together with an event, has that one's `sequencer` and `eventTime`, too.
 """
 
 from __future__ import annotations

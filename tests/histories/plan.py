@@ -100,6 +100,8 @@ def history(seed: int) -> History:
     if becomes:
         turn: Callable[[], None] = lambda: world.bucket.set_versioning(becomes)  # noqa: E731
         steps.insert(dice.randrange(len(steps)), (made.gap_s(), turn))
+    if dice.random() < 0.2:
+        steps.insert(dice.randrange(len(steps)), (made.gap_s(), world.age))
     if has_faults and dice.random() < 0.3:
         begin_s = dice.random() * sum(gap_s for gap_s, _ in steps)
         world.weather.no_writes = begin_s, begin_s + dice.choice([5.0, 60.0, 900.0])

@@ -133,6 +133,16 @@ class World:
             if expires_s + self.dice.random() * _EXPIRE_WITHIN_S < self._epoch_s():
                 del labels[key]
 
+    def age(self) -> None:
+        """Put documents and rows into the form that they had before there were commits; at most once a history."""
+        rows = self.tables.items["LabelIndex"]
+        for item in self.tables.items["ImageLabels"].values():
+            commit = item.pop("CommitID", None)
+            for (label, rank), row in [one for one in rows.items() if one[1].get("CommitID") == commit]:
+                del rows[label, rank], row["CommitID"]
+                row["Rank"] = {"S": f"{rank.rpartition('#')[0]}#{item['Sequencer']['S']}"}
+                rows[label, row["Rank"]["S"]] = row
+
     # ------------------------------------------------------------ how
 
     def _sequencer(self) -> str:
