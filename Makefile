@@ -44,7 +44,7 @@ pinned = $(call pip,$1) --require-hashes -r requirements/$2.txt
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
 	test coverage test-image test-browser test-chaos test-all histories chaos smoke loadtest \
 	bench bench-quota bench-endurance bench-import bench-convert bench-browse \
-	bench-limits bench-image lint audit format lock clean
+	bench-memory bench-limits bench-image lint audit format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -119,6 +119,9 @@ loadtest: .venv/.loadtest $(MINISTACK)/.installed ## how fast, how much, none lo
 
 bench-browse: .venv/.dev ## searches of a million rows, and the page of 100,000 photos in Chromium: N=100000
 	@$(BIN)/python -m loadtest.bench_browse $(call told,N)
+
+bench-memory: .venv/.dev ## the page's server, asked for 24 photos of 190 MB at once
+	@$(BIN)/python -m loadtest.bench_memory
 
 bench-limits: .venv/.loadtest $(MINISTACK)/.installed ## what this machine lets through, beside a bare function (half an hour; N=5000: 5 minutes)
 	@$(BIN)/python -m loadtest.limits $(call told,N)

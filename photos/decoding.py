@@ -34,6 +34,8 @@ class Decoder:
 
     def __init__(self, longest_s: float = _LONGEST_S) -> None:
         self._longest_s = longest_s
+        self._ending = threading.Lock()
+        self._is_stopped = False
         self._start()
 
     def __enter__(self) -> Self:
@@ -43,6 +45,37 @@ class Decoder:
         self.close()
 
     def close(self) -> None:
+        self.stop()
+        self._clear()
+
+    def stop(self) -> None:
+        """End the child at once and for good, from any thread; who waits for a photo gets UndecodableError."""
+        with self._ending:
+            self._is_stopped = True
+            self._process.kill()
+
+    def jpeg(self, photo: bytes | bytearray, longest_side: int = LONGEST_SIDE) -> bytes:
+        """Give a photo of any format as a JPEG, upright.
+
+        Raises UndecodableError, or OSError where no child can be started; then another may be decoded.
+        """
+        with self._ending:
+            if self._is_stopped:
+                raise UndecodableError("DecoderCrashed", "Its decoder has ended.")
+            if self._process.poll() is not None:
+                self._clear()
+                self._start()
+        timer = threading.Timer(self._longest_s, self._process.kill)
+        timer.start()
+        try:
+            return self._asked(photo, longest_side)
+        except (BrokenPipeError, EOFError) as error:
+            self._clear()
+            raise UndecodableError("DecoderCrashed", "Its decoder crashed, or took too long.") from error
+        finally:
+            timer.cancel()
+
+    def _clear(self) -> None:
         self._process.kill()
         self._process.wait()
         assert self._process.stdin
@@ -50,19 +83,6 @@ class Decoder:
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(BrokenPipeError):  # of what was not written any more
                 pipe.close()
-
-    def jpeg(self, photo: bytes, longest_side: int = LONGEST_SIDE) -> bytes:
-        """Give a photo of any format as a JPEG, upright. Raises UndecodableError; then another may be decoded."""
-        timer = threading.Timer(self._longest_s, self._process.kill)
-        timer.start()
-        try:
-            return self._asked(photo, longest_side)
-        except (BrokenPipeError, EOFError) as error:
-            self.close()
-            self._start()
-            raise UndecodableError("DecoderCrashed", "Its decoder crashed, or took too long.") from error
-        finally:
-            timer.cancel()
 
     def _start(self) -> None:
         self._process = subprocess.Popen(
@@ -75,7 +95,7 @@ class Decoder:
             start_new_session=True,  # Ctrl-C is the parent's
         )
 
-    def _asked(self, photo: bytes, longest_side: int) -> bytes:
+    def _asked(self, photo: bytes | bytearray, longest_side: int) -> bytes:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(_ASKED.pack(longest_side, len(photo)))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import tempfile
 import webbrowser
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -15,22 +17,26 @@ from handler.conversion import MOST_BYTES
 from photos.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from botocore.response import StreamingBody
     from PIL import Image
 
     from handler.documents import Document
     from photos.target import Target
 
 _LINK_S = 3600
+_PIECE_BYTES = 2**20
 _COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080")
 _LINE_SHARE = 250
 """A line's part of the longer side."""
 
 
 def launch(where: str | Path) -> None:
-    """Open a link, or a file, in the user's browser; Ctrl-C here does not end that."""
-    webbrowser.open(where.as_uri() if isinstance(where, Path) else where)
+    """Open a link, or a file, in the user's browser, or say that there is none; Ctrl-C here does not end that."""
+    link = where.as_uri() if isinstance(where, Path) else where
+    if not webbrowser.open(link):
+        click.echo(f"No browser can be started here. Open this in one: {link}", err=True)
 
 
 def links(target: Target, documents: Iterable[Document]) -> list[str]:
@@ -43,17 +49,37 @@ def links(target: Target, documents: Iterable[Document]) -> list[str]:
     ]
 
 
-def photo(s3: Any, document: Document) -> bytes:
-    """Download a photo, the version that was labelled. Raises UserError where it is gone."""
+@contextmanager
+def requested_photo(s3: Any, document: Document) -> Iterator[tuple[int, StreamingBody]]:
+    """Ask for a photo, the version that was labelled: gives its size in bytes, and what `downloaded` reads.
+
+    Raises UserError where it is gone, or too large to be shown.
+    """
     version = {"VersionId": document.version_id} if document.version_id else {}
     try:
         answer = s3.get_object(Bucket=document.bucket, Key=document.key, **version)
-    except ClientError as error:
+    except (ClientError, UnicodeEncodeError) as error:  # what is not UTF-8 is no key of S3's
         raise UserError(f"{document.key} cannot be had from the bucket ({error}).") from error
-    if answer["ContentLength"] > MOST_BYTES:
-        raise UserError(f"{document.key} has {answer['ContentLength'] / 1e6:,.0f} MB, which is too much to show.")
-    body: bytes = answer["Body"].read()
-    return body
+    with closing(answer["Body"]) as body:
+        size = answer["ContentLength"]
+        if size > MOST_BYTES:
+            raise UserError(f"{document.key} has {size / 1e6:,.0f} MB, which is too much to show.")
+        yield size, body
+
+
+def downloaded(body: StreamingBody, size: int, check: Callable[[], None] = lambda: None) -> bytearray:
+    """Read a photo, which then is in memory once. Raises BotoCoreError where it does not come whole.
+
+    `check` is called before and meanwhile, and may raise.
+    """
+    check()
+    photo = bytearray(size)
+    rest: Any = memoryview(photo)
+    while rest and (got := body.readinto(rest[:_PIECE_BYTES])):
+        rest = rest[got:]
+        check()
+    body.read()  # nothing any more, which is when length and checksum are looked at
+    return photo
 
 
 def drawn_photo(target: Target, document: Document) -> Path:
@@ -64,16 +90,17 @@ def drawn_photo(target: Target, document: Document) -> Path:
     from handler.decoder import UndecodableError  # noqa: PLC0415
     from photos.decoding import Decoder  # noqa: PLC0415
 
-    body = photo(target.client("s3"), document)
     try:
-        with Decoder() as decoder:
-            jpeg = decoder.jpeg(body)
+        with requested_photo(target.client("s3"), document) as (size, body), Decoder() as decoder:
+            jpeg = decoder.jpeg(downloaded(body, size))
+        image = Image.open(io.BytesIO(jpeg))
+        _draw(image, document)
+        with tempfile.NamedTemporaryFile(prefix="photo-labels-", suffix=".png", delete=False) as file:
+            image.save(file)
     except UndecodableError as error:
         raise UserError(f"{document.key} cannot be shown: {error.detail}") from error
-    image = Image.open(io.BytesIO(jpeg))
-    _draw(image, document)
-    with tempfile.NamedTemporaryFile(prefix="photo-labels-", suffix=".png", delete=False) as file:
-        image.save(file)
+    except OSError as error:
+        raise UserError(f"{document.key} cannot be drawn ({error.strerror or error}).") from error
     return Path(file.name)
 
 

@@ -8,15 +8,18 @@ browser was started. It is for a path that nobody else knows, since cookies do n
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import json
 import secrets
 import threading
 import time
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, Router
 
 from handler.decoder import UndecodableError
@@ -28,13 +31,15 @@ from photos.serving import create_server, listen
 from photos.status import StatusReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from handler.documents import Document
     from photos.target import Target
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
 
 _PAGE = Path(__file__).with_name("page")
 _HEADERS = {
@@ -53,6 +58,7 @@ _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
 _COOKIE = "photo-labels"
 _USUAL_PORT = 80
 """Which browsers do not name."""
+_LOOK_S = 0.1
 _LOCALLY_S, _ON_AWS_S = 2.0, 60.0
 """So long a status is told again: CloudWatch has news once a minute, and each look is paid for."""
 
@@ -155,7 +161,20 @@ class Browse:
             Route("/view", self._picture(self._pictures.view)),
             Route("/original", self._original),
         ]
-        return Router([Mount("/{room}", routes=routes)])
+        return Router([Mount("/{room}", routes=routes)], lifespan=self._ending)
+
+    @asynccontextmanager
+    async def _ending(self, _: Router) -> AsyncIterator[None]:
+        """End what takes long as soon as the server is to end: it waits for nothing longer than a second."""
+
+        async def watch() -> None:
+            while not self._server.should_exit:  # noqa: ASYNC110 - uvicorn has no event of it
+                await asyncio.sleep(_LOOK_S)
+            self._pictures.stop()
+
+        watching = asyncio.create_task(watch())
+        yield
+        await watching
 
     def _photos(self, request: Request) -> dict[str, Any]:
         asked = request.query_params
@@ -186,14 +205,23 @@ class Browse:
             "alarms": list(status.alarms),
         }
 
-    def _picture(self, make: Callable[[Document], bytes]) -> Callable[[Request], Response]:
-        def answer(request: Request) -> Response:
+    def _picture(self, make: Callable[[Document, Callable[[], bool]], bytes]) -> Endpoint:
+        def made(request: Request, is_gone: Callable[[], bool]) -> Response:
             try:
-                return Response(make(self._asked_for(request)), media_type="image/jpeg", headers=_KEPT)
+                jpeg = make(self._asked_for(request), is_gone)
             except UndecodableError as error:
-                return PlainTextResponse(error.detail, 415, _NOT_KEPT)
+                return _said(error.detail, 415)
             except TOLD as error:
-                return PlainTextResponse(sentence(error), 404, _NOT_KEPT)
+                return _said(sentence(error), 404)
+            return Response(jpeg, media_type="image/jpeg", headers=_KEPT)
+
+        async def answer(request: Request) -> Response:
+            gone = threading.Event()
+            watching = asyncio.create_task(_watch(request, gone))
+            try:
+                return await run_in_threadpool(made, request, gone.is_set)
+            finally:
+                watching.cancel()
 
         return answer
 
@@ -201,7 +229,7 @@ class Browse:
         try:
             [link] = links(self._target, [self._asked_for(request)])
         except TOLD as error:
-            return PlainTextResponse(sentence(error), 404, _NOT_KEPT)
+            return _said(sentence(error), 404)
         return RedirectResponse(link, 303, _NOT_KEPT)
 
     def _asked_for(self, request: Request) -> Document:
@@ -213,6 +241,13 @@ class Browse:
         return document
 
 
+async def _watch(request: Request, gone: threading.Event) -> None:
+    """Tell when the browser has closed a request's connection, as it does once a picture is not wanted."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    gone.set()
+
+
 def _file(name: str) -> Callable[[Request], Response]:
     return lambda _: FileResponse(_PAGE / name, headers=_NOT_KEPT)
 
@@ -220,11 +255,20 @@ def _file(name: str) -> Callable[[Request], Response]:
 def _answering(find: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Response]:
     def answer(request: Request) -> Response:
         try:
-            return JSONResponse(find(request), headers=_NOT_KEPT)
+            return _json(find(request))
         except TOLD as error:
-            return JSONResponse({"error": sentence(error)}, 400, _NOT_KEPT)
+            return _json({"error": sentence(error)}, 400)
 
     return answer
+
+
+def _json(content: dict[str, Any], status: int = 200) -> Response:
+    """Answer in ASCII, which every text can be written in, also one that is not UTF-8."""
+    return Response(json.dumps(content), status, _NOT_KEPT, "application/json")
+
+
+def _said(text: str, status: int) -> Response:
+    return PlainTextResponse(text.encode(errors="backslashreplace"), status, _NOT_KEPT)
 
 
 def _number(text: str) -> float:

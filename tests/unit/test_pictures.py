@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import io
+import itertools
 import os
+import pwd
+import resource
 import signal
-from typing import TYPE_CHECKING
+import sys
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from botocore.exceptions import BotoCoreError
+from botocore.httpchecksum import Crc32Checksum, StreamingChecksumBody
 from PIL import Image
+from urllib3 import HTTPResponse
 
 from handler.decoder import UndecodableError
 from photos.browsing import pictures
@@ -18,10 +27,12 @@ from photos.browsing.library import Library
 from photos.browsing.pictures import Pictures
 from photos.decoding import Decoder
 from photos.errors import UserError
+from photos.opening import downloaded
 from tests.unit.deployed import BUCKET, document, store
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from photos.target import Target
@@ -34,10 +45,26 @@ def photo(width: int, height: int, kind: str = "PNG") -> bytes:
 
 
 @pytest.fixture
-def made(target: Target, tmp_path: Path) -> Iterator[Pictures]:
-    running = Pictures(target, tmp_path / "kept")
+def kept(target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where thumbnails are kept; after `target`, which has an environment of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "photo-labels"
+
+
+@pytest.fixture
+def made(target: Target, kept: Path) -> Iterator[Pictures]:
+    running = Pictures(target)
     yield running
     running.close()
+
+
+@pytest.fixture
+def one_decoder(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Decoder:
+    """The only decoder of `made`."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    [decoder] = request.getfixturevalue("made")._all_decoders
+    assert isinstance(decoder, Decoder)
+    return decoder
 
 
 def upload(target: Target, key: str, body: bytes) -> None:
@@ -45,15 +72,15 @@ def upload(target: Target, key: str, body: bytes) -> None:
 
 
 def test_given_a_photo_when_its_thumbnail_is_made_then_it_is_small_and_kept_for_its_user_alone(
-    target: Target, made: Pictures, tmp_path: Path
+    target: Target, made: Pictures, kept: Path
 ) -> None:
     upload(target, "a.png", photo(1600, 1200))
     jpeg = made.thumbnail(document("a.png", {}))
     assert Image.open(io.BytesIO(jpeg)).size == (400, 300)
     target.client("s3").delete_object(Bucket=BUCKET, Key="a.png")
     assert made.thumbnail(document("a.png", {})) == jpeg
-    [kept] = (tmp_path / "kept").iterdir()
-    assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    [thumbnail] = kept.iterdir()
+    assert (thumbnail.stat().st_mode & 0o777, kept.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
 def test_given_another_version_of_a_photo_when_shown_then_it_has_a_thumbnail_of_its_own(
@@ -80,20 +107,27 @@ def test_given_what_is_gone_or_no_photo_when_shown_then_it_says_so(target: Targe
 
 
 def test_given_a_decoder_that_crashes_when_others_are_shown_then_they_have_pictures(
-    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    target: Target, one_decoder: Decoder, made: Pictures
 ) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    made = Pictures(target, tmp_path)
     upload(target, "crash.png", b"crash")
     upload(target, "a.png", photo(100, 100))
-    [decoder] = made._decoders.queue
-    os.kill(decoder._process.pid, signal.SIGKILL)
+    one_decoder._longest_s = 0.5
+    one_decoder._process.send_signal(signal.SIGSTOP)
     with pytest.raises(UndecodableError, match="DecoderCrashed"):
         made.thumbnail(document("crash.png", {}))
+    one_decoder._longest_s = 60
     assert made.thumbnail(document("a.png", {}))
     with pytest.raises(UndecodableError, match="DecoderCrashed"):  # remembered, and not tried again
         made.thumbnail(document("crash.png", {}))
-    made.close()
+
+
+def test_given_a_decoder_that_was_killed_between_two_photos_when_asked_then_no_photo_suffers(
+    target: Target, one_decoder: Decoder, made: Pictures
+) -> None:
+    upload(target, "a.png", photo(100, 100))
+    one_decoder._process.kill()
+    one_decoder._process.wait()
+    assert made.thumbnail(document("a.png", {}))
 
 
 def test_given_a_decoder_that_takes_too_long_when_asked_then_it_is_another_for_the_next() -> None:
@@ -125,28 +159,190 @@ def test_given_a_photo_that_is_too_large_to_be_shown_when_asked_for_then_it_is_n
         made.thumbnail(document("a.png", {}))
 
 
-def test_given_a_full_disk_when_a_thumbnail_is_made_then_it_is_shown_all_the_same(
-    target: Target, made: Pictures, monkeypatch: pytest.MonkeyPatch
+def test_given_a_full_disk_when_a_thumbnail_is_made_then_it_is_shown_and_no_half_of_it_is_kept(
+    target: Target, made: Pictures, kept: Path
 ) -> None:
     upload(target, "a.png", photo(100, 100))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))  # no file can be longer, as if there was no space
+    try:
+        jpeg = made.thumbnail(document("a.png", {}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert jpeg
+    assert list(kept.iterdir()) == []
 
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(pictures, "_keep", full)
+def no_home(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+
+
+def a_file_instead(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    (folder / "photo-labels").write_text("")
+
+
+def below_a_file(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    (folder / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "file"))
+
+
+def not_writable(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc")  # for root neither
+
+
+@pytest.mark.parametrize("spoil", [no_home, a_file_instead, below_a_file, not_writable])
+def test_given_no_folder_for_thumbnails_when_asked_for_then_they_are_made_each_time(
+    target: Target,
+    kept: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[pytest.MonkeyPatch, Path], None],
+) -> None:
+    spoil(monkeypatch, kept.parent)
+    made = Pictures(target)
+    upload(target, "a.png", photo(100, 100))
+    assert made.thumbnail(document("a.png", {})) == made.thumbnail(document("a.png", {}))
+    made.close()
+
+
+def test_given_a_folder_for_thumbnails_that_goes_away_when_asked_for_then_they_are_made_all_the_same(
+    target: Target, made: Pictures, kept: Path
+) -> None:
+    kept.rmdir()
+    upload(target, "a.png", photo(100, 100))
     assert made.thumbnail(document("a.png", {}))
 
 
 def test_given_more_thumbnails_than_are_kept_when_started_then_the_oldest_are_gone(
-    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    target: Target, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pictures, "_KEPT_AT_MOST", 2)
+    kept.mkdir()
     for age in range(4):
-        path = tmp_path / f"{age}.jpg"
+        path = kept / f"{age}.jpg"
         path.write_bytes(b"")
         os.utime(path, (1000 - age, 1000 - age))
-    Pictures(target, tmp_path).close()
-    assert {path.name for path in tmp_path.iterdir()} == {"0.jpg", "1.jpg"}
+    (kept / "half.1234.new").write_bytes(b"")
+    (kept / "gone.jpg").symlink_to("nowhere")
+    (kept / "folder.jpg").mkdir()
+    os.utime(kept / "folder.jpg", (1, 1))
+    Pictures(target).close()
+    assert {path.name for path in kept.iterdir()} == {"0.jpg", "1.jpg", "folder.jpg"}
+
+
+@pytest.mark.parametrize("sent", [b"half", b"wrong bytes"])
+def test_given_a_photo_that_does_not_come_whole_when_downloaded_then_it_is_not_taken_for_one(sent: bytes) -> None:
+    checksum = Crc32Checksum()
+    checksum.update(b"right bytes")
+    raw: Any = HTTPResponse(io.BytesIO(sent), preload_content=False)
+    body = StreamingChecksumBody(raw, 11, Crc32Checksum(), checksum.b64digest())
+    with pytest.raises(BotoCoreError):
+        downloaded(body, 11)
+
+
+# Many at once
+
+
+def test_given_many_photos_at_once_when_shown_then_no_more_of_them_are_in_memory_than_fit(
+    target: Target, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = photo(300, 300, "BMP")
+    monkeypatch.setattr(pictures, "_IN_MEMORY_BYTES", 2 * len(body))
+    in_memory, most, lock = 0, 0, threading.Lock()
+
+    def download(*arguments: Any) -> bytearray:
+        nonlocal in_memory, most
+        with lock:
+            in_memory += 1
+            most = max(most, in_memory)
+        return downloaded(*arguments)
+
+    class Counting(Decoder):
+        def jpeg(self, *arguments: Any) -> bytes:
+            nonlocal in_memory
+            jpeg = super().jpeg(*arguments)
+            with lock:
+                in_memory -= 1
+            return jpeg
+
+    monkeypatch.setattr(pictures, "downloaded", download)
+    monkeypatch.setattr(pictures, "Decoder", Counting)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    made = Pictures(target)
+    for number in range(12):
+        upload(target, f"{number}.bmp", body)
+    with ThreadPoolExecutor(12) as threads:
+        jpegs = list(threads.map(made.thumbnail, [document(f"{number}.bmp", {}) for number in range(12)]))
+    made.close()
+    assert all(jpegs)
+    assert most == 2
+
+
+def test_given_photos_that_fail_when_shown_then_there_is_memory_for_the_next(
+    target: Target, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = photo(100, 100)
+    monkeypatch.setattr(pictures, "_IN_MEMORY_BYTES", len(body))
+    made = Pictures(target)
+    upload(target, "a.png", body)
+    upload(target, "broken.png", b"x" * len(body))
+    gone = iter([False, True])
+    with pytest.raises(UndecodableError):
+        made.thumbnail(document("broken.png", {}))
+    with pytest.raises(UserError):
+        made.thumbnail(document("none.png", {}))
+    with pytest.raises(UserError, match="Nobody waits"):
+        made.thumbnail(document("a.png", {}), lambda: next(gone))
+    assert made.thumbnail(document("a.png", {}))
+    made.close()
+
+
+@pytest.mark.parametrize("looks", range(3))
+def test_given_a_browser_that_goes_away_when_its_photo_is_made_then_that_ends_and_the_photo_is_shown_to_others(
+    target: Target, made: Pictures, looks: int
+) -> None:
+    upload(target, "a.png", photo(100, 100))
+    gone = itertools.chain([False] * looks, itertools.repeat(True))
+    with pytest.raises(UserError, match="Nobody waits"):
+        made.thumbnail(document("a.png", {}), lambda: next(gone))
+    assert made.thumbnail(document("a.png", {}))
+
+
+def test_given_photos_that_are_decoded_when_closed_then_it_ends_at_once_and_who_waits_hears_of_it(
+    target: Target, one_decoder: Decoder, made: Pictures
+) -> None:
+    one_decoder._process.send_signal(signal.SIGSTOP)
+    upload(target, "a.png", photo(100, 100))
+    with ThreadPoolExecutor(3) as threads:
+        waiting = [threads.submit(made.view, document("a.png", {})) for _ in range(3)]
+        eventually(made._decoders.empty)
+        made.stop()
+        errors = Counter(type(one.exception(timeout=10)) for one in waiting)
+    assert errors == {UndecodableError: 1, UserError: 2}
+
+
+def test_given_decoders_that_cannot_be_started_when_the_page_is_then_a_sentence(
+    target: Target, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(UserError, match=r"The decoder of photos cannot be started \(No such file"):
+        Pictures(target)
+
+
+def test_given_little_memory_and_many_cores_when_counted_then_the_decoders_cannot_fill_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pages = 8 * 2**30 // os.sysconf("SC_PAGE_SIZE")
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    real = os.sysconf
+    monkeypatch.setattr(os, "sysconf", lambda name: pages if name == "SC_PHYS_PAGES" else real(name))
+    assert pictures._decoders() == 2
+    pages //= 8
+    assert pictures._decoders() == 1
 
 
 def test_given_more_documents_than_are_read_at_a_time_when_all_are_asked_for_then_the_pages_have_all(
