@@ -87,13 +87,20 @@ class Guard:
             await self._app(scope, receive, send)
             return
         answer = self._refusal(scope)
+        is_answered = False
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal is_answered
             if message["type"] == "http.response.start":
+                is_answered = True
                 message["headers"] += [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
             await send(message)
 
-        await (answer or self._app)(scope, receive, send_with_headers)
+        try:
+            await (answer or self._app)(scope, receive, send_with_headers)
+        except asyncio.CancelledError:  # the server ends, and does not wait for AWS any longer
+            if not is_answered:
+                await PlainTextResponse("The page has ended.", 503)(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
