@@ -29,6 +29,7 @@ NULL_VERSION = "null"
 """What S3 calls the version of an object that was put while versioning was not enabled."""
 
 _LARGEST_ITEM_BYTES = 400 * 1024
+_SIDES = ("Left", "Top", "Width", "Height")
 _CLOCKS_OF_S3 = timedelta(seconds=2)
 """What Last-Modified (whole seconds) and the time of an event may differ by, for the same change."""
 
@@ -166,6 +167,7 @@ class Document:
         labels = item.get("Labels", [])
         if not (_are_a_documents(fields) and isinstance(labels, list) and all(map(_is_label, labels))):
             raise NotOursError("An item of the table of documents is none.")
+        labels = [_own_of(label) for label in labels]
         for number in _WHOLE_NUMBERS & fields.keys():
             fields[number] = int(fields[number])
         document = cls(**fields, labels=tuple(labels))
@@ -197,6 +199,28 @@ def _is_label(label: object) -> bool:
         and isinstance(label.get("Name"), str)
         and isinstance(label.get("Confidence"), Decimal)
         and all(isinstance(label.get(name), list) for name in ("Parents", "Categories", "Instances"))
+        and all(isinstance(name, str) for name in (*label["Parents"], *label["Categories"]))
+        and all(map(_is_instance, label["Instances"]))
+    )
+
+
+def _own_of(label: Mapping[str, Any]) -> Item:
+    """Leave out what others added to a label."""
+    instances = [
+        {"Confidence": one["Confidence"], "BoundingBox": {side: one["BoundingBox"][side] for side in _SIDES}}
+        for one in label["Instances"]
+    ]
+    own = {name: label[name] for name in ("Name", "Confidence", "Parents", "Categories")}
+    return own | {"Instances": instances}
+
+
+def _is_instance(instance: object) -> bool:
+    box = instance.get("BoundingBox") if isinstance(instance, dict) else None
+    return (
+        isinstance(instance, dict)
+        and isinstance(box, dict)
+        and isinstance(instance.get("Confidence"), Decimal)
+        and all(isinstance(box.get(side), Decimal) for side in _SIDES)
     )
 
 
@@ -251,7 +275,7 @@ def _instance(instance: Mapping[str, Any]) -> Item:
     box = instance["BoundingBox"]
     return {
         "Confidence": _decimal(instance["Confidence"]),
-        "BoundingBox": {side: _decimal(box[side]) for side in ("Left", "Top", "Width", "Height")},
+        "BoundingBox": {side: _decimal(box[side]) for side in _SIDES},
     }
 
 

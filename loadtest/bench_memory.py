@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from handler.documents import Document
-from loadtest.command import as_command
 from photos.browsing.pictures import Pictures
+from photos.ending import run
 from photos.target import Target, local_session, scrub_environment
 
 if TYPE_CHECKING:
@@ -117,4 +117,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    as_command(main)
+    run(main, "bench-memory")

@@ -1,11 +1,19 @@
-"""All documents, for other programs: as JSON lines, or as CSV with a line for each label."""
+"""All documents, for other programs: as JSON lines, or as CSV with a line for each label.
+
+JSON has everything exactly as it is, in ASCII. CSV is opened by spreadsheets, which run a cell that begins like a
+formula, whoever named a photo so (OWASP, CSV Injection). Such cells get an apostrophe first; all texts are quoted,
+lest one is torn apart at another separator; and what is not printable is escaped as on a terminal.
+"""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
+from photos.display import safe
 from photos.reading import documents_in
 
 if TYPE_CHECKING:
@@ -16,6 +24,8 @@ if TYPE_CHECKING:
     from photos.target import Target
 
 _COLUMNS = ("image", "status", "label", "confidence", "uploaded", "labelled", "reason")
+_FORMULA = re.compile(r"""[\s'"]*[=+\-@\uff1d\uff0b\uff0d\uff20]""")
+"""After blanks and quotes, too, which some spreadsheets take away; the last four are the same signs, wide."""
 
 
 def documents(target: Target, beginning: str = "") -> Iterator[Document]:
@@ -38,16 +48,25 @@ def write_json(found: Iterator[Document], file: TextIO) -> None:
 
 
 def write_csv(found: Iterator[Document], file: TextIO) -> None:
-    """Write a line for each label of each photo; one for a photo that has none."""
-    writer = csv.writer(file)
+    """Write a line for each label of each photo; one for a photo that has none. In UTF-8, whatever the locale."""
+    if isinstance(file, io.TextIOWrapper):
+        file.reconfigure(encoding="utf-8")
+    writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(_COLUMNS)
     for document in found:
         writer.writerows(_lines(document))
 
 
 def _lines(document: Document) -> Iterator[tuple[Any, ...]]:
-    times = document.event_time, document.labelled_at
+    image, status = _cell(document.image_id), document.status
+    times = _cell(document.event_time), _cell(document.labelled_at)
     for label in document.labels:
-        yield document.image_id, document.status, label["Name"], label["Confidence"], *times, ""
+        yield image, status, _cell(label["Name"]), label["Confidence"], *times, ""
     if not document.labels:
-        yield document.image_id, document.status, "", "", *times, document.reason
+        yield image, status, "", "", *times, _cell(document.reason)
+
+
+def _cell(text: str | None) -> str:
+    """Give a text as it is, except what a terminal or a spreadsheet would obey."""
+    plain = safe(text or "").plain
+    return f"'{plain}" if _FORMULA.match(plain) else plain

@@ -5,24 +5,50 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from photos import cli
 from photos.errors import UserError
-from photos.opening import drawn_photo, links
+from photos.exporting import write_csv, write_json
+from photos.opening import drawn_photo, launch, links
 from tests.unit.deployed import BUCKET, document, put, store
 
 if TYPE_CHECKING:
     from photos.target import Target
 
 HOSTILE = 'a,"b"\n=1+1.jpg'
+ESCAPED = 'a,"b"\\n=1+1.jpg'
 BOX = {"Confidence": 97.0, "BoundingBox": {"Left": -0.1, "Top": 0.25, "Width": 0.5, "Height": 0.5}}
+
+LABEL = {"Name": "Cat", "Confidence": Decimal(98), "Parents": [], "Categories": [], "Instances": []}
+CHANGES: list[dict[str, Any]] = [
+    {"Status": "SOMETHING"},
+    {"Key": "another"},
+    {"LabelledAt": 12},
+    {"Sequencer": None},
+    {"Size": "large"},
+    {"Labels": {"Cat": 98}},
+    {"Labels": ["Cat"]},
+    {"Labels": [LABEL | {"Confidence": "98"}]},
+    {"Labels": [LABEL | {"Parents": "Animal"}]},
+    {"Labels": [LABEL | {"Instances": [{"Confidence": 1}]}]},
+    {"Labels": [{"Name": "Cat", "Confidence": 98}]},
+]
+FOREIGN: list[dict[str, Any]] = [
+    {"ImageID": "somebody/else's"},
+    {"ImageID": f"{BUCKET}/bare", "Status": "LABELLED"},
+    *(document(f"foreign {number}", {}, size=1).to_item() | change for number, change in enumerate(CHANGES)),
+]
+"""Items of others; the last ones are documents but for one thing."""
 
 
 def run(target: Target, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
@@ -36,7 +62,8 @@ def filled(target: Target) -> Target:
     store(target, document("other/fog.jpg", {}))
     store(target, document("bad.jpg", {}, status="REJECTED", reason="BrokenPhoto", detail="The file is broken."))
     store(target, document("gone.jpg", {}, status="REMOVED"))
-    put(target, "ImageLabels", {"ImageID": "somebody/else's"})
+    for item in FOREIGN:
+        put(target, "ImageLabels", item)
     return target
 
 
@@ -49,7 +76,7 @@ def test_given_documents_when_exported_as_json_then_each_photo_is_a_line(
     assert lines[HOSTILE]["Labels"][0] == {
         "Name": "Animal", "Confidence": 99.25, "Parents": [], "Categories": [], "Instances": [],
     }  # fmt: skip
-    assert "reading about 5 documents" in ended.stderr
+    assert f"reading about {4 + len(FOREIGN)} documents" in ended.stderr
 
 
 def test_given_documents_when_exported_as_csv_then_each_label_is_a_line(
@@ -59,8 +86,8 @@ def test_given_documents_when_exported_as_csv_then_each_label_is_a_line(
     assert sorted(
         (row["image"], row["status"], row["label"], row["confidence"], row["reason"]) for row in rows
     ) == [
-        (f"{BUCKET}/{HOSTILE}", "LABELLED", "Animal", "99.25", ""),
-        (f"{BUCKET}/{HOSTILE}", "LABELLED", "Cat", "98.5", ""),
+        (f"{BUCKET}/{ESCAPED}", "LABELLED", "Animal", "99.25", ""),
+        (f"{BUCKET}/{ESCAPED}", "LABELLED", "Cat", "98.5", ""),
         (f"{BUCKET}/bad.jpg", "REJECTED", "", "", "BrokenPhoto"),
         (f"{BUCKET}/other/fog.jpg", "LABELLED", "", "", ""),
     ]
@@ -80,6 +107,73 @@ def test_given_a_large_table_when_exported_then_the_cost_is_asked_about_first(
     ended = run(filled, monkeypatch, "export")
     assert ended.exit_code == 1
     assert ended.stdout == ""
+
+
+def test_given_attributes_that_others_added_when_exported_then_they_are_left_out(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = document("a.jpg", {"Cat": 98.0}).to_item()
+    theirs = {"Faces": {b"x"}, "Labels": [LABEL | {"Colour": b"red"}]}
+    put(target, "ImageLabels", ours | theirs)
+    [line] = run(target, monkeypatch, "export").stdout.splitlines()
+    assert json.loads(line) == json.loads(json.dumps(ours | {"Labels": [LABEL]}, default=float))
+    assert run(target, monkeypatch, "export", "--format", "csv").exit_code == 0
+
+
+# whatever names photos and labels have
+
+WIDE = "\uff1d\uff0b\uff0d\uff20"
+FORMULA = re.compile(rf"[\s\"]*[=+\-@{WIDE}]")
+hostile = st.text(
+    st.sampled_from(WIDE + "=+-@\t\r\n\0 '\";,|\x1b\x07\x9b\u202e\ud800日é") | st.characters(),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(st.lists(st.tuples(hostile, hostile, hostile), max_size=5))
+def test_given_any_names_when_exported_as_csv_then_cells_do_nothing_and_are_read_back_as_they_were_written(
+    named: list[tuple[str, str, str]],
+) -> None:
+    photos = [
+        document(key, {label: 98.5}, bucket=bucket, reason=label, event_time=label) for bucket, key, label in named
+    ] + [document(key, {}, bucket=bucket, reason=reason) for bucket, key, reason in named]
+    file = io.BytesIO()
+    text = io.TextIOWrapper(file, encoding="latin-1", newline="", write_through=True)
+    write_csv(iter(photos), text)
+    written = file.getvalue().decode()
+    assert all(one.isprintable() for one in written.replace("\r\n", ""))
+    rows = list(csv.reader(io.StringIO(written, newline=""), strict=True))
+    assert [len(row) for row in rows] == [7] * (1 + len(photos))
+    for row, photo in zip(rows[1:], photos, strict=True):
+        assert not any(FORMULA.match(cell) for cell in row)
+        assert row[0].removeprefix("'") == escaped(photo.image_id).removeprefix("'")
+
+
+def escaped(text: str) -> str:
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+@given(hostile, hostile)
+def test_given_any_names_when_exported_as_json_then_all_is_exactly_as_it_is(key: str, label: str) -> None:
+    written = document(key, {label: 98.5})
+    file = io.StringIO()
+    write_json(iter([written]), file)
+    assert file.getvalue().isascii()
+    [line] = file.getvalue().split("\n")[:-1]
+    read = json.loads(line)
+    assert (read["Key"], read["Labels"][0]["Name"]) == (key, label)
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(1)", " =1", "'=1", '"=1', f"{WIDE[0]}1", " ' \"+1"])
+def test_given_what_a_spreadsheet_would_run_when_exported_as_csv_then_an_apostrophe_is_before_it(
+    cell: str,
+) -> None:
+    file = io.StringIO()
+    write_csv(iter([document("a.jpg", {cell: 98.5}), document("=a.jpg", {}, bucket=cell)]), file)
+    _, first, second = csv.reader(io.StringIO(file.getvalue()))
+    assert first[:4] == [f"{BUCKET}/a.jpg", "LABELLED", f"'{cell}", "98.5"]
+    assert second[0] == f"'{cell}/=a.jpg"
 
 
 # looking at one
@@ -126,3 +220,21 @@ def test_given_photos_when_linked_then_the_links_are_signed_and_end(target: Targ
     assert "a%20b%2Bc%25.jpg" in link
     assert "X-Amz-Expires=3600" in link
     assert "X-Amz-Signature=" in link
+
+
+def test_given_no_browser_when_something_is_opened_then_it_says_so_with_the_link(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("webbrowser._tryorder", [])
+    monkeypatch.setattr("webbrowser._browsers", {})
+    launch("http://127.0.0.1:1/x")
+    assert capsys.readouterr().err == "No browser can be started here. Open this in one: http://127.0.0.1:1/x\n"
+
+
+def test_given_no_space_for_the_drawn_photo_when_opened_then_a_sentence_says_so(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target.client("s3").put_object(Bucket=BUCKET, Key="cat.jpg", Body=photo())
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    with pytest.raises(UserError, match=r"cat\.jpg cannot be drawn \(No such file"):
+        drawn_photo(target, document("cat.jpg", {}))

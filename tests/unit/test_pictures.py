@@ -12,6 +12,7 @@ import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -28,7 +29,7 @@ from photos.browsing.pictures import Pictures
 from photos.decoding import Decoder
 from photos.errors import UserError
 from photos.opening import downloaded
-from tests.unit.deployed import BUCKET, document, store
+from tests.unit.deployed import BUCKET, document, put, store
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -359,3 +360,16 @@ def test_given_more_documents_than_are_read_at_a_time_when_all_are_asked_for_the
             if after is None:
                 break
         assert len(found) == len(set(found)) == expected
+
+
+def test_given_items_that_are_no_documents_when_the_page_asks_then_they_are_left_out(target: Target) -> None:
+    written = document("a.jpg", {"Cat": 98.0})
+    store(target, written)
+    changes: dict[str, dict[str, Any]] = {"b.jpg": {"Labels": "none"}, "c.jpg": {"LabelledAt": 1}}
+    for key, change in changes.items():
+        store(target, replace(written, key=key))
+        put(target, "ImageLabels", replace(written, key=key).to_item() | change)
+    library = Library(target)
+    assert [one["key"] for one in library.all("LABELLED", None)["photos"]] == ["a.jpg"]
+    assert [one["key"] for one in library.search("cat", 0, None)["photos"]] == ["a.jpg"]
+    assert library.document(f"{BUCKET}/b.jpg") is None
