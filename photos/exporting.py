@@ -8,7 +8,6 @@ lest one is torn apart at another separator; and what is not printable is escape
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -49,8 +48,8 @@ def write_json(found: Iterator[Document], file: TextIO) -> None:
 
 def write_csv(found: Iterator[Document], file: TextIO) -> None:
     """Write a line for each label of each photo; one for a photo that has none. In UTF-8, whatever the locale."""
-    if isinstance(file, io.TextIOWrapper):
-        file.reconfigure(encoding="utf-8")
+    if reconfigure := getattr(file, "reconfigure", None):  # io.StringIO has none, and no encoding
+        reconfigure(encoding="utf-8", errors="backslashreplace")
     writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(_COLUMNS)
     for document in found:

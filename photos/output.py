@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-class _Stream:
+class Stream:
     """A text stream that outlives its reader."""
 
     def __init__(self, stream: IO[str]) -> None:
@@ -63,7 +63,7 @@ def prepare() -> None:
         stream = getattr(sys, name) or open(os.devnull, "w")  # noqa: PTH123, SIM115 - as above
         # Names of photos have letters that a terminal of Latin-1 has not.
         stream.reconfigure(errors="backslashreplace")
-        setattr(sys, name, cast("IO[str]", _Stream(stream)))
+        setattr(sys, name, cast("IO[str]", Stream(stream)))
 
 
 def is_read() -> bool:

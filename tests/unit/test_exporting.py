@@ -8,7 +8,7 @@ import json
 import re
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from click.testing import CliRunner
@@ -20,9 +20,12 @@ from photos import cli
 from photos.errors import UserError
 from photos.exporting import write_csv, write_json
 from photos.opening import drawn_photo, launch, links
+from photos.output import Stream
 from tests.unit.deployed import BUCKET, document, put, store
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from photos.target import Target
 
 HOSTILE = 'a,"b"\n=1+1.jpg'
@@ -140,7 +143,7 @@ def test_given_any_names_when_exported_as_csv_then_cells_do_nothing_and_are_read
     ] + [document(key, {}, bucket=bucket, reason=reason) for bucket, key, reason in named]
     file = io.BytesIO()
     text = io.TextIOWrapper(file, encoding="latin-1", newline="", write_through=True)
-    write_csv(iter(photos), text)
+    write_csv(iter(photos), cast("TextIO", Stream(text)))  # as a program has its standard output
     written = file.getvalue().decode()
     assert all(one.isprintable() for one in written.replace("\r\n", ""))
     rows = list(csv.reader(io.StringIO(written, newline=""), strict=True))
