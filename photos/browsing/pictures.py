@@ -6,7 +6,6 @@ import hashlib
 import os
 import queue
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handler.conversion import MOST_BYTES
@@ -15,9 +14,11 @@ from photos.browsing.memory import MemoryBudget
 from photos.decoding import Decoder
 from photos.errors import UserError
 from photos.opening import downloaded, requested_photo
+from photos.target import home_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from handler.documents import Document
     from photos.target import Target
@@ -34,10 +35,10 @@ _CONNECTIONS = 40
 def cache_folder() -> Path | None:
     """Where thumbnails are kept, for their user alone; None: nowhere."""
     try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "photo-labels"
+        folder = home_folder("XDG_CACHE_HOME", ".cache") / "photo-labels"
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
-    except (OSError, RuntimeError):  # nobody can write there, or there is no home at all
+    except (OSError, UserError):  # nobody can write there, or there is no home at all
         return None
     return folder
 

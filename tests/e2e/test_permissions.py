@@ -258,10 +258,11 @@ def document_of(pipeline: Pipeline, key: str) -> dict[str, Any]:
 
 
 def next_turn(pipeline: Pipeline) -> float:
+    """When the next turn is; 0: none was taken yet."""
     answer = pipeline.dynamodb.get_item(
         TableName="LabelQuota", Key={"Operation": {"S": "DetectLabels"}}, ConsistentRead=True
     )
-    return float(answer["Item"]["NextTurn"]["N"])
+    return float(answer["Item"]["NextTurn"]["N"]) if "Item" in answer else 0.0
 
 
 def reconcile(pipeline: Pipeline, key: str) -> None:
