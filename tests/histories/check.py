@@ -20,6 +20,10 @@ _REJECTED = {
 }
 
 
+_REDRIVES = 20
+"""After the last fault; what is left then is left for good."""
+
+
 class WrongEndError(AssertionError):
     """A history did not end as it should."""
 
@@ -48,8 +52,11 @@ def _bring_back(world: World) -> None:
     """Redrive what was dead-lettered while things failed."""
     for queue in world.queues.values():
         queue.most_receives = 100
-    while any(world.queues[url].messages for url in ("dead-letters", "convert-dead-letters")):
-        world.time.start(world.redrive)
+    for _ in range(_REDRIVES):
+        if not any(world.queues[url].messages for url in ("dead-letters", "convert-dead-letters")):
+            return
+        # A tool that was stopped holds messages for five minutes.
+        world.time.start(world.redrive, 60.0)
         world.time.run()
 
 

@@ -2,7 +2,8 @@
 
     python -m tests.histories.sabotage [N]      after how many histories each is noticed, of N at most
 
-What is never noticed is either no fault, or one that the histories cannot show.
+What takes more histories than that to notice is not here, and has tests of its own (`tests/unit`): equal bytes that come
+back between two missed events, or while labels could not be written; a purge beside a commit.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from handler.pipeline import Outcome, Pipeline
 from handler.storage import Committed, Storage
 from photos import auditing
 from photos.auditing import Repairer
-from photos.purging import Purger
 from tests.histories.check import run
 
 if TYPE_CHECKING:
@@ -163,44 +163,13 @@ def old_events_are_trusted() -> Any:
     return changed(labelling, _TRUSTED_FOR=1000 * labelling._TRUSTED_FOR)
 
 
-def a_version_that_is_gone_means_that_the_photo_is() -> Any:
-    labelled = Labeller._labelled
-
-    def gone(self: Any, task: Any, deadline: Any, tally: Any) -> Any:
-        try:
-            return labelled(self, task, deadline, tally)
-        except labelling._VersionGoneError:
-            return self._removed(task)
-
-    return changed(Labeller, _labelled=gone)
-
-
 def only_etags_are_compared() -> Any:
     return changed(Document, is_of=lambda self, etag, _modified, _version: self.etag == etag)
-
-
-def times_are_not_compared() -> Any:
-    is_of = Document.is_of
-    return changed(
-        Document,
-        is_of=lambda self, etag, modified, version: is_of(replace(self, event_time=None), etag, modified, version),
-    )
-
-
-def labels_that_were_paid_for_are_of_whatever_has_the_etag() -> Any:
-    def shown(_: Any, task: Any) -> Any:
-        return task.event.image_id, None, task.event.etag, None, None
-
-    return changed(Labeller, _shown=shown)
 
 
 def an_older_look_is_written_over_a_newer() -> Any:
     """What is up to date is left alone, with the sequencer that it has."""
     return changed(labelling, _again=lambda *_: Nothing.UP_TO_DATE)
-
-
-def what_can_be_overwritten_is_not_recognised_again() -> Any:
-    return changed(labelling, is_lasting=lambda version: version is not None)
 
 
 def what_is_handed_over_loses_its_sequencer() -> Any:
@@ -226,14 +195,6 @@ insert = Storage.insert
 def _inserted(self: Any, writes: Any, deadline: Any) -> set[str]:
     insert(self, writes, deadline)
     return {write.image_id for write in writes}
-
-
-def purge_deletes_documents_that_it_did_not_read() -> Any:
-    def unconditional(self: Any, document: Document) -> int:
-        self._dynamodb.delete_item(TableName=self._labels_table, Key={"ImageID": {"S": document.image_id}})
-        return 1
-
-    return changed(Purger, _delete_document=unconditional)
 
 
 def repair_does_not_force_where_rows_are_missing() -> Any:
@@ -271,17 +232,12 @@ MUTATIONS: list[Callable[[], Any]] = [
     own_commits_are_taken_for_anothers,
     removals_are_trusted,
     old_events_are_trusted,
-    a_version_that_is_gone_means_that_the_photo_is,
     only_etags_are_compared,
-    times_are_not_compared,
-    labels_that_were_paid_for_are_of_whatever_has_the_etag,
     an_older_look_is_written_over_a_newer,
-    what_can_be_overwritten_is_not_recognised_again,
     what_is_handed_over_loses_its_sequencer,
     what_fails_is_done,
     an_insertion_that_met_another_counts,
     documents_have_no_commit,
-    purge_deletes_documents_that_it_did_not_read,
     repair_does_not_force_where_rows_are_missing,
     the_audit_looks_once,
 ]
