@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 def audit(session: Session, repair: bool, is_listed: bool) -> None:
     """Compare the bucket with the documents, and the documents with the index.
 
-    What changed in the last ten minutes may still be in the queue, and is no finding. Looks at every object and
-    document: AWS bills a HeadObject for each photo, and reading both tables.
+    What changed in the last ten minutes may still be in the queue, and is no finding; what seems wrong is looked
+    at once more, half a minute later. Looks at every object and document: AWS bills a HeadObject for each photo,
+    and reading both tables.
 
     Exit code 0: all is as it should be; 1: something is wrong, or was.
     """
