@@ -24,6 +24,8 @@ RUN cd /dependencies/var/task \
     && chmod -R a+rX /dependencies \
     && find /dependencies -exec touch --no-dereference --date=@0 {} +
 COPY handler /function/var/task/handler
+COPY photo_labels/__init__.py /function/var/task/photo_labels/
+COPY photo_labels/records /function/var/task/photo_labels/records
 RUN cd /function/var/task \
     && python3 -m compileall -q --invalidation-mode unchecked-hash . \
     && chmod -R a+rX /function \

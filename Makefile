@@ -80,7 +80,7 @@ destroy: setup ## remove the pipeline; photos and tables stay, unless DATA=delet
 test: .venv/.dev $(MINISTACK)/.installed ## all tests that need no Docker and no browser
 	@$(BIN)/python -m pytest --ignore tests/image --ignore tests/browser --ignore tests/chaos --numprocesses 2 --dist loadgroup
 
-coverage: .venv/.dev ## branches of handler/ that the fast tests go through: fails below 95 %
+coverage: .venv/.dev ## branches of the function that the fast tests go through: fails below 95 %
 	@rm -rf .local/coverage && mkdir -p .local/coverage
 	@$(BIN)/coverage run -m pytest --quiet $(OF_HANDLER)
 	@$(BIN)/coverage combine --quiet
@@ -108,7 +108,7 @@ smoke: setup ## one photo of each kind on a pipeline that is made for it: TARGET
 		$(call given,OUT,out) $(if $(value BASE_IMAGE),--base "$${BASE_IMAGE}") $(if $(call is,YES,1),--yes)
 
 bench: setup $(CONTENDERS)/.installed ## the function beside others for the same work, on a simulated AWS: ROUNDS=6
-	@$(BIN)/python -m loadtest.bench $(call given,ROUNDS,rounds)
+	@$(BIN)/python -m loadtest.benchmarks.handler $(call given,ROUNDS,rounds)
 
 loadtest: .venv/.loadtest $(MINISTACK)/.installed ## how fast, how much, none lost: N=500 RATE= PROFILE= SIZE= PHOTOS= TARGET=aws SLO= OUT=
 	@$(BIN)/python -m loadtest $(call given,N,number) $(call given,RATE,rate) $(call given,PROFILE,shape) \
@@ -118,28 +118,28 @@ loadtest: .venv/.loadtest $(MINISTACK)/.installed ## how fast, how much, none lo
 		$(if $(call is,KEEP,1),--keep) $(if $(call is,YES,1),--yes)
 
 bench-browse: .venv/.dev ## searches of a million rows, and the page of 100,000 photos in Chromium: N=100000
-	@$(BIN)/python -m loadtest.bench_browse $(call told,N)
+	@$(BIN)/python -m loadtest.benchmarks.browse $(call told,N)
 
 bench-memory: .venv/.dev ## the page's server, asked for 24 photos of 190 MB at once
-	@$(BIN)/python -m loadtest.bench_memory
+	@$(BIN)/python -m loadtest.benchmarks.memory
 
 bench-limits: .venv/.loadtest $(MINISTACK)/.installed ## what this machine lets through, beside a bare function (half an hour; N=5000: 5 minutes)
-	@$(BIN)/python -m loadtest.limits $(call told,N)
+	@$(BIN)/python -m loadtest.benchmarks.limits $(call told,N)
 
 bench-quota: .venv/.loadtest $(MINISTACK)/.installed ## a backlog against quotas of 5, 20 and 80 calls a second (7 minutes)
-	@$(BIN)/python -m loadtest.quota
+	@$(BIN)/python -m loadtest.benchmarks.quota
 
 bench-endurance: .venv/.loadtest $(MINISTACK)/.installed ## the environments minute by minute at a steady rate: MINUTES=20
-	@$(BIN)/python -m loadtest.endurance $(call told,MINUTES)
+	@$(BIN)/python -m loadtest.benchmarks.endurance $(call told,MINUTES)
 
 bench-import: .venv/.loadtest $(MINISTACK)/.installed ## `photos import` beside bare PutObject calls: N=5000
-	@$(BIN)/python -m loadtest.bench_import $(call told,N)
+	@$(BIN)/python -m loadtest.benchmarks.import_ $(call told,N)
 
 bench-convert: .venv/.loadtest ## what photos of phones take to be decoded: CPU and memory
-	@$(BIN)/python -m loadtest.bench_convert
+	@$(BIN)/python -m loadtest.benchmarks.convert
 
 bench-image: setup $(RIE)/.installed ## the image beside a plain one: size, cold start, memory
-	@$(BIN)/python -m loadtest.bench_image $(if $(value BASE_IMAGE),"$${BASE_IMAGE}")
+	@$(BIN)/python -m loadtest.benchmarks.image $(if $(value BASE_IMAGE),"$${BASE_IMAGE}")
 
 lint: .venv/.dev ## style, types, template
 	@$(BIN)/ruff check

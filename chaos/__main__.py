@@ -18,7 +18,7 @@ from chaos.run import Run, plan
 from chaos.table import show
 from chaos.verdict import judged
 from local.cloud import LocalCloud
-from photos.ending import run
+from photo_labels.terminal.ending import run
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

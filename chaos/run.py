@@ -10,7 +10,7 @@ import psutil
 
 from chaos.faults import ENVIRONMENT, Fault, every_fault
 from chaos.traffic import AFTER, RATE, Traffic
-from photos.queues import depth
+from photo_labels.library.queues import depth
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from chaos import poison
-from handler.documents import Document, image_id
 from loadtest.mix import one_size
-from photos.reading import Reader
-from photos.reconciling import Reconciler
+from photo_labels.library.reading import Reader
+from photo_labels.library.reconciling import Reconciler
+from photo_labels.records.documents import Document, image_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 RATE = 20.0
 """Of what is done in a second: two cores do twice as many, so that a backlog is made good."""

@@ -10,22 +10,22 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from handler.documents import Document, digest, image_id, labels_from
 from loadtest.log import invocations
+from local.models.vision import LabelTable
 from local.request import Call
 from local.simulation import Simulation, SimulationSettings
-from models.vision import LabelTable
-from photos.auditing import Auditor, Finding, Problem, Repairer
-from photos.failures import Failures
-from photos.reading import Reader
-from photos.reconciling import Reconciler
+from photo_labels.library.auditing import Auditor, Finding, Problem, Repairer
+from photo_labels.library.failures import Failures
+from photo_labels.library.reading import Reader
+from photo_labels.library.reconciling import Reconciler
+from photo_labels.records.documents import Document, digest, image_id, labels_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from chaos.traffic import Thing, Traffic
     from local.cloud import LocalCloud
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 _AT_ONCE = timedelta(days=-1)
 """It is quiet: nothing is under way."""

@@ -1,7 +1,7 @@
 """Labels of photos that Rekognition does not read as they are: downloaded, decoded, scaled, shown as bytes.
 
-The decoder is a process of its own for each photo (`handler.decoder`): where it crashes, or takes more memory or
-time than it may, that is the end of this photo only.
+The decoder is a process of its own for each photo (`photo_labels.records.decoder`): where it crashes, or takes
+more memory or time than it may, that is the end of this photo only.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import IO, TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from handler.deadline import call
-from handler.errors import PermanentError, TransientError, status_of
 from handler.objects import CALL_S
 from handler.recognition import UnreadableObjectError
+from photo_labels.records.errors import PermanentError, TransientError, status_of
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -57,7 +57,7 @@ class Converter:
         """`command`: of the decoder."""
         self._client = client
         self._recogniser = recogniser
-        self._command = command or (sys.executable, "-m", "handler.decoder")
+        self._command = command or (sys.executable, "-m", "photo_labels.records.decoder")
 
     def detect(
         self, bucket: str, key: str, version_id: str | None, deadline: Deadline, tally: Tally

@@ -9,7 +9,7 @@ import random
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from handler.errors import AWS_ERRORS, OutOfTimeError, TransientError, code_of, is_worth_retrying_now
+from photo_labels.records.errors import AWS_ERRORS, OutOfTimeError, TransientError, code_of, is_worth_retrying_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable

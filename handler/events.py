@@ -21,7 +21,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord
 
-from handler.documents import image_id
+from photo_labels.records.documents import image_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,10 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from handler.documents import (
+from handler.events import Kind, ObjectEvent, Work, body_of
+from handler.paid import Paid
+from handler.recognition import LARGEST_OBJECT_BYTES, UnreadableObjectError, UnsupportedPhotoError
+from photo_labels.records.documents import (
     NO_SEQUENCER,
     TOMBSTONE_LIFE,
     Document,
@@ -18,10 +21,7 @@ from handler.documents import (
     labels_from,
     new_commit,
 )
-from handler.errors import PermanentError, TransientError
-from handler.events import Kind, ObjectEvent, Work, body_of
-from handler.paid import Paid
-from handler.recognition import LARGEST_OBJECT_BYTES, UnreadableObjectError, UnsupportedPhotoError
+from photo_labels.records.errors import PermanentError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

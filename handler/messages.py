@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from handler.deadline import backoff_s, call
-from handler.errors import AWS_ERRORS, TransientError, code_of
+from photo_labels.records.errors import AWS_ERRORS, TransientError, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handler.deadline import call
-from handler.errors import PermanentError, code_of, status_of
+from photo_labels.records.errors import PermanentError, code_of, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,13 +14,13 @@ from collections import OrderedDict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from handler.errors import ChangedMeanwhileError, TransientError
+from photo_labels.records.errors import ChangedMeanwhileError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from handler.documents import Document
+    from photo_labels.records.documents import Document
 
     Version = tuple[str, str | None, str | None, str | None, datetime | None]
     """What was shown to Rekognition: ImageID, Sequencer (None: without an event), ETag, VersionId, and, where it

@@ -11,19 +11,19 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from handler.errors import ChangedMeanwhileError, ForeignItemError
 from handler.events import Message, collapse
 from handler.labelling import HandOver, Labeller, Nothing, Task, Write, task_for
 from handler.recognition import Tally
 from handler.storage import READ_AT_MOST, Committed, Lost, Storage, in_statements, in_writes
 from handler.threads import Ended, Threads
+from photo_labels.records.errors import ChangedMeanwhileError, ForeignItemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from handler.deadline import Deadline
-    from handler.documents import Row
     from handler.messages import Messages
+    from photo_labels.records.documents import Row
 
 _TO_WRITE_S = 3.0
 """Kept free after recognising: rows and documents, each with one lost call."""

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handler.deadline import call
-from handler.errors import AWS_ERRORS, TransientError, code_of
 from handler.storage import CALL_S
+from photo_labels.records.errors import AWS_ERRORS, TransientError, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

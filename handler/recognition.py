@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handler.deadline import call
-from handler.errors import AWS_ERRORS, PermanentError, code_of, is_throttle
+from photo_labels.records.errors import AWS_ERRORS, PermanentError, code_of, is_throttle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

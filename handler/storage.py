@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handler.attributes import from_attributes, to_attributes
 from handler.deadline import call, pauses_s
-from handler.documents import Document, NotOursError, Row
-from handler.errors import ForeignItemError, code_of
+from photo_labels.records.attributes import from_attributes, to_attributes
+from photo_labels.records.documents import Document, NotOursError, Row
+from photo_labels.records.errors import ForeignItemError, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from handler.documents import digest
-from handler.errors import AWS_ERRORS, TransientError, code_of
+from photo_labels.records.documents import digest
+from photo_labels.records.errors import AWS_ERRORS, TransientError, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,7 +125,8 @@ def _count(report: Report, metrics: Metrics) -> None:
 def _traces(report: Report) -> list[dict[str, Any]]:
     """When each photo reached which stage, in epoch milliseconds: no metric, but in the log beside them.
 
-    `image` is `handler.documents.digest` of the ImageID. 200 bytes for each photo, 10 cents for a million.
+    `image` is `digest` of the ImageID (`photo_labels.records.documents`). 200 bytes for each photo, 10 cents for a
+    million.
     """
     carriers = _first_message_by_image(report.messages)
     traces = []

@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
-from handler.errors import TransientError
+from photo_labels.records.errors import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

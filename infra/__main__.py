@@ -11,8 +11,8 @@ from infra import image as images
 from infra.deploy import build, deploy, destroy, pushed, redeploy, rollback
 from infra.display import Display
 from infra.place import Place
-from photos.ending import run
-from photos.target import DEFAULT_STACK, Target, aws_session
+from photo_labels.library.target import DEFAULT_STACK, Target, aws_session
+from photo_labels.terminal.ending import run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -19,8 +19,8 @@ from infra.place import REGISTRY
 from infra.quota import converting_environments_for, detect_labels_tps, environments_for
 from infra.registry import Registry
 from infra.rollout import change, leave_running, run
-from photos.errors import UserError
-from photos.queues import depth
+from photo_labels.library.queues import depth
+from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from infra.display import Display
     from infra.place import Place
     from infra.stacks import ChangeSet, Stack
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 
 def deploy(place: Place, parameters: dict[str, str], base: str | None, architecture: str | None) -> None:

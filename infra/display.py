@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from photos.ending import is_agreed
+from photo_labels.terminal.ending import is_agreed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

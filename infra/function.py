@@ -11,17 +11,17 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handler.documents import image_id
-from photos.errors import UserError
-from photos.mapping import Mappings
-from photos.reading import Reader
+from photo_labels.library.mapping import Mappings
+from photo_labels.library.reading import Reader
+from photo_labels.library.user_errors import UserError
+from photo_labels.records.documents import image_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from types_boto3_lambda import LambdaClient
 
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 _PROBE = Path(__file__).resolve().parent.parent / "samples" / "coffee.jpg"
 _LOOK_S = 0.5

@@ -15,14 +15,22 @@ from typing import TYPE_CHECKING
 import docker
 from docker.errors import BuildError, DockerException
 
-from photos.errors import UserError
+from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "photo-labels"
-INPUTS = ("Dockerfile", ".dockerignore", "handler", "infra/trim_botocore.py", "requirements/image.txt")
+INPUTS = (
+    "Dockerfile",
+    ".dockerignore",
+    "handler",
+    "photo_labels/__init__.py",
+    "photo_labels/records",
+    "infra/trim_botocore.py",
+    "requirements/image.txt",
+)
 """All that the image is made of, beside its base."""
 PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 _ARCHITECTURES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from photos.errors import UserError
+from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.stacks import Stack
-from photos.errors import UserError
-from photos.target import Target, described
+from photo_labels.library.target import Target, described
+from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
     from infra.display import Display

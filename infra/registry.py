@@ -10,7 +10,7 @@ import requests
 import urllib3
 from docker.errors import DockerException
 
-from photos.errors import UserError
+from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

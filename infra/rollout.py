@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.function import Function, Hearing, Running
-from photos.errors import TOLD, UserError, sentence
+from photo_labels.library.user_errors import TOLD, UserError, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.place import Place
     from infra.stacks import ChangeSet
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 _STOPPED = (*TOLD, KeyboardInterrupt)
 

@@ -25,9 +25,9 @@ from loadtest.summary import show
 from loadtest.written import prepare, write
 from local.folders import as_written
 from local.state import State
-from photos.ending import is_agreed, run
-from photos.errors import UserError
-from photos.target import DEFAULT_STACK, LOCAL_STATE
+from photo_labels.library.target import DEFAULT_STACK, LOCAL_STATE
+from photo_labels.library.user_errors import UserError
+from photo_labels.terminal.ending import is_agreed, run
 
 if TYPE_CHECKING:
     from loadtest.mix import Mix

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from handler.documents import digest, image_id
 from loadtest.samples import End
+from photo_labels.records.documents import digest, image_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from loadtest.log import Invocation
     from loadtest.run import Run
     from loadtest.samples import Samples
-    from loadtest.subject import Subject
+    from loadtest.system_under_test import Subject
 
 _ARRIVAL_S = 60.0
 """The longest that logs are waited for: CloudWatch Logs has them after seconds, as a rule."""

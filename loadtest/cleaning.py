@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from loadtest.samples import End
-from loadtest.subject import LOOK_AT_MOST
+from loadtest.system_under_test import LOOK_AT_MOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from loadtest.run import Run
-    from loadtest.subject import Deployed
+    from loadtest.system_under_test import Deployed
 
 _PATIENCE_S = 60.0
 """Without any progress."""

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from photos.logs import events
+from photo_labels.library.logs import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

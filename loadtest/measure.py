@@ -18,20 +18,20 @@ from loadtest.results import Setting, photos_a_second, quantiles, results
 from loadtest.run import Plan, Runner
 from loadtest.samples import End
 from loadtest.schedule import intended_s
-from loadtest.subject import Deployed
-from photos.errors import TOLD, UserError, sentence
+from loadtest.system_under_test import Deployed
+from photo_labels.library.user_errors import TOLD, UserError, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
 
-    from handler.documents import Document
     from loadtest.cpu import Use
     from loadtest.mix import Mix
     from loadtest.place import Place
     from loadtest.run import Run
     from loadtest.slo import Objective
+    from photo_labels.records.documents import Document
 
 _SENDERS = 16
 _SENDERS_AWS = 64

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from photos.errors import UserError
+from photo_labels.library.user_errors import UserError
 
 _SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 _SCALES = {0.5: 2, 1.0: 5, 2.5: 2, 5.0: 1}

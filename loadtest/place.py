@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from local.cloud import LocalCloud
 from local.state import State
-from photos.errors import UserError
-from photos.target import LOCAL_STATE, Target, aws_target, local_target
+from photo_labels.library.target import LOCAL_STATE, Target, aws_target, local_target
+from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

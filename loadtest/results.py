@@ -13,11 +13,11 @@ from loadtest.samples import STAGES, End
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handler.documents import Document
     from loadtest.account import Work
     from loadtest.run import Run
     from loadtest.samples import Floats, Samples
     from loadtest.slo import Objective
+    from photo_labels.records.documents import Document
 
 VERSION = 1
 QUANTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99_9": 99.9, "max": 100.0}

@@ -20,15 +20,15 @@ import numpy as np
 
 from loadtest.interruption import Interruption
 from loadtest.samples import End, Samples
-from loadtest.subject import LOOK_AT_MOST
-from photos.errors import TOLD, sentence
+from loadtest.system_under_test import LOOK_AT_MOST
+from photo_labels.library.user_errors import TOLD, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from loadtest.samples import Floats, Ints
-    from loadtest.subject import Depth, Subject
+    from loadtest.system_under_test import Depth, Subject
 
 _TICK_S = 0.012
 """Looks are made in such steps, for all photos that are due together: a look for each takes four times the CPU."""

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from photos.errors import UserError
+from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

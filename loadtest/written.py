@@ -7,7 +7,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from loadtest.report import page
-from photos.errors import UserError
+from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path

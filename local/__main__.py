@@ -7,7 +7,7 @@ import signal
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to end in order
 
 from local.commands import main  # noqa: E402 - what it imports takes a second, in which Ctrl-C is to be quiet
-from photos.ending import run  # noqa: E402
+from photo_labels.terminal.ending import run  # noqa: E402
 
 if __name__ == "__main__":
     run(main, "photo-labels")

@@ -17,9 +17,9 @@ from botocore.exceptions import ClientError, WaiterError
 from local.child import Child
 from local.ministack import REPOSITORY, Ministack, mend
 from local.state import Running, State
-from photos.errors import UserError
-from photos.serving import listen
-from photos.target import DEFAULT_STACK, Target, described, local_session, scrub_environment
+from photo_labels.library.http_server import listen
+from photo_labels.library.target import DEFAULT_STACK, Target, described, local_session, scrub_environment
+from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

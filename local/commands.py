@@ -15,8 +15,8 @@ from local.cloud import LocalCloud
 from local.demo import demonstrate
 from local.folders import as_written
 from local.state import InUseError, State
-from photos.errors import UserError
-from photos.target import LOCAL_STATE
+from photo_labels.library.target import LOCAL_STATE
+from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from handler.documents import image_id
-from photos.display import ImportDisplay, hits_table, photos_table, show_summary
-from photos.finding import Finder
-from photos.importing import Importer
-from photos.journal import End, Journal
-from photos.query import Has
-from photos.reading import Reader
-from photos.searching import Searcher, Wanted
+from photo_labels.library.importing.finding import Finder
+from photo_labels.library.importing.importer import Importer
+from photo_labels.library.importing.journal import End, Journal
+from photo_labels.library.reading import Reader
+from photo_labels.library.searching.query import Has
+from photo_labels.library.searching.searcher import Searcher, Wanted
+from photo_labels.records.documents import image_id
+from photo_labels.terminal.display import ImportDisplay, hits_table, photos_table, show_summary
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from handler.documents import Document
-    from photos.journal import File
-    from photos.target import Target
+    from photo_labels.library.importing.journal import File
+    from photo_labels.library.target import Target
+    from photo_labels.records.documents import Document
 
 
 def demonstrate(target: Target, folder: Path, started_s: float) -> int:

@@ -31,8 +31,8 @@ from starlette.routing import Route
 
 from local.child import end_with_parent
 from local.ministack import REPOSITORY
-from photos.serving import create_server
-from photos.target import Target, local_session
+from photo_labels.library.http_server import create_server
+from photo_labels.library.target import Target, local_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.child import Child
-from photos.errors import UserError
+from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PYTHON = REPOSITORY / ".local" / "ministack" / "bin" / "python"

@@ -26,10 +26,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from local.child import end_with_parent
+from local.models.vision import LabelTable, Vision
 from local.request import Call, Credentials, Photos, Refusal
 from local.simulation import Simulation, SimulationSettings
-from models.vision import LabelTable, Vision
-from photos.serving import create_server, listen
+from photo_labels.library.http_server import create_server, listen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

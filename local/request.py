@@ -13,8 +13,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from PIL import Image
 
+from local.models.vision import upright_rgb
 from local.simulation import ERRORS
-from models.vision import upright_rgb
 
 _MOST_BYTES, _MOST_OBJECT_BYTES = 5 * 2**20, 15 * 2**20  # developer guide, "Guidelines and quotas"
 _LEAST_SIDE, _MOST_SIDE = 80, 10_000

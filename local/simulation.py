@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from models.vision import LabelTable
+    from local.models.vision import LabelTable
 
 _OUTSIDE = -0.0013083279132843018
 """Where a box begins whose thing is at the photo's edge: API reference, BoundingBox."""

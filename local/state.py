@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
-from photos.errors import UserError
-from photos.target import STATE_FILE
+from photo_labels.library.target import STATE_FILE
+from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

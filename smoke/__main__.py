@@ -14,8 +14,8 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from photos.ending import run
-from photos.errors import UserError, sentence
+from photo_labels.library.user_errors import UserError, sentence
+from photo_labels.terminal.ending import run
 from smoke import place as places
 from smoke.recording import Recorder
 from smoke.walk import NotSeenError, SkippedError, Walk

@@ -14,7 +14,7 @@ from infra.deploy import deploy, destroy
 from infra.display import Display
 from infra.place import Place
 from local.cloud import LocalCloud
-from photos.target import Target, aws_session
+from photo_labels.library.target import Target, aws_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 _TOO_LARGE = b"\xff\xd8\xff" + bytes(5 * 2**20)
 

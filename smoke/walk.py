@@ -13,17 +13,17 @@ from botocore.exceptions import ClientError
 from PIL import Image
 
 from local.ministack import REPOSITORY
-from photos.failures import Failures
-from photos.queues import delete, received
-from photos.reading import Reader
-from photos.reconciling import Reconciler
+from photo_labels.library.failures import Failures
+from photo_labels.library.queues import delete, received
+from photo_labels.library.reading import Reader
+from photo_labels.library.reconciling import Reconciler
 from smoke import refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from handler.documents import Document
-    from photos.target import Target
+    from photo_labels.library.target import Target
+    from photo_labels.records.documents import Document
 
 T = TypeVar("T")
 

@@ -14,9 +14,9 @@ from playwright.sync_api import sync_playwright
 
 from local.cloud import LocalCloud
 from local.ministack import REPOSITORY
-from photos import vocabulary
-from photos.browsing.server import Browse
-from photos.reading import Reader
+from photo_labels.browsing.server import Browse
+from photo_labels.library.reading import Reader
+from photo_labels.library.searching import vocabulary
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -72,7 +72,7 @@ def served(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
-        patch.setattr("photos.target.LOCAL_STATE", folder)
+        patch.setattr("photo_labels.library.target.LOCAL_STATE", folder)
         vocabulary.keep(target, vocabulary.count(target, lambda _: None))
         server = Browse(target)
         thread = threading.Thread(target=server.run)

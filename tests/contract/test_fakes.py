@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from local.rekognition import create_app
 from local.simulation import ERRORS as SIMULATED
 from local.simulation import SimulationSettings
-from photos.serving import create_server, listen
+from photo_labels.library.http_server import create_server, listen
 from tests.contract.answers import head, head_error, s3_error
 from tests.contract.function import BUCKET
 from tests.contract.refusals import REFUSALS, seen

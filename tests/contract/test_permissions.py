@@ -17,8 +17,8 @@ from botocore import xform_name
 
 from infra.trim_botocore import OPERATIONS
 from local.ministack import REPOSITORY
-from photos.granting import Grant
-from photos.target import Target
+from photo_labels.library.backfilling.granting import Grant
+from photo_labels.library.target import Target
 from tests.infra.template import INFRA, Stack, as_list, policy_statements, read
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from photos.errors import UserError
-from photos.filling import Wanted, fill
-from photos.purging import Purger, beginning_with
-from photos.reading import Reader
+from photo_labels.commands.filling import Wanted, fill
+from photo_labels.library.purging import Purger, beginning_with
+from photo_labels.library.reading import Reader
+from photo_labels.library.user_errors import UserError
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
-    from handler.documents import Document
+    from photo_labels.records.documents import Document
     from tests.e2e.conftest import Pipeline
 
 CAT = (Path(__file__).parents[2] / "samples" / "cat.jpg").read_bytes()

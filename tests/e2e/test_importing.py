@@ -36,7 +36,7 @@ class Imports:
         self._environment = os.environ | {"PHOTOS_LOCAL_STATE": str(state)}
 
     def start(self, *options: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "photos", "--local", "import", str(self.folder), *options]
+        command = [sys.executable, "-m", "photo_labels", "--local", "import", str(self.folder), *options]
         return subprocess.Popen(
             command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

@@ -204,7 +204,7 @@ def test_given_a_running_cloud_with_photos_when_looked_at_then_its_files_are_its
     machine: Machine,
 ) -> None:
     machine.run("up")
-    assert machine.run("--local", "import", "samples", module="photos").returncode == 0
+    assert machine.run("--local", "import", "samples", module="photo_labels").returncode == 0
     kept = list(machine.state.rglob("*"))
     assert {"cat.jpg", "cloud.json", "cloud.log", "ministack.log", "imported.sqlite"} <= {
         path.name for path in kept
@@ -283,7 +283,7 @@ def test_given_an_output_that_takes_nothing_when_demonstrated_then_there_is_at_m
 
 
 def test_given_no_local_cloud_when_asked_then_a_sentence_says_what_to_do(tmp_path: Path) -> None:
-    asked = Machine(tmp_path / "cloud").run("--local", "search", "Cat", module="photos")
+    asked = Machine(tmp_path / "cloud").run("--local", "search", "Cat", module="photo_labels")
     assert asked.returncode == 2
     assert "make up" in asked.stderr
     assert "Traceback" not in asked.stderr
@@ -295,7 +295,7 @@ def test_given_a_dead_local_cloud_when_asked_then_a_sentence_says_what_to_do(tmp
     (machine.state / "cloud.json").write_text(
         '{"pid": 1, "endpoint_url": "http://127.0.0.1:9", "stack": "photo-labels"}'
     )
-    asked = machine.run("--local", "search", "Cat", module="photos")
+    asked = machine.run("--local", "search", "Cat", module="photo_labels")
     assert asked.returncode == 2
     assert "make up" in asked.stderr
     assert "Traceback" not in asked.stderr
@@ -305,7 +305,7 @@ def test_given_a_stack_that_is_not_there_when_asked_then_a_sentence_says_so(mach
     machine.run("up")
     running = json.loads((machine.state / "cloud.json").read_text())
     (machine.state / "cloud.json").write_text(json.dumps(running | {"stack": "nothing"}))
-    asked = machine.run("--local", "search", "Cat", module="photos")
+    asked = machine.run("--local", "search", "Cat", module="photo_labels")
     (machine.state / "cloud.json").write_text(json.dumps(running))
     assert asked.returncode == 2
     assert "There is no stack 'nothing' in local" in asked.stderr

@@ -153,7 +153,9 @@ def test_given_a_function_to_hold_ours_against_when_photos_come_then_it_is_the_o
     tmp_path: Path,
 ) -> None:
     simulated = ["--mode", "simulated", "--simulation", '{"p50_ms": 0, "p99_ms": 0}']
-    with LocalCloud(tmp_path / "cloud", recogniser=simulated, handler="loadtest.bare.handler") as cloud:
+    with LocalCloud(
+        tmp_path / "cloud", recogniser=simulated, handler="loadtest.benchmarks.bare_function.handler"
+    ) as cloud:
         pipeline = Pipeline(cloud)
         pipeline.upload("a.jpg", b"a photo")
         document = eventually(lambda: pipeline.document("a.jpg"))

@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photos import vocabulary
-from photos.exporting import documents, write_json
-from photos.query import parse
-from photos.reading import Reader, beginning_of
-from photos.searching import Searcher, Wanted
-from photos.status import StatusReader
+from photo_labels.library.exporting import documents, write_json
+from photo_labels.library.reading import Reader, beginning_of
+from photo_labels.library.searching import vocabulary
+from photo_labels.library.searching.query import parse
+from photo_labels.library.searching.searcher import Searcher, Wanted
+from photo_labels.library.status import StatusReader
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 def test_given_photos_that_were_labelled_when_looked_at_then_search_labels_export_and_status_agree(
     pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photos.target.LOCAL_STATE", tmp_path)
+    monkeypatch.setattr("photo_labels.library.target.LOCAL_STATE", tmp_path)
     target, folder = pipeline.cloud.target, "looked at/"
     bodies = {f"{folder}{name}": (SAMPLES / name).read_bytes() for name in ("cat.jpg", "dogs.jpg", "coffee.jpg")}
     for key, etag in [(key, pipeline.upload(key, body)) for key, body in bodies.items()]:

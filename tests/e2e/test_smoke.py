@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from local.ministack import REPOSITORY
-from photos.errors import UserError
+from photo_labels.library.user_errors import UserError
 from smoke import __main__ as command
 from smoke import place as places
 from smoke.walk import NotSeenError, SkippedError, Walk

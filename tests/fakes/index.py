@@ -6,12 +6,12 @@ from bisect import bisect_left, bisect_right, insort
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from handler.attributes import to_attributes
+from photo_labels.records.attributes import to_attributes
 from tests.fakes.aws import Client
 
 if TYPE_CHECKING:
-    from handler.documents import Document
-    from photos.target import Target
+    from photo_labels.library.target import Target
+    from photo_labels.records.documents import Document
 
 _PAGE = 1000
 """Rows of a page where no limit is given; DynamoDB's own is 1 MB."""

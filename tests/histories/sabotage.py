@@ -16,12 +16,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from handler import events, labelling, objects, pipeline, storage
-from handler.documents import Document, rank
 from handler.labelling import Labeller, Nothing
 from handler.pipeline import Outcome, Pipeline
 from handler.storage import Committed, Storage
-from photos import auditing
-from photos.auditing import Repairer
+from photo_labels.library import auditing
+from photo_labels.library.auditing import Repairer
+from photo_labels.records.documents import Document, rank
 from tests.histories.check import run
 
 if TYPE_CHECKING:

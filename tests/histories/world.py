@@ -23,11 +23,11 @@ from handler.objects import Objects
 from handler.pipeline import Pipeline
 from handler.recognition import Recogniser
 from handler.storage import Storage
-from photos.auditing import UNDER_WAY_FOR, Auditor, Repairer
-from photos.errors import UserError
-from photos.failures import Failures
-from photos.purging import Chosen, Purger
-from photos.reconciling import Reconciler
+from photo_labels.library.auditing import UNDER_WAY_FOR, Auditor, Repairer
+from photo_labels.library.failures import Failures
+from photo_labels.library.purging import Chosen, Purger
+from photo_labels.library.reconciling import Reconciler
+from photo_labels.library.user_errors import UserError
 from tests.fakes.bucket import BUCKET, S3, Bucket, Rekognition, Versioning
 from tests.fakes.dynamodb import DynamoDB, Tables
 from tests.fakes.queues import SQS, Queue, Stored
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
-    from photos.auditing import Problem
+    from photo_labels.library.auditing import Problem
 
 QUEUES = {
     "QueueUrl": SETTINGS.queue_url,

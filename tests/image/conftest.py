@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra import image as images
-from loadtest.emulator import EMULATOR
+from loadtest.benchmarks.emulator import EMULATOR
 from local.child import Child
 from local.ministack import REPOSITORY, Ministack
-from photos.errors import UserError
-from photos.target import Target, described, local_session
+from photo_labels.library.target import Target, described, local_session
+from photo_labels.library.user_errors import UserError
 from tests.image.containers import Containers
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def changed(tmp_path: Path) -> Callable[[str], Path]:
 
     def copy(code: str) -> Path:
         tree = tmp_path / "tree"
-        for name in (*images.INPUTS, "infra", "photos", "samples"):
+        for name in (*images.INPUTS, "infra", "photo_labels", "samples"):
             source, copied = REPOSITORY / name, tree / name
             copied.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():

@@ -8,10 +8,10 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
-from loadtest.emulator import Emulator
+from loadtest.benchmarks.emulator import Emulator
 from local.environments import Function, deployed
 from local.ministack import mend
-from photos.target import described, local_session
+from photo_labels.library.target import described, local_session
 
 if TYPE_CHECKING:
     import docker

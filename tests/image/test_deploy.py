@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from local.ministack import REPOSITORY
-from photos.errors import UserError
-from photos.reading import Reader
+from photo_labels.library.reading import Reader
+from photo_labels.library.user_errors import UserError
 from tests.image.conftest import STACK, Account
 from tests.waiting import eventually
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from handler.documents import Document
-    from photos.target import Target
+    from photo_labels.library.target import Target
+    from photo_labels.records.documents import Document
 
 CAT = (REPOSITORY / "samples" / "cat.jpg").read_bytes()
 LOCAL = ("--parameters", "EnforceTls=false MaxConcurrency=2")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra import image as images
-from loadtest.emulator import Emulator
+from loadtest.benchmarks.emulator import Emulator
 from local.ministack import REPOSITORY
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ def test_given_the_image_when_looked_into_then_only_handler_and_its_dependencies
         "dateutil",
         "handler",
         "jmespath",
+        "photo_labels",
         "pillow.libs",
         "pillow_heif",
         "pillow_heif.libs",
@@ -158,8 +159,14 @@ def test_given_the_image_when_looked_into_then_only_handler_and_its_dependencies
     extensions = ("runtime_client.", "_pillow_heif.")
     extras = {name for name in there - dists - modules if not name.startswith(extensions)}
     assert not extras
-    own = {path.name for path in (REPOSITORY / "handler").glob("*.py")}
-    assert {name for name in in_image(engine, image, "ls -A /var/task/handler") if name != "__pycache__"} == own
+    for package in ("handler", "photo_labels/records"):
+        own = {path.name for path in (REPOSITORY / package).glob("*.py")}
+        assert set(in_image(engine, image, f"ls -A /var/task/{package}")) - {"__pycache__"} == own
+    assert set(in_image(engine, image, "ls -A /var/task/photo_labels")) == {
+        "__init__.py",
+        "__pycache__",
+        "records",
+    }
 
 
 def test_given_the_image_when_looked_into_then_nothing_of_the_build_is_left(

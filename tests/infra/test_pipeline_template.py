@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cfnlint.api import lint
 
-from handler.decoder import MEMORY_BYTES
 from handler.settings import Settings
+from photo_labels.records.decoder import MEMORY_BYTES
 from tests.infra.template import INFRA, PSEUDO_PARAMETERS, Stack, as_list, policy_statements, read
 
 if TYPE_CHECKING:

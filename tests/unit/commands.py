@@ -13,14 +13,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from photos import cli
+from photo_labels import cli
 from tests.unit.conftest import deployed_target
 from tests.unit.deployed import BUCKET, document, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 PHOTOS = 30
 COMMANDS = {

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from photos.target import Target, scrub_environment
+from photo_labels.library.target import Target, scrub_environment
 from tests.unit.deployed import BUCKET
 from tests.unit.disk import Disk
 from tests.unit.played import played
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
     monkeypatch.setattr(os, "environ", os.environ.copy())
-    monkeypatch.setattr("photos.queues._WAIT_S", 0)  # moto has one server
+    monkeypatch.setattr("photo_labels.library.queues._WAIT_S", 0)  # moto has one server
     scrub_environment(os.environ)
     with deployed_target() as target:
         yield target
@@ -38,7 +38,7 @@ def disk(target: Target, tmp_path: Path) -> Iterator[Disk]:
 @pytest.fixture
 def someone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody who answers questions, by a test's standard input."""
-    monkeypatch.setattr("photos.ending.is_answered", lambda: True)
+    monkeypatch.setattr("photo_labels.terminal.ending.is_answered", lambda: True)
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeSerializer
 
-from handler.documents import Document, labels_from
+from photo_labels.records.documents import Document, labels_from
 
 if TYPE_CHECKING:
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 BUCKET = "photos"
 _serialize = TypeSerializer().serialize

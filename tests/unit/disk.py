@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from photos.display import show_summary
-from photos.finding import Finder
-from photos.importing import Importer
-from photos.journal import Journal
+from photo_labels.library.importing.finding import Finder
+from photo_labels.library.importing.importer import Importer
+from photo_labels.library.importing.journal import Journal
+from photo_labels.terminal.display import show_summary
 from tests.unit.deployed import BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from photos.importing import Stop
-    from photos.journal import Counts, File
-    from photos.target import Target
+    from photo_labels.library.importing.importer import Stop
+    from photo_labels.library.importing.journal import Counts, File
+    from photo_labels.library.target import Target
 
 
 class Disk:

@@ -6,14 +6,14 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from handler.documents import image_id
-from photos.reading import Reader
+from photo_labels.library.reading import Reader
+from photo_labels.records.documents import image_id
 from tests.unit.deployed import BUCKET, document, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 
 PLAYING = "played pipeline"

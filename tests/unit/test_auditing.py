@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from photos import cli
-from photos.auditing import UNDER_WAY_FOR, Auditor, Finding, Problem, Repairer
-from photos.errors import UserError
-from photos.reconciling import Reconciler
+from photo_labels import cli
+from photo_labels.library.auditing import UNDER_WAY_FOR, Auditor, Finding, Problem, Repairer
+from photo_labels.library.reconciling import Reconciler
+from photo_labels.library.user_errors import UserError
 from tests.fakes.aws import aws_error
 from tests.unit.deployed import BUCKET, document, put, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 AT_ONCE = timedelta(days=-1)
 """Nothing is under way."""
@@ -268,7 +268,7 @@ def test_given_the_command_when_something_is_wrong_then_it_says_what_and_exits_w
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cli, "aws_target", lambda *_: target)
-    monkeypatch.setattr("photos.auditing._SAME_FOR", timedelta())
+    monkeypatch.setattr("photo_labels.library.auditing._SAME_FOR", timedelta())
     run = CliRunner().invoke
     labelled(target, "good.jpg")
     clean = run(cli.photos, ["audit"])

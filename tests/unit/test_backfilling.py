@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from photos import backfilling, cli
-from photos.auditing import Finding
-from photos.backfilling import Backfill, Counts, Place
-from photos.errors import UserError
-from photos.granting import Grant
-from photos.reconciling import Reconciler
+from photo_labels import cli
+from photo_labels.library.auditing import Finding
+from photo_labels.library.backfilling import backfill as backfilling
+from photo_labels.library.backfilling.backfill import Backfill, Counts, Place
+from photo_labels.library.backfilling.granting import Grant
+from photo_labels.library.reconciling import Reconciler
+from photo_labels.library.user_errors import UserError
 from tests.unit.deployed import BUCKET, document, store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 HOSTILE = "a b+c%/ünï {0}.JPG"
 
@@ -271,7 +272,7 @@ def test_given_the_command_when_dry_then_it_says_what_it_would_cost(target: Targ
 def test_given_the_command_when_it_costs_a_dollar_then_it_asks(
     target: Target, command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photos.filling.ASK_ABOVE_USD", 0.001)
+    monkeypatch.setattr("photo_labels.commands.filling.ASK_ABOVE_USD", 0.001)
     mixed(target)
     assert command(answer="n\n").exit_code == 1
     assert queued(target) == []

@@ -13,12 +13,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from loadtest.bench import batch_tables, group_of, process_table, profile_table
-from loadtest.contenders.batches import batch
-from loadtest.contenders.figures import Measured, figures, measured, percentile
-from loadtest.contenders.imports import medians, read
-from loadtest.contenders.process import CONTENDERS, OURS, Contender, ContenderError, Invocation, Process
-from loadtest.stand_in import (
+from loadtest.benchmarks.baselines.batches import batch
+from loadtest.benchmarks.baselines.figures import Measured, figures, measured, percentile
+from loadtest.benchmarks.baselines.imports import medians, read
+from loadtest.benchmarks.baselines.process import CONTENDERS, OURS, Contender, ContenderError, Invocation, Process
+from loadtest.benchmarks.handler import batch_tables, group_of, process_table, profile_table
+from loadtest.benchmarks.stand_in import (
     BUCKET,
     IMAGE_LABELS,
     LABEL_INDEX,
@@ -27,7 +27,7 @@ from loadtest.stand_in import (
     create_stand_in,
     take_record,
 )
-from photos.serving import listen
+from photo_labels.library.http_server import listen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

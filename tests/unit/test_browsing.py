@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 import pytest
 from PIL import Image
 
-from photos.browsing.server import Browse
+from photo_labels.browsing.server import Browse
 from tests.unit.deployed import BUCKET, document, store
 from tests.waiting import eventually
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from photos.decoding import Decoder
-    from photos.target import Target
+    from photo_labels.library.decoding import Decoder
+    from photo_labels.library.target import Target
 
 ANSWERED_S = 20
 PHOTOS = 6

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from boto3.s3.transfer import TransferConfig
 
-from photos.comparing import Comparison, compare
+from photo_labels.library.importing.comparing import Comparison, compare
 from tests.unit.deployed import BUCKET
 from tests.unit.disk import Disk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 MB = 2**20
 PHOTO = b"".join(hashlib.sha256(number.to_bytes(4, "big")).digest() for number in range(17 * MB // 32 + 5))

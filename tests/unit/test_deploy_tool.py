@@ -24,7 +24,7 @@ from infra.notifications import EVENTS, added, overlapping, removed
 from infra.quota import detect_labels_tps, environments_for
 from infra.registry import Progress, Registry, _follow
 from infra.stacks import Change, ChangeSet, Event, Stack
-from photos.errors import UserError
+from photo_labels.library.user_errors import UserError
 from tests.infra.template import read
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def test_given_an_engine_that_goes_away_when_pushing_then_a_sentence() -> None:
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with one commit of what an image is made of."""
     for name in images.INPUTS:
-        path = tmp_path / (f"{name}/app.py" if name == "handler" else name)
+        path = tmp_path / (f"{name}/app.py" if name in {"handler", "photo_labels/records"} else name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
     monkeypatch.setattr(images, "ROOT", tmp_path)

@@ -12,8 +12,8 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.attributes import from_attribute, from_attributes, to_attribute, to_attributes
-from handler.documents import (
+from photo_labels.records.attributes import from_attribute, from_attributes, to_attribute, to_attributes
+from photo_labels.records.documents import (
     Document,
     NotOursError,
     backs,

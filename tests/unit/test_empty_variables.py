@@ -8,8 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from photos import cli
-from photos.commands import Given
+from photo_labels import cli
+from photo_labels.commands import Given
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,9 +19,9 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
-from photos import cli
-from photos.ending import agree, is_agreed, run
-from photos.errors import UserError
+from photo_labels import cli
+from photo_labels.library.user_errors import UserError
+from photo_labels.terminal.ending import agree, is_agreed, run
 from tests.unit.commands import COMMANDS
 
 if TYPE_CHECKING:

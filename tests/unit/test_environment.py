@@ -39,7 +39,7 @@ OF_LIBRARIES = {
 LOOK = """
 import json, os
 import tests.conftest
-from photos import target
+from photo_labels.library import target
 print(json.dumps([dict(os.environ), str(target.LOCAL_STATE), str(target._users_state())]))
 """
 

@@ -16,17 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from photos import cli
-from photos.errors import UserError
-from photos.exporting import write_csv, write_json
-from photos.opening import drawn_photo, launch, links
-from photos.output import Stream
+from photo_labels import cli
+from photo_labels.library.exporting import write_csv, write_json
+from photo_labels.library.opening import drawn_photo, launch, links
+from photo_labels.library.user_errors import UserError
+from photo_labels.terminal.output import Stream
 from tests.unit.deployed import BUCKET, document, put, store
 
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 HOSTILE = 'a,"b"\n=1+1.jpg'
 ESCAPED = 'a,"b"\\n=1+1.jpg'
@@ -106,7 +106,7 @@ def test_given_a_prefix_when_exported_then_only_what_begins_so(
 def test_given_a_large_table_when_exported_then_the_cost_is_asked_about_first(
     filled: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photos.commands.look._ASK_ABOVE_USD", -1)
+    monkeypatch.setattr("photo_labels.commands.look._ASK_ABOVE_USD", -1)
     ended = run(filled, monkeypatch, "export")
     assert ended.exit_code == 1
     assert ended.stdout == ""

@@ -10,11 +10,11 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
-from photos import cli
-from photos.errors import UserError
-from photos.failures import RECEIVED_TOO_OFTEN, Failure, Failures, Redriven
-from photos.queues import _within_limits, without_photos
-from photos.reconciling import Reconciler
+from photo_labels import cli
+from photo_labels.library.failures import RECEIVED_TOO_OFTEN, Failure, Failures, Redriven
+from photo_labels.library.queues import _within_limits, without_photos
+from photo_labels.library.reconciling import Reconciler
+from photo_labels.library.user_errors import UserError
 from tests.fakes.aws import aws_error
 from tests.fakes.move_tasks import MoveTasks
 from tests.unit.deployed import BUCKET, document, put, store
@@ -22,7 +22,7 @@ from tests.unit.deployed import BUCKET, document, put, store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 HOSTILE = "esc\x1b[31m [bold]x[/bold]\n.jpg"
 

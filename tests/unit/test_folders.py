@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from loadtest.__main__ import Folder
-from loadtest.command import whole_number
+from loadtest.benchmarks.arguments import whole_number
 from loadtest.written import prepare
 from local.folders import as_written
-from photos.errors import UserError
+from photo_labels.library.user_errors import UserError
 
 
 def test_given_a_tilde_when_read_then_it_is_the_home_folder(

@@ -25,21 +25,22 @@ from botocore.exceptions import (
 from click.testing import CliRunner
 from rich.console import Console
 
-from photos import bringing, cli
-from photos.bringing import Wanted, bring
-from photos.errors import UserError
-from photos.finding import Finder
-from photos.importing import PATIENCE_S, Importer, Progress
-from photos.journal import End, Journal
-from photos.pace import MOST, Pace
-from photos.reading import Reader
+from photo_labels import cli
+from photo_labels.commands import bringing
+from photo_labels.commands.bringing import Wanted, bring
+from photo_labels.library.importing.finding import Finder
+from photo_labels.library.importing.importer import PATIENCE_S, Importer, Progress
+from photo_labels.library.importing.journal import End, Journal
+from photo_labels.library.importing.pace import MOST, Pace
+from photo_labels.library.reading import Reader
+from photo_labels.library.user_errors import UserError
 from tests.unit.deployed import BUCKET, document, store
 from tests.unit.played import PLAYING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from handler.documents import Document
+    from photo_labels.records.documents import Document
     from tests.unit.disk import Disk
 
 HOSTILE = ["a b+c%.jpg", "ünï/日本.PNG", "[bold]not[/bold].jpg", "line\nbreak.jpg", "esc\x1b[31m.jpeg"]
@@ -500,7 +501,7 @@ def looking(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception, float], Non
                     raise error
                 return super().documents(*arguments)
 
-        monkeypatch.setattr("photos.importing.Reader", Failing)
+        monkeypatch.setattr("photo_labels.library.importing.importer.Reader", Failing)
 
     return fail
 
@@ -639,7 +640,7 @@ def test_given_credentials_that_end_on_the_way_when_imported_then_every_file_has
         return make(client, name, parameters)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", call)
-    monkeypatch.setattr("photos.importing.PATIENCE_S", 0.0)
+    monkeypatch.setattr("photo_labels.library.importing.importer.PATIENCE_S", 0.0)
     ended = runner(disk.folder, "--json")
     *lines, sums = [json.loads(line) for line in ended.stdout.splitlines()]
     assert ended.exit_code == 3
@@ -647,7 +648,7 @@ def test_given_credentials_that_end_on_the_way_when_imported_then_every_file_has
     assert len(lines) == 4 == sum(sums["ends"].values())
     assert all(line["end"] for line in lines)
     is_over = False
-    monkeypatch.setattr("photos.importing.PATIENCE_S", PATIENCE_S)
+    monkeypatch.setattr("photo_labels.library.importing.importer.PATIENCE_S", PATIENCE_S)
     (disk.folder / "lost.jpg").unlink()
     (disk.folder / "taken.jpg").unlink()
     assert runner(disk.folder).exit_code == 0

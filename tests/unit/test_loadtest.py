@@ -22,7 +22,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from handler.documents import digest
 from loadtest.account import account, corrected
 from loadtest.log import Invocation, invocations
 from loadtest.measure import Outcome
@@ -32,11 +31,12 @@ from loadtest.run import Plan, Runner
 from loadtest.samples import End
 from loadtest.schedule import PROFILES, intended_s
 from loadtest.slo import objectives
-from loadtest.subject import Deployed, Depth, Found
 from loadtest.summary import show
+from loadtest.system_under_test import Deployed, Depth, Found
 from loadtest.written import write
-from photos.errors import UserError
-from photos.target import Target, scrub_environment
+from photo_labels.library.target import Target, scrub_environment
+from photo_labels.library.user_errors import UserError
+from photo_labels.records.documents import digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -292,7 +292,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Give a pipeline in a region, whose PUTs S3 answers so."""
     monkeypatch.setattr(os, "environ", os.environ.copy())
     scrub_environment(os.environ)
-    monkeypatch.setattr("loadtest.subject._PUT_AGAIN_S", 0)
+    monkeypatch.setattr("loadtest.system_under_test._PUT_AGAIN_S", 0)
     names = ("KeyPrefix", "Bucket", "ImageLabelsTable", "LabelIndexTable", "QueueUrl", "DeadLetterQueueUrl")
 
     def give(region: str, *codes: int) -> tuple[Any, Answers]:
@@ -439,7 +439,7 @@ class Logs:
 def test_given_a_log_of_many_pages_when_read_then_each_invocation_is_there_once(
     monkeypatch: pytest.MonkeyPatch, *, with_token: bool
 ) -> None:
-    monkeypatch.setattr("photos.logs._MOST_EVENTS", 7)
+    monkeypatch.setattr("photo_labels.library.logs._MOST_EVENTS", 7)
     events = []
     for number in range(20):
         stream, at = f"stream-{number % 2}", 1000 + number // 3

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.state import LOG, MARK, InUseError, Running, State
-from photos.errors import UserError
-from photos.target import STATE_FILE
+from photo_labels.library.target import STATE_FILE
+from photo_labels.library.user_errors import UserError
 from tests.waiting import eventually
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 from botocore.stub import Stubber
 from click.testing import CliRunner
 
-from photos import cli
-from photos.errors import UserError
-from photos.mapping import Mappings
+from photo_labels import cli
+from photo_labels.library.mapping import Mappings
+from photo_labels.library.user_errors import UserError
 
 MAPPING, CONVERTING = "00000000-0000-0000-0000-000000000000", "11111111-1111-1111-1111-111111111111"
 
@@ -30,7 +30,7 @@ class Reached:
 def test_given_a_mapping_that_is_being_changed_when_paused_then_it_is_asked_once_it_can_be(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("photos.mapping._LOOK_S", 0)
+    monkeypatch.setattr("photo_labels.library.mapping._LOOK_S", 0)
     target: Any = Reached()
     stub = Stubber(target.functions)
     for state in ("Updating", "Enabled"):
@@ -45,7 +45,7 @@ def test_given_a_mapping_that_is_being_changed_when_paused_then_it_is_asked_once
 
 
 def test_given_a_mapping_that_never_changes_when_resumed_then_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photos.mapping._CHANGED_S", -1)
+    monkeypatch.setattr("photo_labels.library.mapping._CHANGED_S", -1)
     target: Any = Reached()
     with Stubber(target.functions) as stub:
         stub.add_response("get_event_source_mapping", {"State": "Updating"})
@@ -63,7 +63,7 @@ def test_given_a_mapping_that_never_changes_when_resumed_then_a_sentence(monkeyp
 def test_given_the_commands_when_called_then_both_mappings_are_switched(
     monkeypatch: pytest.MonkeyPatch, command: str, before: str, after: str, said: str
 ) -> None:
-    monkeypatch.setattr("photos.mapping._LOOK_S", 0)
+    monkeypatch.setattr("photo_labels.library.mapping._LOOK_S", 0)
     target: Any = Reached()
     monkeypatch.setattr(cli, "aws_target", lambda *_: target)
     with Stubber(target.functions) as stub:

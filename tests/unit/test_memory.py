@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photos.browsing.memory import MemoryBudget
+from photo_labels.browsing.memory import MemoryBudget
 from tests.waiting import eventually
 
 MOST = 100

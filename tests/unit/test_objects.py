@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from handler.errors import PermanentError, is_throttle, status_of
 from handler.objects import Head, Objects
+from photo_labels.records.errors import PermanentError, is_throttle, status_of
 from tests.fakes.aws import aws_error
 from tests.fakes.world import Clock
 

@@ -9,11 +9,11 @@ from botocore.stub import Stubber
 from click.testing import CliRunner
 from rich.console import Console
 
-from photos import cli
-from photos.display import safe
-from photos.errors import UserError
-from photos.reading import Reader
-from photos.target import Target, aws_target, described
+from photo_labels import cli
+from photo_labels.library.reading import Reader
+from photo_labels.library.target import Target, aws_target, described
+from photo_labels.library.user_errors import UserError
+from photo_labels.terminal.display import safe
 from tests.unit.deployed import BUCKET, document, store
 
 HOSTILE = ["a b+c%.jpg", "ünï/日本.PNG", "[bold]not[/bold].jpg", "line\nbreak.jpg", "esc\x1b[31m.jpeg"]

@@ -22,13 +22,13 @@ from botocore.httpchecksum import Crc32Checksum, StreamingChecksumBody
 from PIL import Image
 from urllib3 import HTTPResponse
 
-from handler.decoder import UndecodableError
-from photos.browsing import pictures
-from photos.browsing.library import Library
-from photos.browsing.pictures import Pictures
-from photos.decoding import Decoder
-from photos.errors import UserError
-from photos.opening import downloaded
+from photo_labels.browsing import pictures
+from photo_labels.browsing.library import Library
+from photo_labels.browsing.pictures import Pictures
+from photo_labels.library.decoding import Decoder
+from photo_labels.library.opening import downloaded
+from photo_labels.library.user_errors import UserError
+from photo_labels.records.decoder import UndecodableError
 from tests.unit.deployed import BUCKET, document, put, store
 from tests.waiting import eventually
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 
 def photo(width: int, height: int, kind: str = "PNG") -> bytes:
@@ -154,7 +154,7 @@ def test_given_a_decoder_when_it_runs_then_it_has_no_credentials(monkeypatch: py
 def test_given_a_photo_that_is_too_large_to_be_shown_when_asked_for_then_it_is_not_downloaded(
     target: Target, made: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photos.opening.MOST_BYTES", 10)
+    monkeypatch.setattr("photo_labels.library.opening.MOST_BYTES", 10)
     upload(target, "a.png", photo(100, 100))
     with pytest.raises(UserError, match="too much to show"):
         made.thumbnail(document("a.png", {}))

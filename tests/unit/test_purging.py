@@ -9,12 +9,12 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
-from photos import cli
-from photos.purging import Chosen, Purged, Purger, beginning_with, named
+from photo_labels import cli
+from photo_labels.library.purging import Chosen, Purged, Purger, beginning_with, named
 from tests.unit.deployed import BUCKET, document, put, store
 
 if TYPE_CHECKING:
-    from photos.target import Target
+    from photo_labels.library.target import Target
 
 QUEUES = ("QueueUrl", "ConvertQueueUrl", "DeadLetterQueueUrl", "ConvertDeadLetterQueueUrl")
 

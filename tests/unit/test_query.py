@@ -6,8 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photos.errors import UserError
-from photos.query import And, Has, Not, Or, Query, drivers, holds, labels_in, parse, renamed
+from photo_labels.library.searching.query import (
+    And,
+    Has,
+    Not,
+    Or,
+    Query,
+    drivers,
+    holds,
+    labels_in,
+    parse,
+    renamed,
+)
+from photo_labels.library.user_errors import UserError
 
 LABELS = ("Cat", "Dog", "Dining Table", "Salt and Pepper")
 A, B, C = Has("a"), Has("b"), Has("c")

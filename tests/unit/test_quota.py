@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.errors import OutOfTimeError, code_of
 from handler.quota import Quota
+from photo_labels.records.errors import OutOfTimeError, code_of
 from tests.fakes.aws import aws_error
 from tests.fakes.dynamodb import DynamoDB, Tables
 from tests.fakes.scheduler import every_order

@@ -26,7 +26,7 @@ from PIL import Image
 from local.rekognition import create_app
 from local.request import Credentials
 from local.simulation import ERRORS, SimulationSettings
-from photos.serving import create_server, listen
+from photo_labels.library.http_server import create_server, listen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

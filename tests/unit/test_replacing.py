@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from photos.finding import Finder
-from photos.importing import Importer
-from photos.journal import End, Journal
-from photos.target import Target
+from photo_labels.library.importing.finding import Finder
+from photo_labels.library.importing.importer import Importer
+from photo_labels.library.importing.journal import End, Journal
+from photo_labels.library.target import Target
 from tests.unit.deployed import BUCKET
 
 if TYPE_CHECKING:

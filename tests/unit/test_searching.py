@@ -13,20 +13,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from handler.documents import image_id
-from photos import cli, vocabulary
-from photos.errors import UserError
-from photos.query import Has, Query, holds, parse
-from photos.reading import Reader
-from photos.searching import Searcher, Wanted
+from photo_labels import cli
+from photo_labels.library.reading import Reader
+from photo_labels.library.searching import vocabulary
+from photo_labels.library.searching.query import Has, Query, holds, parse
+from photo_labels.library.searching.searcher import Searcher, Wanted
+from photo_labels.library.user_errors import UserError
+from photo_labels.records.documents import image_id
 from tests.fakes.index import Index
 from tests.unit.deployed import BUCKET, document, put, store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from handler.documents import Document
-    from photos.target import Target
+    from photo_labels.library.target import Target
+    from photo_labels.records.documents import Document
 
 
 def keys(target: Target, text: str, limit: int = 20, **wanted: Any) -> list[str]:
@@ -184,7 +185,7 @@ def _scanned(documents: dict[str, Document], query: Query, least: float) -> list
 
 @pytest.fixture
 def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setattr("photos.target._users_state", lambda: tmp_path)
+    monkeypatch.setattr("photo_labels.library.target._users_state", lambda: tmp_path)
     return tmp_path
 
 

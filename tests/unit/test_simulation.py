@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from local.models.vision import LabelTable
 from local.simulation import Simulation, SimulationSettings, TokenBucket
-from models.vision import LabelTable
 
 TABLE = LabelTable()
 

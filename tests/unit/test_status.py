@@ -13,10 +13,10 @@ from botocore.stub import Stubber
 from click.testing import CliRunner
 from rich.console import Console
 
-from photos import cli
-from photos.display import duration
-from photos.status import Queue, Status, StatusReader
-from photos.target import Target
+from photo_labels import cli
+from photo_labels.library.status import Queue, Status, StatusReader
+from photo_labels.library.target import Target
+from photo_labels.terminal.display import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,10 +15,9 @@ from botocore.exceptions import CredentialRetrievalError
 from botocore.stub import Stubber
 from click.testing import CliRunner
 
-from photos import cli
-from photos.credentials import CheckedSession
-from photos.errors import UserError, are_credentials_over
-from photos.target import (
+from photo_labels import cli
+from photo_labels.library.credentials import CheckedSession
+from photo_labels.library.target import (
     LOCAL_STATE,
     OUTPUTS,
     Target,
@@ -30,6 +29,7 @@ from photos.target import (
     scrub_environment,
     state_path,
 )
+from photo_labels.library.user_errors import UserError, are_credentials_over
 from tests.infra.template import read
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_lambda_powertools import Logger, Metrics
 
-from handler.documents import digest
 from handler.telemetry import tell
+from photo_labels.records.documents import digest
 from tests.fakes.aws import aws_error
 from tests.fakes.world import SETTINGS, Function, Photo, World
 

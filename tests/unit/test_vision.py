@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.vision import FLOOR, LabelTable, Vision, upright_rgb
+from local.models.vision import FLOOR, LabelTable, Vision, upright_rgb
 
 if TYPE_CHECKING:
     from collections.abc import Callable

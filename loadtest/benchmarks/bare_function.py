@@ -1,0 +1,63 @@
+"""A bare function: the calls to AWS that the real one makes for new photos, and no decision.
+
+What `make bench-limits` holds the real one against: no deadline, no conditions, no log. It is not for deploying.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import unquote_plus
+
+from botocore.config import Config
+from botocore.session import get_session
+
+from photo_labels.records.attributes import to_attributes
+from photo_labels.records.documents import Document, labels_from
+
+_THREADS = 10
+_WRITE_AT_MOST = 25
+_pool = ThreadPoolExecutor(_THREADS)
+_config = Config(max_pool_connections=_THREADS, parameter_validation=False)
+_dynamodb: Any = get_session().create_client("dynamodb", config=_config)
+_rekognition: Any = get_session().create_client("rekognition", config=_config)
+_LABELS, _INDEX = os.environ["IMAGE_LABELS_TABLE"], os.environ["LABEL_INDEX_TABLE"]
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Label a batch."""
+    records = [record for one in event["Records"] for record in json.loads(one["body"]).get("Records", ())]
+    if not records:
+        return {"batchItemFailures": []}
+    keys = [{"ImageID": {"S": _image(record)}} for record in records]
+    _dynamodb.batch_get_item(RequestItems={_LABELS: {"Keys": keys, "ConsistentRead": True}})
+    documents = list(_pool.map(_labelled, records))
+    rows = [{"PutRequest": {"Item": to_attributes(row.to_item())}} for one in documents for row in one.rows()]
+    list(_pool.map(_put, [rows[at : at + _WRITE_AT_MOST] for at in range(0, len(rows), _WRITE_AT_MOST)]))
+    items = [to_attributes(one.to_item()) for one in documents]
+    _dynamodb.batch_execute_statement(Statements=[_insertion(item) for item in items])
+    return {"batchItemFailures": []}
+
+
+def _labelled(record: dict[str, Any]) -> Document:
+    bucket, key = record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"])
+    answer = _rekognition.detect_labels(
+        Image={"S3Object": {"Bucket": bucket, "Name": key}}, MinConfidence=80, MaxLabels=50
+    )
+    sequencer, time = record["s3"]["object"]["sequencer"], record["eventTime"]
+    return Document(bucket, key, sequencer, "LABELLED", time, labels_from(answer["Labels"]), event_time=time)
+
+
+def _put(requests: list[Any]) -> None:
+    _dynamodb.batch_write_item(RequestItems={_INDEX: requests})
+
+
+def _insertion(item: dict[str, Any]) -> dict[str, Any]:
+    places = ", ".join(f"'{name}': ?" for name in item)
+    return {"Statement": f'INSERT INTO "{_LABELS}" VALUE {{{places}}}', "Parameters": list(item.values())}
+
+
+def _image(record: dict[str, Any]) -> str:
+    return f"{record['s3']['bucket']['name']}/{unquote_plus(record['s3']['object']['key'])}"

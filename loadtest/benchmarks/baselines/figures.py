@@ -1,0 +1,78 @@
+"""From what was measured in one batch after another to the figures of a contender."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from loadtest.benchmarks.baselines.process import MEMORY_MB, ContenderError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from loadtest.benchmarks.baselines.process import Invocation
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One batch."""
+
+    wall_ms: float
+    cpu_ms: float
+    slowest_ms: float
+    """Of its DetectLabels calls, as the stand-in answered them."""
+    committed_ms: tuple[float, ...]
+    """For each image, from the start of the invocation until the stand-in had answered its document's write."""
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A contender's, over all its batches of one size."""
+
+    beyond_ms: float
+    """What a batch takes longer than its slowest DetectLabels call, p50."""
+    committed_p50_ms: float
+    committed_p99_ms: float
+    cpu_ms: float
+    """Of an image, as are the requests."""
+    requests: float
+    per_gb_second: float
+    """Images that a billed GB-second pays for."""
+
+
+def measured(invocation: Invocation, record: Mapping[str, Any]) -> Measured:
+    """Join what the contender took with what the stand-in saw. Raises ContenderError where images are missing."""
+    images = record["images"].values()
+    if not images or any(None in image.values() for image in images):
+        raise ContenderError(f"It left images out: {record['images']}")
+    return Measured(
+        invocation.wall_ms,
+        invocation.cpu_ms,
+        max(image["answered"] - image["asked"] for image in images) * 1000,
+        tuple((image["committed"] - invocation.started) * 1000 for image in images),
+        sum(record["requests"].values()),
+    )
+
+
+def figures(batches: Sequence[Measured]) -> Figures:
+    """Sum up at least one batch."""
+    committed_ms = [one_ms for batch in batches for one_ms in batch.committed_ms]
+    images = len(committed_ms)
+    billed_s = sum(math.ceil(batch.wall_ms) for batch in batches) / 1000
+    return Figures(
+        beyond_ms=percentile([batch.wall_ms - batch.slowest_ms for batch in batches], 50),
+        committed_p50_ms=percentile(committed_ms, 50),
+        committed_p99_ms=percentile(committed_ms, 99),
+        cpu_ms=sum(batch.cpu_ms for batch in batches) / images,
+        requests=sum(batch.requests for batch in batches) / images,
+        per_gb_second=images / (billed_s * MEMORY_MB / 1024),
+    )
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Give a value that was measured: the smallest that so many per cent of all are not above."""
+    return float(np.percentile(values, percent, method="inverted_cdf"))

@@ -1,0 +1,208 @@
+"""`make bench-quota`: a backlog against a quota, half of which somebody else takes for a while.
+
+All photos are there before the function begins, which is a faster arrival than any.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from infra.quota import environments_for
+from loadtest.log import invocations
+from loadtest.mix import one_size
+from local.cloud import LocalCloud
+from photo_labels.library.mapping import Mappings
+from photo_labels.terminal.ending import run
+
+_QUOTAS = (5.0, 20.0, 80.0)
+_BACKLOG_S = 40
+"""As many photos as the quota takes in that time."""
+_WARM_S = 3.0
+_HALVED_S, _RESTORED_S = 12.0, 30.0
+"""When somebody takes half of the quota, and when he gives it back."""
+_ADAPTED_S = 5.0
+"""What is measured of both begins so much later."""
+_SMALL = 10
+_LOOK_S = 0.5
+
+
+@dataclass(slots=True)
+class Course:
+    """How many calls had been answered with labels, and how many had been throttled, moment by moment."""
+
+    at: list[float] = field(default_factory=list)
+    labelled: list[int] = field(default_factory=list)
+    throttled: list[int] = field(default_factory=list)
+
+    def rate(self, since_s: float, until_s: float) -> float:
+        """Labelled a second, between two moments."""
+        inside = [number for number, at in enumerate(self.at) if since_s <= at <= until_s]
+        first, last = inside[0], inside[-1]
+        return (self.labelled[last] - self.labelled[first]) / (self.at[last] - self.at[first])
+
+    def share_throttled(self) -> float:
+        return self.throttled[-1] / (self.throttled[-1] + self.labelled[-1])
+
+
+class Bench:
+    """One local cloud with a quota."""
+
+    def __init__(self, cloud: LocalCloud, tps: float) -> None:
+        self._cloud, self._tps = cloud, tps
+        self._bucket = cloud.target.outputs["Bucket"]
+        self._s3 = cloud.target.client("s3", connections=8)
+        self._mapping = Mappings(cloud.target)
+        [self._photo] = one_size("2KB").bodies
+        self._sent = 0
+
+    def small(self) -> tuple[float, float]:
+        """Import a few photos while nothing else is there; gives seconds to the first and to the last label."""
+        started, before = time.monotonic(), self._answered()["ok"]
+        self._upload(_SMALL)
+        first_s = 0.0
+        while (done := self._answered()["ok"] - before) < _SMALL:
+            if done and not first_s:
+                first_s = time.monotonic() - started
+            time.sleep(0.02)
+        return first_s, time.monotonic() - started
+
+    def backlog(self, at: dict[float, float]) -> Course:
+        """Let a backlog be labelled. `at`: seconds after the beginning, and the quota from then on."""
+        self._mapping.switch(on=False)
+        count = round(self._tps * _BACKLOG_S)
+        self._upload(count)
+        before, course, changes = self._answered(), Course(), dict(at)
+        self._mapping.switch(on=True)
+        started = time.monotonic()
+        while not course.labelled or course.labelled[-1] < count:
+            now_s = time.monotonic() - started
+            for moment in [moment for moment in changes if moment <= now_s]:
+                self._ask("settings", {"tps": changes.pop(moment)})
+            answered = self._answered()
+            course.at.append(now_s)
+            course.labelled.append(answered["ok"] - before["ok"])
+            course.throttled.append(answered["ThrottlingException"] - before["ThrottlingException"])
+            time.sleep(_LOOK_S)
+        return course
+
+    def receives(self, since_s: float) -> Counter[int]:
+        """Photos by how often their message was received, and wait until the log has them all."""
+        target = self._cloud.target
+        while True:
+            receives: Counter[str] = Counter()
+            for invocation in invocations(target.client("logs"), target.outputs["LogGroup"], int(since_s * 1000)):
+                for photo in invocation.photos:
+                    receives[photo["image"]] = max(receives[photo["image"]], photo["receives"])
+            if len(receives) >= self._sent:
+                return Counter(receives.values())
+            time.sleep(_LOOK_S)
+
+    def _upload(self, count: int) -> None:
+        names = [f"quota/{number:06d}.jpg" for number in range(self._sent, self._sent + count)]
+        self._sent += count
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda key: self._s3.put_object(Bucket=self._bucket, Key=key, Body=self._photo), names))
+
+    def _answered(self) -> Counter[str]:
+        return Counter(self._ask("calls")["outcomes"])
+
+    def _ask(self, what: str, settings: dict[str, float] | None = None) -> Any:
+        request = urllib.request.Request(
+            f"{self._cloud.rekognition_url}/_rekognition/{what}",
+            json.dumps(settings).encode() if settings else None,
+            {"Content-Type": "application/json"},
+            method="PUT" if settings else "GET",
+        )
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            return json.load(answer)
+
+
+def _measure(tps: float) -> _Figures:
+    simulation = json.dumps({"tps": tps, "p50_ms": 350, "p99_ms": 800})
+    with (
+        tempfile.TemporaryDirectory(prefix="photo-labels-") as folder,
+        LocalCloud(
+            Path(folder),
+            recogniser=["--mode", "simulated", "--simulation", simulation],
+            parameters={"RekognitionTps": f"{tps:g}", "MaxConcurrency": f"{environments_for(tps)}"},
+        ) as cloud,
+    ):
+        bench, started = Bench(cloud, tps), time.time()
+        first_s, tenth_s = bench.small()
+        time.sleep(1)
+        full = bench.backlog({})
+        receives = bench.receives(started)
+        halved = bench.backlog({_HALVED_S: tps / 2, _RESTORED_S: tps})
+        all_receives = bench.receives(started)
+    return _Figures(tps, first_s, tenth_s, full, max(receives), halved, max(all_receives))
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """What one quota came to."""
+
+    tps: float
+    first_s: float
+    tenth_s: float
+    full: Course
+    receives: int
+    halved: Course
+    all_receives: int
+
+    def alone(self) -> list[str]:
+        course = self.full
+        end_s = course.at[-1]
+        return [
+            f"{self.tps:g}",
+            f"{environments_for(self.tps)}",
+            f"{self.first_s:.2f} s",
+            f"{self.tenth_s:.1f} s",
+            f"{course.rate(_WARM_S, end_s - 1) / self.tps:.0%}",
+            f"{end_s:.0f} s",
+            f"{course.share_throttled():.1%}",
+            f"{self.receives}",
+        ]
+
+    def disturbed(self) -> list[str]:
+        course = self.halved
+        return [
+            f"{self.tps:g}",
+            f"{course.rate(_HALVED_S + _ADAPTED_S, _RESTORED_S) / (self.tps / 2):.0%}",
+            f"{course.rate(_RESTORED_S + _ADAPTED_S, course.at[-1] - 1) / self.tps:.0%}",
+            f"{course.share_throttled():.1%}",
+            f"{self.all_receives}",
+        ]
+
+
+def main() -> None:
+    """Measure each quota, and print two tables."""
+    figures = [_measure(float(tps)) for tps in sys.argv[1:] or _QUOTAS]
+    alone = Table(
+        "calls a second", "envs", "first of 10", "last", "of quota", "all after", "throttled", "receives",
+        title=f"10 photos, then a backlog of {_BACKLOG_S} s", title_justify="left",
+    )  # fmt: skip
+    disturbed = Table(
+        "calls a second", "of the half", "of all again", "throttled", "receives",
+        title=f"the same backlog; somebody takes half after {_HALVED_S:.0f} s, and gives it back after "
+        f"{_RESTORED_S:.0f}; rates from {_ADAPTED_S:.0f} s later", title_justify="left",
+    )  # fmt: skip
+    for one in figures:
+        alone.add_row(*one.alone())
+        disturbed.add_row(*one.disturbed())
+    Console().print(alone, disturbed)
+
+
+if __name__ == "__main__":
+    run(main, "bench-quota")

@@ -1,0 +1,199 @@
+"""Labels of a photo from two small vision models, in the form of Rekognition's DetectLabels response.
+
+The detector (COCO's 80 classes) finds people, cars, cups and their places; the classifier (ImageNet's 1,000)
+knows scenes, food and species. `local/models/README.md` tells where both and their table of labels come from.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
+
+MODELS = Path(__file__).resolve().parent
+FLOOR = 10.0
+"""Per cent; what is less sure is not reported."""
+
+_DETECTOR_SIDE = 300
+_CLASSIFIER_SHORT_SIDE, _CLASSIFIER_SIDE = 256, 224
+_ENOUGH = 600
+"""Pixels of the shorter side: twice what the detector sees. Decoding more only costs time and memory."""
+
+_SCORE_FLOOR = 0.2  # below it the detector mostly sees what is not there
+_OVERLAP = 0.5
+_DETECTOR_ODDS = 3.0  # its scores are low beside Rekognition's; as odds, trebled
+_DOUBT = 6.0
+_DOUBTFUL_AREA, _UNSEEN = 0.2, 0.05
+_BACKGROUND = {"Person Description", "Furniture and Furnishings"}
+"""A detection that fills much of the photo, and of which the classifier, which knows the thing, sees next to
+nothing, is mostly wrong (a pagoda taken for a boat): its odds are divided by _DOUBT. Not so for people and
+furniture, which ImageNet seldom calls a photo after."""
+
+_SHARPNESS = 1.6
+"""Exponent on the classifier's probabilities: trained with smoothed labels, it is less sure than it is right. This
+and _DETECTOR_ODDS are chosen on the sample photos: what is plain to see comes out at 80 per cent or more."""
+
+
+class LabelTable:
+    """What labels there are, with all their ancestors and their category."""
+
+    def __init__(self, models: Path = MODELS) -> None:
+        content = json.loads((models / "labels.json").read_text())
+        self.detector: list[str | None] = content["detector"]
+        self.classifier: list[str] = content["classifier"]
+        labels = content["labels"].items()
+        self.parents: dict[str, list[str]] = {name: label["parents"] for name, label in labels}
+        self.categories: dict[str, str] = {name: label["category"] for name, label in labels}
+        self.names = list(self.parents)
+
+    def response(self, name: str, confidence: float, instances: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+        """Describe a label as DetectLabels does; `confidence` in per cent."""
+        return {
+            "Name": name,
+            "Confidence": round(confidence, 4),
+            "Instances": list(instances),
+            "Parents": [{"Name": parent} for parent in self.parents[name]],
+            "Aliases": [],
+            "Categories": [{"Name": self.categories[name]}],
+        }
+
+
+class Vision:
+    """Both models, loaded. Calls from several threads at a time are fine; each uses one core."""
+
+    def __init__(self, models: Path = MODELS) -> None:
+        self.table = LabelTable(models)
+        self._detector = _session(models / "detector.onnx")
+        self._classifier = _session(models / "classifier.onnx")
+        self._numbers = {name: number for number, name in enumerate(self.table.names)}
+        classes = enumerate(self.table.classifier)
+        lines = [(name, number) for number, own in classes for name in (own, *self.table.parents[own])]
+        self._labels = np.array([self._numbers[name] for name, _ in lines])  # pairs: a label, and
+        self._classes = np.array([number for _, number in lines])  # a class that is it, or below it
+
+    def detect_labels(self, image: Image.Image) -> list[dict[str, Any]]:
+        """Label a photo: `Labels` of the response, the surest first, all from FLOOR per cent up.
+
+        Boxes refer to the upright photo. A label's parents are labels too, at least as sure as it is. The image
+        may still be undecoded, which is faster. Raises OSError, SyntaxError or ValueError where it cannot be.
+        """
+        photo = upright_rgb(image)
+        seen = self._classify(photo)
+        instances = self._detect(photo, seen)
+        confidences = {name: float(seen[number]) for name, number in self._numbers.items()}
+        for name, found in instances.items():
+            sure = max(confidence for confidence, _ in found)
+            confidences[name] = 1 - (1 - sure) * (1 - confidences[name])  # two witnesses, independent
+        for name, confidence in list(confidences.items()):
+            for parent in self.table.parents[name]:
+                confidences[parent] = max(confidences[parent], confidence)
+        labels = [
+            self.table.response(name, confidence * 100, [_instance(*one) for one in instances.get(name, ())])
+            for name, confidence in confidences.items()
+            if confidence * 100 >= FLOOR
+        ]
+        return sorted(labels, key=lambda label: (-label["Confidence"], -len(label["Parents"]), label["Name"]))
+
+    def _classify(self, photo: Image.Image) -> Floats:
+        """Give each label's probability: the sum over the classes below it, surer than any one of them."""
+        scale = _CLASSIFIER_SHORT_SIDE / min(photo.size)
+        width, height = (round(side * scale) for side in photo.size)
+        left, top = (width - _CLASSIFIER_SIDE) // 2, (height - _CLASSIFIER_SIDE) // 2
+        middle = photo.resize((width, height), Image.Resampling.BICUBIC).crop(
+            (left, top, left + _CLASSIFIER_SIDE, top + _CLASSIFIER_SIDE)
+        )
+        pixels = (np.asarray(middle, np.float32) - 127) / 128
+        (probabilities,) = self._classifier.run(None, {"image": pixels.transpose(2, 0, 1)[None]})
+        sharpened = probabilities[0] ** _SHARPNESS
+        shares = (sharpened / sharpened.sum())[self._classes]
+        return np.bincount(self._labels, shares, minlength=len(self._numbers)).astype(np.float64)
+
+    def _detect(self, photo: Image.Image, seen: Floats) -> dict[str, list[tuple[float, Floats]]]:
+        """Give each detected label's instances, the surest first: confidence (0 … 1) and box."""
+        pixels = np.asarray(photo.resize((_DETECTOR_SIDE,) * 2, Image.Resampling.BILINEAR), np.float32)
+        scores, boxes = self._detector.run(None, {"image": pixels[None]})
+        boxes = boxes[0, :, 0].clip(0, 1)
+        instances = {}
+        for column, name in enumerate(self.table.detector):
+            sure = np.flatnonzero(scores[0, :, column] >= _SCORE_FLOOR)
+            if name and sure.size:
+                kept = sure[_without_overlaps(boxes[sure], scores[0, sure, column])]
+                found = [(self._confidence(name, scores[0, i, column], boxes[i], seen), boxes[i]) for i in kept]
+                instances[name] = sorted(found, key=lambda one: -one[0])
+        return instances
+
+    def _confidence(self, name: str, score: float, box: Floats, seen: Floats) -> float:
+        number = self._numbers[name]
+        odds = float(score) / (1 - float(score)) * _DETECTOR_ODDS
+        is_known = number in self._labels and self.table.categories[name] not in _BACKGROUND
+        if is_known and _area(box) >= _DOUBTFUL_AREA and seen[number] < _UNSEEN:
+            odds /= _DOUBT
+        return odds / (1 + odds)
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Decode: RGB of 8 bits, turned as its EXIF data say, transparency on white, no larger than is useful.
+
+    Rekognition turns JPEGs, whose boxes then refer to the upright photo; a PNG it takes as it is (developer guide,
+    "Getting image orientation and bounding box coordinates").
+    """
+    is_jpeg = image.format in {"JPEG", "MPO"}  # MPO: several JPEGs in one file, as many phones write it
+    image.draft(
+        None, (_ENOUGH, _ENOUGH)
+    )  # lets the JPEG decoder skip detail: 20 megapixels in a quarter of the time
+    factor = min(image.size) // _ENOUGH
+    if factor > 1 and image.mode in {"L", "RGB", "RGBA", "CMYK"}:
+        image = image.reduce(factor)
+    if is_jpeg:
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16 bits a pixel, which convert() would cut off at 255
+        image = Image.fromarray((np.asarray(image) // 257).clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def _session(model: Path) -> Any:
+    import onnxruntime  # noqa: PLC0415 - 40 MB and 0.2 s that the simulated recogniser does without
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # photos run side by side, each on one core
+    options.inter_op_num_threads = 1
+    # The weights are int8 only in the file: unpacked once at load, or the models run at half their speed.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _without_overlaps(boxes: Floats, scores: Floats) -> list[int]:
+    """Non-maximum suppression: of boxes that overlap by more than _OVERLAP, the surest."""
+    kept: list[int] = []
+    for number in np.argsort(-scores, kind="stable"):
+        if all(_overlap(boxes[number], boxes[other]) <= _OVERLAP for other in kept):
+            kept.append(int(number))
+    return kept
+
+
+def _overlap(one: Floats, other: Floats) -> float:  # intersection over union
+    shared = _area(np.concatenate([np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])]))
+    return shared / (_area(one) + _area(other) - shared + 1e-9)
+
+
+def _area(box: Floats) -> float:
+    top, left, bottom, right = (float(edge) for edge in box)
+    return max(0.0, bottom - top) * max(0.0, right - left)
+
+
+def _instance(confidence: float, box: Floats) -> dict[str, Any]:
+    top, left, bottom, right = (float(edge) for edge in box)
+    bounding_box = {"Width": right - left, "Height": bottom - top, "Left": left, "Top": top}
+    return {"BoundingBox": bounding_box, "Confidence": round(confidence * 100, 4)}

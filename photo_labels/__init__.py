@@ -1,0 +1,1 @@
+"""Photos uploaded to S3 become searchable labels in DynamoDB."""

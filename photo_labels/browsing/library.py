@@ -1,0 +1,103 @@
+"""What the page asks for: photos that are searched for, all of them, and those that were rejected."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from photo_labels.library.reading import Reader, documents_in
+from photo_labels.library.searching import vocabulary as vocabularies
+from photo_labels.library.searching.query import parse
+from photo_labels.library.searching.searcher import Searcher, Wanted, spelled
+
+if TYPE_CHECKING:
+    from photo_labels.library.target import Target
+    from photo_labels.records.documents import Document
+
+_AT_A_TIME = 60
+"""Photos of one answer: more than a screen."""
+_READ_AT_MOST = 1_000
+"""Rows or documents that are read for one answer; where few of them are wanted, the page asks again."""
+_SCANNED_AT_A_TIME = 250
+_REMEMBERED = 5_000
+
+
+class Library:
+    """Reads one pipeline for the page; used from several threads."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._dynamodb = target.client("dynamodb")
+        self._reader = Reader(target)
+        self._lock = threading.Lock()
+        self._seen: OrderedDict[str, Document] = OrderedDict()
+
+    def labels(self) -> dict[str, Any]:
+        """All labels with the number of their photos, as they were counted last."""
+        vocabulary = vocabularies.kept(self._target)
+        return {"labels": vocabulary.counts, "at": vocabulary.at and vocabulary.at.isoformat()}
+
+    def search(self, text: str, min_confidence: float, after: str | None) -> dict[str, Any]:
+        """Some of the photos that are searched for. Raises UserError where the search makes no sense."""
+        vocabulary = vocabularies.kept(self._target)
+        searcher = Searcher(self._reader, vocabulary.counts)
+        query, unknown = spelled(parse(text), vocabulary, searcher)
+        page = searcher.page(Wanted(query, min_confidence), _AT_A_TIME, after, _READ_AT_MOST)
+        photos = [self._photo(hit.document) for hit in page.hits]
+        return {"photos": photos, "more": page.more_after, "query": str(query), "unknown": unknown}
+
+    def all(self, status: str, after: str | None) -> dict[str, Any]:
+        """Some of all photos with a status, in no order. There may be more although there are none here."""
+        photos: list[dict[str, Any]] = []
+        read, limit = 0, _AT_A_TIME
+        while True:
+            start: Any = {"ExclusiveStartKey": {"ImageID": {"S": after}}} if after else {}
+            answer = self._dynamodb.scan(TableName=self._target.outputs["ImageLabelsTable"], Limit=limit, **start)
+            wanted = [item for item in answer["Items"] if item.get("Status") == {"S": status}]
+            photos += [self._photo(document) for document in documents_in(wanted)]
+            read += len(answer["Items"])
+            after = answer.get("LastEvaluatedKey", {}).get("ImageID", {}).get("S")
+            if after is None or len(photos) >= _AT_A_TIME // 2 or read >= _READ_AT_MOST:
+                return {"photos": photos, "more": after}
+            limit = _SCANNED_AT_A_TIME
+
+    def document(self, image: str) -> Document | None:
+        """The document of a photo that the page shows."""
+        with self._lock:
+            if image in self._seen:
+                return self._seen[image]
+        found = self._reader.documents([image]).get(image)
+        if found:
+            self._remember(found)
+        return found
+
+    def _photo(self, document: Document) -> dict[str, Any]:
+        self._remember(document)
+        return {
+            "image": document.image_id,
+            "key": document.key,
+            "version": f"{document.sequencer} {document.etag or ''}",
+            "uploaded": document.event_time,
+            "reason": document.reason,
+            "detail": document.detail,
+            "labels": [
+                {
+                    "name": label["Name"],
+                    "confidence": float(label["Confidence"]),
+                    "boxes": [_box(instance["BoundingBox"]) for instance in label["Instances"]],
+                }
+                for label in document.labels
+            ],
+        }
+
+    def _remember(self, document: Document) -> None:
+        with self._lock:
+            self._seen[document.image_id] = document
+            self._seen.move_to_end(document.image_id)
+            while len(self._seen) > _REMEMBERED:
+                self._seen.popitem(last=False)
+
+
+def _box(box: dict[str, Any]) -> list[float]:
+    return [float(box[side]) for side in ("Left", "Top", "Width", "Height")]

@@ -1,0 +1,47 @@
+"""`photos`: the command line."""
+
+from __future__ import annotations
+
+import os
+
+import click
+from rich.console import Console
+
+from photo_labels.commands import GIVEN, Session, bulk, care, look
+from photo_labels.library.target import DEFAULT_STACK, Target, aws_target, local_target
+from photo_labels.library.user_errors import UserError
+from photo_labels.terminal.ending import run
+
+console = Console()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--local", is_flag=True, help="Use the local cloud (make up), not AWS. Or PHOTOS_TARGET=local.")
+@click.option("--stack", type=GIVEN, default=DEFAULT_STACK, show_default=True, help="The pipeline's stack on AWS.")
+@click.option("--region", type=GIVEN, help="The stack's region; otherwise that of your AWS settings.")
+@click.option("--profile", type=GIVEN, help="The profile of your AWS settings.")
+@click.pass_context
+def photos(context: click.Context, local: bool, stack: str, region: str | None, profile: str | None) -> None:
+    """Label photos and find them again."""
+
+    def find() -> Target:
+        wanted = "local" if local else os.environ.get("PHOTOS_TARGET") or "aws"
+        if wanted not in {"aws", "local"}:
+            raise UserError(f"PHOTOS_TARGET is {wanted!r}: it may be local or aws.")
+        return local_target() if wanted == "local" else aws_target(stack, region, profile)
+
+    # Found when it is asked for: `photos import --help` needs no credentials.
+    context.obj = Session(find, console)
+
+
+for command in (
+    *(bulk.import_, bulk.backfill, bulk.purge),
+    *(look.search, look.labels, look.show, look.browse, look.export),
+    *(care.status, care.audit, care.failures, care.redrive, care.pause, care.resume),
+):
+    photos.add_command(command)
+
+
+def main() -> None:
+    """The console script."""
+    run(lambda: photos.main(prog_name="photos", standalone_mode=False), "photos")

@@ -1,0 +1,55 @@
+"""The commands of `photos`, by what they are for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from photo_labels.terminal.display import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+    from photo_labels.library.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What all commands share: how to find the pipeline, and where to print."""
+
+    find: Callable[[], Target]
+    console: Console
+
+    def target(self, shown: Console | None = None) -> Target:
+        """Find the pipeline, and say which it is. Raises UserError."""
+        target = self.find()
+        (shown or self.console).print(safe(target.description), style="dim")
+        return target
+
+
+class Given(click.ParamType[Any]):
+    """A text that is not empty: where it is, a variable of the caller's was not set, and means nothing."""
+
+    name = "text"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        if value == "":
+            self.fail("It is empty: is a variable not set?", parameter, context)
+        return value
+
+
+class GivenPath(Given):
+    """A path; the empty one would be the folder that the command is run in."""
+
+    name = "path"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Path:
+        return Path(super().convert(value, parameter, context))
+
+
+GIVEN, GIVEN_PATH = Given(), GivenPath()

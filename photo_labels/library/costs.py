@@ -1,0 +1,37 @@
+"""What things cost on AWS, about, so that it can be said before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from photo_labels.library.target import Target
+
+PRICES = "list prices of us-east-1, November 2026"
+USD_A_PHOTO = 0.00102
+"""Nearly all of it is Rekognition's (docs/loadtest.md)."""
+ASK_ABOVE_USD = 1.0
+"""For labelling."""
+_USD_A_MILLION_UNITS = 0.125
+"""Read request units, on demand."""
+_BYTES_A_UNIT = 2 * 4096
+"""Read eventually consistently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What reading a whole table takes, by what DynamoDB says of it (every six hours)."""
+
+    items: int
+    units: float
+
+    @property
+    def usd(self) -> float:
+        return self.units / 1e6 * _USD_A_MILLION_UNITS
+
+
+def scan_of(target: Target, table: str) -> Scan:
+    """Ask how large a table is."""
+    found = target.client("dynamodb").describe_table(TableName=table)["Table"]
+    return Scan(found.get("ItemCount", 0), found.get("TableSizeBytes", 0) / _BYTES_A_UNIT)

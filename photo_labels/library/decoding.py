@@ -1,0 +1,148 @@
+"""Photos decoded in a process that may crash; unlike the function's, it goes on with the next photo.
+
+    parent -> child   longest side and number of bytes (8 bytes each), the photo
+    child  -> parent  the number of bytes (8 bytes), a line of JSON (`reason` and `detail`, or nothing), the JPEG
+
+The child has no credentials in its environment, and bounded memory; where it takes too long it is killed. Either
+way that is the end of this photo only.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import struct
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Self
+
+from photo_labels.records.decoder import LONGEST_SIDE, MEMORY_BYTES, UndecodableError, decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LONGEST_S = 30.0
+_ASKED, _ANSWERED = struct.Struct(">QQ"), struct.Struct(">Q")
+
+
+class Decoder:
+    """One child process; decodes one photo after another, for one thread at a time."""
+
+    def __init__(self, longest_s: float = _LONGEST_S) -> None:
+        self._longest_s = longest_s
+        self._ending = threading.Lock()
+        self._is_stopped = False
+        self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.stop()
+        self._clear()
+
+    def stop(self) -> None:
+        """End the child at once and for good, from any thread; who waits for a photo gets UndecodableError."""
+        with self._ending:
+            self._is_stopped = True
+            self._process.kill()
+
+    def jpeg(self, photo: bytes | bytearray, longest_side: int = LONGEST_SIDE) -> bytes:
+        """Give a photo of any format as a JPEG, upright.
+
+        Raises UndecodableError, or OSError where no child can be started; then another may be decoded.
+        """
+        with self._ending:
+            if self._is_stopped:
+                raise UndecodableError("DecoderCrashed", "Its decoder has ended.")
+            if self._process.poll() is not None:
+                self._clear()
+                self._start()
+        timer = threading.Timer(self._longest_s, self._process.kill)
+        timer.start()
+        try:
+            return self._asked(photo, longest_side)
+        except (BrokenPipeError, EOFError) as error:
+            self._clear()
+            raise UndecodableError("DecoderCrashed", "Its decoder crashed, or took too long.") from error
+        finally:
+            timer.cancel()
+
+    def _clear(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdin
+        assert self._process.stdout
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(BrokenPipeError):  # of what was not written any more
+                pipe.close()
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "photo_labels.library.decoding"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # And so no credentials; where modules are is no secret.
+            env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "MALLOC_ARENA_MAX": "1"},
+            start_new_session=True,  # Ctrl-C is the parent's
+        )
+
+    def _asked(self, photo: bytes | bytearray, longest_side: int) -> bytes:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(_ASKED.pack(longest_side, len(photo)))
+        self._process.stdin.write(photo)
+        self._process.stdin.flush()
+        [size] = _ANSWERED.unpack(_exactly(self._process.stdout, _ANSWERED.size))
+        head, _, jpeg = _exactly(self._process.stdout, size).partition(b"\n")
+        if why := json.loads(head):
+            raise UndecodableError(**why)
+        return jpeg
+
+
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
+    """Read so many bytes. Raises EOFError where there are less."""
+    content = pipe.read(size)
+    if len(content) < size:
+        raise EOFError
+    return content
+
+
+def _asked_for(pipe: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    while head := pipe.read(_ASKED.size):
+        longest_side, size = _ASKED.unpack(head)
+        yield longest_side, _exactly(pipe, size)
+
+
+def _answered(photo: bytes, longest_side: int) -> bytes:
+    try:
+        _, jpeg = decoded(io.BytesIO(photo), longest_side)
+    except UndecodableError as error:
+        return json.dumps({"reason": error.reason, "detail": error.detail}).encode() + b"\n"
+    except MemoryError:
+        why = {"reason": "PhotoTooLarge", "detail": "There is not enough memory to decode the photo."}
+        return json.dumps(why).encode() + b"\n"
+    return b"{}\n" + jpeg
+
+
+def main() -> None:
+    """Be the child, until the parent is gone."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    for longest_side, photo in _asked_for(sys.stdin.buffer):
+        answer = _answered(photo, longest_side)
+        answers.write(_ANSWERED.pack(len(answer)) + answer)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""All documents, for other programs: as JSON lines, or as CSV with a line for each label.
+
+JSON has everything exactly as it is, in ASCII. CSV is opened by spreadsheets, which run a cell that begins like a
+formula, whoever named a photo so (OWASP, CSV Injection). Such cells get an apostrophe first; all texts are quoted,
+lest one is torn apart at another separator; and what is not printable is escaped as on a terminal.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from photo_labels.library.reading import documents_in
+from photo_labels.terminal.display import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
+
+    from photo_labels.library.target import Target
+    from photo_labels.records.documents import Document
+
+_COLUMNS = ("image", "status", "label", "confidence", "uploaded", "labelled", "reason")
+_FORMULA = re.compile(r"""[\s'"]*[=+\-@\uff1d\uff0b\uff0d\uff20]""")
+"""After blanks and quotes, too, which some spreadsheets take away; the last four are the same signs, wide."""
+
+
+def documents(target: Target, beginning: str = "") -> Iterator[Document]:
+    """Read the documents of photos that are there, those whose ImageIDs begin so, in no order."""
+    pages = target.client("dynamodb").get_paginator("scan").paginate(TableName=target.outputs["ImageLabelsTable"])
+    for page in pages:
+        for document in documents_in(page["Items"]):
+            if document.status != "REMOVED" and document.image_id.startswith(beginning):
+                yield document
+
+
+def as_json(document: Document) -> str:
+    """Write a document as it is in the table, on one line."""
+    return json.dumps(document.to_item(), default=float)
+
+
+def write_json(found: Iterator[Document], file: TextIO) -> None:
+    """Write a line for each photo."""
+    file.writelines(as_json(document) + "\n" for document in found)
+
+
+def write_csv(found: Iterator[Document], file: TextIO) -> None:
+    """Write a line for each label of each photo; one for a photo that has none. In UTF-8, whatever the locale."""
+    if reconfigure := getattr(file, "reconfigure", None):  # io.StringIO has none, and no encoding
+        reconfigure(encoding="utf-8", errors="backslashreplace")
+    writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerow(_COLUMNS)
+    for document in found:
+        writer.writerows(_lines(document))
+
+
+def _lines(document: Document) -> Iterator[tuple[Any, ...]]:
+    image, status = _cell(document.image_id), document.status
+    times = _cell(document.event_time), _cell(document.labelled_at)
+    for label in document.labels:
+        yield image, status, _cell(label["Name"]), label["Confidence"], *times, ""
+    if not document.labels:
+        yield image, status, "", "", *times, _cell(document.reason)
+
+
+def _cell(text: str | None) -> str:
+    """Give a text as it is, except what a terminal or a spreadsheet would obey."""
+    plain = safe(text or "").plain
+    return f"'{plain}" if _FORMULA.match(plain) else plain

@@ -1,0 +1,221 @@
+"""What failed for good, and sending it back: rejected photos (documents) and dead letters (messages)."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from botocore.exceptions import ClientError
+
+from photo_labels.library.queues import delete, give_back, photos_of, received, send, sent_at
+from photo_labels.library.reading import documents_in
+from photo_labels.library.user_errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from photo_labels.library.reconciling import Reconciler
+    from photo_labels.library.target import Target
+
+RECEIVED_TOO_OFTEN = "ReceivedTooOften"
+"""Our name for what SQS says nothing about: it moved the message itself, after its maxReceiveCount."""
+_EXCERPT = 200
+_NO_MOVE_TASK = {"InvalidAction", "UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation"}
+_UNDER_WAY = {"RUNNING", "CANCELLING"}
+_LOOK_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One rejected photo, or one dead letter."""
+
+    kind: Literal["rejected", "dead letter"]
+    what: str
+    """bucket/key of the photos it is about; where a message names none, its beginning."""
+    reason: str
+    detail: str
+    at: datetime
+    """When the photo was rejected, or the message sent."""
+    tries: int | None = None
+    """How often a dead letter was received in the end; None: not known."""
+    handle: str = ""
+    body: str = ""
+    message_id: str = ""
+
+
+@dataclass(slots=True)
+class Redriven:
+    """What was sent back."""
+
+    photos: int = 0
+    messages: int = 0
+    by_task: bool = False
+    """SQS moves the messages itself, all of them, and goes on when it is not watched."""
+    left: Counter[str] = field(default_factory=Counter)
+    """Dead letters that were not asked for, by reason."""
+
+
+class Failures:
+    """The rejected photos and dead letters of a pipeline."""
+
+    def __init__(self, target: Target, pause: Callable[[float], None] = time.sleep) -> None:
+        self._sqs = target.client("sqs")
+        self._dynamodb = target.client("dynamodb")
+        self._table = target.outputs["ImageLabelsTable"]
+        self._queues = {
+            target.outputs["DeadLetterQueueUrl"]: target.outputs["QueueUrl"],
+            target.outputs["ConvertDeadLetterQueueUrl"]: target.outputs["ConvertQueueUrl"],
+        }
+        """Where dead letters lie, and where they were before."""
+        self._pause = pause
+
+    def rejected(self) -> Iterator[Failure]:
+        """Read all documents for those that are rejections, as DynamoDB has them: in no order."""
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self._table,
+            FilterExpression="#status = :rejected",
+            ExpressionAttributeNames={"#status": "Status"},
+            ExpressionAttributeValues={":rejected": {"S": "REJECTED"}},
+            ConsistentRead=True,
+        )
+        for page in pages:
+            for document in documents_in(page["Items"]):
+                at = datetime.fromisoformat(document.labelled_at)
+                yield Failure("rejected", document.image_id, document.reason or "", document.detail or "", at)
+
+    def dead_letters(self) -> Iterator[Failure]:
+        """Look at all dead letters; they can be seen by others again when this ends, or after five minutes.
+
+        Looking adds to their receive count, of which nothing depends.
+        """
+        for dead_letters in self._queues:
+            held: list[str] = []
+            try:
+                for page in self._received(dead_letters):
+                    held += [failure.handle for failure in page]
+                    yield from page
+            finally:
+                give_back(self._sqs, dead_letters, held)
+
+    def redrive(self, reason: str | None, reconciler: Reconciler) -> Redriven:
+        """Send failures back, those of one reason or all: rejected photos to be labelled again, and dead letters.
+
+        Nothing is lost when it is stopped: a dead letter is deleted when it is in the queue, and a photo or a
+        message that is sent twice is done once. SQS's own task goes on, and is found by who asks again. Raises
+        UserError when SQS does not take messages.
+        """
+        redriven = Redriven()
+        for failure in self.rejected():
+            if reason in {None, failure.reason}:
+                bucket, _, key = failure.what.partition("/")
+                reconciler.ask(bucket, key, force=True)
+                redriven.photos += 1
+        for dead_letters in self._queues:
+            if reason is None and self._start_task(dead_letters):
+                redriven.by_task = True
+                redriven.messages += self._watched(dead_letters)
+            else:
+                self._send_back(dead_letters, reason, redriven)
+        return redriven
+
+    # ------------------------------------------------------------ by receiving and sending
+
+    def _send_back(self, dead_letters: str, reason: str | None, redriven: Redriven) -> None:
+        kept: list[str] = []
+        wanted: list[Failure] = []
+        try:
+            for page in self._received(dead_letters):
+                wanted = [failure for failure in page if reason in {None, failure.reason}]
+                others = [failure for failure in page if failure not in wanted]
+                redriven.left.update(failure.reason for failure in others)
+                kept += [failure.handle for failure in others]
+                self._move(dead_letters, wanted)
+                redriven.messages += len(wanted)
+                wanted = []
+        finally:
+            give_back(self._sqs, dead_letters, [*kept, *(failure.handle for failure in wanted)])
+
+    def _move(self, dead_letters: str, failures: Sequence[Failure]) -> None:
+        """Send messages to their queue, and only then delete them where they were.
+
+        Raises UserError where SQS does not take all of them, or does not delete what it took: that is done once,
+        however often it is sent.
+        """
+        refused = send(self._sqs, self._queues[dead_letters], [one.body for one in failures])
+        sent = [one.handle for place, one in enumerate(failures) if place not in refused]
+        left = delete(self._sqs, dead_letters, sent)
+        for code in refused.values():
+            raise UserError(f"SQS does not take messages back ({code}): try again, none is lost.")
+        for code in left.values():
+            raise UserError(f"SQS does not delete dead letters that it took back ({code}): try again.")
+
+    def _received(self, dead_letters: str) -> Iterator[list[Failure]]:
+        """Receive dead letters until there are none but such as came meanwhile: sent back, and hopeless still."""
+        for messages in received(self._sqs, dead_letters, datetime.now(UTC)):
+            yield [_failure(message) for message in messages]
+
+    # ------------------------------------------------------------ by SQS's own task
+
+    def _start_task(self, dead_letters: str) -> bool:
+        """Start SQS's move task, or find it at work already; false where there is no such thing.
+
+        Raises UserError where the task that is at work has another destination.
+        """
+        source, destination = self._arn(dead_letters), self._arn(self._queues[dead_letters])
+        try:
+            self._sqs.start_message_move_task(SourceArn=source, DestinationArn=destination)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _NO_MOVE_TASK:
+                return False
+            task = self._newest_task(source)
+            if task.get("Status") not in _UNDER_WAY:
+                raise
+            elsewhere = task.get("DestinationArn", destination)  # none: to where they came from
+            if elsewhere != destination:
+                queue = elsewhere.rpartition(":")[2]
+                raise UserError(
+                    f"SQS is moving these dead letters to {queue}, as somebody asked it to: try again later."
+                ) from error
+        return True
+
+    def _watched(self, dead_letters: str) -> int:
+        """Wait for the move task; gives how many messages it moved, about. Raises UserError when it failed."""
+        source = self._arn(dead_letters)
+        while (task := self._newest_task(source)).get("Status", "RUNNING") in _UNDER_WAY:
+            self._pause(_LOOK_S)
+        moved = int(task.get("ApproximateNumberOfMessagesMoved", 0))
+        if task["Status"] != "COMPLETED":
+            why = task.get("FailureReason", task["Status"])
+            raise UserError(f"SQS moved {moved} messages and stopped ({why}): the others are where they were.")
+        return moved
+
+    def _newest_task(self, source: str) -> dict[str, Any]:
+        tasks: list[dict[str, Any]] = self._sqs.list_message_move_tasks(SourceArn=source).get("Results", [])
+        return tasks[0] if tasks else {}
+
+    def _arn(self, url: str) -> str:
+        names: Any = ["QueueArn"]
+        arn: str = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]["QueueArn"]
+        return arn
+
+
+def _failure(message: dict[str, Any]) -> Failure:
+    texts = {name: one.get("StringValue", "") for name, one in message.get("MessageAttributes", {}).items()}
+    system, body = message.get("Attributes", {}), message["Body"]
+    tries = int(system.get("ApproximateReceiveCount", 0)) or None
+    moved = "It came back again and again: the function's log says why, for this photo."
+    return Failure(
+        kind="dead letter",
+        what=", ".join(photos_of(body)) or f"{body[:_EXCERPT]}{'…' if len(body) > _EXCERPT else ''}",
+        reason=texts.get("Reason", RECEIVED_TOO_OFTEN),
+        detail=texts.get("Detail", moved),
+        at=sent_at(message),
+        # Of a message that the function has sent there itself: it was done with at once.
+        tries=None if "Reason" in texts else tries,
+        handle=message["ReceiptHandle"],
+        body=body,
+        message_id=message["MessageId"],
+    )

@@ -1,0 +1,279 @@
+"""Importing photos: find them, upload what is new, and wait until each is accounted for."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
+
+from photo_labels.library.importing.journal import End
+from photo_labels.library.importing.pace import MOST, Pace
+from photo_labels.library.importing.uploading import (
+    Bucket,
+    ConnectionLostError,
+    SlowDownError,
+    StopError,
+    UntouchedBucket,
+    Uploader,
+)
+from photo_labels.library.queues import depth
+from photo_labels.library.reading import Reader
+from photo_labels.library.user_errors import UserError, sentence
+from photo_labels.records.documents import image_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from photo_labels.library.importing.finding import Finder
+    from photo_labels.library.importing.journal import Counts, File, Journal, Waiting
+    from photo_labels.library.target import Target
+    from photo_labels.records.documents import Document
+
+PATIENCE_S = 150.0
+"""Without any progress, and with an empty queue. Longer than the 120 s for which a killed invocation hides its
+messages."""
+_OFFLINE_S = 300.0
+"""The longest that a lost connection is waited for."""
+_RECONNECT_S = 3.0
+_LOOK_S = 0.05
+_MOST_PAUSE_S = 1.0
+_LOOK_FOR_AT_MOST = 300
+_LOOK_AGAIN = 0.25
+"""After that share of the time that a photo has waited already."""
+_LOOK_AGAIN_AT_MOST_S = 60.0
+_TELL_S = 0.2
+_FOUND_AT_A_TIME = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an import is."""
+
+    counts: Counts
+    at_a_time: int
+    """Uploads."""
+    offline_s: float
+    """For how long AWS has not been reached; 0: it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why an import stopped before its end."""
+
+    why: str
+    is_interruption: bool
+    """By Ctrl-C."""
+
+
+class Importer:
+    """One import into one pipeline."""
+
+    def __init__(
+        self,
+        target: Target,
+        journal: Journal,
+        *,
+        is_replacing: bool = False,
+        is_dry: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`is_dry`: nothing is sent; the journal is to be a copy, for it takes note of what would be."""
+        self._bucket = target.outputs["Bucket"]
+        self._log_group = target.outputs["LogGroup"]
+        self._queues = [target.outputs[output] for output in ("QueueUrl", "ConvertQueueUrl")]
+        self._sqs = target.client("sqs")
+        self._journal = journal
+        self._is_dry = is_dry
+        self._objects = UntouchedBucket(target) if is_dry else Bucket(target)
+        self._uploader = Uploader(self._objects, journal, clock, is_replacing=is_replacing)
+        self._reader = Reader(target)
+        self.on_progress: Callable[[Progress], None] = lambda _progress: None
+        self._clock = clock
+        self._pause = pause
+        self._pace = Pace(clock)
+        self._uploading: set[Future[None]] = set()
+        self._files = self._to_upload()
+        self._is_pass_over = False
+        self._is_any_in_pass = False
+        self._is_all_sent = False
+        self._offline_since: float | None = None
+        self._try_again_at = 0.0
+        self._news_at = clock()
+        self._tell_at = 0.0
+
+    def find(self, finder: Finder, paths: Sequence[Path], on_found: Callable[[int], None]) -> None:
+        """Find everything. Raises UserError where a path is not there, or nothing is to be imported."""
+        self._journal.begin()
+        found, count = finder.find(paths), 0
+        while some := list(islice(found, _FOUND_AT_A_TIME)):
+            self._journal.add(some)
+            count += len(some)
+            on_found(count)
+        if not count:
+            named, others = ", ".join(str(path) for path in paths), finder.left_alone.total()
+            raise UserError(f"There are no photos in {named}: of {others:,} files none is to be imported.")
+        self._journal.look_for_known(self._clock())
+
+    def run(self, *, is_waiting: bool = True) -> Stop | None:
+        """Upload, and wait for the labels, if it is to wait; gives why it stopped early, where it did.
+
+        Whatever happens, every file has an end in the journal, and another run goes on.
+        """
+        stop = None
+        self._news_at = self._clock()
+        with ThreadPoolExecutor(MOST) as pool:
+            try:
+                while self._is_going_on(pool, is_waiting=is_waiting):
+                    pass
+            except StopError as error:
+                stop = Stop(str(error), is_interruption=False)
+            except KeyboardInterrupt:
+                stop = Stop("Stopped: the same command goes on.", is_interruption=True)
+            pool.shutdown(wait=True, cancel_futures=True)
+        self._close(stop, is_waiting=is_waiting)
+        return stop
+
+    def _is_going_on(self, pool: ThreadPoolExecutor, *, is_waiting: bool) -> bool:
+        """Do some of everything there is to do; tell whether there is more."""
+        self._submit(pool)
+        is_looking = is_waiting and not self._is_pausing
+        looked_for = self._journal.to_look_for(self._clock(), _LOOK_FOR_AT_MOST) if is_looking else []
+        if self._uploading:
+            self._take_note(0.0 if looked_for else _LOOK_S)
+        elif self._is_all_sent and not (is_waiting and self._journal.is_waiting()):
+            return False
+        elif not looked_for:
+            self._pause(_LOOK_S)
+        self._tell()
+        try:
+            self._look_for(looked_for)
+            return bool(self._uploading) or not (self._is_all_sent and self._is_hopeless())
+        except (HTTPClientError, NoConnectionError) as error:
+            self._note_offline(ConnectionLostError(str(error)))
+            return True
+        except (BotoCoreError, ClientError) as error:
+            raise StopError(sentence(error)) from error
+
+    # Uploading
+
+    def _to_upload(self) -> Iterator[File | None]:
+        """Pass by pass, each file that is to be read, and None at the end of a pass; of an empty one at last.
+
+        What is left for another pass are copies of a photo that did not arrive, and what could not be sent for the
+        moment.
+        """
+        while True:
+            last = None
+            while files := self._journal.next_files(last):
+                yield from files
+                last = files[-1].path
+            yield None
+
+    def _submit(self, pool: ThreadPoolExecutor) -> None:
+        self._is_all_sent = False
+        if self._is_pausing or (self._is_pass_over and self._uploading):
+            return
+        at_a_time = 1 if self._offline_since is not None else self._pace.at_a_time
+        while len(self._uploading) < at_a_time:
+            file = next(self._files)
+            self._is_pass_over = file is None
+            if file is None:
+                self._is_all_sent = not self._is_any_in_pass
+                self._is_any_in_pass = False
+                return
+            self._is_any_in_pass = True
+            self._uploading.add(pool.submit(self._uploader.upload, file))
+
+    @property
+    def _is_pausing(self) -> bool:
+        """AWS could not be reached a moment ago."""
+        return self._offline_since is not None and self._clock() < self._try_again_at
+
+    def _take_note(self, seconds: float) -> None:
+        done, self._uploading = wait(self._uploading, seconds, FIRST_COMPLETED)
+        for future in done:
+            try:
+                future.result()
+            except SlowDownError:
+                self._pace.slow_down()
+            except ConnectionLostError as error:
+                self._note_offline(error)
+            else:
+                self._pace.done()
+                self._offline_since, self._news_at = None, self._clock()
+
+    def _note_offline(self, error: ConnectionLostError) -> None:
+        now = self._clock()
+        self._offline_since = now if self._offline_since is None else self._offline_since
+        self._try_again_at = now + _RECONNECT_S
+        if now - self._offline_since > _OFFLINE_S:
+            raise StopError(f"AWS has not been reached for {_OFFLINE_S:.0f} s ({error}): run it again later.")
+
+    # Waiting
+
+    def _look_for(self, some: Sequence[Waiting]) -> None:
+        if not some:
+            return
+        documents = self._reader.documents([image_id(self._bucket, one.key) for one in some])
+        self._offline_since = None
+        for one in some:
+            self._look_at(one, documents.get(image_id(self._bucket, one.key)))
+
+    def _look_at(self, one: Waiting, document: Document | None) -> None:
+        waited_s = self._clock() - one.since
+        if document and document.etag == one.etag and document.status != "REMOVED":
+            is_labelled = document.status == "LABELLED"
+            why = "" if is_labelled else f"{document.reason}: {document.detail}"
+            end = End.LABELLED if is_labelled else End.REJECTED
+            self._journal.ended(one, end, why, waited_s if one.is_new else None)
+            self._news_at = self._clock()
+            return
+        is_doubtful = not one.is_there or (document is not None and document.status == "REMOVED")
+        if is_doubtful and not self._objects.is_there(one.key, one.etag):
+            if one.is_new:
+                self._journal.ended(one, End.REMOVED, "Somebody deleted it from the bucket, or replaced it.", None)
+            else:
+                self._journal.gone(one)
+            return
+        pause_s = min(max(waited_s * _LOOK_AGAIN, _LOOK_S), _LOOK_AGAIN_AT_MOST_S)
+        self._journal.look_again(one, self._clock() + pause_s)
+
+    def _is_hopeless(self) -> bool:
+        """Tell whether there has been no news for long, and nothing is left in the queue that could bring some."""
+        if self._offline_since is not None or self._clock() - self._news_at < PATIENCE_S:
+            return False
+        if not any(sum(depth(self._sqs, queue)) for queue in self._queues):
+            return True
+        self._news_at = self._clock()
+        return False
+
+    # Telling
+
+    def _tell(self) -> None:
+        now = self._clock()
+        if now < self._tell_at:
+            return
+        offline_s = 0.0 if self._offline_since is None else now - self._offline_since
+        self.on_progress(Progress(self._journal.counts(), len(self._uploading), offline_s))
+        # Counting takes longer the more files there are.
+        self._tell_at = self._clock() + max(_TELL_S, 20 * (self._clock() - now))
+
+    def _close(self, stop: Stop | None, *, is_waiting: bool) -> None:
+        new = known = End.UPLOADED
+        why = "It is uploaded, and will be labelled although nobody waits for it."
+        if self._is_dry:
+            new, why = End.TO_UPLOAD, ""
+        elif is_waiting and not stop:
+            new = known = End.UNACCOUNTED
+            why = (
+                f"No news of it for {PATIENCE_S:.0f} s, and nothing is in the queue: look at the dead letters "
+                f"(photos failures), at the log group {self._log_group}, and at photos audit."
+            )
+        self._journal.close(new, known, why, "The import was stopped before its turn: run it again.")

@@ -1,0 +1,208 @@
+"""One file into the bucket: checksummed from the disk to S3, never over another photo, never twice.
+
+A PUT is made on condition that nothing has that key (If-None-Match). So what was there already, say from a run
+that was killed between S3's answer and the journal, is found out by S3's refusal, and not by asking about each
+photo beforehand. A file that changed since it was uploaded is refused as well: that it is a later state of the
+same photo, and not a file of that name on another memory card, only its owner knows, who says --replace.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
+
+from photo_labels.library.importing.comparing import Comparison, compare
+from photo_labels.library.importing.finding import stamp_of
+from photo_labels.library.importing.pace import MOST
+from photo_labels.library.user_errors import are_credentials_over, sentence
+from photo_labels.records.errors import code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from io import BufferedReader
+
+    from photo_labels.library.importing.journal import File, Journal
+    from photo_labels.library.target import Target
+
+_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
+_SLOW_DOWN = {"SlowDown", "RequestLimitExceeded", "ThrottlingException", "503"}
+_MOST_BYTES = 5 * 2**30
+
+
+class SlowDownError(Exception):
+    """S3 asks for fewer requests a second."""
+
+
+class ConnectionLostError(Exception):
+    """S3 could not be reached."""
+
+
+class StopError(Exception):
+    """No photo can be uploaded; says why."""
+
+
+class Bucket:
+    """The bucket, as an import writes to it."""
+
+    def __init__(self, target: Target) -> None:
+        self._name = target.outputs["Bucket"]
+        self._s3: Any = target.client("s3", connections=MOST)
+
+    def put(self, key: str, body: BufferedReader, sha256: bytes, *, over: str | None) -> str:
+        """Upload a photo on the condition that nothing has that key, or `over`, the ETag of what is there.
+
+        Return its ETag. Raises ClientError, with a code of TAKEN where the condition does not hold.
+        """
+        body.seek(0)
+        condition = {"IfNoneMatch": "*"} if over is None else {"IfMatch": f'"{over}"'}
+        checksum = base64.b64encode(sha256).decode()
+        return _etag(
+            self._s3.put_object(Bucket=self._name, Key=key, Body=body, ChecksumSHA256=checksum, **condition)
+        )
+
+    def head(self, key: str) -> Any:
+        """Ask what is there. Raises ClientError."""
+        return self._s3.head_object(Bucket=self._name, Key=key, ChecksumMode="ENABLED")
+
+    def size_of_first_part(self, key: str) -> int:
+        """Ask for the first of the parts in which an object was uploaded."""
+        return int(self._s3.head_object(Bucket=self._name, Key=key, PartNumber=1)["ContentLength"])
+
+    def is_there(self, key: str, etag: str) -> bool:
+        """Ask whether a key still has that content."""
+        try:
+            return _etag(self.head(key)) == etag
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
+                return False
+            raise
+
+
+class UntouchedBucket(Bucket):
+    """The bucket of a dry run: it is asked whether it would take a photo, and gets none."""
+
+    def put(self, key: str, body: BufferedReader, sha256: bytes, *, over: str | None) -> str:  # noqa: ARG002
+        """Return no ETag where S3 would take it. Raises ClientError as S3 would."""
+        try:
+            there = _etag(self.head(key))
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND:
+                raise
+            there = None
+        if there != over:
+            refused: Any = {"Error": {"Code": "PreconditionFailed", "Message": "Not in a real run either."}}
+            raise ClientError(refused, "PutObject")
+        return ""
+
+
+class Uploader:
+    """Uploads files; called from several threads."""
+
+    def __init__(
+        self, bucket: Bucket, journal: Journal, now: Callable[[], float], *, is_replacing: bool = False
+    ) -> None:
+        """`now`: seconds of the run's clock; `is_replacing`: put over other photos of that name."""
+        self._bucket = bucket
+        self._journal = journal
+        self._now = now
+        self._is_replacing = is_replacing
+
+    def upload(self, file: File) -> None:
+        """Upload a file, unless its content is there; the journal has what came of it.
+
+        Raises SlowDownError and ConnectionLostError, after which it may be tried again, and StopError.
+        """
+        try:
+            self._try(file)
+        except BaseException:
+            self._journal.release(file)
+            raise
+
+    def _try(self, file: File) -> None:
+        try:
+            with file.path.open("rb") as body:
+                if why := _unfit(file, body):
+                    self._journal.not_uploaded(file, why)
+                else:
+                    self._put(file, body)
+        except OSError as error:
+            self._journal.not_uploaded(file, f"It cannot be read: {error.strerror or error}.")
+        except ClientError as error:
+            code = code_of(error)
+            if code in _SLOW_DOWN:
+                raise SlowDownError from error
+            if code == "NoSuchBucket":
+                raise StopError("The bucket is not there any more: is the stack?") from error
+            if are_credentials_over(error):
+                raise StopError(sentence(error)) from error
+            self._journal.not_uploaded(file, f"S3 did not take it: {error}")
+        except (HTTPClientError, NoConnectionError) as error:
+            raise ConnectionLostError(str(error)) from error
+        except BotoCoreError as error:
+            raise StopError(sentence(error)) from error
+
+    def _put(self, file: File, body: BufferedReader) -> None:
+        sha256 = hashlib.file_digest(body, "sha256").digest()
+        if not self._journal.claim(file, sha256, self._now()):
+            return
+        try:
+            etag = self._bucket.put(file.key, body, sha256, over=None)
+        except ClientError as error:
+            if code_of(error) not in _TAKEN:
+                raise
+            if why := self._taken(file, body, sha256):
+                self._journal.not_uploaded(file, why, sha256)
+        else:
+            self._journal.uploaded(file, sha256, etag, self._now(), is_new=True)
+
+    def _taken(self, file: File, body: BufferedReader, sha256: bytes) -> str:
+        """See whether what is under the key is this very photo, and replace it where that was asked for.
+
+        Return why it is not uploaded, where it is not.
+        """
+        there = self._bucket.head(file.key)
+        comparison = compare(there, body, sha256, lambda: self._bucket.size_of_first_part(file.key))
+        if comparison is Comparison.SAME:
+            self._journal.uploaded(file, sha256, _etag(there), self._now(), is_new=False)
+            return ""
+        if not self._is_replacing:
+            return _REFUSALS[comparison].format(key=file.key)
+        try:
+            etag = self._bucket.put(file.key, body, sha256, over=_etag(there))
+        except ClientError as error:
+            if code_of(error) not in {*_TAKEN, "NoSuchKey"}:
+                raise
+            return "Others write to its key: import it again."
+        self._journal.uploaded(file, sha256, etag, self._now(), is_new=True)
+        return ""
+
+
+_REFUSALS = {
+    Comparison.OTHER: (
+        "The bucket has another photo {key}, of another file or of this one before it changed: use --prefix for "
+        "this one, or --replace that one."
+    ),
+    Comparison.UNKNOWN: (
+        "The bucket has a photo {key} of the same size, and S3 does not tell whether it is this one: use --prefix "
+        "for this one, or --replace that one."
+    ),
+}
+
+
+def _unfit(file: File, body: BufferedReader) -> str:
+    status = os.fstat(body.fileno())
+    if (status.st_size, stamp_of(status)) != (file.size, file.stamp):
+        return "It has changed since it was found: import it again when nothing writes to it."
+    if status.st_size > _MOST_BYTES:
+        return "It is larger than 5 GB, which is S3's limit for one PUT."
+    return ""
+
+
+def _etag(answer: Any) -> str:
+    return str(answer["ETag"]).strip('"')

@@ -1,0 +1,55 @@
+"""The event source mappings from the queues to the functions: off, photos wait; on, they are labelled."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from photo_labels.library.user_errors import UserError
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+    from photo_labels.library.target import Target
+
+_CHANGED_S = 180.0
+"""The longest that a change is waited for; it takes seconds, rarely a minute."""
+_LOOK_S = 0.5
+_SETTLED = ("Enabled", "Disabled")
+
+
+class Mappings:
+    """The mappings of one stack, to the function that labels and to the one that converts."""
+
+    def __init__(self, target: Target) -> None:
+        self._client: LambdaClient = target.client("lambda")
+        self._ids = [target.outputs["MappingId"], target.outputs["ConvertMappingId"]]
+
+    def are_on(self) -> bool:
+        """Whether photos are labelled; where only one of them is on, it is to be found out why."""
+        return all(self._state(identity) not in {"Disabled", "Disabling"} for identity in self._ids)
+
+    def switch(self, *, on: bool) -> None:
+        """Enable or disable them, and wait until they are. Raises UserError when it does not come to that.
+
+        Off, no receive is spent on the photos that wait, and batches under way are finished: nothing is lost
+        within the queues' retention (10 days). Lambda refuses while one is being changed, say by CloudFormation.
+        """
+        for identity in self._ids:
+            self._switch(identity, on=on)
+
+    def _switch(self, identity: str, *, on: bool) -> None:
+        wanted, is_asked = "Enabled" if on else "Disabled", False
+        end = time.monotonic() + _CHANGED_S
+        while (state := self._state(identity)) != wanted:
+            if time.monotonic() > end:
+                raise UserError(
+                    f"The event source mapping {identity} stays {state}: look at it in Lambda's console."
+                )
+            if state in _SETTLED and not is_asked:
+                self._client.update_event_source_mapping(UUID=identity, Enabled=on)
+                is_asked = True
+            time.sleep(_LOOK_S)
+
+    def _state(self, identity: str) -> str:
+        return self._client.get_event_source_mapping(UUID=identity)["State"]

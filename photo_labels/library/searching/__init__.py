@@ -1,0 +1,1 @@
+"""Photos by their labels. Start reading at `searcher.py`."""

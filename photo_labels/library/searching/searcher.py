@@ -1,0 +1,225 @@
+"""Finding photos by their labels: one query where one label is searched for, and no index beside LabelIndex.
+
+query -> the labels whose rows are read: one for `and`, the rarest; several for `or`
+-> their rows, merged, the surest first
+-> the documents of so many rows as are shown: what a row says counts only where they back it,
+and all else that is searched for is looked up in them
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from photo_labels.library.reading import READ_AT_MOST
+from photo_labels.library.searching.query import drivers, holds, labels_in, renamed
+from photo_labels.library.user_errors import UserError
+from photo_labels.records.attributes import from_attributes
+from photo_labels.records.documents import backs, iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from photo_labels.library.reading import Reader
+    from photo_labels.library.searching.query import Query
+    from photo_labels.library.searching.vocabulary import Vocabulary
+    from photo_labels.records.documents import Document
+
+_ROWS_AT_MOST = 1_000
+"""Of one query; it begins with as many as are wanted, and asks for more where those are not enough."""
+_COUNTED_AT_MOST = 500
+"""Rows of one label that are counted to find the rarest: a unit or two of reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is searched for."""
+
+    query: Query
+    min_confidence: float = 0.0
+    """A label that is less sure counts as one that the photo does not have."""
+    since: datetime | None = None
+    """When it was uploaded; where no event told that, when it was labelled."""
+    beginning: str = ""
+    """What its ImageID begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A photo that was found, by one of its labels."""
+
+    label: str
+    rank: str
+    document: Document
+
+    @property
+    def confidence(self) -> float:
+        return float(self.rank.partition("#")[0])
+
+
+@dataclass(slots=True)
+class Page:
+    """Some of what was found, the surest first."""
+
+    hits: list[Hit] = field(default_factory=list)
+    more_after: str | None = None
+    """Where the next page begins; None: there is none."""
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a search has read."""
+
+    rows: int = 0
+    documents: int = 0
+    units: float = 0.0
+    """Read request units, as DynamoDB counts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    label: str
+    rank: str
+    image: str
+
+
+class Searcher:
+    """Searches one pipeline's index."""
+
+    def __init__(self, reader: Reader, counts: Mapping[str, int]) -> None:
+        """`counts`: photos by label as far as they are known, by which the rarest label is chosen."""
+        self._reader = reader
+        self._counts = dict(counts)
+        self.spent = Spent()
+
+    def has(self, label: str) -> bool:
+        """Tell whether there are rows of a label."""
+        return bool(self._counts.get(label)) or bool(self._count(label, 1))
+
+    def page(self, wanted: Wanted, limit: int, after: str | None = None, rows_at_most: float = math.inf) -> Page:
+        """Find at most `limit` photos, those after the page that ended with `after`. Raises UserError.
+
+        `rows_at_most`: a page may have less where it would have to look at more rows than that.
+        """
+        page = Page()
+        for number, (row, hit) in enumerate(self._looked_at(wanted, limit, after)):
+            # Never between rows of one rank, which are one photo's: the next page begins after that rank.
+            is_enough = number >= rows_at_most and row.rank != page.more_after
+            if is_enough or (hit and len(page.hits) == limit):
+                return page
+            if hit:
+                page.hits.append(hit)
+            if len(page.hits) < limit or hit:
+                page.more_after = row.rank
+        page.more_after = None
+        return page
+
+    def hits(self, wanted: Wanted) -> Iterator[Hit]:
+        """Find all photos, one after another."""
+        for _, hit in self._looked_at(wanted, _ROWS_AT_MOST, None):
+            if hit:
+                yield hit
+
+    def _looked_at(self, wanted: Wanted, expected: int, after: str | None) -> Iterator[tuple[_Row, Hit | None]]:
+        """Look at rows one after another; `expected` is how many will be looked at, most likely."""
+        read = drivers(wanted.query, self._rarity)
+        if read is None:
+            raise UserError("Name a label that the photos have: there is no list of those that lack one.")
+        streams = [self._rows(label, wanted.min_confidence, expected + 1, after) for label in read]
+        rows = heapq.merge(*streams, key=lambda row: row.rank, reverse=True)
+        rows = (row for row in rows if row.image.startswith(wanted.beginning))
+        at_a_time = min(expected + 1, READ_AT_MOST)
+        while some := list(islice(rows, at_a_time)):
+            documents = self._documents(some)
+            for row in some:
+                document = documents.get(row.image)
+                is_wanted = document and _is_wanted(document, row, wanted, read)
+                yield row, Hit(row.label, row.rank, document) if document and is_wanted else None
+            at_a_time = min(2 * at_a_time, READ_AT_MOST)
+
+    def _rarity(self, label: str) -> int:
+        if label not in self._counts:
+            self._counts[label] = self._count(label, _COUNTED_AT_MOST)
+        return self._counts[label]
+
+    def _count(self, label: str, most: int) -> int:
+        answer = self._reader.query(
+            KeyConditionExpression="Label = :label",
+            ExpressionAttributeValues={":label": {"S": label}},
+            Select="COUNT",
+            Limit=most,
+        )
+        self._note(answer)
+        return int(answer["Count"])
+
+    def _rows(self, label: str, min_confidence: float, page: int, after: str | None) -> Iterator[_Row]:
+        """Read the rows of a label, best first, those after a rank."""
+        least, last = _least(min_confidence), after or "101"
+        if last < least:  # DynamoDB refuses such bounds
+            return
+        query: dict[str, Any] = {
+            "KeyConditionExpression": "Label = :label AND #rank BETWEEN :least AND :last",
+            "ExpressionAttributeNames": {"#rank": "Rank"},
+            "ExpressionAttributeValues": {
+                ":label": {"S": label},
+                ":least": {"S": least},
+                ":last": {"S": last},
+            },
+            "ProjectionExpression": "#rank, ImageID",
+            "ScanIndexForward": False,
+            "ConsistentRead": True,
+            "Limit": page,
+        }
+        while True:
+            answer = self._reader.query(**query)
+            self._note(answer)
+            self.spent.rows += len(answer["Items"])
+            for item in map(from_attributes, answer["Items"]):
+                if item["Rank"] != after:
+                    yield _Row(label, item["Rank"], item["ImageID"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            query["Limit"] = min(2 * query["Limit"], _ROWS_AT_MOST)
+
+    def _documents(self, rows: Iterable[_Row]) -> dict[str, Document]:
+        documents = self._reader.documents(list(dict.fromkeys(row.image for row in rows)), self._note)
+        self.spent.documents += len(documents)
+        return documents
+
+    def _note(self, answer: Any) -> None:
+        consumed = answer.get("ConsumedCapacity", ())
+        for one in [consumed] if isinstance(consumed, dict) else consumed:
+            self.spent.units += one.get("CapacityUnits", 0.0)
+
+
+def spelled(query: Query, vocabulary: Vocabulary, searcher: Searcher) -> tuple[Query, dict[str, list[str]]]:
+    """Give a query with its labels as they are written; and those that no photo has, with what may be meant."""
+    names: dict[str, str] = {}
+    unknown: dict[str, list[str]] = {}
+    for label in dict.fromkeys(labels_in(query)):
+        spellings = (label, label.title())
+        found = vocabulary.named(label) or next((one for one in spellings if searcher.has(one)), None)
+        names[label] = found or label
+        if not found:
+            unknown[label] = vocabulary.close_to(label)
+    return renamed(query, names.__getitem__), unknown
+
+
+def _least(min_confidence: float) -> str:
+    return f"{min_confidence:06.2f}"
+
+
+def _is_wanted(document: Document, row: _Row, wanted: Wanted, read: Iterable[str]) -> bool:
+    """Tell whether a row shows a photo that is wanted, and is the first of the photo's rows that does."""
+    if not backs(document, row.label, row.rank):
+        return False
+    if wanted.since and (document.event_time or document.labelled_at) < iso(wanted.since):
+        return False
+    ranks = {one.label: one.rank for one in document.rows() if one.rank >= _least(wanted.min_confidence)}
+    first = max(((ranks[label], label) for label in read if label in ranks), default=None)
+    return first == (row.rank, row.label) and holds(wanted.query, ranks)

@@ -1,0 +1,183 @@
+"""How the pipeline is at this moment: queues, dead letters, rates, quota, alarms.
+
+Counts and rates are the functions' own metrics: on AWS from CloudWatch, a minute or two late; locally, where
+nobody collects them, from the log lines that they are written in (EMF).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from photo_labels.library.logs import events
+from photo_labels.library.mapping import Mappings
+from photo_labels.library.queues import depth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from photo_labels.library.target import Target
+
+MINUTES = 5
+"""What is counted is of so many whole minutes; CloudWatch has no finer sums."""
+COUNTED = (
+    "ImagesLabelled",
+    "ImagesRejected",
+    "ImagesRemoved",
+    "ImagesHandedOver",
+    "RecordsFailed",
+    "RekognitionCalls",
+    "RekognitionThrottles",
+)
+OLDEST = "OldestPhotoAge"
+_NAMESPACE = "PhotoLabels"
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Messages of one queue, about as many as SQS says."""
+
+    waiting: int
+    in_hand: int
+    """With the function, or waiting for another try."""
+    dead: int
+
+    @property
+    def total(self) -> int:
+        return self.waiting + self.in_hand
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All of it."""
+
+    photos: Queue
+    converting: Queue
+    is_on: bool
+    """Somebody works on the queues; else they are paused."""
+    counts: Mapping[str, float]
+    """The metrics of COUNTED, summed over the last MINUTES."""
+    oldest_s: float | None
+    """Age of the oldest photo that was received in that time; None: none was."""
+    tps: float
+    """Rekognition calls a second that the pipeline allows itself; 0: no limit."""
+    alarms: Mapping[str, str]
+    """Those that ring, with their descriptions."""
+
+    @property
+    def photos_a_second(self) -> float:
+        """Photos that came to an end."""
+        ended = sum(self.counts[name] for name in ("ImagesLabelled", "ImagesRejected", "ImagesRemoved"))
+        return ended / (MINUTES * 60)
+
+    @property
+    def calls_a_second(self) -> float:
+        return self.counts["RekognitionCalls"] / (MINUTES * 60)
+
+    @property
+    def gone_in_s(self) -> float | None:
+        """Until the backlog is gone, at the rate of the last minutes, or at the quota where there was none yet.
+
+        None: nobody knows.
+        """
+        backlog = self.photos.total + self.converting.total
+        if not backlog:
+            return 0.0
+        rate = self.photos_a_second or self.tps
+        return backlog / rate if rate and self.is_on else None
+
+
+class StatusReader:
+    """Asks AWS for a pipeline's status, again and again."""
+
+    def __init__(self, target: Target, clock: Callable[[], float] = time.time) -> None:
+        self._outputs = target.outputs
+        self._sqs = target.client("sqs")
+        self._cloudwatch = target.client("cloudwatch")
+        self._logs = target.client("logs")
+        self._is_local = target.is_local
+        self._mappings = Mappings(target)
+        self._clock = clock
+        configuration = target.client("lambda").get_function_configuration(
+            FunctionName=target.outputs["FunctionName"]
+        )
+        variables = configuration["Environment"]["Variables"]
+        self._tps = float(variables.get("REKOGNITION_TPS") or 0)
+        self._stack = variables["POWERTOOLS_SERVICE_NAME"]
+
+    def read(self) -> Status:
+        """Look once. Raises ClientError where AWS refuses a call."""
+        counts, oldest_s = self._counted_in_logs() if self._is_local else self._counted_by_cloudwatch()
+        return Status(
+            photos=self._queue("QueueUrl", "DeadLetterQueueUrl"),
+            converting=self._queue("ConvertQueueUrl", "ConvertDeadLetterQueueUrl"),
+            is_on=self._mappings.are_on(),
+            counts={name: counts.get(name, 0.0) for name in COUNTED},
+            oldest_s=oldest_s,
+            tps=self._tps,
+            alarms=self._alarms(),
+        )
+
+    def _queue(self, source: str, dead_letters: str) -> Queue:
+        waiting, in_hand = depth(self._sqs, self._outputs[source])
+        return Queue(waiting, in_hand, sum(depth(self._sqs, self._outputs[dead_letters])))
+
+    def _alarms(self) -> dict[str, str]:
+        pages = self._cloudwatch.get_paginator("describe_alarms").paginate(
+            AlarmNamePrefix=f"{self._stack}-", StateValue="ALARM"
+        )
+        ringing = {
+            one["AlarmName"].removeprefix(f"{self._stack}-"): one.get("AlarmDescription", "")
+            for page in pages
+            for one in page["MetricAlarms"]
+        }
+        # A stack "photos-test" has alarms that begin like those of "photos"; ours have no hyphen in their names.
+        return {name: description for name, description in ringing.items() if "-" not in name}
+
+    def _counted_by_cloudwatch(self) -> tuple[dict[str, float], float | None]:
+        end = datetime.fromtimestamp(self._clock(), UTC).replace(second=0, microsecond=0)
+        statistics = dict.fromkeys(COUNTED, "Sum") | {OLDEST: "Maximum"}
+        queries: Any = [
+            {
+                "Id": name.lower(),
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": _NAMESPACE,
+                        "MetricName": name,
+                        "Dimensions": [{"Name": "service", "Value": self._stack}],
+                    },
+                    "Period": 60,
+                    "Stat": statistic,
+                },
+            }
+            for name, statistic in statistics.items()
+        ]
+        pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
+            MetricDataQueries=queries, StartTime=end - timedelta(minutes=MINUTES), EndTime=end
+        )
+        values = {one["Id"]: one["Values"] for page in pages for one in page["MetricDataResults"] if one["Values"]}
+        counts = {name: sum(values.get(name.lower(), ())) for name in COUNTED}
+        return counts, max(values.get(OLDEST.lower(), ()), default=None)
+
+    def _counted_in_logs(self) -> tuple[dict[str, float], float | None]:
+        since_ms = int((self._clock() - MINUTES * 60) * 1000)
+        counts: dict[str, float] = dict.fromkeys(COUNTED, 0.0)
+        ages: list[float] = []
+        for group in ("LogGroup", "ConvertLogGroup"):
+            for event in events(self._logs, self._outputs[group], since_ms):
+                if '"_aws"' not in event["message"]:
+                    continue
+                line = json.loads(event["message"])
+                for name in COUNTED:
+                    counts[name] += sum(_values(line, name))
+                ages += _values(line, OLDEST)
+        return counts, max(ages, default=None)
+
+
+def _values(line: dict[str, Any], name: str) -> list[float]:
+    """What a line in EMF says of a metric: one value, or several, or none."""
+    value = line.get(name, [])
+    return value if isinstance(value, list) else [value]

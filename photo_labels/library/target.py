@@ -1,0 +1,233 @@
+"""Which pipeline the tools talk to: AWS, or the local cloud. Never guessed, always said on the first line."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigParseError,
+    HTTPClientError,
+    InvalidRegionError,
+    ProfileNotFound,
+)
+from botocore.exceptions import ConnectionError as NoConnectionError
+
+from photo_labels.library.user_errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    import boto3
+
+LOCAL_STATE = Path(
+    os.environ.get("PHOTOS_LOCAL_STATE") or Path(__file__).resolve().parents[2] / ".local" / "cloud"
+)
+"""Where `make up` leaves what the tools need to know."""
+STATE_FILE = "cloud.json"
+DEFAULT_STACK = "photo-labels"
+OUTPUTS = (
+    "Bucket",
+    "KeyPrefix",
+    "QueueUrl",
+    "DeadLetterQueueUrl",
+    "ImageLabelsTable",
+    "LabelIndexTable",
+    "FunctionName",
+    "LogGroup",
+    "MappingId",
+    "ConvertQueueUrl",
+    "ConvertDeadLetterQueueUrl",
+    "ConvertFunctionName",
+    "ConvertLogGroup",
+    "ConvertMappingId",
+)
+"""What the tools need to know of a stack."""
+
+_FOREIGN = ("AWS_", "BOTO_")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A pipeline: a session that reaches it, and what its stack calls its parts."""
+
+    session: boto3.Session
+    endpoint_url: str | None
+    description: str
+    """"account 123456789012, eu-west-1" or "local"."""
+    outputs: dict[str, str]
+    """The stack's outputs, by name."""
+
+    @property
+    def is_local(self) -> bool:
+        return self.endpoint_url is not None
+
+    def client(self, service: Any, *, connections: int = 10, config: Config | None = None) -> Any:
+        """A client of a service; typed where it is assigned. `config`: what is to be otherwise than usual."""
+        usual = Config(max_pool_connections=connections, retries={"mode": "standard", "total_max_attempts": 5})
+        if self.is_local:
+            # Loopback never goes through the caller's proxy; and ministack names buckets in the path.
+            usual = usual.merge(Config(proxies={}, s3={"addressing_style": "path"}))
+        own = usual.merge(config) if config else usual
+        try:
+            return self.session.client(service, endpoint_url=self.endpoint_url, config=own)
+        except BotoCoreError:
+            raise
+        except ValueError as error:  # an endpoint without https:// in AWS_ENDPOINT_URL, say
+            raise UserError(f"Your AWS settings cannot be used ({error}): mend them.") from error
+
+
+def scrub_environment(environment: MutableMapping[str, str]) -> None:
+    """Take the caller's own AWS settings and proxies out, so that nothing local depends on or leaves for them."""
+    for name in list(environment):
+        if name.upper().startswith(_FOREIGN) or name.lower() in _PROXIES:
+            del environment[name]
+    # boto3 reads ~/.aws unless told otherwise: a profile there may name an endpoint or a region.
+    environment.update({"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull})
+    environment["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+def local_session() -> boto3.Session:
+    """The local cloud's root user; scrub the environment first."""
+    import boto3  # noqa: PLC0415 - takes 100 ms, for which nobody is to wait who reads `photos --help`
+
+    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+
+
+def local_target(state: Path = LOCAL_STATE) -> Target:
+    """Find the running local cloud. Raises UserError when there is none."""
+    scrub_environment(os.environ)
+    try:
+        running = json.loads((state / STATE_FILE).read_text())
+        endpoint_url, stack = str(running["endpoint_url"]), str(running["stack"])
+    except FileNotFoundError:
+        raise UserError("The local cloud is not running: start it with `make up`.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{state / STATE_FILE} is damaged, which says where the local cloud is: `make down && make up` starts "
+            "it anew."
+        ) from error
+    return described(local_session(), endpoint_url, stack, "local")
+
+
+def aws_session(region: str | None, profile: str | None) -> tuple[boto3.Session, str]:
+    """Give a session with the caller's own credentials, and the account they are of. Raises UserError."""
+    import boto3  # noqa: PLC0415 - as above
+
+    from photo_labels.library.credentials import CheckedSession  # noqa: PLC0415
+
+    # The other SDKs read AWS_REGION first, and botocore does not at all.
+    region = os.environ.get("AWS_REGION") or None if region is None else region
+    try:
+        session = boto3.Session(botocore_session=CheckedSession(profile=profile), region_name=region)
+        if not session.region_name:
+            raise UserError("No AWS region is set: set AWS_REGION, or pass --region (REGION=… to make).")
+        sts = Target(session, None, "AWS", {}).client("sts")
+        account = sts.get_caller_identity()["Account"]
+    except (ConfigParseError, InvalidRegionError, ProfileNotFound) as error:
+        raise UserError(
+            f"Your AWS settings cannot be used ({error}): mend them, pass --region or --profile, "
+            "or do without AWS (photos --local)."
+        ) from error
+    except (HTTPClientError, NoConnectionError) as error:
+        raise UserError(f"AWS cannot be reached ({error}): check the network and the region.") from error
+    except (BotoCoreError, ClientError) as error:
+        raise UserError(
+            f"AWS does not take your credentials ({error}): log in, pass --profile, "
+            "or do without AWS (photos --local)."
+        ) from error
+    return session, account
+
+
+def aws_target(stack: str, region: str | None, profile: str | None) -> Target:
+    """Find the pipeline's stack on AWS. Raises UserError."""
+    session, account = aws_session(region, profile)
+    return described(session, None, stack, f"account {account}, {session.region_name}")
+
+
+def described(session: boto3.Session, endpoint_url: str | None, stack: str, description: str) -> Target:
+    """Ask the stack what its parts are called. Raises UserError when it is not there."""
+    target = Target(session, endpoint_url, description, {})
+    try:
+        found = target.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" not in str(error):
+            raise UserError(f"The stack {stack} cannot be read ({error}).") from error
+        raise UserError(
+            f"There is no stack {stack!r} in {description}: deploy it, or name yours with --stack."
+        ) from error
+    except BotoCoreError as error:
+        advice = "`make down && make up` starts it anew" if target.is_local else "check the network and the region"
+        raise UserError(f"{description} does not answer ({error}): {advice}.") from error
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+    if not outputs:
+        raise UserError(f"The stack {stack!r} in {description} is {found['StackStatus']}: deploy it again.")
+    if missing := [name for name in OUTPUTS if name not in outputs]:
+        raise UserError(
+            f"The stack {stack!r} in {description} is not this pipeline's, or of an older version (it has no "
+            f"output {missing[0]}): name yours with --stack, or deploy it again."
+        )
+    return Target(session, endpoint_url, description, outputs)
+
+
+def state_path(target: Target, name: str) -> Path:
+    """Where a command keeps what it has done: with the local cloud, which forgets it, or in the user's state."""
+    if target.is_local:
+        return LOCAL_STATE / name
+    return _users_state() / f"{target.outputs['Bucket']}.{name}"
+
+
+def keep_state(path: Path, content: str) -> None:
+    """Write a state whole or not at all, for its user alone. Raises UserError where it cannot be written."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        with private(new).open("w") as file:
+            file.write(content)
+        new.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}): set XDG_STATE_HOME to a folder that can."
+        ) from error
+
+
+def kept_state(path: Path) -> Any:
+    """Return what JSON a state has; None where there is none, or none that can be read."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):  # not there, not written whole, or damaged
+        return None
+
+
+def private(path: Path) -> Path:
+    """Make a file, where there is none, and have only its user read it. Raises OSError."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+    path.chmod(0o600)
+    return path
+
+
+def state_folders() -> tuple[Path, ...]:
+    """All folders in which `state_path` may be."""
+    return LOCAL_STATE, _users_state()
+
+
+def _users_state() -> Path:
+    return home_folder("XDG_STATE_HOME", ".local/state") / "photo-labels"
+
+
+def home_folder(variable: str, usual: str) -> Path:
+    """Return a folder of the user's, as the XDG base directory specification has it. Raises UserError."""
+    if own := os.environ.get(variable):
+        return Path(own)
+    try:
+        return Path.home() / usual
+    except RuntimeError as error:  # a user of whom the system knows nothing, without HOME
+        raise UserError(f"There is no home folder: set HOME, or {variable} to a folder of yours.") from error

@@ -1,0 +1,82 @@
+"""How a command line ends: with an exit code, and where something is wrong with a sentence on standard error."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from photo_labels.library.user_errors import TOLD, UserError, are_credentials_over, sentence
+from photo_labels.terminal.display import safe
+from photo_labels.terminal.output import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NOT_AGREED, _NOT_DONE, NOT_ALL_DONE, INTERRUPTED = 1, 2, 3, 130
+"""NOT_ALL_DONE: run it again, and it goes on."""
+
+
+def run(command: Callable[[], int | None], name: str) -> None:
+    """Run a program's main function and exit: what is a person's to mend is said without a traceback.
+
+    `command` returns an exit code or None (0), or exits; a click command is called with standalone_mode=False.
+    Exit code 2: it could not be done; 3: credentials ended on the way; 130: Ctrl-C, SIGTERM or SIGHUP.
+    """
+    prepare()
+    for ending in (signal.SIGINT, signal.SIGTERM):  # what a script starts in the background ignores SIGINT
+        signal.signal(ending, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which nohup has asked for
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
+    sys.exit(_exit_code(lambda: _flushed(command), name))
+
+
+def _flushed(command: Callable[[], Any]) -> Any:
+    try:
+        return command()
+    finally:
+        sys.stdout.flush()
+
+
+def _exit_code(command: Callable[[], Any], name: str) -> Any:
+    try:
+        return command()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _say(f"{name}: stopped")
+        return INTERRUPTED
+    except (*TOLD, OSError) as error:
+        _say(f"{name}: {sentence(error)}")
+        return NOT_ALL_DONE if are_credentials_over(error) else _NOT_DONE
+
+
+def _say(text: str) -> None:
+    Console(stderr=True).print(safe(text), soft_wrap=True)
+
+
+def is_agreed(question: str, beforehand: str) -> bool:
+    """Ask a question on the terminal. Raises UserError where there is none, and so nobody to answer.
+
+    `beforehand`: what says yes before it is asked, `--yes` for one.
+    """
+    if not is_answered():
+        raise UserError(f"{question} Nobody is here to answer: say so beforehand with {beforehand}.")
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def is_answered() -> bool:
+    """Tell whether somebody sits at a terminal."""
+    return sys.stdin.isatty()
+
+
+def agree(question: str) -> None:
+    """Ask before a command of `photos` goes on; exits with 1 where the answer is no."""
+    if not is_agreed(question, "--yes"):
+        print("Nothing was done.", file=sys.stderr)
+        sys.exit(_NOT_AGREED)

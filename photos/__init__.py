@@ -1,1 +1,0 @@
-"""The command line for people with photos. Start reading at `cli.py`."""
