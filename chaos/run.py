@@ -82,7 +82,7 @@ class Run:
         target = self._cloud.target
         attributes: Any = {"VisibilityTimeout": "120"}
         target.client("sqs").set_queue_attributes(
-            QueueUrl=target.outputs["ConvertQueueUrl"], Attributes=attributes
+            QueueUrl=target.outputs.converting.queue_url, Attributes=attributes
         )
 
     def slow_for(self) -> dict[str, float]:
@@ -128,7 +128,7 @@ class Run:
         sqs, outputs = self._cloud.target.client("sqs"), self._cloud.target.outputs
         while time.monotonic() < end:
             self.traffic.check()
-            left = sum(sum(depth(sqs, outputs[queue])) for queue in ("QueueUrl", "ConvertQueueUrl"))
+            left = sum(sum(depth(sqs, queue)) for queue in outputs.queue_urls)
             if not left and not self.traffic.waited_for:
                 return
             tell(f"waiting until it is quiet: {left} messages, {self.traffic.waited_for} photos not settled")

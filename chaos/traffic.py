@@ -86,8 +86,8 @@ class Traffic:
     """Does things to a bucket from a thread of its own, one after another, and looks for what comes of them."""
 
     def __init__(self, target: Target, seed: int) -> None:
-        self._bucket = target.outputs["Bucket"]
-        self._queue = target.outputs["QueueUrl"]
+        self._bucket = target.outputs.bucket
+        self._queue = target.outputs.labelling.queue_url
         self._s3, self._sqs = target.client("s3"), target.client("sqs")
         self._reader = Reader(target)
         self._reconciler = Reconciler(target)

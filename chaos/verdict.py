@@ -81,14 +81,14 @@ class Verdict:
 def judged(cloud: LocalCloud, traffic: Traffic, since_s: float) -> Verdict:
     """Compare what is there with what was done; `since_s`: epoch seconds of the beginning."""
     target, things = cloud.target, traffic.things
-    bucket = target.outputs["Bucket"]
+    bucket = target.outputs.bucket
     problems, strays = _audited(target)
     dead_letters = list(Failures(target).dead_letters())
     buried = {what for letter in dead_letters for what in letter.what.split(", ")}
     documents = Reader(target).documents([image_id(bucket, key) for key in things])
     receives: Counter[str] = Counter()
-    for group in ("LogGroup", "ConvertLogGroup"):
-        receives |= _receives(target.client("logs"), target.outputs[group], since_s)
+    for function in target.outputs.functions:
+        receives |= _receives(target.client("logs"), function.log_group, since_s)
     paid = _paid(cloud.rekognition_url)
     labels = _Labels(cloud)
     rows: dict[str, Row] = {}

@@ -22,6 +22,7 @@ from handler.deadline import call
 from handler.objects import CALL_S
 from handler.recognition import UnreadableObjectError
 from photo_labels.records.errors import PermanentError, TransientError, status_of
+from photo_labels.records.formats import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from handler.deadline import Deadline
     from handler.recognition import Recognised, Recogniser, Tally
 
-MOST_BYTES = 200 * 10**6
-"""Of a file; Lambda's /tmp takes 512 MB."""
 _CHUNK_BYTES = 2**20
 _TRIES = 2
 """Of a decoder that crashes: one crash may be the machine's, two in a row are the photo's."""
@@ -89,10 +88,10 @@ class Converter:
         with closing(answer["Body"]) as body:
             if answer["ContentLength"] == 0:
                 raise UnreadableObjectError("The file is empty.")
-            if answer["ContentLength"] > MOST_BYTES:
+            if answer["ContentLength"] > MAX_FILE_BYTES:
                 raise PermanentError(
                     "FileTooLarge",
-                    f"The file has {answer['ContentLength'] / 1e6:,.0f} MB; at most {MOST_BYTES / 1e6:,.0f} "
+                    f"The file has {answer['ContentLength'] / 1e6:,.0f} MB; at most {MAX_FILE_BYTES / 1e6:,.0f} "
                     "are converted. Scale it down.",
                 )
             for chunk in body.iter_chunks(_CHUNK_BYTES):

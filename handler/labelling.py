@@ -22,16 +22,18 @@ from photo_labels.records.documents import (
     new_commit,
 )
 from photo_labels.records.errors import PermanentError, TransientError
+from photo_labels.records.formats import CONVERTED_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Protocol
 
     from handler.deadline import Deadline
-    from handler.objects import Head, Objects
+    from handler.objects import Objects
     from handler.paid import Version
     from handler.recognition import Recognised, Tally
     from handler.settings import Settings
+    from photo_labels.records.heads import Head
 
     class Detector(Protocol):
         """Gives the labels of an S3 object: `recognition.Recogniser`, or `conversion.Converter`."""
@@ -47,8 +49,6 @@ _TRUSTED_FOR = timedelta(days=1)
 _STILL_FOR = timedelta(seconds=10)
 """Last-Modified is in whole seconds, and clocks differ: what changed less long ago may have changed once more, and
 look as it did."""
-
-_UNSUPPORTED_SUFFIXES = (".heic", ".heif", ".avif", ".webp", ".tif", ".tiff", ".gif", ".bmp")
 
 
 class Nothing(Enum):
@@ -309,7 +309,7 @@ def _surely_unsupported(event: ObjectEvent) -> str | None:
     """
     if event.size is not None and event.size > LARGEST_OBJECT_BYTES:
         return "Size"
-    return "Name" if event.key.lower().endswith(_UNSUPPORTED_SUFFIXES) else None
+    return "Name" if event.key.lower().endswith(CONVERTED_SUFFIXES) else None
 
 
 def _handed_over(task: Task, why: str) -> HandOver:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from handler.deadline import call
 from photo_labels.records.errors import PermanentError, code_of, status_of
+from photo_labels.records.heads import CUSTOMER_KEY, Head, head_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
     from types_boto3_s3 import S3Client
 
     from handler.deadline import Deadline
@@ -23,22 +20,6 @@ CONNECT_TIMEOUT_S = 0.5
 READ_TIMEOUT_S = 1.5
 CALL_S = 3 * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S)
 """Where HeadObject answers 400 or 301, botocore asks HeadBucket for the region, and then HeadObject again."""
-
-CUSTOMER_KEY = "CustomerKey"
-"""The reason of a rejection: S3 shows neither what is in the object nor which one it is."""
-_ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The object as it is now."""
-
-    etag: str
-    size: int
-    version_id: str | None
-    """"null": put while versioning was not enabled. None: it never was, in this bucket."""
-    last_modified: datetime
-    archived: bool
 
 
 class Objects:
@@ -83,19 +64,3 @@ class Objects:
                     "S3 does not show the photo without its owner's key (SSE-C), so Rekognition cannot read it.",
                 ) from error
             raise
-
-
-def head_of(answer: Mapping[str, Any]) -> Head:
-    """Read an answer of HeadObject."""
-    return Head(
-        etag=answer["ETag"].strip('"'),
-        size=answer["ContentLength"],
-        version_id=answer.get("VersionId"),
-        last_modified=answer["LastModified"],
-        archived=_archived(answer.get("StorageClass"), answer.get("ArchiveStatus"), answer.get("Restore")),
-    )
-
-
-def _archived(storage_class: str | None, archive_status: str | None, restore: str | None) -> bool:
-    restored = restore is not None and 'ongoing-request="false"' in restore
-    return (storage_class in _ARCHIVES or archive_status is not None) and not restored

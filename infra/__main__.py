@@ -11,7 +11,7 @@ from infra import image as images
 from infra.deploy import build, deploy, destroy, pushed, redeploy, rollback
 from infra.display import Display
 from infra.place import Place
-from photo_labels.library.target import DEFAULT_STACK, Target, aws_session
+from photo_labels.library.target import DEFAULT_STACK, Connection, aws_session
 from photo_labels.terminal.ending import run
 
 
@@ -36,7 +36,7 @@ def _place(options: dict[str, Any]) -> Place:
     description = f"account {account}, {session.region_name}"
     display.say(f"stack {options['stack']} in {description}", style="bold")
     return Place(
-        options["stack"], account, Target(session, None, description, {}), options["registry_host"], display
+        options["stack"], account, Connection(session, None, description), options["registry_host"], display
     )
 
 

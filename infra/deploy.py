@@ -48,7 +48,7 @@ def deploy(place: Place, parameters: dict[str, str], base: str | None, architect
         function.pause()  # a first deployment has nothing to go back to: it has to label a photo first
     _notify(place, target, before.get("ExistingBucket"))
     leave_running(place, target)
-    place.display.outputs(target.outputs)
+    place.display.outputs(place.pipeline.outputs())
     _warn_of_unconfirmed(place, target)
 
 
@@ -78,8 +78,8 @@ def _confirm(place: Place, stack: Stack, proposed: ChangeSet) -> None:
 
 def _notify(place: Place, target: Target, earlier: str | None) -> None:
     """Have the bucket notify the queue, and one that was labelled earlier no more."""
-    bucket, queue = target.outputs["Bucket"], target.outputs["QueueArn"]
-    if Notifications(target.client("s3"), bucket).add(queue, target.outputs["KeyPrefix"]):
+    bucket, queue = target.outputs.bucket, target.outputs.queue_arn
+    if Notifications(target.client("s3"), bucket).add(queue, target.outputs.key_prefix):
         place.display.say(f"{bucket} notifies the queue from now on")
     if earlier and earlier != bucket:
         Notifications(target.client("s3"), earlier).remove(queue)
@@ -143,8 +143,8 @@ def _destroy_pipeline(place: Place, *, with_data: bool) -> None:
     target = place.deployed()
     outputs = target.outputs
     is_own = not place.pipeline.parameters().get("ExistingBucket")
-    data = [f"table {outputs['ImageLabelsTable']}", f"table {outputs['LabelIndexTable']}"]
-    data += [f"bucket {outputs['Bucket']} with all its photos"] if is_own else []
+    data = [f"table {outputs.image_labels_table}", f"table {outputs.label_index_table}"]
+    data += [f"bucket {outputs.bucket} with all its photos"] if is_own else []
     waiting = _waiting(target)
     place.display.say(f"This removes {place.stack} from {target.description}.", style="bold")
     if waiting:
@@ -154,7 +154,7 @@ def _destroy_pipeline(place: Place, *, with_data: bool) -> None:
     place.display.say(f"{'It removes, too' if with_data else 'It keeps'}: {', '.join(data)}.")
     if not place.display.confirmed(f"Destroy {place.stack}?"):
         raise UserError("Nothing was removed.")
-    Notifications(target.client("s3"), outputs["Bucket"]).remove(outputs["QueueArn"])
+    Notifications(target.client("s3"), outputs.bucket).remove(outputs.queue_arn)
     if with_data:  # while the stack can still tell what is its own, should this be broken off
         _delete_data(target, is_own=is_own)
     place.pipeline.delete()
@@ -165,13 +165,13 @@ def _destroy_pipeline(place: Place, *, with_data: bool) -> None:
 
 def _delete_data(target: Target, *, is_own: bool) -> None:
     tables = target.client("dynamodb")
-    for name in ("ImageLabelsTable", "LabelIndexTable"):
+    for name in target.outputs.tables:
         with suppress(tables.exceptions.ResourceNotFoundException):
-            tables.delete_table(TableName=target.outputs[name])
+            tables.delete_table(TableName=name)
     if is_own:
         s3 = target.client("s3")
         with suppress(s3.exceptions.NoSuchBucket):
-            _delete_bucket(s3, target.outputs["Bucket"])
+            _delete_bucket(s3, target.outputs.bucket)
 
 
 def _delete_bucket(s3: S3Client, bucket: str) -> None:
@@ -190,9 +190,9 @@ def _delete_bucket(s3: S3Client, bucket: str) -> None:
 def _waiting(target: Target) -> int:
     sqs = target.client("sqs")
     total = 0
-    for queue in ("QueueUrl", "DeadLetterQueueUrl", "ConvertQueueUrl", "ConvertDeadLetterQueueUrl"):
+    for queue in target.outputs.queue_urls + target.outputs.dead_letter_queue_urls:
         with suppress(sqs.exceptions.QueueDoesNotExist):  # an earlier run was broken off
-            total += sum(depth(sqs, target.outputs[queue]))
+            total += sum(depth(sqs, queue))
     return total
 
 
@@ -261,7 +261,7 @@ def _from_quota(place: Place, given: dict[str, str]) -> dict[str, str]:
 
 
 def _warn_of_unconfirmed(place: Place, target: Target) -> None:
-    topic = target.outputs["AlarmTopicArn"]
+    topic = target.outputs.alarm_topic_arn
     listeners = listeners_of(target.client("sns"), topic)
     if listeners.unconfirmed:
         place.display.say(

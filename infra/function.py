@@ -56,8 +56,8 @@ class Function:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._client: LambdaClient = target.client("lambda")
-        self._name = target.outputs["FunctionName"]
-        self._converting = target.outputs["ConvertFunctionName"]
+        self._name = target.outputs.labelling.name
+        self._converting = target.outputs.converting.name
         self._mappings = Mappings(target)
 
     def running(self) -> Running:
@@ -111,8 +111,8 @@ class Function:
         To be called while the mappings are paused: the photo's own event waits, and nobody else labels it. It
         costs two Rekognition calls. The photo is removed again, and its document becomes a tombstone.
         """
-        bucket = self._target.outputs["Bucket"]
-        key = f"{self._target.outputs['KeyPrefix']}photo-labels-probe-{time.time_ns()}.jpg"
+        bucket = self._target.outputs.bucket
+        key = f"{self._target.outputs.key_prefix}photo-labels-probe-{time.time_ns()}.jpg"
         with self._photo(bucket, key):
             for name in (self._name, self._converting):
                 self._label(name, bucket, key)
@@ -147,10 +147,9 @@ class Function:
     def _in_flight(self) -> int:
         name: Any = "ApproximateNumberOfMessagesNotVisible"
         sqs = self._target.client("sqs")
-        queues = [self._target.outputs[output] for output in ("QueueUrl", "ConvertQueueUrl")]
         return sum(
             int(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name])
-            for queue in queues
+            for queue in self._target.outputs.queue_urls
         )
 
     def _arn(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.stacks import Stack
-from photo_labels.library.target import Target, described
+from photo_labels.library.target import Connection, Target, described
 from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ class Place:
 
     stack: str
     account: str
-    aws: Target
-    """Without outputs: the stack may not be there yet."""
+    aws: Connection
     registry_host: str | None
     display: Display
 
@@ -48,7 +47,7 @@ class Place:
 
     def deployed(self) -> Target:
         """The pipeline with its outputs. Raises UserError where it is not deployed."""
-        return described(self.aws.session, self.aws.endpoint_url, self.stack, self.aws.description)
+        return described(self.aws, self.stack)
 
     def template(self, parameters: dict[str, str]) -> str:
         """Give infra/pipeline.yaml with the names of bucket and tables written out.

@@ -127,7 +127,7 @@ def leave_running(place: Place, target: Target) -> None:
             function.resume()
         place.display.say("the mappings work")
     elif hearing is Hearing.STOPPED:
-        identities = f"The mapping {target.outputs['MappingId']} or {target.outputs['ConvertMappingId']}"
+        identities = f"The mapping {target.outputs.labelling.mapping_id} or {target.outputs.converting.mapping_id}"
         place.display.say(
             f"{identities} is disabled, and not by this tool: photos wait. `photos resume` enables it.",
             style="bold yellow",

@@ -101,7 +101,7 @@ def _warm_up(subject: Deployed, warmup: Runner, progress: Progress) -> dict[str,
     if len(samples) and not samples.is_seen.any():
         why = "; ".join(run.refusals) or (
             "look at the function's log group, "
-            f"{subject.target.outputs['LogGroup']}, and at the dead-letter queue. Nothing else was sent."
+            f"{subject.target.outputs.labelling.log_group}, and at the dead-letter queue. Nothing else was sent."
         )
         raise UserError(f"None of {len(samples)} photos that were sent to warm up got through: {why}")
     return {
@@ -115,7 +115,7 @@ def _warm_up(subject: Deployed, warmup: Runner, progress: Progress) -> dict[str,
 def _accounted(subject: Deployed, run: Run) -> Work:
     """Read the function's log; a run whose log cannot be read, or is not waited for, is one with less known."""
     try:
-        return account(subject, run, subject.target.outputs["Bucket"])
+        return account(subject, run, subject.target.outputs.bucket)
     except TOLD as error:
         run.unknown.append(
             f"The function's log could not be read ({sentence(error)}): stages, calls and cost are without it."

@@ -50,7 +50,7 @@ class Place:
         if self.rekognition_url is None:
             return None
         objects: dict[str, int] = _json(f"{self.rekognition_url}/_rekognition/calls")["objects"]
-        start = f"{self.target.outputs['Bucket']}/{prefix}"
+        start = f"{self.target.outputs.bucket}/{prefix}"
         return sum(count for name, count in objects.items() if name.startswith(start))
 
 
@@ -118,7 +118,7 @@ def _simulation(recogniser: str, seed: int) -> dict[str, Any]:
 
 
 def _concurrency(target: Target) -> int | None:
-    mapping = target.client("lambda").get_event_source_mapping(UUID=target.outputs["MappingId"])
+    mapping = target.client("lambda").get_event_source_mapping(UUID=target.outputs.labelling.mapping_id)
     most: int | None = mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
     return most
 

@@ -90,10 +90,10 @@ class Deployed:
     def __init__(self, target: Target, connections: int) -> None:
         """`connections`: photos that are sent at a time."""
         self.target = target
-        self.prefix = target.outputs["KeyPrefix"]
-        self._bucket = target.outputs["Bucket"]
-        self._documents = target.outputs["ImageLabelsTable"]
-        self._queues = [target.outputs["QueueUrl"], target.outputs["DeadLetterQueueUrl"]]
+        self.prefix = target.outputs.key_prefix
+        self._bucket = target.outputs.bucket
+        self._documents = target.outputs.image_labels_table
+        self._queues = [target.outputs.labelling.queue_url, target.outputs.labelling.dead_letter_queue_url]
         signing = Config(signature_version="s3v4")
         if not target.is_local:
             # Signed URLs have the global endpoint's host otherwise, which new buckets elsewhere redirect from.
@@ -181,7 +181,7 @@ class Deployed:
         return messages
 
     def invocations(self, since_s: float) -> Iterator[Invocation]:
-        yield from invocations(self._logs, self.target.outputs["LogGroup"], int(since_s * 1000))
+        yield from invocations(self._logs, self.target.outputs.labelling.log_group, int(since_s * 1000))
 
     def remove_objects(self, keys: Sequence[str]) -> dict[str, str]:
         """Delete photos, whose events then make the function delete their rows; gives those that stay, and why."""
@@ -227,7 +227,7 @@ class Deployed:
     def rows(self, documents: Sequence[Document]) -> tuple[int, int]:
         """Look for the index rows of documents; gives how many there are to be, and how many are missing."""
         wanted = [{"Label": {"S": row.label}, "Rank": {"S": row.rank}} for one in documents for row in one.rows()]
-        found = sum(1 for _ in self._reader.items(self.target.outputs["LabelIndexTable"], wanted))
+        found = sum(1 for _ in self._reader.items(self.target.outputs.label_index_table, wanted))
         return len(wanted), len(wanted) - found
 
 

@@ -18,7 +18,14 @@ from local.child import Child
 from local.ministack import REPOSITORY, Ministack, mend
 from local.state import Running, State
 from photo_labels.library.http_server import listen
-from photo_labels.library.target import DEFAULT_STACK, Target, described, local_session, scrub_environment
+from photo_labels.library.target import (
+    DEFAULT_STACK,
+    Connection,
+    Target,
+    described,
+    local_session,
+    scrub_environment,
+)
 from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
@@ -107,11 +114,11 @@ class LocalCloud:
         listener.close()
         if not environments.first_line():
             raise UserError(f"The execution environments did not start: {environments.log} says why.")
-        self.target = described(local_session(), self.endpoint_url, DEFAULT_STACK, "local")
+        self.target = described(Connection(local_session(), self.endpoint_url, "local"), DEFAULT_STACK)
         mend(self.target)
-        for name in ("FunctionName", "ConvertFunctionName") if self._handler else ():
+        for function in self.target.outputs.functions if self._handler else ():
             self.target.client("lambda").update_function_configuration(
-                FunctionName=self.target.outputs[name], ImageConfig={"Command": [self._handler]}
+                FunctionName=function.name, ImageConfig={"Command": [self._handler]}
             )
         self._warm()
         self.state.publish(Running(os.getpid(), self.endpoint_url, self.rekognition_url, DEFAULT_STACK))
@@ -133,7 +140,7 @@ class LocalCloud:
 
     def _deploy(self) -> None:
         """Deploy the very template that AWS gets. Raises UserError with the first failure's reason."""
-        client = Target(local_session(), self.endpoint_url, "local", {}).client("cloudformation")
+        client = Connection(local_session(), self.endpoint_url, "local").client("cloudformation")
         client.create_stack(
             StackName=DEFAULT_STACK,
             TemplateBody=TEMPLATE.read_text(encoding="utf-8"),
@@ -158,7 +165,7 @@ class LocalCloud:
         with ThreadPoolExecutor(environments) as pool:
             for answer in pool.map(
                 lambda _: client.invoke(
-                    FunctionName=self.target.outputs["FunctionName"], Payload=b'{"Records": []}'
+                    FunctionName=self.target.outputs.labelling.name, Payload=b'{"Records": []}'
                 ),
                 range(environments),
             ):

@@ -29,7 +29,7 @@ def demonstrate(target: Target, folder: Path, started_s: float) -> int:
     console = Console(highlight=False)
     console.print(f"local cloud up in {started_s:.1f} s: stack deployed, function warm")
     with Journal(None) as journal:
-        finder = Finder(target.outputs["KeyPrefix"])
+        finder = Finder(target.outputs.key_prefix)
         importer = Importer(target, journal)
         with ImportDisplay(console) as display:
             importer.find(finder, [folder], display.found)
@@ -49,7 +49,7 @@ def demonstrate(target: Target, folder: Path, started_s: float) -> int:
 
 def _with_documents(target: Target, journal: Journal) -> list[tuple[File, Document | None]]:
     files = list(journal.files(but_labelled=False))
-    images = {file.path: image_id(target.outputs["Bucket"], file.content_key or "") for file in files}
+    images = {file.path: image_id(target.outputs.bucket, file.content_key or "") for file in files}
     documents = Reader(target).documents(list(dict.fromkeys(images.values())))
     return [(file, documents.get(images[file.path])) for file in files]
 

@@ -32,7 +32,7 @@ from starlette.routing import Route
 from local.child import end_with_parent
 from local.ministack import REPOSITORY
 from photo_labels.library.http_server import create_server
-from photo_labels.library.target import Target, local_session
+from photo_labels.library.target import Connection, local_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ class Function:
 
 def deployed(name: str, endpoint_url: str, rekognition_url: str) -> Function:
     """Read a function's configuration."""
-    root = Target(local_session(), endpoint_url, "local", {})
+    root = Connection(local_session(), endpoint_url, "local")
     found = root.client("lambda").get_function(FunctionName=name)
     configuration = found["Configuration"]
     command = configuration.get("ImageConfigResponse", {}).get("ImageConfig", {}).get("Command")
@@ -92,7 +92,7 @@ def deployed(name: str, endpoint_url: str, rekognition_url: str) -> Function:
         }
         _introduce(rekognition_url, keys)
         session = boto3.Session(**{f"aws_{name}": key for name, key in keys.items()}, region_name=region)
-        logs = Target(session, endpoint_url, "local", {}).client("logs")
+        logs = Connection(session, endpoint_url, "local").client("logs")
         return {f"AWS_{name.upper()}": key for name, key in keys.items()}, logs
 
     return Function(

@@ -79,9 +79,9 @@ class Ministack:
 def mend(target: Target) -> None:
     """Set right what ministack gets wrong in a stack that it has just deployed."""
     functions = target.client("lambda")
-    for name in ("MappingId", "ConvertMappingId"):
+    for function in target.outputs.functions:
         # `MaximumConcurrency: !Ref` arrives as a string in its mappings, and stops every SQS mapping.
-        mapping = functions.get_event_source_mapping(UUID=target.outputs[name])
+        mapping = functions.get_event_source_mapping(UUID=function.mapping_id)
         most = int(mapping["ScalingConfig"]["MaximumConcurrency"])
         functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most})
         # It asks for permissions that AWS does not have: there sqs:ChangeMessageVisibility covers batches, and

@@ -14,7 +14,7 @@ from infra.deploy import deploy, destroy
 from infra.display import Display
 from infra.place import Place
 from local.cloud import LocalCloud
-from photo_labels.library.target import Target, aws_session
+from photo_labels.library.target import Connection, Target, aws_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def on_aws(
     )
     if not yes:
         click.confirm("Go on?", abort=True)
-    place = Place(stack, account, Target(session, None, description, {}), None, Display(console, yes=True))
+    place = Place(stack, account, Connection(session, None, description), None, Display(console, yes=True))
     try:
         deploy(place, {"TablePrefix": f"{stack}-"}, base, None)
         yield place.deployed(), account

@@ -29,7 +29,11 @@ def _is_refused(call: Callable[[], Any]) -> bool:
 
 def _calls(target: Target, key: str) -> Iterator[tuple[str, Callable[[], Any]]]:
     s3, sqs, dynamodb = (target.client(name) for name in ("s3", "sqs", "dynamodb"))
-    bucket, queue, table = (target.outputs[name] for name in ("Bucket", "QueueUrl", "ImageLabelsTable"))
+    bucket, queue, table = (
+        target.outputs.bucket,
+        target.outputs.labelling.queue_url,
+        target.outputs.image_labels_table,
+    )
     image = {"S": f"{bucket}/{key}"}
     yield "HEAD of nothing", lambda: s3.head_object(Bucket=bucket, Key="smoke/nothing")
     yield "GET of nothing", lambda: s3.get_object(Bucket=bucket, Key="smoke/nothing")
@@ -42,7 +46,7 @@ def _calls(target: Target, key: str) -> Iterator[tuple[str, Callable[[], Any]]]:
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         ),
     )
-    yield "26 rows", lambda: dynamodb.batch_write_item(RequestItems={target.outputs["LabelIndexTable"]: _rows(26)})
+    yield "26 rows", lambda: dynamodb.batch_write_item(RequestItems={target.outputs.label_index_table: _rows(26)})
     yield "no such queue", lambda: sqs.send_message(QueueUrl=f"{queue}-none", MessageBody="smoke")
     yield "an empty message", lambda: sqs.send_message(QueueUrl=queue, MessageBody="")
     yield "a message beyond 1 MiB", lambda: sqs.send_message(QueueUrl=queue, MessageBody="x" * (2**20 + 1))

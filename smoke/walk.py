@@ -46,7 +46,7 @@ class Walk:
         """`patience_s`: for a document; `alarm_s`: for an alarm, of which CloudWatch hears once a minute."""
         self._target = target
         self._patience_s, self._alarm_s = patience_s, alarm_s
-        self._bucket = target.outputs["Bucket"]
+        self._bucket = target.outputs.bucket
         self._s3 = target.client("s3")
         self._sqs = target.client("sqs")
         self._cloudwatch = target.client("cloudwatch")
@@ -126,11 +126,11 @@ class Walk:
     # ------------------------------------------------------------ messages
 
     def _poison(self) -> None:
-        self._sqs.send_message(QueueUrl=self._target.outputs["QueueUrl"], MessageBody="{")
+        self._sqs.send_message(QueueUrl=self._target.outputs.labelling.queue_url, MessageBody="{")
         self._until(self._dead_letters, self._patience_s, "a dead letter")
 
     def _alarm(self) -> None:
-        name = f"{self._target.outputs['FunctionName'].removesuffix('-label')}-DeadLetters"
+        name = f"{self._target.outputs.labelling.name.removesuffix('-label')}-DeadLetters"
         if self._target.is_local:  # nobody there watches metrics
             self._cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="smoke")
 
@@ -146,7 +146,7 @@ class Walk:
         if redriven.messages < 1:
             raise NotSeenError("no dead letter was redriven")
         self._until(self._dead_letters, self._patience_s, "the dead letter again")
-        queue = self._target.outputs["DeadLetterQueueUrl"]
+        queue = self._target.outputs.labelling.dead_letter_queue_url
         for messages in received(self._sqs, queue, datetime.now(UTC)):
             delete(self._sqs, queue, [message["ReceiptHandle"] for message in messages])
 

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from loadtest.benchmarks.full_table import BUCKET, LABELS_A_PHOTO
 from local.child import Child
 from photo_labels.browsing.server import Browse
 from photo_labels.library import target as targets
+from photo_labels.library.outputs import StackOutputs
 from photo_labels.library.reading import Reader
 from photo_labels.library.searching import vocabulary
 from photo_labels.library.searching.query import parse
@@ -150,8 +152,8 @@ def main(photos: int) -> None:
         full = Child(command, folder / "full.log", os.environ)
         running.callback(full.stop)
         url = json.loads(full.first_line())["url"]
-        outputs = {"Bucket": BUCKET, "ImageLabelsTable": "ImageLabels", "LabelIndexTable": "LabelIndex"}
-        outputs |= dict.fromkeys(("FunctionName", "MappingId", "ConvertMappingId"), "x" * 36)
+        names = {"Bucket": BUCKET, "ImageLabelsTable": "ImageLabels", "LabelIndexTable": "LabelIndex"}
+        outputs = StackOutputs.from_stack(defaultdict(lambda: "x" * 36, names))
         target = Target(local_session(), url, "stand-in", outputs)
         counted = vocabulary.count(target, lambda _: None)
         vocabulary.keep(target, counted)

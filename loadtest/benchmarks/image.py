@@ -57,7 +57,7 @@ def main(base: str | None = None) -> None:
         tempfile.TemporaryDirectory() as state,
         LocalCloud(Path(state) / "cloud", recogniser=_AT_ONCE) as cloud,
     ):
-        function = deployed(cloud.target.outputs["FunctionName"], cloud.endpoint_url, cloud.rekognition_url)
+        function = deployed(cloud.target.outputs.labelling.name, cloud.endpoint_url, cloud.rekognition_url)
         environment = function.environment | function.assume_role()[0]
         events = _batches(cloud)
         for label, cpus in _CPUS.items():
@@ -104,7 +104,7 @@ def _timed(function: Emulator, event: Any) -> float:
 
 def _batches(cloud: LocalCloud) -> Iterator[Any]:
     """Batches of ten photos, each of which is labelled anew whenever it is asked for."""
-    bucket, photo = cloud.target.outputs["Bucket"], (_SAMPLES / "coffee.jpg").read_bytes()
+    bucket, photo = cloud.target.outputs.bucket, (_SAMPLES / "coffee.jpg").read_bytes()
     keys = [f"bench/{number}.jpg" for number in range(_PHOTOS)]
     for key in keys:
         cloud.target.client("s3").put_object(Bucket=bucket, Key=key, Body=photo)

@@ -36,7 +36,7 @@ class Bench:
 
     def __init__(self, cloud: LocalCloud, folder: Path, count: int) -> None:
         self._target = cloud.target
-        self._bucket = cloud.target.outputs["Bucket"]
+        self._bucket = cloud.target.outputs.bucket
         self._s3 = cloud.target.client("s3", connections=MOST)
         self._folder = folder
         mix = many_sizes()

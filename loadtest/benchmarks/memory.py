@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from photo_labels.browsing.pictures import Pictures
+from photo_labels.library.outputs import StackOutputs
 from photo_labels.library.target import Target, local_session, scrub_environment
 from photo_labels.records.documents import Document
 from photo_labels.terminal.ending import run
@@ -107,7 +109,7 @@ def main() -> None:
         for key, size in _PHOTOS.values():
             Image.effect_noise(size, 64).convert("RGB").save(folder / key)
         with _served(folder.parent) as url:
-            target = Target(local_session(), url, "stand-in", {})
+            target = Target(local_session(), url, "stand-in", StackOutputs.from_stack(defaultdict(str)))
             for what, (key, _) in _PHOTOS.items():
                 took_s, peak = _measured(target, key)
                 table.add_row(

@@ -61,7 +61,7 @@ class Bench:
 
     def __init__(self, cloud: LocalCloud, tps: float) -> None:
         self._cloud, self._tps = cloud, tps
-        self._bucket = cloud.target.outputs["Bucket"]
+        self._bucket = cloud.target.outputs.bucket
         self._s3 = cloud.target.client("s3", connections=8)
         self._mapping = Mappings(cloud.target)
         [self._photo] = one_size("2KB").bodies
@@ -102,7 +102,9 @@ class Bench:
         target = self._cloud.target
         while True:
             receives: Counter[str] = Counter()
-            for invocation in invocations(target.client("logs"), target.outputs["LogGroup"], int(since_s * 1000)):
+            for invocation in invocations(
+                target.client("logs"), target.outputs.labelling.log_group, int(since_s * 1000)
+            ):
                 for photo in invocation.photos:
                     receives[photo["image"]] = max(receives[photo["image"]], photo["receives"])
             if len(receives) >= self._sent:

@@ -53,7 +53,7 @@ class Library:
         read, limit = 0, _AT_A_TIME
         while True:
             start: Any = {"ExclusiveStartKey": {"ImageID": {"S": after}}} if after else {}
-            answer = self._dynamodb.scan(TableName=self._target.outputs["ImageLabelsTable"], Limit=limit, **start)
+            answer = self._dynamodb.scan(TableName=self._target.outputs.image_labels_table, Limit=limit, **start)
             wanted = [item for item in answer["Items"] if item.get("Status") == {"S": status}]
             photos += [self._photo(document) for document in documents_in(wanted)]
             read += len(answer["Items"])

@@ -8,13 +8,13 @@ import queue
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from handler.conversion import MOST_BYTES
 from photo_labels.browsing.memory import MemoryBudget
 from photo_labels.library.decoding import Decoder
 from photo_labels.library.opening import downloaded, requested_photo
 from photo_labels.library.target import home_folder
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.decoder import LONGEST_SIDE, MEMORY_BYTES, UndecodableError
+from photo_labels.records.formats import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from photo_labels.records.documents import Document
 
 THUMBNAIL_SIDE = 400
-_IN_MEMORY_BYTES = 2 * MOST_BYTES
+_IN_MEMORY_BYTES = 2 * MAX_FILE_BYTES
 """Of photos that are downloaded or decoded: two of the largest, or dozens of those that phones take."""
 _KEPT_AT_MOST = 20_000
 """Thumbnails, of 20 to 40 KB."""

@@ -60,7 +60,7 @@ def bring(target: Target, wanted: Wanted, console: Console) -> int:
 
 
 def _brought(target: Target, wanted: Wanted, console: Console) -> int:
-    finder = Finder(target.outputs["KeyPrefix"] + wanted.prefix, wanted.include, wanted.exclude)
+    finder = Finder(target.outputs.key_prefix + wanted.prefix, wanted.include, wanted.exclude)
     with ExitStack() as opened:
         journal = opened.enter_context(Journal(journal_path(target)))
         if wanted.is_dry:  # which takes note of what would be uploaded

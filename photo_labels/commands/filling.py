@@ -38,7 +38,7 @@ class Wanted:
 def fill(target: Target, wanted: Wanted, console: Console) -> int:
     """Backfill; gives the exit code. Raises UserError where the functions could not read the photos."""
     place = _place(target, wanted)
-    if place.bucket != target.outputs["Bucket"]:
+    if place.bucket != target.outputs.bucket:
         _see_to_rights(target, place.bucket, wanted, console)
     backfill = Backfill(target, place, state_path(target, "backfill.json"))
     after = "" if wanted.is_anew or wanted.is_dry else backfill.stopped_after()
@@ -71,11 +71,11 @@ def fill(target: Target, wanted: Wanted, console: Console) -> int:
 
 def _what_is_left(target: Target, place: Place) -> str:
     """An audit looks at the pipeline's own bucket."""
-    return "photos audit" if place.bucket == target.outputs["Bucket"] else f"photos backfill {place} --dry-run"
+    return "photos audit" if place.bucket == target.outputs.bucket else f"photos backfill {place} --dry-run"
 
 
 def _place(target: Target, wanted: Wanted) -> Place:
-    own, own_prefix = target.outputs["Bucket"], target.outputs["KeyPrefix"]
+    own, own_prefix = target.outputs.bucket, target.outputs.key_prefix
     if wanted.where is None:
         return Place(own, own_prefix, wanted.is_all, wanted.is_forced)
     bucket, _, prefix = wanted.where.removeprefix("s3://").partition("/")

@@ -94,7 +94,7 @@ def search(session: Session, /, **options: Any) -> None:
     for label, close in unknown.items():
         hint = f"Did you mean {' or '.join(close)}?" if close else "`photos labels` lists those that there are."
         shown.print(safe(f"No photo is labelled {label}. {hint}"))
-    beginning = beginning_of(target.outputs["Bucket"], asked.prefix)
+    beginning = beginning_of(target.outputs.bucket, asked.prefix)
     since = asked.since and asked.since.replace(tzinfo=UTC)
     wanted = Wanted(query, asked.min_confidence, since, beginning)
     if asked.is_counting:
@@ -167,7 +167,7 @@ def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool) 
     target = session.target(shown)
     vocabulary = vocabularies.kept(target)
     if is_refreshing or vocabulary.at is None:
-        _may_scan(target, "LabelIndexTable", "index row", shown, is_sure=is_sure)
+        _may_scan(target, target.outputs.label_index_table, "index row", shown, is_sure=is_sure)
         with StatusDisplay(shown, "counting") as display:
             vocabulary = vocabularies.count(target, lambda rows: display.tell(counted(rows, "index row")))
         try:
@@ -186,9 +186,9 @@ def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool) 
     )
 
 
-def _may_scan(target: Target, output: str, items: str, shown: Console, *, is_sure: bool) -> None:
+def _may_scan(target: Target, table: str, items: str, shown: Console, *, is_sure: bool) -> None:
     """Say what reading a whole table costs, and ask where that is more than a cent."""
-    scan = scan_of(target, target.outputs[output])
+    scan = scan_of(target, table)
     show_scan(shown, scan, items, is_local=target.is_local)
     if scan.usd > _ASK_ABOVE_USD and not (is_sure or target.is_local):
         agree("Go on?")
@@ -226,8 +226,8 @@ def export(session: Session, kind: str, prefix: str, is_sure: bool) -> None:
     """
     shown = Console(stderr=True)
     target = session.target(shown)
-    _may_scan(target, "ImageLabelsTable", "document", shown, is_sure=is_sure)
-    found = documents(target, beginning_of(target.outputs["Bucket"], prefix))
+    _may_scan(target, target.outputs.image_labels_table, "document", shown, is_sure=is_sure)
+    found = documents(target, beginning_of(target.outputs.bucket, prefix))
     while_read = takewhile(lambda _: is_read(), found)  # reading on is paid for
     write = {"csv": write_csv, "jsonl": write_json}[kind]
     try:
@@ -246,7 +246,7 @@ def show(session: Session, image: str, is_opening: bool, is_json: bool) -> None:
     """Show what is known about IMAGE: a key, bucket/key, or s3://bucket/key."""
     shown = Console(stderr=True) if is_json else session.console
     target = session.target(shown)
-    bucket = target.outputs["Bucket"]
+    bucket = target.outputs.bucket
     wanted = candidates(bucket, image)
     known = Reader(target).documents(wanted)
     document = next((known[one] for one in wanted if one in known), None)

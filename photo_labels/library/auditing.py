@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handler.objects import CUSTOMER_KEY, Head, head_of
 from photo_labels.library.reading import Reader, documents_in
 from photo_labels.records.attributes import from_attributes
 from photo_labels.records.documents import Document, Row, backs, image_id
 from photo_labels.records.errors import status_of
+from photo_labels.records.heads import CUSTOMER_KEY, Head, head_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -117,10 +117,10 @@ class Auditor:
         pause: Callable[[float], None] = time.sleep,
         executor: Callable[[int], Executor] = ThreadPoolExecutor,
     ) -> None:
-        self._bucket, self._prefix = target.outputs["Bucket"], target.outputs["KeyPrefix"]
+        self._bucket, self._prefix = target.outputs.bucket, target.outputs.key_prefix
         self._labels_table, self._index_table = (
-            target.outputs["ImageLabelsTable"],
-            target.outputs["LabelIndexTable"],
+            target.outputs.image_labels_table,
+            target.outputs.label_index_table,
         )
         self._s3 = target.client("s3", connections=_THREADS)
         self._dynamodb = target.client("dynamodb")
@@ -335,7 +335,7 @@ class Repairer:
 
     def __init__(self, target: Target, reconciler: Reconciler) -> None:
         self._dynamodb = target.client("dynamodb")
-        self._index_table = target.outputs["LabelIndexTable"]
+        self._index_table = target.outputs.label_index_table
         self._reconciler = reconciler
         self.rows_removed = 0
 

@@ -29,7 +29,7 @@ _FORMULA = re.compile(r"""[\s'"]*[=+\-@\uff1d\uff0b\uff0d\uff20]""")
 
 def documents(target: Target, beginning: str = "") -> Iterator[Document]:
     """Read the documents of photos that are there, those whose ImageIDs begin so, in no order."""
-    pages = target.client("dynamodb").get_paginator("scan").paginate(TableName=target.outputs["ImageLabelsTable"])
+    pages = target.client("dynamodb").get_paginator("scan").paginate(TableName=target.outputs.image_labels_table)
     for page in pages:
         for document in documents_in(page["Items"]):
             if document.status != "REMOVED" and document.image_id.startswith(beginning):

@@ -64,10 +64,9 @@ class Failures:
     def __init__(self, target: Target, pause: Callable[[float], None] = time.sleep) -> None:
         self._sqs = target.client("sqs")
         self._dynamodb = target.client("dynamodb")
-        self._table = target.outputs["ImageLabelsTable"]
+        self._table = target.outputs.image_labels_table
         self._queues = {
-            target.outputs["DeadLetterQueueUrl"]: target.outputs["QueueUrl"],
-            target.outputs["ConvertDeadLetterQueueUrl"]: target.outputs["ConvertQueueUrl"],
+            function.dead_letter_queue_url: function.queue_url for function in target.outputs.functions
         }
         """Where dead letters lie, and where they were before."""
         self._pause = pause

@@ -23,7 +23,7 @@ class Mappings:
 
     def __init__(self, target: Target) -> None:
         self._client: LambdaClient = target.client("lambda")
-        self._ids = [target.outputs["MappingId"], target.outputs["ConvertMappingId"]]
+        self._ids = [function.mapping_id for function in target.outputs.functions]
 
     def are_on(self) -> bool:
         """Whether photos are labelled; where only one of them is on, it is to be found out why."""

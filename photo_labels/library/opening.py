@@ -13,8 +13,8 @@ import click
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from handler.conversion import MOST_BYTES
 from photo_labels.library.user_errors import UserError
+from photo_labels.records.formats import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -62,7 +62,7 @@ def requested_photo(s3: Any, document: Document) -> Iterator[tuple[int, Streamin
         raise UserError(f"{document.key} cannot be had from the bucket ({error}).") from error
     with closing(answer["Body"]) as body:
         size = answer["ContentLength"]
-        if size > MOST_BYTES:
+        if size > MAX_FILE_BYTES:
             raise UserError(f"{document.key} has {size / 1e6:,.0f} MB, which is too much to show.")
         yield size, body
 

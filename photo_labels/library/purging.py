@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
 
-_QUEUES = ("QueueUrl", "ConvertQueueUrl", "DeadLetterQueueUrl", "ConvertDeadLetterQueueUrl")
 _WRITE_AT_MOST = 25
 _KEYS_NAMED = 3
 
@@ -40,7 +39,7 @@ class Chosen:
 
 def named(target: Target, images: Collection[str]) -> Chosen:
     """Choose photos by what a person calls them: that of which something is known, or else a key of ours."""
-    bucket = target.outputs["Bucket"]
+    bucket = target.outputs.bucket
     meant = [candidates(bucket, image) for image in images]
     known = Reader(target).documents([one for some in meant for one in some])
     return Chosen({next((one for one in some if one in known), some[0]) for some in meant})
@@ -49,7 +48,7 @@ def named(target: Target, images: Collection[str]) -> Chosen:
 def beginning_with(target: Target, prefix: str) -> Chosen:
     """Choose photos by how their keys begin, or s3://bucket/ and that."""
     if not prefix.startswith("s3://"):
-        return Chosen(bucket=target.outputs["Bucket"], prefix=prefix)
+        return Chosen(bucket=target.outputs.bucket, prefix=prefix)
     bucket, _, key = prefix.removeprefix("s3://").partition("/")
     return Chosen(bucket=bucket, prefix=key)
 
@@ -88,9 +87,9 @@ class Purger:
         self._s3, self._sqs = target.client("s3"), target.client("sqs")
         self._dynamodb = target.client("dynamodb")
         self._reader = Reader(target)
-        self._labels_table = target.outputs["ImageLabelsTable"]
-        self._index_table = target.outputs["LabelIndexTable"]
-        self._queues = [target.outputs[output] for output in _QUEUES]
+        self._labels_table = target.outputs.image_labels_table
+        self._index_table = target.outputs.label_index_table
+        self._queues = target.outputs.queue_urls + target.outputs.dead_letter_queue_urls
         self.purged = Purged()
         """What was removed so far."""
 

@@ -42,8 +42,8 @@ class Reader:
 
     def __init__(self, target: Target, pause: Callable[[float], None] = time.sleep) -> None:
         self._client = target.client("dynamodb")
-        self._labels_table = target.outputs["ImageLabelsTable"]
-        self._index_table = target.outputs["LabelIndexTable"]
+        self._labels_table = target.outputs.image_labels_table
+        self._index_table = target.outputs.label_index_table
         self._pause = pause
 
     def query(self, **asked: Any) -> Any:

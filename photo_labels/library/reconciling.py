@@ -19,7 +19,7 @@ class Reconciler:
 
     def __init__(self, target: Target) -> None:
         self._sqs = target.client("sqs")
-        self._queue_url = target.outputs["QueueUrl"]
+        self._queue_url = target.outputs.labelling.queue_url
         self._bodies: list[str] = []
         self.sent = 0
 

@@ -19,6 +19,7 @@ from photo_labels.library.queues import depth
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from photo_labels.library.outputs import FunctionOutputs
     from photo_labels.library.target import Target
 
 MINUTES = 5
@@ -102,7 +103,7 @@ class StatusReader:
         self._mappings = Mappings(target)
         self._clock = clock
         configuration = target.client("lambda").get_function_configuration(
-            FunctionName=target.outputs["FunctionName"]
+            FunctionName=target.outputs.labelling.name
         )
         variables = configuration["Environment"]["Variables"]
         self._tps = float(variables.get("REKOGNITION_TPS") or 0)
@@ -112,8 +113,8 @@ class StatusReader:
         """Look once. Raises ClientError where AWS refuses a call."""
         counts, oldest_s = self._counted_in_logs() if self._is_local else self._counted_by_cloudwatch()
         return Status(
-            photos=self._queue("QueueUrl", "DeadLetterQueueUrl"),
-            converting=self._queue("ConvertQueueUrl", "ConvertDeadLetterQueueUrl"),
+            photos=self._queue(self._outputs.labelling),
+            converting=self._queue(self._outputs.converting),
             is_on=self._mappings.are_on(),
             counts={name: counts.get(name, 0.0) for name in COUNTED},
             oldest_s=oldest_s,
@@ -121,9 +122,9 @@ class StatusReader:
             alarms=self._alarms(),
         )
 
-    def _queue(self, source: str, dead_letters: str) -> Queue:
-        waiting, in_hand = depth(self._sqs, self._outputs[source])
-        return Queue(waiting, in_hand, sum(depth(self._sqs, self._outputs[dead_letters])))
+    def _queue(self, function: FunctionOutputs) -> Queue:
+        waiting, in_hand = depth(self._sqs, function.queue_url)
+        return Queue(waiting, in_hand, sum(depth(self._sqs, function.dead_letter_queue_url)))
 
     def _alarms(self) -> dict[str, str]:
         pages = self._cloudwatch.get_paginator("describe_alarms").paginate(
@@ -166,8 +167,8 @@ class StatusReader:
         since_ms = int((self._clock() - MINUTES * 60) * 1000)
         counts: dict[str, float] = dict.fromkeys(COUNTED, 0.0)
         ages: list[float] = []
-        for group in ("LogGroup", "ConvertLogGroup"):
-            for event in events(self._logs, self._outputs[group], since_ms):
+        for function in self._outputs.functions:
+            for event in events(self._logs, function.log_group, since_ms):
                 if '"_aws"' not in event["message"]:
                     continue
                 line = json.loads(event["message"])

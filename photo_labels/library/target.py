@@ -19,6 +19,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
 
+from photo_labels.library.outputs import StackOutputs
 from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
@@ -32,38 +33,18 @@ LOCAL_STATE = Path(
 """Where `make up` leaves what the tools need to know."""
 STATE_FILE = "cloud.json"
 DEFAULT_STACK = "photo-labels"
-OUTPUTS = (
-    "Bucket",
-    "KeyPrefix",
-    "QueueUrl",
-    "DeadLetterQueueUrl",
-    "ImageLabelsTable",
-    "LabelIndexTable",
-    "FunctionName",
-    "LogGroup",
-    "MappingId",
-    "ConvertQueueUrl",
-    "ConvertDeadLetterQueueUrl",
-    "ConvertFunctionName",
-    "ConvertLogGroup",
-    "ConvertMappingId",
-)
-"""What the tools need to know of a stack."""
-
 _FOREIGN = ("AWS_", "BOTO_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A pipeline: a session that reaches it, and what its stack calls its parts."""
+class Connection:
+    """AWS, or the local cloud: a session, and what it reaches."""
 
     session: boto3.Session
     endpoint_url: str | None
     description: str
     """"account 123456789012, eu-west-1" or "local"."""
-    outputs: dict[str, str]
-    """The stack's outputs, by name."""
 
     @property
     def is_local(self) -> bool:
@@ -82,6 +63,13 @@ class Target:
             raise
         except ValueError as error:  # an endpoint without https:// in AWS_ENDPOINT_URL, say
             raise UserError(f"Your AWS settings cannot be used ({error}): mend them.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Target(Connection):
+    """A pipeline: what reaches it, and what its stack calls its parts."""
+
+    outputs: StackOutputs
 
 
 def scrub_environment(environment: MutableMapping[str, str]) -> None:
@@ -114,7 +102,7 @@ def local_target(state: Path = LOCAL_STATE) -> Target:
             f"{state / STATE_FILE} is damaged, which says where the local cloud is: `make down && make up` starts "
             "it anew."
         ) from error
-    return described(local_session(), endpoint_url, stack, "local")
+    return described(Connection(local_session(), endpoint_url, "local"), stack)
 
 
 def aws_session(region: str | None, profile: str | None) -> tuple[boto3.Session, str]:
@@ -129,7 +117,7 @@ def aws_session(region: str | None, profile: str | None) -> tuple[boto3.Session,
         session = boto3.Session(botocore_session=CheckedSession(profile=profile), region_name=region)
         if not session.region_name:
             raise UserError("No AWS region is set: set AWS_REGION, or pass --region (REGION=… to make).")
-        sts = Target(session, None, "AWS", {}).client("sts")
+        sts = Connection(session, None, "AWS").client("sts")
         account = sts.get_caller_identity()["Account"]
     except (ConfigParseError, InvalidRegionError, ProfileNotFound) as error:
         raise UserError(
@@ -149,39 +137,42 @@ def aws_session(region: str | None, profile: str | None) -> tuple[boto3.Session,
 def aws_target(stack: str, region: str | None, profile: str | None) -> Target:
     """Find the pipeline's stack on AWS. Raises UserError."""
     session, account = aws_session(region, profile)
-    return described(session, None, stack, f"account {account}, {session.region_name}")
+    return described(Connection(session, None, f"account {account}, {session.region_name}"), stack)
 
 
-def described(session: boto3.Session, endpoint_url: str | None, stack: str, description: str) -> Target:
+def described(connection: Connection, stack: str) -> Target:
     """Ask the stack what its parts are called. Raises UserError when it is not there."""
-    target = Target(session, endpoint_url, description, {})
+    where = connection.description
     try:
-        found = target.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        found = connection.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as error:
         if "does not exist" not in str(error):
             raise UserError(f"The stack {stack} cannot be read ({error}).") from error
         raise UserError(
-            f"There is no stack {stack!r} in {description}: deploy it, or name yours with --stack."
+            f"There is no stack {stack!r} in {where}: deploy it, or name yours with --stack."
         ) from error
     except BotoCoreError as error:
-        advice = "`make down && make up` starts it anew" if target.is_local else "check the network and the region"
-        raise UserError(f"{description} does not answer ({error}): {advice}.") from error
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
-    if not outputs:
-        raise UserError(f"The stack {stack!r} in {description} is {found['StackStatus']}: deploy it again.")
-    if missing := [name for name in OUTPUTS if name not in outputs]:
+        is_local = connection.is_local
+        advice = "`make down && make up` starts it anew" if is_local else "check the network and the region"
+        raise UserError(f"{where} does not answer ({error}): {advice}.") from error
+    values = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+    if not values:
+        raise UserError(f"The stack {stack!r} in {where} is {found['StackStatus']}: deploy it again.")
+    try:
+        outputs = StackOutputs.from_stack(values)
+    except KeyError as error:
         raise UserError(
-            f"The stack {stack!r} in {description} is not this pipeline's, or of an older version (it has no "
-            f"output {missing[0]}): name yours with --stack, or deploy it again."
-        )
-    return Target(session, endpoint_url, description, outputs)
+            f"The stack {stack!r} in {where} is not this pipeline's, or of an older version (it has no output "
+            f"{error.args[0]}): name yours with --stack, or deploy it again."
+        ) from error
+    return Target(connection.session, connection.endpoint_url, where, outputs)
 
 
 def state_path(target: Target, name: str) -> Path:
     """Where a command keeps what it has done: with the local cloud, which forgets it, or in the user's state."""
     if target.is_local:
         return LOCAL_STATE / name
-    return _users_state() / f"{target.outputs['Bucket']}.{name}"
+    return _users_state() / f"{target.outputs.bucket}.{name}"
 
 
 def keep_state(path: Path, content: str) -> None:

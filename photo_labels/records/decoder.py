@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pillow_heif
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from photo_labels.records.formats import PHOTO_FORMATS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP")
-"""Of Pillow's; not those that nobody photographs in, some of which start other programs (EPS)."""
+_PILLOW_FORMATS = tuple(one.name for one in PHOTO_FORMATS if one.name != "HEIF")
 MOST_PIXELS = 250_000_000
 """The largest sensors of phones have 200 million."""
 _CPU_S = 30
@@ -106,7 +107,7 @@ def decoded(file: BinaryIO, longest_side: int = LONGEST_SIDE) -> tuple[dict[str,
 
 
 def _from_pillow(file: BinaryIO, longest_side: int) -> tuple[dict[str, Any], Image.Image]:
-    image = Image.open(file, formats=FORMATS)
+    image = Image.open(file, formats=_PILLOW_FORMATS)
     _check(image.size)
     facts = _facts(image.format or "", image.size, _orientation(image))
     # A JPEG is decoded at a half, a quarter or an eighth where that is enough: in a fraction of time and memory.

@@ -58,7 +58,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     photos = SAMPLES | {"IMG_1.HEIC": heic(SAMPLES["coffee.jpg"]), HOSTILE: SAMPLES["cat.jpg"] + b" "}
     photos["broken.webp"] = b"nothing"
     with LocalCloud(tmp_path_factory.mktemp("cloud") / "state") as cloud:
-        bucket, s3 = cloud.target.outputs["Bucket"], cloud.target.client("s3")
+        bucket, s3 = cloud.target.outputs.bucket, cloud.target.client("s3")
         for key, body in photos.items():
             s3.put_object(Bucket=bucket, Key=key, Body=body)
         images = [f"{bucket}/{key}" for key in photos]

@@ -19,6 +19,7 @@ from infra.trim_botocore import OPERATIONS
 from local.ministack import REPOSITORY
 from photo_labels.library.backfilling.granting import Grant
 from photo_labels.library.target import Target
+from tests.fakes.stack import outputs_of_stack
 from tests.infra.template import INFRA, Stack, as_list, policy_statements, read
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def test_given_a_bucket_of_ones_own_when_granted_then_by_actions_that_the_roles_
             return Functions()
 
     session: Any = Session()
-    outputs = {"FunctionName": "label", "ConvertFunctionName": "convert"}
+    outputs = outputs_of_stack({"FunctionName": "label", "ConvertFunctionName": "convert"})
     statements = Grant(Target(session, None, "", outputs), "mine").statements()
     assert {action for one in statements for action in as_list(one["Action"])} == {
         action for action in of_roles(PIPELINE) if action.startswith("s3:")
@@ -178,6 +179,6 @@ def test_given_the_deploy_tool_when_it_calls_aws_then_its_policy_has_that() -> N
 
 
 def test_given_the_tools_when_they_call_aws_then_the_docs_have_the_right_for_it() -> None:
-    called = {action for call in calls_in("photos") for action in actions_of(*call)} - ANYBODYS
+    called = {action for call in calls_in("photo_labels") for action in actions_of(*call)} - ANYBODYS
     assert len(called) > 20
     assert called - TOLD == set()

@@ -11,6 +11,7 @@ import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
 from local.cloud import LocalCloud
+from photo_labels.library.target import DEFAULT_STACK
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ class Pipeline:
 
     def __init__(self, cloud: LocalCloud) -> None:
         self.cloud = cloud
-        self.outputs = cloud.target.outputs
+        stack = cloud.target.client("cloudformation").describe_stacks(StackName=DEFAULT_STACK)["Stacks"][0]
+        self.outputs = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
         self.bucket = self.outputs["Bucket"]
         self.s3, self.dynamodb, self.sqs, self.logs = (
             cloud.target.client(service) for service in ("s3", "dynamodb", "sqs", "logs")

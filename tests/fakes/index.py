@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from photo_labels.records.attributes import to_attributes
 from tests.fakes.aws import Client
+from tests.fakes.stack import outputs_of_stack
 
 if TYPE_CHECKING:
     from photo_labels.library.target import Target
@@ -31,7 +32,8 @@ class Index(Client):
 
     @property
     def target(self) -> Target:
-        outputs = {"Bucket": "photos", "ImageLabelsTable": "ImageLabels", "LabelIndexTable": "LabelIndex"}
+        names = {"Bucket": "photos", "ImageLabelsTable": "ImageLabels", "LabelIndexTable": "LabelIndex"}
+        outputs = outputs_of_stack(names)
         found: Any = SimpleNamespace(client=lambda *_, **__: self, outputs=outputs, is_local=False)
         return found  # type: ignore[no-any-return]
 

@@ -21,6 +21,7 @@ from handler.pipeline import Outcome, Pipeline
 from handler.storage import Committed, Storage
 from photo_labels.library import auditing
 from photo_labels.library.auditing import Repairer
+from photo_labels.records import heads
 from photo_labels.records.documents import Document, rank
 from tests.histories.check import run
 
@@ -76,7 +77,7 @@ def reconciliations_that_lose_are_done() -> Any:
 
 
 def null_is_no_version() -> Any:
-    head_of = objects.head_of
+    head_of = heads.head_of
 
     def without(answer: Any) -> Any:
         head = head_of(answer)

@@ -31,6 +31,7 @@ from photo_labels.library.user_errors import UserError
 from tests.fakes.bucket import BUCKET, S3, Bucket, Rekognition, Versioning
 from tests.fakes.dynamodb import DynamoDB, Tables
 from tests.fakes.queues import SQS, Queue, Stored
+from tests.fakes.stack import outputs_of_stack
 from tests.fakes.world import SETTINGS
 from tests.histories.clock import START, Time
 from tests.histories.process import Crash, Fault, Process, Weather, in_turn
@@ -173,7 +174,9 @@ class World:
             "sqs": SQS(self.queues),
         }
         clients = {name: process.client(_unchecked(fake)) for name, fake in fakes.items()}
-        return SimpleNamespace(client=lambda name, **_: clients[name], outputs=OUTPUTS, is_local=False)
+        return SimpleNamespace(
+            client=lambda name, **_: clients[name], outputs=outputs_of_stack(OUTPUTS), is_local=False
+        )
 
 
 class _Fleet:

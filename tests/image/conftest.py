@@ -18,7 +18,7 @@ from infra import image as images
 from loadtest.benchmarks.emulator import EMULATOR
 from local.child import Child
 from local.ministack import REPOSITORY, Ministack
-from photo_labels.library.target import Target, described, local_session
+from photo_labels.library.target import Connection, Target, described, local_session
 from photo_labels.library.user_errors import UserError
 from tests.image.containers import Containers
 
@@ -106,10 +106,10 @@ class Account:
     environment: dict[str, str]
 
     def client(self, service: str) -> Any:
-        return Target(local_session(), self.endpoint_url, "local", {}).client(service)
+        return Connection(local_session(), self.endpoint_url, "local").client(service)
 
     def deployed(self) -> Target:
-        return described(local_session(), self.endpoint_url, STACK, "local")
+        return described(Connection(local_session(), self.endpoint_url, "local"), STACK)
 
     def start(self, *command: str, tree: Path = REPOSITORY) -> subprocess.Popen[str]:
         """Start the deploy tool of a working tree as a user does, without a question."""
@@ -142,7 +142,7 @@ class Account:
 
 def _deployer(endpoint_url: str) -> dict[str, str]:
     """Keys of a user who may do what infra/deployer-policy.json says, and nothing else."""
-    iam = Target(local_session(), endpoint_url, "local", {}).client("iam")
+    iam = Connection(local_session(), endpoint_url, "local").client("iam")
     policy = (REPOSITORY / "infra" / "deployer-policy.json").read_text()
     names = {"BUCKET": f"{STACK}-000000000000-us-east-1", "ACCOUNT": "000000000000", "REGION": "us-east-1"}
     for name, value in (names | {"STACK": STACK}).items():

@@ -32,12 +32,12 @@ LOCAL = ("--parameters", "EnforceTls=false MaxConcurrency=2")
 
 
 def upload(target: Target, key: str) -> None:
-    target.client("s3").put_object(Bucket=target.outputs["Bucket"], Key=key, Body=CAT)
+    target.client("s3").put_object(Bucket=target.outputs.bucket, Key=key, Body=CAT)
 
 
 def labelled(target: Target, keys: list[str]) -> dict[str, Document]:
     """Wait until all are; the deadline is that of a test."""
-    bucket, reader = target.outputs["Bucket"], Reader(target)
+    bucket, reader = target.outputs.bucket, Reader(target)
     images = [f"{bucket}/{key}" for key in keys]
 
     def look() -> dict[str, Document] | None:
@@ -48,19 +48,21 @@ def labelled(target: Target, keys: list[str]) -> dict[str, Document]:
 
 
 def image_of(target: Target) -> str:
-    found = target.client("lambda").get_function(FunctionName=target.outputs["FunctionName"])
+    found = target.client("lambda").get_function(FunctionName=target.outputs.labelling.name)
     uri: str = found["Code"]["ImageUri"]
     return uri
 
 
 def configuration_of(target: Target) -> dict[str, str]:
-    found = target.client("lambda").get_function_configuration(FunctionName=target.outputs["FunctionName"])
+    found = target.client("lambda").get_function_configuration(FunctionName=target.outputs.labelling.name)
     variables: dict[str, str] = found["Environment"]["Variables"]
     return variables
 
 
 def mapping_state(target: Target) -> str:
-    state: str = target.client("lambda").get_event_source_mapping(UUID=target.outputs["MappingId"])["State"]
+    state: str = target.client("lambda").get_event_source_mapping(UUID=target.outputs.labelling.mapping_id)[
+        "State"
+    ]
     return state
 
 
@@ -109,7 +111,7 @@ class Load:
 
 def test_given_nothing_when_deployed_then_the_pushed_image_labels_photos(account: Account, target: Target) -> None:
     upload(target, "first cat.jpg")
-    document = labelled(target, ["first cat.jpg"])[f"{target.outputs['Bucket']}/first cat.jpg"]
+    document = labelled(target, ["first cat.jpg"])[f"{target.outputs.bucket}/first cat.jpg"]
     assert "Cat" in {label["Name"] for label in document.labels}
     assert image_of(target) in account.containers.received
     assert mapping_state(target) == "Enabled"
@@ -120,7 +122,7 @@ def test_given_a_deployed_pipeline_when_a_phones_photo_arrives_then_the_pushed_i
 ) -> None:
     photo = io.BytesIO()
     pillow_heif.from_pillow(Image.open(io.BytesIO(CAT))).save(photo)
-    bucket = target.outputs["Bucket"]
+    bucket = target.outputs.bucket
     target.client("s3").put_object(Bucket=bucket, Key="IMG_0001.HEIC", Body=photo.getvalue())
     document = labelled(target, ["IMG_0001.HEIC"])[f"{bucket}/IMG_0001.HEIC"]
     assert document.orientation == 1
@@ -192,7 +194,8 @@ def test_given_a_deployment_that_fails_when_rolled_back_then_parameters_and_temp
     assert "Rolling back to what was deployed before" in said
     assert image_of(target) == before
     assert configuration_of(target) == configuration
-    assert "New" not in account.deployed().outputs
+    stacks = account.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    assert "New" not in {one["OutputKey"] for one in stacks[0]["Outputs"]}
     assert mapping_state(target) == "Enabled"
 
 
@@ -256,9 +259,9 @@ def test_given_the_accounts_quota_when_deployed_then_the_pipeline_keeps_to_it(
             del account.environment["AWS_ENDPOINT_URL_SERVICE_QUOTAS"]
             server.shutdown()
     assert "RekognitionTps: 5 → 30" in said
-    found = target.client("lambda").get_function_configuration(FunctionName=target.outputs["FunctionName"])
+    found = target.client("lambda").get_function_configuration(FunctionName=target.outputs.labelling.name)
     assert found["Environment"]["Variables"]["REKOGNITION_TPS"] == "30"
-    mapping = target.client("lambda").get_event_source_mapping(UUID=target.outputs["MappingId"])
+    mapping = target.client("lambda").get_event_source_mapping(UUID=target.outputs.labelling.mapping_id)
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 6}
     account.run("deploy", "--parameters", "RekognitionTps=5 MaxConcurrency=2")
 
@@ -267,20 +270,20 @@ def test_given_a_mapping_that_somebody_disabled_when_redeployed_then_it_stays_so
     account: Account, target: Target, changed: Callable[[str], Path]
 ) -> None:
     mappings = target.client("lambda")
-    mappings.update_event_source_mapping(UUID=target.outputs["MappingId"], Enabled=False)
+    mappings.update_event_source_mapping(UUID=target.outputs.labelling.mapping_id, Enabled=False)
     said = account.run("redeploy", tree=changed("\n# While somebody looks.\n"))
     assert "is disabled, and not by this tool" in said
     assert mapping_state(target) == "Disabled"
-    mappings.update_event_source_mapping(UUID=target.outputs["MappingId"], Enabled=True)
+    mappings.update_event_source_mapping(UUID=target.outputs.labelling.mapping_id, Enabled=True)
 
 
 def test_given_a_run_that_was_killed_while_paused_when_deployed_again_then_photos_flow(
     account: Account, target: Target
 ) -> None:
     client = target.client("lambda")
-    arn = client.get_function_configuration(FunctionName=target.outputs["FunctionName"])["FunctionArn"]
+    arn = client.get_function_configuration(FunctionName=target.outputs.labelling.name)["FunctionArn"]
     client.tag_resource(Resource=arn, Tags={"photo-labels:paused-by-deploy": "true"})
-    client.update_event_source_mapping(UUID=target.outputs["MappingId"], Enabled=False)
+    client.update_event_source_mapping(UUID=target.outputs.labelling.mapping_id, Enabled=False)
     account.run("redeploy")
     assert mapping_state(target) == "Enabled"
 
@@ -304,7 +307,7 @@ def test_given_a_destroyed_pipeline_when_deployed_again_then_its_photos_are_adop
     assert "There is no stack" in twice
     assert "`make deploy` adopts them again" in twice
     s3: Any = target.client("s3")
-    bucket = target.outputs["Bucket"]
+    bucket = target.outputs.bucket
     assert "QueueConfigurations" not in s3.get_bucket_notification_configuration(Bucket=bucket)
     assert "Import" in account.run("deploy", *LOCAL)
     again = account.deployed()
@@ -320,7 +323,7 @@ def test_given_a_pipeline_when_destroyed_with_its_data_then_nothing_is_left(
     said = account.run("destroy", "--with-data")
     assert "It removes, too: table ImageLabels" in said
     assert target.client("dynamodb").list_tables()["TableNames"] == []
-    assert target.outputs["Bucket"] not in {one["Name"] for one in target.client("s3").list_buckets()["Buckets"]}
+    assert target.outputs.bucket not in {one["Name"] for one in target.client("s3").list_buckets()["Buckets"]}
     assert target.client("ecr").describe_repositories()["repositories"] == []
 
 

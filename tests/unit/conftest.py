@@ -11,6 +11,7 @@ import pytest
 from moto import mock_aws
 
 from photo_labels.library.target import Target, scrub_environment
+from tests.fakes.stack import outputs_of_stack
 from tests.unit.deployed import BUCKET
 from tests.unit.disk import Disk
 from tests.unit.played import played
@@ -68,4 +69,4 @@ def deployed_target() -> Iterator[Target]:
             "ImageLabelsTable": "ImageLabels",
             "LabelIndexTable": "LabelIndex",
         }
-        yield Target(session, None, "account 1, us-east-1", outputs)
+        yield Target(session, None, "account 1, us-east-1", outputs_of_stack(outputs))

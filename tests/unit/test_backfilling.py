@@ -16,6 +16,7 @@ from photo_labels.library.backfilling.backfill import Backfill, Counts, Place
 from photo_labels.library.backfilling.granting import Grant
 from photo_labels.library.reconciling import Reconciler
 from photo_labels.library.user_errors import UserError
+from tests.fakes.stack import queue_of
 from tests.unit.deployed import BUCKET, document, store
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def upload(target: Target, *keys: str, bucket: str = BUCKET) -> dict[str, str]:
 
 def queued(target: Target, queue: str = "QueueUrl") -> list[dict[str, Any]]:
     """All messages in a queue, which this empties."""
-    sqs, url, found = target.client("sqs"), target.outputs[queue], []
+    sqs, url, found = target.client("sqs"), queue_of(target, queue), []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         for message in messages:
             found.append(json.loads(message["Body"]))
@@ -160,7 +161,7 @@ def test_given_full_queues_when_filled_then_it_waits_until_there_is_room(
     sqs = target.client("sqs")
     for _ in range(3):
         entries: Any = [{"Id": str(at), "MessageBody": "{}"} for at in range(10)]
-        sqs.send_message_batch(QueueUrl=target.outputs["ConvertQueueUrl"], Entries=entries)
+        sqs.send_message_batch(QueueUrl=target.outputs.converting.queue_url, Entries=entries)
     taken: list[int] = []
 
     def pause(_: float) -> None:
@@ -185,10 +186,9 @@ class Functions:
 
 @pytest.fixture
 def with_functions(target: Target, monkeypatch: pytest.MonkeyPatch) -> Target:
-    outputs = target.outputs | {
-        "FunctionName": "photo-labels-label",
-        "ConvertFunctionName": "photo-labels-convert",
-    }
+    labelling = replace(target.outputs.labelling, name="photo-labels-label")
+    converting = replace(target.outputs.converting, name="photo-labels-convert")
+    outputs = replace(target.outputs, labelling=labelling, converting=converting)
     client = type(target).client
 
     def given(self: Target, service: Any, **options: Any) -> Any:

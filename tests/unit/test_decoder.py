@@ -61,7 +61,7 @@ class Decode:
 
     def answer(self, data: bytes, before: str = "") -> tuple[dict[str, Any], bytes]:
         self._file.write_bytes(data)
-        program = f"from handler import decoder\n{before}\ndecoder.main()"
+        program = f"from photo_labels.records import decoder\n{before}\ndecoder.main()"
         with self._file.open("rb") as photo:
             done = subprocess.run(
                 [sys.executable, "-c", program], stdin=photo, capture_output=True, timeout=60, check=False

@@ -25,6 +25,7 @@ from infra.quota import detect_labels_tps, environments_for
 from infra.registry import Progress, Registry, _follow
 from infra.stacks import Change, ChangeSet, Event, Stack
 from photo_labels.library.user_errors import UserError
+from tests.fakes.stack import outputs_of_stack
 from tests.infra.template import read
 
 if TYPE_CHECKING:
@@ -460,8 +461,10 @@ def test_given_queues_that_are_gone_already_when_counted_then_nothing_waits() ->
     sqs = boto3.client("sqs", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
     target: Any = SimpleNamespace(
         client=lambda _: sqs,
-        outputs={"QueueUrl": "gone", "DeadLetterQueueUrl": "there"}
-        | {"ConvertQueueUrl": "empty", "ConvertDeadLetterQueueUrl": "gone, too"},
+        outputs=outputs_of_stack(
+            {"QueueUrl": "gone", "DeadLetterQueueUrl": "there"}
+            | {"ConvertQueueUrl": "empty", "ConvertDeadLetterQueueUrl": "gone, too"}
+        ),
     )
     with Stubber(sqs) as stub:
         stub.add_client_error("get_queue_attributes", "QueueDoesNotExist")

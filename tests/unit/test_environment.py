@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.conftest import KEPT
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TOOLS = ("chaos", "handler", "infra", "loadtest", "local", "models", "photos")
+TOOLS = ("chaos", "handler", "infra", "loadtest", "local", "photo_labels")
 NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|HOME|COLUMNS|LINES|TERM|BROWSER|LANG|PAGER")
 OF_LIBRARIES = {
     *(

@@ -17,6 +17,7 @@ from photo_labels.library.reconciling import Reconciler
 from photo_labels.library.user_errors import UserError
 from tests.fakes.aws import aws_error
 from tests.fakes.move_tasks import MoveTasks
+from tests.fakes.stack import queue_of
 from tests.unit.deployed import BUCKET, document, put, store
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def bury(target: Target, body: str, **attributes: str) -> str:
     """Put a message into the DLQ, with the function's attributes, or as SQS itself moves it."""
     given: Any = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
     message_id: str = target.client("sqs").send_message(
-        QueueUrl=target.outputs["DeadLetterQueueUrl"], MessageBody=body, MessageAttributes=given
+        QueueUrl=target.outputs.labelling.dead_letter_queue_url, MessageBody=body, MessageAttributes=given
     )["MessageId"]
     return message_id
 
@@ -42,7 +43,7 @@ def notification(key: str) -> str:
 
 def left(target: Target, queue: str) -> list[str]:
     """Bodies in a queue, which it empties."""
-    sqs, url, found = target.client("sqs"), target.outputs[queue], []
+    sqs, url, found = target.client("sqs"), queue_of(target, queue), []
     while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         for message in received:
             found.append(message["Body"])
@@ -204,10 +205,10 @@ def tasks(target: Target, monkeypatch: pytest.MonkeyPatch) -> MoveTasks:
     """SQS with move tasks, its queues as the template has them."""
     sqs = target.client("sqs")
     for dead_letters, queue in QUEUES.items():
-        url = target.outputs[dead_letters]
+        url = queue_of(target, dead_letters)
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 100})
-        sqs.set_queue_attributes(QueueUrl=target.outputs[queue], Attributes={"RedrivePolicy": policy})
+        sqs.set_queue_attributes(QueueUrl=queue_of(target, queue), Attributes={"RedrivePolicy": policy})
     return MoveTasks(sqs)
 
 
@@ -226,7 +227,7 @@ def test_given_sqs_with_a_move_task_when_all_is_redriven_then_it_moves_them(
         bury(target, body)
     bury(target, "{", Reason="InvalidJson")  # of the function's making: SQS does not know where it came from
     sqs = target.client("sqs")
-    sqs.send_message(QueueUrl=target.outputs["ConvertDeadLetterQueueUrl"], MessageBody=notification("b.heic"))
+    sqs.send_message(QueueUrl=target.outputs.converting.dead_letter_queue_url, MessageBody=notification("b.heic"))
     redriven = move(target, tasks)
     assert (redriven.by_task, redriven.messages, redriven.photos) == (True, 37, 0)
     assert left(target, "QueueUrl") == sorted([*bodies, "{"])
@@ -260,7 +261,7 @@ def test_given_a_move_task_to_another_queue_when_redriven_then_it_is_left_alone(
     failures = Failures(target)
     elsewhere = failures._arn(target.client("sqs").create_queue(QueueName="elsewhere")["QueueUrl"])
     tasks.start_message_move_task(
-        SourceArn=failures._arn(target.outputs["DeadLetterQueueUrl"]), DestinationArn=elsewhere
+        SourceArn=failures._arn(target.outputs.labelling.dead_letter_queue_url), DestinationArn=elsewhere
     )
     with pytest.raises(UserError, match=r"moving these dead letters to elsewhere.*try again later"):
         move(target, tasks)
@@ -275,7 +276,7 @@ def test_given_a_move_task_that_fails_when_watched_then_it_is_said_and_the_other
     def deleted_meanwhile(_seconds: float) -> None:
         tasks.pass_time()
         if len(target.client("sqs").list_queues()["QueueUrls"]) == len(QUEUES) * 2:
-            target.client("sqs").delete_queue(QueueUrl=target.outputs["QueueUrl"])
+            target.client("sqs").delete_queue(QueueUrl=target.outputs.labelling.queue_url)
 
     with pytest.raises(
         UserError, match=r"moved 10 messages and stopped \(AWS.SimpleQueueService.NonExistentQueue\)"
@@ -332,7 +333,7 @@ def test_given_dead_letters_as_large_as_sqs_takes_when_redriven_then_in_as_many_
     monkeypatch.setattr(failures._sqs, "send_message_batch", send)
     monkeypatch.setattr(failures._sqs, "delete_message_batch", lambda **_: {"Successful": []})
     failures._move(
-        target.outputs["DeadLetterQueueUrl"],
+        target.outputs.labelling.dead_letter_queue_url,
         [Failure("dead letter", "", "", "", datetime.now(UTC), handle="h", body=body) for body in bodies],
     )
     assert [body for batch in taken for body in batch] == bodies
@@ -405,7 +406,7 @@ def test_given_dead_letters_of_both_queues_when_redriven_then_each_goes_back_whe
     bury(without_task, notification("a.jpg"))
     sqs = without_task.client("sqs")
     sqs.send_message(
-        QueueUrl=without_task.outputs["ConvertDeadLetterQueueUrl"], MessageBody=notification("b.heic")
+        QueueUrl=without_task.outputs.converting.dead_letter_queue_url, MessageBody=notification("b.heic")
     )
     assert {one.what for one in Failures(without_task).dead_letters()} == {f"{BUCKET}/a.jpg", f"{BUCKET}/b.heic"}
     assert redrive(without_task).messages == 2

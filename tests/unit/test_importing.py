@@ -401,16 +401,18 @@ def test_given_no_news_when_the_queue_is_empty_then_a_photo_is_unaccounted_for_w
     disk.write("a.jpg", "lost.jpg")
     time, held = (
         Time(),
-        disk.target.client("sqs").send_message(QueueUrl=disk.target.outputs["QueueUrl"], MessageBody="{}"),
+        disk.target.client("sqs").send_message(QueueUrl=disk.target.outputs.labelling.queue_url, MessageBody="{}"),
     )
     assert held
 
     def empty_the_queue_later(_progress: Progress) -> None:
         if time.now > 3 * PATIENCE_S:
             sqs = disk.target.client("sqs")
-            for message in sqs.receive_message(QueueUrl=disk.target.outputs["QueueUrl"]).get("Messages", []):
+            for message in sqs.receive_message(QueueUrl=disk.target.outputs.labelling.queue_url).get(
+                "Messages", []
+            ):
                 sqs.delete_message(
-                    QueueUrl=disk.target.outputs["QueueUrl"], ReceiptHandle=message["ReceiptHandle"]
+                    QueueUrl=disk.target.outputs.labelling.queue_url, ReceiptHandle=message["ReceiptHandle"]
                 )
 
     ended = disk.run(**time.options(), on_progress=empty_the_queue_later)

@@ -37,6 +37,7 @@ from loadtest.written import write
 from photo_labels.library.target import Target, scrub_environment
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.documents import digest
+from tests.fakes.stack import outputs_of_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -297,7 +298,9 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     def give(region: str, *codes: int) -> tuple[Any, Answers]:
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)
-        subject: Any = Deployed(Target(session, None, "AWS", dict.fromkeys(names, "photos")), connections=1)
+        subject: Any = Deployed(
+            Target(session, None, "AWS", outputs_of_stack(dict.fromkeys(names, "photos"))), connections=1
+        )
         subject._http = answers = Answers(*codes)
         return subject, answers
 

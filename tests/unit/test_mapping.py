@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from photo_labels import cli
 from photo_labels.library.mapping import Mappings
 from photo_labels.library.user_errors import UserError
+from tests.fakes.stack import outputs_of_stack
 
 MAPPING, CONVERTING = "00000000-0000-0000-0000-000000000000", "11111111-1111-1111-1111-111111111111"
 
@@ -20,7 +21,8 @@ class Reached:
     """A deployed pipeline whose Lambda is scripted."""
 
     def __init__(self) -> None:
-        self.description, self.outputs = "AWS", {"MappingId": MAPPING, "ConvertMappingId": CONVERTING}
+        self.description = "AWS"
+        self.outputs = outputs_of_stack({"MappingId": MAPPING, "ConvertMappingId": CONVERTING})
         self.functions = boto3.client("lambda", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
 
     def client(self, _: str) -> Any:

@@ -10,8 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from handler.objects import Head, Objects
+from handler.objects import Objects
 from photo_labels.records.errors import PermanentError, is_throttle, status_of
+from photo_labels.records.heads import Head
 from tests.fakes.aws import aws_error
 from tests.fakes.world import Clock
 

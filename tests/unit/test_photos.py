@@ -11,7 +11,7 @@ from rich.console import Console
 
 from photo_labels import cli
 from photo_labels.library.reading import Reader
-from photo_labels.library.target import Target, aws_target, described
+from photo_labels.library.target import Connection, Target, aws_target, described
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.display import safe
 from tests.unit.deployed import BUCKET, document, store
@@ -86,11 +86,11 @@ def test_given_no_stack_when_described_then_the_sentence_names_stack_and_place(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = target.client("cloudformation")
-    monkeypatch.setattr(Target, "client", lambda *_: client)
+    monkeypatch.setattr(Connection, "client", lambda *_: client)
     stub = Stubber(client)
     stub.add_client_error("describe_stacks", "ValidationError", "Stack with id nothing does not exist")
     with stub, pytest.raises(UserError, match="no stack 'nothing' in account 1: deploy it"):
-        described(target.session, None, "nothing", "account 1")
+        described(Connection(target.session, None, "account 1"), "nothing")
 
 
 def test_given_a_profile_that_is_not_there_when_asked_then_a_sentence_says_what_to_do(target: Target) -> None:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from photo_labels import cli
 from photo_labels.library.purging import Chosen, Purged, Purger, beginning_with, named
+from tests.fakes.stack import queue_of
 from tests.unit.deployed import BUCKET, document, put, store
 
 if TYPE_CHECKING:
@@ -35,12 +36,12 @@ def labelled(target: Target, *keys: str) -> None:
 
 
 def send(target: Target, queue: str, body: str) -> None:
-    target.client("sqs").send_message(QueueUrl=target.outputs[queue], MessageBody=body)
+    target.client("sqs").send_message(QueueUrl=queue_of(target, queue), MessageBody=body)
 
 
 def bodies(target: Target, queue: str) -> list[str]:
     """Those that anybody can see."""
-    sqs, url, found = target.client("sqs"), target.outputs[queue], []
+    sqs, url, found = target.client("sqs"), queue_of(target, queue), []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         found += [message["Body"] for message in messages]
     return sorted(found)
@@ -107,7 +108,7 @@ def test_given_messages_when_purged_then_those_about_the_photos_go_and_others_ca
 
 def test_given_messages_in_hand_when_purged_then_that_is_said(target: Target) -> None:
     send(target, "QueueUrl", notification("a.jpg"))
-    target.client("sqs").receive_message(QueueUrl=target.outputs["QueueUrl"])
+    target.client("sqs").receive_message(QueueUrl=target.outputs.labelling.queue_url)
     assert purge(target, named(target, ["a.jpg"])) == Purged(under_way=1)
 
 

@@ -27,7 +27,6 @@ STACK = "holidays"
 @pytest.fixture
 def functions(target: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
     """The pipeline's function, for five calls a second; its mappings are scripted by each test."""
-    target.outputs.update(FunctionName="f", MappingId="m" * 36, ConvertMappingId="c" * 36, ConvertLogGroup="log")
     client = boto3.client("lambda", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
     usual = Target.client
 
@@ -75,8 +74,8 @@ def test_given_a_pipeline_at_work_when_looked_at_then_all_of_it_is_told(
     mappings(functions, "Enabled", "Enabled")
     measured(target, ImagesLabelled=300, RekognitionCalls=600, RekognitionThrottles=2, OldestPhotoAge=45)
     for _ in range(3):
-        target.client("sqs").send_message(QueueUrl=target.outputs["QueueUrl"], MessageBody="photo")
-    target.client("sqs").send_message(QueueUrl=target.outputs["ConvertDeadLetterQueueUrl"], MessageBody="dead")
+        target.client("sqs").send_message(QueueUrl=target.outputs.labelling.queue_url, MessageBody="photo")
+    target.client("sqs").send_message(QueueUrl=target.outputs.converting.dead_letter_queue_url, MessageBody="dead")
     ringing(target, f"{STACK}-DeadLetters", f"{STACK}-test-QueueDepth", "others-DeadLetters")
     status = StatusReader(target).read()
     assert (status.photos, status.converting) == (Queue(3, 0, 0), Queue(0, 0, 1))

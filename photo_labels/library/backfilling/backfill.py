@@ -13,11 +13,11 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from photo_labels.library.auditing import Finding, compared
-from photo_labels.library.importing.finding import PHOTO_SUFFIXES
 from photo_labels.library.queues import depth
 from photo_labels.library.reading import Reader
 from photo_labels.library.target import keep_state, kept_state
 from photo_labels.records.documents import image_id
+from photo_labels.records.formats import PHOTO_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -83,7 +83,7 @@ class Backfill:
         self._state = state
         self._s3 = target.client("s3")
         self._sqs = target.client("sqs")
-        self._queues = [target.outputs[output] for output in ("QueueUrl", "ConvertQueueUrl")]
+        self._queues = target.outputs.queue_urls
         self._reader = Reader(target)
         self._pause = pause
 

@@ -19,7 +19,7 @@ class Grant:
 
     def __init__(self, target: Target, bucket: str) -> None:
         functions = target.client("lambda")
-        names = [target.outputs[output] for output in ("FunctionName", "ConvertFunctionName")]
+        names = [one.name for one in target.outputs.functions]
         self._roles = [functions.get_function_configuration(FunctionName=name)["Role"] for name in names]
         self._s3, self._region = target.client("s3"), target.session.region_name
         self._bucket = bucket

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photo_labels.library.user_errors import UserError
+from photo_labels.records.formats import PHOTO_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-PHOTO_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".heic", ".heif", ".webp", ".avif", ".tif", ".tiff", ".gif", ".bmp")
-)
 _LONGEST_KEY_BYTES = 1024
 
 

@@ -85,9 +85,9 @@ class Importer:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """`is_dry`: nothing is sent; the journal is to be a copy, for it takes note of what would be."""
-        self._bucket = target.outputs["Bucket"]
-        self._log_group = target.outputs["LogGroup"]
-        self._queues = [target.outputs[output] for output in ("QueueUrl", "ConvertQueueUrl")]
+        self._bucket = target.outputs.bucket
+        self._log_group = target.outputs.labelling.log_group
+        self._queues = target.outputs.queue_urls
         self._sqs = target.client("sqs")
         self._journal = journal
         self._is_dry = is_dry

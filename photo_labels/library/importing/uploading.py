@@ -51,7 +51,7 @@ class Bucket:
     """The bucket, as an import writes to it."""
 
     def __init__(self, target: Target) -> None:
-        self._name = target.outputs["Bucket"]
+        self._name = target.outputs.bucket
         self._s3: Any = target.client("s3", connections=MOST)
 
     def put(self, key: str, body: BufferedReader, sha256: bytes, *, over: str | None) -> str:

@@ -54,7 +54,7 @@ def count(target: Target, tell: Callable[[int], None]) -> Vocabulary:
     pages = (
         target.client("dynamodb")
         .get_paginator("scan")
-        .paginate(TableName=target.outputs["LabelIndexTable"], ProjectionExpression="Label")
+        .paginate(TableName=target.outputs.label_index_table, ProjectionExpression="Label")
     )
     for page in pages:
         counts.update(item["Label"]["S"] for item in page["Items"])

@@ -1,0 +1,22 @@
+"""The outputs of a stack that was never deployed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from photo_labels.library.outputs import StackOutputs
+
+if TYPE_CHECKING:
+    from photo_labels.library.target import Target
+
+
+def outputs_of_stack(values: dict[str, str]) -> StackOutputs:
+    """Return outputs with these values, by the template's names; all others are of 36 letters, as an id is."""
+    return StackOutputs.from_stack(defaultdict(lambda: "x" * 36, values))
+
+
+def queue_of(target: Target, output: str) -> str:
+    """Return the URL of a queue by the template's name of the output."""
+    function = target.outputs.converting if output.startswith("Convert") else target.outputs.labelling
+    return function.dead_letter_queue_url if "DeadLetter" in output else function.queue_url
