@@ -6,7 +6,7 @@ UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate
 PHOTOS ?= samples
 MINISTACK := .local/ministack
 RIE := .local/rie
-CONTENDERS := .local/contenders
+BASELINES := .local/baselines
 AUDIT := .local/audit
 
 OF_HANDLER := $(patsubst %,tests/unit/test_%.py,\
@@ -107,7 +107,7 @@ smoke: setup ## one photo of each kind on a pipeline that is made for it: TARGET
 	@$(BIN)/python -m smoke $(call given,TARGET,target) $(call given,REGION,region) $(call given,PROFILE,profile) \
 		$(call given,OUT,out) $(if $(value BASE_IMAGE),--base "$${BASE_IMAGE}") $(if $(call is,YES,1),--yes)
 
-bench: setup $(CONTENDERS)/.installed ## the function beside others for the same work, on a simulated AWS: ROUNDS=6
+bench: setup $(BASELINES)/.installed ## the function beside others for the same work, on a simulated AWS: ROUNDS=6
 	@$(BIN)/python -m loadtest.benchmarks.handler $(call given,ROUNDS,rounds)
 
 loadtest: .venv/.loadtest $(MINISTACK)/.installed ## how fast, how much, none lost: N=500 RATE= PROFILE= SIZE= PHOTOS= TARGET=aws SLO= OUT=
@@ -148,7 +148,7 @@ lint: .venv/.dev ## style, types, template
 	@$(BIN)/cfn-lint infra/*.yaml
 
 audit: $(AUDIT)/.installed ## known vulnerabilities in what is pinned, as PyPI knows them
-	@for name in handler image run loadtest dev ministack models contenders; do echo "$$name:" && \
+	@for name in handler image run loadtest dev ministack models baselines; do echo "$$name:" && \
 		$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements/$$name.txt || exit 1; done
 
 format: .venv/.dev ## put the code into shape
@@ -156,7 +156,7 @@ format: .venv/.dev ## put the code into shape
 	@$(BIN)/ruff format
 
 lock: .venv/.dev ## pin the newest of requirements/*.in, with hashes
-	@cd requirements && for name in handler image run loadtest dev ministack models contenders audit; do \
+	@cd requirements && for name in handler image run loadtest dev ministack models baselines audit; do \
 		../$(UV) --upgrade --output-file $$name.txt $$name.in || exit 1; done
 	@cd requirements && ../$(UV) --upgrade --no-deps --output-file rie.txt rie.in
 
@@ -205,10 +205,10 @@ $(MINISTACK)/.installed: requirements/ministack.txt
 	@touch $@
 
 # Of the same Python as .venv: the profiler in it profiles what runs there.
-$(CONTENDERS)/.installed: .venv/.made requirements/contenders.txt
+$(BASELINES)/.installed: .venv/.made requirements/baselines.txt
 	@echo "setting up what the benchmark compares with (a few seconds, once)"
-	@$(BIN)/python -m venv --clear $(CONTENDERS)
-	@$(call pinned,$(CONTENDERS),contenders)
+	@$(BIN)/python -m venv --clear $(BASELINES)
+	@$(call pinned,$(BASELINES),baselines)
 	@touch $@
 
 $(AUDIT)/.installed: .venv/.made requirements/audit.txt

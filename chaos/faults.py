@@ -96,7 +96,7 @@ class Switch:
         new.replace(self.file)
 
     def drawn(self, place: str) -> Fault | None:
-        """Give the fault that is on in a place, in its share of the cases, and note that it is injected."""
+        """Return the fault that is on in a place, in its share of the cases, and note that it is injected."""
         fault = self._fault_in(place)
         if fault is None or random.random() >= fault.share:
             return None

@@ -54,7 +54,7 @@ class _Body(io.BytesIO):
 
 
 def _inject(request: AWSPreparedRequest, event_name: str, **_rest: Any) -> Any:
-    """Give the answer of a fault, or none: the call goes its way."""
+    """Return the answer of a fault, or none: the call goes its way."""
     _before_send, service, call = event_name.split(".")
     fault = _switch.drawn(call)
     return _KINDS[fault.kind](request, service, call) if fault else None

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from local.cloud import LocalCloud
 
 _ON_S = 4.0
-_OFF_AT_LEAST_S, _OFF_AT_MOST_S = 2.0, 60.0
+_OFF_AT_LEAST_S, _MAX_OFF_S = 2.0, 60.0
 """After each fault, until what is sent then is quick again."""
-_QUIET_AT_MOST_S = 900.0
+_MAX_QUIET_S = 900.0
 """The longest that the end is waited for: what a kill has hidden comes back after two minutes, and again."""
 _KILL_EVERY_S = 0.2
 
@@ -116,7 +116,7 @@ class Run:
     def _wait_until_quick(self) -> None:
         """Wait until what was sent a second ago, and in the second before, was searchable within one."""
         began = time.monotonic()
-        while (now := time.monotonic()) < began + _OFF_AT_MOST_S:
+        while (now := time.monotonic()) < began + _MAX_OFF_S:
             self.traffic.check()
             if now > began + _OFF_AT_LEAST_S and self.traffic.is_quick(now - 2, now - 1):
                 return
@@ -124,7 +124,7 @@ class Run:
 
     def _wait_until_quiet(self, tell: Callable[[str], None]) -> None:
         """Wait until every document is there and no message is left, or for so long that none can come."""
-        end = time.monotonic() + _QUIET_AT_MOST_S
+        end = time.monotonic() + _MAX_QUIET_S
         sqs, outputs = self._cloud.target.client("sqs"), self._cloud.target.outputs
         while time.monotonic() < end:
             self.traffic.check()

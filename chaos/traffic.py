@@ -261,7 +261,7 @@ class Traffic:
 
 
 def _event_of(document: Document) -> dict[str, Any]:
-    """Give the S3 record that a document came from."""
+    """Return the S3 record that a document came from."""
     return {
         "eventName": "ObjectCreated:Put",
         "eventTime": document.event_time,

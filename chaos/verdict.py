@@ -122,7 +122,7 @@ def _audited(target: Target) -> tuple[list[Problem], int]:
         repairer = Repairer(target, reconciler)
         strays = [problem for problem in first if problem.finding is Finding.STRAY_ROW]
         for problem in strays:
-            repairer.mend(problem)
+            repairer.repair(problem)
     problems = [problem for problem in first if problem.finding is not Finding.STRAY_ROW]
     again: list[Problem] = []
     Auditor(target, _AT_ONCE).run(again.append)

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from handler.deadline import Deadline
-    from handler.recognition import Recognised, Recogniser, Tally
+    from handler.recognition import CallStats, Recognised, Recogniser
 
 _CHUNK_BYTES = 2**20
 _TRIES = 2
 """Of a decoder that crashes: one crash may be the machine's, two in a row are the photo's."""
-_LONGEST_DECODE_S = 35.0
+_MAX_DECODE_S = 35.0
 """More than the seconds of CPU that the decoder gives itself."""
 _TO_RECOGNISE_S = 7.0
 _MODULES = Path(__file__).resolve().parent.parent
@@ -59,7 +59,7 @@ class Converter:
         self._command = command or (sys.executable, "-m", "photo_labels.records.decoder")
 
     def detect(
-        self, bucket: str, key: str, version_id: str | None, deadline: Deadline, tally: Tally
+        self, bucket: str, key: str, version_id: str | None, deadline: Deadline, stats: CallStats
     ) -> Recognised:
         """Detect the labels of an S3 object in any format that the decoder knows.
 
@@ -72,9 +72,9 @@ class Converter:
                 lambda: self._download({"Bucket": bucket, "Key": key} | version, photo, deadline), deadline, CALL_S
             )
             self._decode(photo, answer, deadline)
-            tally.decoded, jpeg = _read(answer)
-        found = self._recogniser.detect_in(jpeg, deadline, tally)
-        return replace(found, orientation=tally.decoded.orientation)
+            stats.decoded, jpeg = _read(answer)
+        found = self._recogniser.detect_in(jpeg, deadline, stats)
+        return replace(found, orientation=stats.decoded.orientation)
 
     def _download(self, place: dict[str, str], photo: IO[bytes], deadline: Deadline) -> None:
         photo.seek(0)
@@ -115,7 +115,7 @@ class Converter:
                     stderr=subprocess.PIPE,
                     cwd=_MODULES,
                     env={"MALLOC_ARENA_MAX": "1"},  # and so no credentials
-                    timeout=min(_LONGEST_DECODE_S, deadline.remaining_s() - _TO_RECOGNISE_S + 1),
+                    timeout=min(_MAX_DECODE_S, deadline.remaining_s() - _TO_RECOGNISE_S + 1),
                     check=False,
                 )
             except subprocess.TimeoutExpired as error:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FIRST_PAUSE_S = 0.05
-_LONGEST_PAUSE_S = 2.0
+_MAX_PAUSE_S = 2.0
 
 
 class Deadline:
@@ -40,7 +40,7 @@ class Deadline:
         self._pause = pause or self._closed.wait
 
     def earlier(self, seconds: float) -> Deadline:
-        """Give the same deadline, `seconds` before: what comes after it has that time for itself."""
+        """Return the same deadline, `seconds` before: what comes after it has that time for itself."""
         sooner = Deadline(self._remaining_ms, reserve_s=self._reserve_s + seconds, pause=self._pause)
         sooner._closed = self._closed
         return sooner
@@ -75,7 +75,7 @@ def backoff_s(attempt: int, first_s: float, longest_s: float) -> float:
 
 def pauses_s(attempt: int) -> float:
     """Pause before the next attempt inside an invocation."""
-    return backoff_s(attempt, _FIRST_PAUSE_S, _LONGEST_PAUSE_S)
+    return backoff_s(attempt, _FIRST_PAUSE_S, _MAX_PAUSE_S)
 
 
 def call(function: Callable[[], T], deadline: Deadline, longest_s: float) -> T:

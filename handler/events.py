@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-_LONGEST_KEY_BYTES = 1024
+_MAX_KEY_BYTES = 1024
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
 """The oldest buckets have names like these; today's have 63 characters, and no capitals."""
-_LONGEST_SEQUENCER = 64
+_MAX_SEQUENCER = 64
 """S3's have 18 digits. A longer one would make a sort key that DynamoDB refuses, with all others of its batch."""
-_LARGEST_OBJECT_BYTES = 50 * 1000**4
+_MAX_OBJECT_BYTES = 50 * 1000**4
 _REMOVALS = ("ObjectRemoved:", "LifecycleExpiration:")
 
 
@@ -45,7 +45,7 @@ class Kind(Enum):
     RECONCILE = "reconcile"
 
 
-class HopelessError(Exception):
+class MalformedMessageError(Exception):
     """A body, or a part of it, that can never be understood: `reason` for machines, `detail` for a person."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -86,7 +86,7 @@ class Message:
     sent_at: datetime
     body: str
     events: tuple[ObjectEvent, ...]
-    hopeless: HopelessError | None
+    malformed: MalformedMessageError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +102,11 @@ class Work:
 def read_message(record: SQSRecord) -> Message:
     """Understand one SQS record; never raises on what a body holds."""
     events: tuple[ObjectEvent, ...] = ()
-    hopeless = None
+    malformed = None
     try:
-        events, hopeless = _read_body(record.body)
-    except HopelessError as error:
-        hopeless = error
+        events, malformed = _read_body(record.body)
+    except MalformedMessageError as error:
+        malformed = error
     return Message(
         message_id=record.message_id,
         receipt_handle=record.receipt_handle,
@@ -114,7 +114,7 @@ def read_message(record: SQSRecord) -> Message:
         sent_at=datetime.fromtimestamp(int(record.attributes.sent_timestamp) / 1000, UTC),
         body=record.body,
         events=events,
-        hopeless=hopeless,
+        malformed=malformed,
     )
 
 
@@ -161,14 +161,14 @@ def _newest(events: list[ObjectEvent]) -> Work:
     )
 
 
-def _read_body(body: str) -> tuple[tuple[ObjectEvent, ...], HopelessError | None]:
-    """Give the events of a body, and the first thing in it that is hopeless although others are not."""
+def _read_body(body: str) -> tuple[tuple[ObjectEvent, ...], MalformedMessageError | None]:
+    """Return the events of a body, and the first thing in it that is hopeless although others are not."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise HopelessError("InvalidJson", f"The message body is not JSON: {error}.") from error
+        raise MalformedMessageError("InvalidJson", f"The message body is not JSON: {error}.") from error
     if not isinstance(content, dict):
-        raise HopelessError("UnknownMessage", "The message body is JSON, but not an object.")
+        raise MalformedMessageError("UnknownMessage", "The message body is JSON, but not an object.")
     if content.get("Event") == "s3:TestEvent":
         return (), None
     if content.get("source") == "photo-labels":
@@ -177,40 +177,42 @@ def _read_body(body: str) -> tuple[tuple[ObjectEvent, ...], HopelessError | None
     if not isinstance(records, list) or not records:
         raise _unknown(content)
     events: list[ObjectEvent] = []
-    hopeless = None
+    malformed = None
     for record in records:
         try:
             events.append(_read_s3_record(record))
-        except HopelessError as error:
-            hopeless = hopeless or error
-    return tuple(events), hopeless
+        except MalformedMessageError as error:
+            malformed = malformed or error
+    return tuple(events), malformed
 
 
-def _unknown(content: dict[str, Any]) -> HopelessError:
+def _unknown(content: dict[str, Any]) -> MalformedMessageError:
     if "TopicArn" in content and "Message" in content:
-        return HopelessError(
+        return MalformedMessageError(
             "SnsEnvelope",
             "The message came through SNS in an envelope: turn on raw message delivery in its subscription.",
         )
     if "detail-type" in content:
-        return HopelessError(
+        return MalformedMessageError(
             "EventBridgeEvent",
             "The message is an EventBridge event: the queue takes S3 notifications from the bucket itself.",
         )
-    return HopelessError("UnknownMessage", "The message is neither an S3 notification nor a reconcile message.")
+    return MalformedMessageError(
+        "UnknownMessage", "The message is neither an S3 notification nor a reconcile message."
+    )
 
 
 def _read_reconcile(content: dict[str, Any]) -> ObjectEvent:
     if content.get("action") != "reconcile":
-        raise HopelessError("UnknownAction", f"The action {content.get('action')!r:.80} is not known.")
+        raise MalformedMessageError("UnknownAction", f"The action {content.get('action')!r:.80} is not known.")
     force = content.get("force", False)
     if not isinstance(force, bool):
-        raise HopelessError("InvalidReconcile", "force must be true or false.")
+        raise MalformedMessageError("InvalidReconcile", "force must be true or false.")
     bucket, key = _checked(content.get("bucket"), content.get("key"))
     try:
         time = _utc(content["eventTime"]) if "eventTime" in content else None
     except (TypeError, ValueError, OverflowError) as error:
-        raise HopelessError("InvalidReconcile", f"eventTime is no time: {error!s:.200}.") from error
+        raise MalformedMessageError("InvalidReconcile", f"eventTime is no time: {error!s:.200}.") from error
     sequencer = _sequencer(content.get("sequencer"))
     return ObjectEvent(bucket, key, Kind.RECONCILE, sequencer, time, force=force)
 
@@ -218,7 +220,7 @@ def _read_reconcile(content: dict[str, Any]) -> ObjectEvent:
 def _read_s3_record(content: object) -> ObjectEvent:
     """Understand one S3 record; without a usable sequencer it asks for the present truth."""
     if not isinstance(content, dict):
-        raise HopelessError("InvalidS3Record", "An entry of Records is not an object.")
+        raise MalformedMessageError("InvalidS3Record", "An entry of Records is not an object.")
     record = S3EventRecord(content)
     try:
         kind = _kind(record.event_name)
@@ -228,9 +230,9 @@ def _read_s3_record(content: object) -> ObjectEvent:
         sequencer = _sequencer(record.s3.get_object.get("sequencer"))
         etag, size, version_id = _details(content["s3"]["object"])
     except KeyError as error:
-        raise HopelessError("InvalidS3Record", f"An S3 record has no {error.args[0]!r:.80}.") from error
+        raise MalformedMessageError("InvalidS3Record", f"An S3 record has no {error.args[0]!r:.80}.") from error
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise HopelessError("InvalidS3Record", f"An S3 record is malformed: {error!s:.200}.") from error
+        raise MalformedMessageError("InvalidS3Record", f"An S3 record is malformed: {error!s:.200}.") from error
     return ObjectEvent(bucket, key, kind if sequencer else Kind.RECONCILE, sequencer, time, etag, size, version_id)
 
 
@@ -245,7 +247,9 @@ def _kind(event_name: str) -> Kind:
         return Kind.CREATED
     if name.startswith(_REMOVALS):
         return Kind.REMOVED
-    raise HopelessError("UnknownEvent", f"The S3 event {event_name!r:.80} is neither a creation nor a removal.")
+    raise MalformedMessageError(
+        "UnknownEvent", f"The S3 event {event_name!r:.80} is neither a creation nor a removal."
+    )
 
 
 def _details(content: dict[str, Any]) -> tuple[str | None, int | None, str | None]:
@@ -253,9 +257,9 @@ def _details(content: dict[str, Any]) -> tuple[str | None, int | None, str | Non
     etag, size, version_id = content.get("eTag"), content.get("size"), content.get("versionId")
     for text in (etag, version_id):
         # DynamoDB and SQS take UTF-8 only, which half a surrogate pair is not.
-        if text is not None and (not isinstance(text, str) or len(text.encode()) > _LONGEST_KEY_BYTES):
+        if text is not None and (not isinstance(text, str) or len(text.encode()) > _MAX_KEY_BYTES):
             raise TypeError("eTag and versionId are short texts")
-    if size is not None and (type(size) is not int or not 0 <= size <= _LARGEST_OBJECT_BYTES):
+    if size is not None and (type(size) is not int or not 0 <= size <= _MAX_OBJECT_BYTES):
         raise TypeError("size is a number of bytes")
     return etag or None, size, version_id or None
 
@@ -264,19 +268,19 @@ def _sequencer(value: object) -> str | None:
     if not isinstance(value, str) or not value or value.strip("0123456789abcdefABCDEF"):
         return None
     sequencer = value.rstrip("0") or "0"
-    return sequencer if len(sequencer) <= _LONGEST_SEQUENCER else None
+    return sequencer if len(sequencer) <= _MAX_SEQUENCER else None
 
 
 def _checked(bucket: object, key: object) -> tuple[str, str]:
     """Refuse what cannot name an object; S3 keys are UTF-8, at most 1,024 bytes."""
     if not isinstance(bucket, str) or not isinstance(key, str) or not bucket or not key:
-        raise HopelessError("InvalidObjectName", "Bucket and key must be texts that are not empty.")
+        raise MalformedMessageError("InvalidObjectName", "Bucket and key must be texts that are not empty.")
     try:
         length = len(key.encode())
     except UnicodeEncodeError as error:
-        raise HopelessError("InvalidObjectName", "The key is not valid text.") from error
-    if length > _LONGEST_KEY_BYTES:
-        raise HopelessError("InvalidObjectName", "The key has more than 1,024 bytes.")
+        raise MalformedMessageError("InvalidObjectName", "The key is not valid text.") from error
+    if length > _MAX_KEY_BYTES:
+        raise MalformedMessageError("InvalidObjectName", "The key has more than 1,024 bytes.")
     if not _BUCKET.fullmatch(bucket):
-        raise HopelessError("InvalidObjectName", "No bucket has such a name.")
+        raise MalformedMessageError("InvalidObjectName", "No bucket has such a name.")
     return bucket, key

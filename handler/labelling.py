@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from handler.events import Kind, ObjectEvent, Work, body_of
 from handler.paid import Paid
-from handler.recognition import LARGEST_OBJECT_BYTES, UnreadableObjectError, UnsupportedPhotoError
+from handler.recognition import MAX_OBJECT_BYTES, UnreadableObjectError, UnsupportedPhotoError
 from photo_labels.records.documents import (
     NO_SEQUENCER,
     TOMBSTONE_LIFE,
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from handler.deadline import Deadline
     from handler.objects import Objects
     from handler.paid import Version
-    from handler.recognition import Recognised, Tally
+    from handler.recognition import CallStats, Recognised
     from handler.settings import Settings
     from photo_labels.records.heads import Head
 
     class Detector(Protocol):
-        """Gives the labels of an S3 object: `recognition.Recogniser`, or `conversion.Converter`."""
+        """Returns the labels of an S3 object: `recognition.Recogniser`, or `conversion.Converter`."""
 
         def detect(
-            self, bucket: str, key: str, version_id: str | None, deadline: Deadline, tally: Tally
+            self, bucket: str, key: str, version_id: str | None, deadline: Deadline, stats: CallStats
         ) -> Recognised: ...
 
 
@@ -51,7 +51,7 @@ _STILL_FOR = timedelta(seconds=10)
 look as it did."""
 
 
-class Nothing(Enum):
+class SkipReason(Enum):
     """Ways to be done without writing anything."""
 
     DUPLICATE = "a document of this version or a newer one is there"
@@ -87,7 +87,7 @@ class _VersionGoneError(TransientError):
 
 
 @dataclass(frozen=True, slots=True)
-class HandOver:
+class ForwardToConverter:
     """A photo that Rekognition does not read as it is: it is for the other function, with this message."""
 
     body: str
@@ -111,13 +111,13 @@ class Task:
         return self.event.image_id
 
 
-def task_for(work: Work, known: Document | None, now: datetime) -> Task | Nothing:
+def task_for(work: Work, known: Document | None, now: datetime) -> Task | SkipReason:
     """Decide from the document alone whether there is anything to do."""
     event = work.newest
     sequencer = event.sequencer
     if sequencer and known and known.sequencer >= sequencer:
         if not work.reconcile:
-            return Nothing.DUPLICATE
+            return SkipReason.DUPLICATE
         sequencer = None
     old = event.time is not None and now - event.time > _TRUSTED_FOR
     return Task(event, known, sequencer, work.reconcile, work.force, old)
@@ -133,7 +133,7 @@ class Labeller:
         objects: Objects,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._is_handing_over = settings.convert_queue_url is not None
+        self._is_forwarding = settings.convert_queue_url is not None
         self._min_confidence = Decimal(str(settings.min_confidence))
         self._max_labels = settings.max_labels
         self._recogniser = recogniser
@@ -145,16 +145,18 @@ class Labeller:
         """Take note of what became of documents that were written together, so that none is paid for again."""
         self._paid.note((write.shown, write.document, error) for write, error in ends)
 
-    def resolve(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing | HandOver:
+    def resolve(self, task: Task, deadline: Deadline, stats: CallStats) -> Write | SkipReason | ForwardToConverter:
         """Find out what is to be written for one object. Raises what is transient."""
         if task.reconcile or task.old or task.event.kind is Kind.REMOVED:
-            return self._verified(task, deadline, tally)
+            return self._verified(task, deadline, stats)
         try:
-            return self._labelled(task, deadline, tally)
+            return self._labelled(task, deadline, stats)
         except _VersionGoneError:
-            return self._verified(task, deadline, tally)
+            return self._verified(task, deadline, stats)
 
-    def _verified(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing | HandOver:
+    def _verified(
+        self, task: Task, deadline: Deadline, stats: CallStats
+    ) -> Write | SkipReason | ForwardToConverter:
         """Let S3 tell what is true now, whatever the event says.
 
         Whatever that is, the document gets the event's sequencer, so that no event of before, whose look at S3 is
@@ -168,18 +170,20 @@ class Labeller:
         if head is None:
             return self._removed(task)
         if is_removal and head.version_id is None:
-            return Nothing.STILL_THERE
+            return SkipReason.STILL_THERE
         if not task.force and task.known and self._is_up_to_date(task.known, head, any_settings=is_removal):
             if task.sequencer is None:
-                return Nothing.UP_TO_DATE
+                return SkipReason.UP_TO_DATE
             if is_lasting(head.version_id):
                 return _again(task, task.known, self._now())
-        return self._labelled(replace(task, event=_as_it_is(task.event, head)), deadline, tally)
+        return self._labelled(replace(task, event=_as_it_is(task.event, head)), deadline, stats)
 
-    def _labelled(self, task: Task, deadline: Deadline, tally: Tally) -> Write | Nothing | HandOver:
+    def _labelled(
+        self, task: Task, deadline: Deadline, stats: CallStats
+    ) -> Write | SkipReason | ForwardToConverter:
         event = task.event
-        if self._is_handing_over and (why := _surely_unsupported(event)):
-            return _handed_over(task, why)
+        if self._is_forwarding and (why := _surely_unsupported(event)):
+            return _forwarded(task, why)
         shown = self._shown(task)
         if shown and (kept := self._paid.document(shown)):
             return self._write(
@@ -191,11 +195,11 @@ class Labeller:
             )
         self._paid.require_writing()
         try:
-            found = self._recogniser.detect(event.bucket, event.key, _named(event), deadline, tally)
+            found = self._recogniser.detect(event.bucket, event.key, _named(event), deadline, stats)
         except UnreadableObjectError as error:
             return self._unreadable(task, str(error), deadline)
         except UnsupportedPhotoError as error:
-            return _handed_over(task, error.reason) if self._is_handing_over else self._rejected(task, error)
+            return _forwarded(task, error.reason) if self._is_forwarding else self._rejected(task, error)
         except PermanentError as error:
             return self._rejected(task, error)
         return self._write(
@@ -206,7 +210,7 @@ class Labeller:
             orientation=found.orientation,
         )
 
-    def _unreadable(self, task: Task, said: str, deadline: Deadline) -> Write | Nothing:
+    def _unreadable(self, task: Task, said: str, deadline: Deadline) -> Write | SkipReason:
         """Ask S3 why Rekognition could not get the object. Raises _VersionGoneError where a named one is gone."""
         event = task.event
         try:
@@ -226,9 +230,9 @@ class Labeller:
             )
         raise TransientError("InvalidS3ObjectException", said)
 
-    def _removed(self, task: Task) -> Write | Nothing:
+    def _removed(self, task: Task) -> Write | SkipReason:
         if task.sequencer is None and task.known and task.known.status == "REMOVED":
-            return Nothing.UP_TO_DATE
+            return SkipReason.UP_TO_DATE
         return self._write(
             task,
             status="REMOVED",
@@ -295,7 +299,7 @@ def _nameless(task: Task) -> Task:
 
 
 def _named(event: ObjectEvent) -> str | None:
-    """Give the version to look at by its name; None: what is there.
+    """Return the version to look at by its name; None: what is there.
 
     That is so for "null", too: nobody has seen whether Rekognition takes that for the name of a version.
     """
@@ -307,16 +311,16 @@ def _surely_unsupported(event: ObjectEvent) -> str | None:
 
     A name may lie. The other function goes by what is in the file, so that nothing but its time is at stake.
     """
-    if event.size is not None and event.size > LARGEST_OBJECT_BYTES:
+    if event.size is not None and event.size > MAX_OBJECT_BYTES:
         return "Size"
     return "Name" if event.key.lower().endswith(CONVERTED_SUFFIXES) else None
 
 
-def _handed_over(task: Task, why: str) -> HandOver:
+def _forwarded(task: Task, why: str) -> ForwardToConverter:
     # Whatever the event was, what is handed over is there, and to be labelled.
     kind = Kind.RECONCILE if task.reconcile else Kind.CREATED
     event = replace(task.event, kind=kind, sequencer=task.sequencer, force=task.force)
-    return HandOver(body_of(event), why)
+    return ForwardToConverter(body_of(event), why)
 
 
 def _as_it_is(event: ObjectEvent, head: Head) -> ObjectEvent:

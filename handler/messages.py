@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
     from handler.deadline import Deadline
-    from handler.events import HopelessError, Message
+    from handler.events import MalformedMessageError, Message
 
 CONNECT_TIMEOUT_S = 0.5
 READ_TIMEOUT_S = 1.5
 CALL_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
 
-_LARGEST_MESSAGE_BYTES = 2**20
+_MAX_MESSAGE_BYTES = 2**20
 """With its attributes: their names, types and values."""
 _TEXT = "String"
 
 _FIRST_BACKOFF_S = 2.0
-_LONGEST_BACKOFF_S = 300.0
+_MAX_BACKOFF_S = 300.0
 
 
 class Messages:
@@ -38,7 +38,7 @@ class Messages:
         self._queue_url = queue_url
         self._dead_letter_queue_url = dead_letter_queue_url
 
-    def bury(self, message: Message, why: HopelessError, deadline: Deadline) -> None:
+    def dead_letter(self, message: Message, why: MalformedMessageError, deadline: Deadline) -> None:
         """Send a hopeless message to the DLQ with its reason, which SQS itself would not add.
 
         Raises when that does not succeed: then the record has to come back. A send whose answer got lost
@@ -55,7 +55,7 @@ class Messages:
             CALL_S,
         )
 
-    def hand_over(self, body: str, deadline: Deadline) -> None:
+    def forward(self, body: str, deadline: Deadline) -> None:
         """Send a photo to the queue of the function that converts. Raises when that does not succeed.
 
         A send whose answer got lost is repeated: photos that come twice are labelled once.
@@ -67,7 +67,7 @@ class Messages:
     def back_off(self, failed: Sequence[Message], deadline: Deadline) -> dict[str, str]:
         """Set when failed records (at most 10) come back: 2 s to 5 min by their receive count, jittered.
 
-        Best effort: where it fails the queue's own visibility timeout holds. Gives the error code for each
+        Best effort: where it fails the queue's own visibility timeout holds. Returns the error code for each
         messageId that could not be set; a partial failure hides inside a 200.
         """
         entries: Any = [
@@ -90,8 +90,8 @@ class Messages:
 
 
 def _that_fit(body: str, told: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Give the attributes of a message, those that fit beside its body: the message itself matters most."""
-    left = _LARGEST_MESSAGE_BYTES - len(body.encode())
+    """Return the attributes of a message, those that fit beside its body: the message itself matters most."""
+    left = _MAX_MESSAGE_BYTES - len(body.encode())
     attributes = {}
     for name, value in told.items():
         left -= len(name) + len(_TEXT) + len(value.encode())
@@ -103,4 +103,4 @@ def _that_fit(body: str, told: dict[str, str]) -> dict[str, dict[str, str]]:
 
 def visibility_timeout_s(receive_count: int) -> int:
     """Whole seconds until a record that failed for the n-th time is delivered again."""
-    return max(1, round(backoff_s(receive_count, _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S)))
+    return max(1, round(backoff_s(receive_count, _FIRST_BACKOFF_S, _MAX_BACKOFF_S)))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     """What was shown to Rekognition: ImageID, Sequencer (None: without an event), ETag, VersionId, and, where it
     was looked at before, Last-Modified. Nothing else ever has the same."""
 
-_KEPT_AT_MOST = 100
+_MAX_KEPT = 100
 """Documents, of about 60 KB in memory with fifty labels."""
 _KEPT_FOR = timedelta(minutes=10)
 """Twice the longest backoff: a message that has not come back by then went to another environment."""
@@ -44,7 +44,7 @@ class Paid:
         """When the next photo may be paid for; None: writing works."""
 
     def document(self, version: Version) -> Document | None:
-        """Give the document of this version of a photo that could not be written."""
+        """Return the document of this version of a photo that could not be written."""
         with self._lock:
             if version not in self._kept:
                 return None
@@ -73,7 +73,7 @@ class Paid:
                     is_failing = True
                 elif document.status == "LABELLED":  # others have no rows, and were not paid for
                     is_answered = True
-            while len(self._kept) > _KEPT_AT_MOST:
+            while len(self._kept) > _MAX_KEPT:
                 self._kept.popitem(last=False)
             if is_answered:
                 self._probe_at = None

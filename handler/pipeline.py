@@ -12,10 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from handler.events import Message, collapse
-from handler.labelling import HandOver, Labeller, Nothing, Task, Write, task_for
-from handler.recognition import Tally
-from handler.storage import READ_AT_MOST, Committed, Lost, Storage, in_statements, in_writes
-from handler.threads import Ended, Threads
+from handler.labelling import ForwardToConverter, Labeller, SkipReason, Task, Write, task_for
+from handler.recognition import CallStats
+from handler.storage import MAX_READ_ITEMS, Committed, ConditionFailed, Storage, in_statements, in_writes
+from handler.threads import JobResult, Threads
 from photo_labels.records.errors import ChangedMeanwhileError, ForeignItemError
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class Outcome:
     """How one object ended in this batch: written, nothing to do, handed over, or failed."""
 
     write: Write | None = None
-    nothing: Nothing | None = None
-    handed_over: HandOver | None = None
+    skip_reason: SkipReason | None = None
+    forwarded: ForwardToConverter | None = None
     error: Exception | None = None
     superseded: bool = False
     """A newer document was there first: ours is not, and need not be."""
@@ -55,12 +55,12 @@ class Report:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     """By ImageID: every object of the batch is among them in the end."""
     failed: list[Message] = field(default_factory=list)
-    unburied: dict[str, Exception] = field(default_factory=dict)
+    dead_letter_failures: dict[str, Exception] = field(default_factory=dict)
     """By messageId: hopeless messages that the DLQ did not take."""
     not_backed_off: dict[str, str] = field(default_factory=dict)
     rows_left: list[tuple[str, Exception]] = field(default_factory=list)
     """ImageIDs whose outdated rows could not be deleted; readers leave them out, nothing is wrong."""
-    tallies: dict[str, Tally] = field(default_factory=dict)
+    call_stats: dict[str, CallStats] = field(default_factory=dict)
     """By ImageID, of the objects that there was something to do for."""
 
 
@@ -90,13 +90,15 @@ class Pipeline:
         writing = deadline.earlier(_TO_REPORT_S)
         with self._threads(self._concurrency) as recognisers, self._threads(_WRITERS) as writers:
             tasks = self._plan(report, writers, writing)
-            report.tallies = {image: Tally() for image in tasks}
+            report.call_stats = {image: CallStats() for image in tasks}
             jobs = {
-                image: partial(self._labeller.resolve, task, writing.earlier(_TO_WRITE_S), report.tallies[image])
+                image: partial(
+                    self._labeller.resolve, task, writing.earlier(_TO_WRITE_S), report.call_stats[image]
+                )
                 for image, task in tasks.items()
             }
-            for wave in recognisers.waves(jobs, writing.earlier(_TO_WRITE_S)):
-                self._write(wave, report, writers, writing)
+            for completed in recognisers.completed_batches(jobs, writing.earlier(_TO_WRITE_S)):
+                self._write(completed, report, writers, writing)
             self._finish(report, writers, deadline)
         return report
 
@@ -104,10 +106,10 @@ class Pipeline:
         """Read the documents and leave out what they show to be done."""
         work = collapse(report.messages)
         images = list(work)
-        parts = [tuple(images[start : start + READ_AT_MOST]) for start in range(0, len(images), READ_AT_MOST)]
+        parts = [tuple(images[start : start + MAX_READ_ITEMS]) for start in range(0, len(images), MAX_READ_ITEMS)]
         jobs = {part: partial(self._storage.read, part, deadline) for part in parts}
         tasks: dict[str, Task] = {}
-        for part, read in threads.settle(jobs, deadline).items():
+        for part, read in threads.run_all(jobs, deadline).items():
             for image in part:
                 if read.value is None:
                     report.outcomes[image] = Outcome(error=read.error)
@@ -117,78 +119,80 @@ class Pipeline:
                     report.outcomes[image] = Outcome(error=known)
                     continue
                 task = task_for(work[image], known, report.received_at)
-                if isinstance(task, Nothing):
-                    report.outcomes[image] = Outcome(nothing=task)
+                if isinstance(task, SkipReason):
+                    report.outcomes[image] = Outcome(skip_reason=task)
                 else:
                     tasks[image] = task
         return tasks
 
     def _write(
         self,
-        wave: dict[str, Ended[Write | Nothing | HandOver]],
+        completed: dict[str, JobResult[Write | SkipReason | ForwardToConverter]],
         report: Report,
         threads: Threads,
         deadline: Deadline,
     ) -> None:
         """Rows first, then documents, then the rows that nothing backs any more."""
         writes: dict[str, Write] = {}
-        others: dict[str, HandOver] = {}
-        for image, resolved in wave.items():
+        others: dict[str, ForwardToConverter] = {}
+        for image, resolved in completed.items():
             if isinstance(resolved.value, Write):
                 writes[image] = resolved.value
-            elif isinstance(resolved.value, HandOver):
+            elif isinstance(resolved.value, ForwardToConverter):
                 others[image] = resolved.value
             else:
-                report.outcomes[image] = Outcome(nothing=resolved.value, error=resolved.error)
-        self._hand_over(others, report, threads, deadline)
+                report.outcomes[image] = Outcome(skip_reason=resolved.value, error=resolved.error)
+        self._forward(others, report, threads, deadline)
         no_rows = self._put_rows(writes.values(), threads, deadline)
         report.outcomes |= {image: Outcome(error=error) for image, error in no_rows.items()}
         with_rows = {image: write for image, write in writes.items() if image not in no_rows}
         stale: list[Row] = []
         for image, commit in self._commit(with_rows, threads, deadline).items():
-            report.outcomes[image], unbacked = self._judge(writes[image], commit)
+            report.outcomes[image], unbacked = self.classify_commit(writes[image], commit)
             stale += unbacked
         self._labeller.note((write, report.outcomes[image].error) for image, write in writes.items())
         self._delete_rows(stale, report, threads, deadline)
 
-    def _hand_over(
-        self, photos: dict[str, HandOver], report: Report, threads: Threads, deadline: Deadline
+    def _forward(
+        self, photos: dict[str, ForwardToConverter], report: Report, threads: Threads, deadline: Deadline
     ) -> None:
-        jobs = {image: partial(self._messages.hand_over, one.body, deadline) for image, one in photos.items()}
-        for image, sent in threads.settle(jobs, deadline).items():
-            report.outcomes[image] = Outcome(handed_over=photos[image], error=sent.error)
+        jobs = {image: partial(self._messages.forward, one.body, deadline) for image, one in photos.items()}
+        for image, sent in threads.run_all(jobs, deadline).items():
+            report.outcomes[image] = Outcome(forwarded=photos[image], error=sent.error)
 
     def _put_rows(self, writes: Iterable[Write], threads: Threads, deadline: Deadline) -> dict[str, Exception]:
-        """Write the rows of several images together; gives the images that miss some, with the reason."""
+        """Write the rows of several images together; returns the images that miss some, with the reason."""
         parts = in_writes(row for write in writes for row in write.document.rows())
         jobs = {part: partial(self._storage.put_rows, part, deadline) for part in parts}
         failed: dict[str, Exception] = {}
-        for part, put in threads.settle(jobs, deadline).items():
+        for part, put in threads.run_all(jobs, deadline).items():
             if put.error:
                 failed |= dict.fromkeys((row.image_id for row in part), put.error)
         return failed
 
     def _commit(
         self, writes: dict[str, Write], threads: Threads, deadline: Deadline
-    ) -> dict[str, Ended[Committed | Lost]]:
+    ) -> dict[str, JobResult[Committed | ConditionFailed]]:
         """Write the documents: new ones together, those that replace another (or meet one) each on condition."""
-        ends: dict[str, Ended[Committed | Lost]] = {}
+        ends: dict[str, JobResult[Committed | ConditionFailed]] = {}
         parts = list(in_statements(write for write in writes.values() if write.known is None))
         insertions = {number: partial(self._storage.insert, part, deadline) for number, part in enumerate(parts)}
-        for number, inserted in threads.settle(insertions, deadline).items():
+        for number, inserted in threads.run_all(insertions, deadline).items():
             for write in parts[number]:
                 if inserted.value is None:
-                    ends[write.image_id] = Ended(error=inserted.error)
+                    ends[write.image_id] = JobResult(error=inserted.error)
                 elif write.image_id in inserted.value:
-                    ends[write.image_id] = Ended(Committed(None))
+                    ends[write.image_id] = JobResult(Committed(None))
         commits = {
             image: partial(self._storage.commit, write, deadline)
             for image, write in writes.items()
             if image not in ends
         }
-        return ends | threads.settle(commits, deadline)
+        return ends | threads.run_all(commits, deadline)
 
-    def _judge(self, write: Write, commit: Ended[Committed | Lost]) -> tuple[Outcome, list[Row]]:
+    def classify_commit(
+        self, write: Write, commit: JobResult[Committed | ConditionFailed]
+    ) -> tuple[Outcome, list[Row]]:
         """What a commit's end means, and which rows nothing backs after it; no other commit has any of them."""
         end = commit.value
         if end is None:  # it may be done all the same
@@ -196,19 +200,19 @@ class Pipeline:
         if isinstance(end, Committed):
             stale = list(end.replaced.rows()) if end.replaced else []
             if write.again:
-                return Outcome(nothing=Nothing.UP_TO_DATE), stale
+                return Outcome(skip_reason=SkipReason.UP_TO_DATE), stale
             return Outcome(write=write, committed_at=self._now()), stale
         own = list(write.document.rows())
         if write.asked or end.winner is None:
             return Outcome(error=ChangedMeanwhileError()), own
         if end.winner.sequencer > write.document.sequencer:
             return Outcome(write=write, superseded=True), own
-        return Outcome(nothing=Nothing.DUPLICATE), own
+        return Outcome(skip_reason=SkipReason.DUPLICATE), own
 
     def _delete_rows(self, stale: list[Row], report: Report, threads: Threads, deadline: Deadline) -> None:
         """Clean up. A failure costs nothing but the rows' storage: no document backs them."""
         jobs = {part: partial(self._storage.delete_rows, part, deadline) for part in in_writes(stale)}
-        for part, deletion in threads.settle(jobs, deadline).items():
+        for part, deletion in threads.run_all(jobs, deadline).items():
             if deletion.error:
                 report.rows_left += [(row.image_id, deletion.error) for row in part]
 
@@ -218,14 +222,14 @@ class Pipeline:
             message.message_id: any(report.outcomes[event.image_id].error for event in message.events)
             for message in report.messages
         }
-        hopeless = {
-            message.message_id: partial(self._messages.bury, message, message.hopeless, deadline)
+        malformed = {
+            message.message_id: partial(self._messages.dead_letter, message, message.malformed, deadline)
             for message in report.messages
-            if message.hopeless and not unfinished[message.message_id]
+            if message.malformed and not unfinished[message.message_id]
         }
-        for message_id, burial in threads.settle(hopeless, deadline).items():
-            if burial.error:
-                report.unburied[message_id] = burial.error
+        for message_id, sent in threads.run_all(malformed, deadline).items():
+            if sent.error:
+                report.dead_letter_failures[message_id] = sent.error
                 unfinished[message_id] = True
         report.failed = [message for message in report.messages if unfinished[message.message_id]]
         if report.failed:

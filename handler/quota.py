@@ -86,7 +86,7 @@ class Quota:
     def take(self, deadline: Deadline, then_s: float) -> Exception | None:
         """Wait for a turn. Raises OutOfTimeError where none comes in time for the `then_s` that follow.
 
-        Gives the error where the table failed: then an equal share of the quota was kept to.
+        Returns the error where the table failed: then an equal share of the quota was kept to.
         """
         self._waiting.append(None)
         try:
@@ -116,7 +116,7 @@ class Quota:
         return min(self._tps, self._item.cut_to + grown)
 
     def _turn(self, deadline: Deadline, then_s: float) -> tuple[float, Exception | None]:
-        """Give one of the turns that were taken already, or take some for all threads that wait."""
+        """Return one of the turns that were taken already, or take some for all threads that wait."""
         # Those of long ago are of before a freeze.
         self._turns = [turn for turn in self._turns if turn > self._clock() - _AHEAD_S]
         while not self._turns:

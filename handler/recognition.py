@@ -25,8 +25,8 @@ CONNECT_TIMEOUT_S = 1.0
 READ_TIMEOUT_S = 5.0
 CALL_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
 
-LARGEST_OBJECT_BYTES = 15 * 2**20
-LARGEST_IMAGE_BYTES = 5 * 2**20
+MAX_OBJECT_BYTES = 15 * 2**20
+MAX_IMAGE_BYTES = 5 * 2**20
 """Of bytes in a request (developer guide, "Guidelines and quotas in Amazon Rekognition")."""
 
 # What no second try changes (Rekognition's API reference, DetectLabels, "Errors").
@@ -59,13 +59,13 @@ class Recognised:
 
 
 @dataclass(slots=True)
-class Tally:
+class CallStats:
     """What one photo cost. Filled in by the thread that recognises, read when it is done."""
 
     calls: int = 0
     throttles: int = 0
     latencies_ms: list[float] = field(default_factory=list)
-    without_turn: Exception | None = None
+    slot_error: Exception | None = None
     """Why no turn could be taken from the table of the quota."""
     decoded: Decoded | None = None
     """What a photo was that had to be converted."""
@@ -88,7 +88,7 @@ class Recogniser:
         self._quota = quota
 
     def detect(
-        self, bucket: str, key: str, version_id: str | None, deadline: Deadline, tally: Tally
+        self, bucket: str, key: str, version_id: str | None, deadline: Deadline, stats: CallStats
     ) -> Recognised:
         """Detect the labels of an S3 object.
 
@@ -97,37 +97,37 @@ class Recogniser:
         should bring it back), and ClientError as it is for everything else, say a refused permission.
         """
         version = {"Version": version_id} if version_id else {}
-        return self._detect({"S3Object": {"Bucket": bucket, "Name": key} | version}, deadline, tally)
+        return self._detect({"S3Object": {"Bucket": bucket, "Name": key} | version}, deadline, stats)
 
-    def detect_in(self, photo: bytes, deadline: Deadline, tally: Tally) -> Recognised:
+    def detect_in(self, photo: bytes, deadline: Deadline, stats: CallStats) -> Recognised:
         """Detect the labels of a JPEG or PNG of at most 5 MB; raises what `detect` does."""
-        return self._detect({"Bytes": photo}, deadline, tally)
+        return self._detect({"Bytes": photo}, deadline, stats)
 
-    def _detect(self, image: Any, deadline: Deadline, tally: Tally) -> Recognised:
+    def _detect(self, image: Any, deadline: Deadline, stats: CallStats) -> Recognised:
         try:
-            answer = call(lambda: self._attempt(image, deadline, tally), deadline, CALL_S)
+            answer = call(lambda: self._attempt(image, deadline, stats), deadline, CALL_S)
         except AWS_ERRORS as error:
-            raise _fate(error) from error
+            raise classify_error(error) from error
         return Recognised(answer["Labels"], answer.get("LabelModelVersion"))
 
-    def _attempt(self, image: Any, deadline: Deadline, tally: Tally) -> DetectLabelsResponseTypeDef:
+    def _attempt(self, image: Any, deadline: Deadline, stats: CallStats) -> DetectLabelsResponseTypeDef:
         if self._quota:
-            tally.without_turn = self._quota.take(deadline, then_s=CALL_S)
-        tally.calls += 1
+            stats.slot_error = self._quota.take(deadline, then_s=CALL_S)
+        stats.calls += 1
         started = time.perf_counter()
         try:
             return self._client.detect_labels(Image=image, **self._settings)  # type: ignore[arg-type]
         except ClientError as error:
             if is_throttle(error):
-                tally.throttles += 1
+                stats.throttles += 1
                 if self._quota:
                     self._quota.throttled(deadline)
             raise
         finally:
-            tally.latencies_ms.append((time.perf_counter() - started) * 1000)
+            stats.latencies_ms.append((time.perf_counter() - started) * 1000)
 
 
-def _fate(error: Exception) -> Exception:
+def classify_error(error: Exception) -> Exception:
     """Turn Rekognition's refusal into what it means for the photo."""
     code = code_of(error)
     if code == "InvalidS3ObjectException":

@@ -56,7 +56,7 @@ class Clients:
 
 
 def quota_of(settings: Settings, dynamodb: Any) -> Quota | None:
-    """Give the turns of both functions together; None: no limit of ours."""
+    """Return the turns of both functions together; None: no limit of ours."""
     if not settings.rekognition_tps:
         return None
     return Quota(

@@ -25,8 +25,8 @@ READ_TIMEOUT_S = 1.0
 CALL_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
 """The longest that one call can take: ten times DynamoDB's usual p99.9, so that a lost one costs little."""
 
-READ_AT_MOST = 100
-WRITE_AT_MOST = 25
+MAX_READ_ITEMS = 100
+MAX_WRITE_ITEMS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class ConditionFailed:
     """Another document was there first; the condition held it against ours."""
 
     winner: Document | None
@@ -80,7 +80,7 @@ class Storage:
         self._write([{"DeleteRequest": {"Key": _row_key(row)}} for row in rows], deadline)
 
     def insert(self, writes: Sequence[Write], deadline: Deadline) -> set[str]:
-        """Write at most 25 documents, of images that have none, in one call; gives the ImageIDs written.
+        """Write at most 25 documents, of images that have none, in one call; returns the ImageIDs written.
 
         Less than half of the CPU that as many PutItem calls take, and about half of the time (`make bench`).
         What is not written (somebody was first, a throttle) is for `commit`, whose answer says more.
@@ -90,7 +90,7 @@ class Storage:
         ends = zip(writes, answer["Responses"], strict=True)
         return {write.image_id for write, end in ends if "Error" not in end}
 
-    def commit(self, write: Write, deadline: Deadline) -> Committed | Lost:
+    def commit(self, write: Write, deadline: Deadline) -> Committed | ConditionFailed:
         """Write a document on condition: newer than what is there, or (reconciled) what is there is unchanged.
 
         An attempt that was written although its answer got lost finds itself as the winner: then it counts
@@ -117,7 +117,7 @@ class Storage:
                 raise
             winner = _ours(error.response.get("Item"))
             is_own = winner is not None and winner.commit == document.commit
-            return Committed(write.known) if is_own else Lost(winner)
+            return Committed(write.known) if is_own else ConditionFailed(winner)
         return Committed(_ours(answer.get("Attributes")))
 
     def _insertion(self, document: Document) -> dict[str, Any]:
@@ -141,15 +141,15 @@ class Storage:
 def in_statements(writes: Iterable[Write]) -> Iterator[tuple[Write, ...]]:
     """Cut documents into BatchExecuteStatement's 25."""
     left = tuple(writes)
-    for start in range(0, len(left), WRITE_AT_MOST):
-        yield left[start : start + WRITE_AT_MOST]
+    for start in range(0, len(left), MAX_WRITE_ITEMS):
+        yield left[start : start + MAX_WRITE_ITEMS]
 
 
 def in_writes(rows: Iterable[Row]) -> Iterator[tuple[Row, ...]]:
     """Cut rows into BatchWriteItem's 25, no two of one key (it refuses the whole call otherwise)."""
     unique = tuple({row.key: row for row in rows}.values())
-    for start in range(0, len(unique), WRITE_AT_MOST):
-        yield unique[start : start + WRITE_AT_MOST]
+    for start in range(0, len(unique), MAX_WRITE_ITEMS):
+        yield unique[start : start + MAX_WRITE_ITEMS]
 
 
 def _condition(write: Write) -> tuple[str, dict[str, Any]]:

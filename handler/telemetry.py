@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from handler.events import Message
     from handler.pipeline import Outcome, Report
-    from handler.recognition import Tally
+    from handler.recognition import CallStats
 
 _TRACED = 100
 """Photos of one batch that are traced at most: EMF reads no line above 256 KB."""
@@ -40,28 +40,28 @@ def _log(report: Report, logger: Logger) -> None:
         message = carriers[image]
         event = next(event for event in message.events if event.image_id == image)
         facts = {"bucket": event.bucket, "key": event.key, "messageId": message.message_id}
-        _log_outcome(outcome, logger, facts, report.tallies.get(image))
+        _log_outcome(outcome, logger, facts, report.call_stats.get(image))
     for message in report.messages:
-        if message.hopeless:
-            facts = {"messageId": message.message_id, "reason": message.hopeless.reason}
-            error = report.unburied.get(message.message_id)
+        if message.malformed:
+            facts = {"messageId": message.message_id, "reason": message.malformed.reason}
+            error = report.dead_letter_failures.get(message.message_id)
             if error:
                 logger.error("hopeless message, not taken by the DLQ yet", extra=facts | {"error": code_of(error)})
             elif message not in report.failed:
                 logger.warning(
-                    "hopeless message, sent to the DLQ", extra=facts | {"detail": message.hopeless.detail}
+                    "hopeless message, sent to the DLQ", extra=facts | {"detail": message.malformed.detail}
                 )
     for message_id, code in report.not_backed_off.items():
         logger.info("visibility timeout left as it is", extra={"messageId": message_id, "reason": code})
     for image, error in report.rows_left:
         logger.warning("outdated index rows left", extra={"image": image, "reason": code_of(error)})
-    without_turn = [tally.without_turn for tally in report.tallies.values() if tally.without_turn]
-    for error in without_turn[:1]:
+    slot_error = [stats.slot_error for stats in report.call_stats.values() if stats.slot_error]
+    for error in slot_error[:1]:
         facts = {"reason": code_of(error), "detail": str(error)}
         logger.warning("no turns from LabelQuota, kept to an equal share of the quota", extra=facts)
 
 
-def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any], tally: Tally | None) -> None:
+def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any], stats: CallStats | None) -> None:
     error, write = outcome.error, outcome.write
     if error:
         expected = isinstance(error, (*AWS_ERRORS, TransientError))
@@ -70,12 +70,13 @@ def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any], tally:
             logger.warning("failed", extra=facts)
         else:
             logger.error("failed: a bug", extra=facts, exc_info=error)
-    elif outcome.nothing:
+    elif outcome.skip_reason:
         logger.info(
-            "nothing to do", extra=facts | {"reason": outcome.nothing.name, "detail": outcome.nothing.value}
+            "nothing to do",
+            extra=facts | {"reason": outcome.skip_reason.name, "detail": outcome.skip_reason.value},
         )
-    elif outcome.handed_over:
-        logger.info("handed over to be converted", extra=facts | {"reason": outcome.handed_over.why})
+    elif outcome.forwarded:
+        logger.info("handed over to be converted", extra=facts | {"reason": outcome.forwarded.why})
     elif outcome.superseded:
         logger.info("nothing to do", extra=facts | {"reason": "SUPERSEDED"})
     elif write and write.document.status != "LABELLED":
@@ -84,8 +85,8 @@ def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any], tally:
             document.status.lower(),
             extra=facts | {"reason": document.reason or "NoObject", "detail": document.detail},
         )
-    elif tally and tally.decoded:
-        logger.info("converted", extra=facts | asdict(tally.decoded))
+    elif stats and stats.decoded:
+        logger.info("converted", extra=facts | asdict(stats.decoded))
 
 
 def _first_message_by_image(messages: list[Message]) -> Mapping[str, Message]:
@@ -101,20 +102,22 @@ def _count(report: Report, metrics: Metrics) -> None:
     written = [one.write.document for one in outcomes if one.write and not one.superseded]
     counts = {
         "ImagesLabelled": sum(document.status == "LABELLED" for document in written),
-        "ImagesHandedOver": sum(one.handed_over is not None and not one.error for one in outcomes),
+        "ImagesHandedOver": sum(one.forwarded is not None and not one.error for one in outcomes),
         "ImagesRemoved": sum(document.status == "REMOVED" for document in written),
         "RecordsFailed": len(report.failed),
-        "DuplicateEvents": sum(one.nothing is not None and one.nothing.name == "DUPLICATE" for one in outcomes),
-        "RekognitionCalls": sum(tally.calls for tally in report.tallies.values()),
-        "RekognitionThrottles": sum(tally.throttles for tally in report.tallies.values()),
+        "DuplicateEvents": sum(
+            one.skip_reason is not None and one.skip_reason.name == "DUPLICATE" for one in outcomes
+        ),
+        "RekognitionCalls": sum(stats.calls for stats in report.call_stats.values()),
+        "RekognitionThrottles": sum(stats.throttles for stats in report.call_stats.values()),
     }
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)
     for document in written:
         # A sample of 0 or 1 for each photo: its sum is the count, its average the share that the alarm watches.
         metrics.add_metric("ImagesRejected", MetricUnit.Count, int(document.status == "REJECTED"))
-    for tally in report.tallies.values():
-        for latency_ms in tally.latencies_ms:
+    for stats in report.call_stats.values():
+        for latency_ms in stats.latencies_ms:
             metrics.add_metric("RecognitionLatency", MetricUnit.Milliseconds, latency_ms)
     for latency_ms in _end_to_end_ms(outcomes):
         metrics.add_metric("EndToEndLatency", MetricUnit.Milliseconds, latency_ms)
@@ -131,12 +134,12 @@ def _traces(report: Report) -> list[dict[str, Any]]:
     carriers = _first_message_by_image(report.messages)
     traces = []
     for image, outcome in islice(report.outcomes.items(), _TRACED):
-        document, tally = outcome.write and outcome.write.document, report.tallies.get(image)
+        document, stats = outcome.write and outcome.write.document, report.call_stats.get(image)
         trace: dict[str, Any] = {
             "image": digest(image),
             "end": _end(outcome),
             "receives": carriers[image].receive_count,
-            "calls": tally.calls if tally else 0,
+            "calls": stats.calls if stats else 0,
             "received": _epoch_ms(report.received_at),
         }
         if document:
@@ -150,9 +153,9 @@ def _traces(report: Report) -> list[dict[str, Any]]:
 def _end(outcome: Outcome) -> str:
     if outcome.error:
         return "FAILED"
-    if outcome.nothing:
-        return outcome.nothing.name
-    if outcome.handed_over:
+    if outcome.skip_reason:
+        return outcome.skip_reason.name
+    if outcome.forwarded:
         return "HANDED_OVER"
     return outcome.write.document.status if outcome.write and not outcome.superseded else "SUPERSEDED"
 

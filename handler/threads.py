@@ -21,7 +21,7 @@ _LOOK_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Ended(Generic[T]):
+class JobResult(Generic[T]):
     """How a job ended: with a value, or with the error that it raised."""
 
     value: T | None = None
@@ -44,7 +44,9 @@ class Threads:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def waves(self, jobs: Mapping[K, Callable[[], T]], deadline: Deadline) -> Iterator[dict[K, Ended[T]]]:
+    def completed_batches(
+        self, jobs: Mapping[K, Callable[[], T]], deadline: Deadline
+    ) -> Iterator[dict[K, JobResult[T]]]:
         """Run the jobs; give them as they end, all that have ended by then at once.
 
         What has not ended by the deadline is given last, as a failure with TransientError; what has ended while
@@ -58,22 +60,24 @@ class Threads:
             if done:
                 yield {names[future]: _ended(future) for future in done}
         if pending:
-            late: Ended[T] = Ended(error=TransientError("Abandoned", "no answer before the invocation's deadline"))
+            late: JobResult[T] = JobResult(
+                error=TransientError("Abandoned", "no answer before the invocation's deadline")
+            )
             yield {names[future]: _ended(future) if future.done() else late for future in pending}
 
-    def settle(self, jobs: Mapping[K, Callable[[], T]], deadline: Deadline) -> dict[K, Ended[T]]:
+    def run_all(self, jobs: Mapping[K, Callable[[], T]], deadline: Deadline) -> dict[K, JobResult[T]]:
         """Run the jobs and wait for all of them, or the deadline."""
-        settled: dict[K, Ended[T]] = {}
-        for wave in self.waves(jobs, deadline):
-            settled |= wave
-        return settled
+        results: dict[K, JobResult[T]] = {}
+        for completed in self.completed_batches(jobs, deadline):
+            results |= completed
+        return results
 
 
-def _ended(future: Future[T]) -> Ended[T]:
+def _ended(future: Future[T]) -> JobResult[T]:
     """Any Exception of a job is that job's alone; what is none (the process is to end) ends the batch."""
     error = future.exception()
     if error is None:
-        return Ended(future.result())
+        return JobResult(future.result())
     if not isinstance(error, Exception):
         raise error
-    return Ended(error=error)
+    return JobResult(error=error)

@@ -22,7 +22,7 @@ EVENTS = ("s3:LifecycleExpiration:*", "s3:ObjectCreated:*", "s3:ObjectRemoved:*"
 
 
 def added(configuration: dict[str, Any], queue_arn: str, prefix: str) -> dict[str, Any]:
-    """Give a bucket's notification configuration with ours in it; the same one if it is already."""
+    """Return a bucket's notification configuration with ours in it; the same one if it is already."""
     ours = [one for one in configuration.get("QueueConfigurations", []) if one["QueueArn"] == queue_arn]
     wanted = [("prefix", prefix)] if prefix else []
     if sorted(event for one in ours for event in _filtered(one)) == [(event, wanted) for event in EVENTS]:
@@ -35,7 +35,7 @@ def added(configuration: dict[str, Any], queue_arn: str, prefix: str) -> dict[st
 
 
 def removed(configuration: dict[str, Any], queue_arn: str) -> dict[str, Any]:
-    """Give a bucket's notification configuration without ours."""
+    """Return a bucket's notification configuration without ours."""
     others = [one for one in configuration.get("QueueConfigurations", []) if one["QueueArn"] != queue_arn]
     rest = {name: value for name, value in configuration.items() if name != "QueueConfigurations"}
     return rest | ({"QueueConfigurations": others} if others else {})

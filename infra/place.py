@@ -50,7 +50,7 @@ class Place:
         return described(self.aws, self.stack)
 
     def template(self, parameters: dict[str, str]) -> str:
-        """Give infra/pipeline.yaml with the names of bucket and tables written out.
+        """Return infra/pipeline.yaml with the names of bucket and tables written out.
 
         CloudFormation adopts what an earlier stack has left only where its name is static (user guide, "Import AWS
         resources into a CloudFormation stack automatically").

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _OF_DETECT_LABELS = re.compile(r"\bDetectLabels\b")
 _CALLS_OF_ONE_ENVIRONMENT = 5
 """Calls a second that one execution environment makes with ease: a batch of 10 within two seconds."""
-_MOST_ENVIRONMENTS = 1000
+_MAX_ENVIRONMENTS = 1000
 
 
 def detect_labels_tps(client: ServiceQuotasClient) -> float | None:
@@ -35,9 +35,9 @@ def detect_labels_tps(client: ServiceQuotasClient) -> float | None:
 
 def environments_for(tps: float) -> int:
     """MaxConcurrency: enough to use up the quota, and no more, since what they have in hand waits for it."""
-    return min(_MOST_ENVIRONMENTS, max(2, math.ceil(tps / _CALLS_OF_ONE_ENVIRONMENT)))
+    return min(_MAX_ENVIRONMENTS, max(2, math.ceil(tps / _CALLS_OF_ONE_ENVIRONMENT)))
 
 
 def converting_environments_for(tps: float) -> int:
     """ConvertConcurrency: each makes about one call a second, and has one photo in hand."""
-    return min(_MOST_ENVIRONMENTS, max(2, math.ceil(tps)))
+    return min(_MAX_ENVIRONMENTS, max(2, math.ceil(tps)))

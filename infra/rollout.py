@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.function import Function, Hearing, Running
-from photo_labels.library.user_errors import TOLD, UserError, sentence
+from photo_labels.library.user_errors import USER_FACING_ERRORS, UserError, user_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from infra.stacks import ChangeSet
     from photo_labels.library.target import Target
 
-_STOPPED = (*TOLD, KeyboardInterrupt)
+_STOPPED = (*USER_FACING_ERRORS, KeyboardInterrupt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def _telling_of_the_pause() -> Iterator[None]:
 
 
 def _why(error: BaseException) -> str:
-    return sentence(error) if isinstance(error, TOLD) else "Stopped."
+    return user_message(error) if isinstance(error, USER_FACING_ERRORS) else "Stopped."
 
 
 def leave_running(place: Place, target: Target) -> None:

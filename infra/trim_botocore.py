@@ -79,7 +79,7 @@ def _trim_service(folder: Path, operations: set[str]) -> None:
 
 
 def reduced(model: dict[str, Any], operations: set[str]) -> dict[str, Any]:
-    """Give the model with these operations only, and without documentation. Raises KeyError for an unknown one."""
+    """Return the model with only these operations and no documentation. Raises KeyError for an unknown one."""
     kept = {name: _undocumented(model["operations"][name]) for name in sorted(operations)}
     shapes: dict[str, Any] = {}
     waiting = list(_shapes_of(kept))

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from loadtest.log import Invocation
     from loadtest.run import Run
     from loadtest.samples import Samples
-    from loadtest.system_under_test import Subject
+    from loadtest.system_under_test import SystemUnderTest
 
 _ARRIVAL_S = 60.0
 """The longest that logs are waited for: CloudWatch Logs has them after seconds, as a rule."""
 _LOOK_S = 1.0
 _SLACK_S = 1.0
-_MOST_SKEW_S = 15 * 60
+_MAX_SKEW_S = 15 * 60
 """S3 takes no request of a clock that is further off."""
 _DONE_ALREADY = {"DUPLICATE", "SUPERSEDED"}
 
@@ -50,7 +50,7 @@ class Work:
         return self.billed_ms / 1000 * self.memory_mb / 1024
 
 
-def account(subject: Subject, run: Run, bucket: str, wait: Callable[[float], None] = time.sleep) -> Work:
+def account(system: SystemUnderTest, run: Run, bucket: str, wait: Callable[[float], None] = time.sleep) -> Work:
     """Fill the samples' columns from the function's log; waits until it has every photo that has ended.
 
     What has not arrived after a minute is told by `run.unknown`. Raises what reading the log raises.
@@ -63,7 +63,7 @@ def account(subject: Subject, run: Run, bucket: str, wait: Callable[[float], Non
         for column in (samples.calls, samples.receives, samples.duplicates):
             column.fill(0)
         work = Work()
-        for invocation in subject.invocations(_since(run)):
+        for invocation in system.invocations(_since(run)):
             _add(invocation, work, run, digests)
         untold = int(np.isnan(samples.committed[ended]).sum())
         if patience <= 0 and (untold or work.unreported):
@@ -80,7 +80,7 @@ def account(subject: Subject, run: Run, bucket: str, wait: Callable[[float], Non
 def _since(run: Run) -> float:
     """When the run began by AWS's clock, as well as it is known before the log was read; rather too early."""
     ahead_s, _ = skew_s(run.samples)
-    return run.started_at + (ahead_s - _SLACK_S if np.isfinite(ahead_s) else -_MOST_SKEW_S)
+    return run.started_at + (ahead_s - _SLACK_S if np.isfinite(ahead_s) else -_MAX_SKEW_S)
 
 
 def _add(invocation: Invocation, work: Work, run: Run, digests: dict[str, int]) -> None:
@@ -127,7 +127,7 @@ def skew_s(samples: Samples) -> tuple[float, float]:
 
 
 def corrected(samples: Samples) -> float:
-    """Turn the times of AWS's clock into ours, where the two disagree; gives the seconds it was ahead."""
+    """Turn the times of AWS's clock into ours, where the two disagree; returns the seconds it was ahead."""
     low, high = skew_s(samples)
     if low <= 0 <= high:
         return 0.0

@@ -37,7 +37,7 @@ _STEP_COLOURS = (GREY, BLUE, VIOLET, ORANGE, TEAL, RED)
 
 
 def charts(run: Run, figures: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Give each chart by the id of its place in the page; none where nothing was seen."""
+    """Return each chart by the id of its place in the page; none where nothing was seen."""
     if not run.samples.is_seen.any():
         return {}
     drawn = {

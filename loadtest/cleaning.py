@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from loadtest.samples import End
-from loadtest.system_under_test import LOOK_AT_MOST
+from loadtest.system_under_test import MAX_LOOKED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ _PATIENCE_S = 60.0
 """Without any progress."""
 
 
-def clean(subject: Deployed, runs: Sequence[Run], prefix: str, console: Console) -> None:
+def clean(system: Deployed, runs: Sequence[Run], prefix: str, console: Console) -> None:
     """Remove all that was sent, and say what stays, also when it is interrupted."""
     done, under_way, lost, refused = (
         [key for run in runs for key in _keys(run, ends)]
@@ -42,11 +42,11 @@ def clean(subject: Deployed, runs: Sequence[Run], prefix: str, console: Console)
     stay: dict[str, str] = {}
     try:
         with console.status(f"waiting for {len(under_way)} photos that are under way") as status:
-            never = _until_none(under_way, lambda keys: _not_done(subject, keys))
+            never = _until_none(under_way, lambda keys: _not_done(system, keys))
             status.update(f"removing {len(left)} photos")
-            stay = subject.remove_objects([*left, *refused])
+            stay = system.remove_objects([*left, *refused])
             late = {*never, *lost, *stay}
-            left = [*_until_none([key for key in left if key not in late], subject.remove_tombstones), *late]
+            left = [*_until_none([key for key in left if key not in late], system.remove_tombstones), *late]
         whole = not left
     finally:
         if not whole:
@@ -69,11 +69,11 @@ def _keys(run: Run, ends: Sequence[End]) -> list[str]:
     return [run.plan.key(int(photo)) for photo in np.flatnonzero(np.isin(run.samples.end, ends) & began)]
 
 
-def _not_done(subject: Deployed, keys: Sequence[str]) -> list[str]:
+def _not_done(system: Deployed, keys: Sequence[str]) -> list[str]:
     left = []
-    for start in range(0, len(keys), LOOK_AT_MOST):
-        some = keys[start : start + LOOK_AT_MOST]
-        found = subject.look(some)
+    for start in range(0, len(keys), MAX_LOOKED_AT):
+        some = keys[start : start + MAX_LOOKED_AT]
+        found = system.look(some)
         left += [key for key in some if not found.get(key)]
     return left
 

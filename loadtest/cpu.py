@@ -47,6 +47,6 @@ def used() -> Use:
 
 
 def between(first: Use, last: Use) -> Use:
-    """Give what was used from one moment to another."""
+    """Return what was used from one moment to another."""
     spent = {party: last.cpu_s[party] - first.cpu_s[party] for party in PARTIES}
     return Use(last.wall_s - first.wall_s, spent)

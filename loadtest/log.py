@@ -31,7 +31,7 @@ class Invocation:
 
 
 def invocations(client: CloudWatchLogsClient, group: str, since_ms: int) -> Iterator[Invocation]:
-    """Give the invocations that ended after a moment, as far as their logs have arrived.
+    """Return the invocations that ended after a moment, as far as their logs have arrived.
 
     A log stream is one environment's, which does one thing after another: lines up to a REPORT belong together.
     """

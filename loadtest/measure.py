@@ -19,7 +19,7 @@ from loadtest.run import Plan, Runner
 from loadtest.samples import End
 from loadtest.schedule import intended_s
 from loadtest.system_under_test import Deployed
-from photo_labels.library.user_errors import TOLD, UserError, sentence
+from photo_labels.library.user_errors import USER_FACING_ERRORS, UserError, user_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,27 +73,27 @@ def measured(place: Place, order: Order, console: Console) -> Iterator[Outcome]:
     Raises UserError where no photo of the warm-up gets through, and KeyboardInterrupt when that is interrupted.
     """
     senders = _SENDERS if place.target.is_local else _SENDERS_AWS
-    subject = Deployed(place.target, connections=senders)
-    prefix = f"{subject.prefix}loadtest/{secrets.token_hex(4)}/"
-    warmup = Runner(subject, _plan(order, f"{prefix}warmup/", np.zeros(order.warmup), senders))
+    system = Deployed(place.target, connections=senders)
+    prefix = f"{system.prefix}loadtest/{secrets.token_hex(4)}/"
+    warmup = Runner(system, _plan(order, f"{prefix}warmup/", np.zeros(order.warmup), senders))
     runs = [warmup.run]
     try:
         with Progress(console) as progress:
-            warmed = _warm_up(subject, warmup, progress)
+            warmed = _warm_up(system, warmup, progress)
             intended = intended_s(order.number, order.rate, order.profile)
-            runner = Runner(subject, _plan(order, f"{prefix}run/", intended, senders))
+            runner = Runner(system, _plan(order, f"{prefix}run/", intended, senders))
             runs.append(runner.run)
             runner.execute(progress.running)
             progress.accounting()
-            work = _accounted(subject, runner.run)
-        yield _outcome(subject, place, order, runner.run, work=work, warmed=warmed)
+            work = _accounted(system, runner.run)
+        yield _outcome(system, place, order, runner.run, work=work, warmed=warmed)
     finally:
         if not (place.is_own or order.keep):
-            clean(subject, runs, prefix, console)
+            clean(system, runs, prefix, console)
 
 
-def _warm_up(subject: Deployed, warmup: Runner, progress: Progress) -> dict[str, Any]:
-    """Wake the environments; gives the figures."""
+def _warm_up(system: Deployed, warmup: Runner, progress: Progress) -> dict[str, Any]:
+    """Wake the environments; returns the figures."""
     run = warmup.execute(progress.warming)
     if run.interrupted:
         raise KeyboardInterrupt
@@ -101,24 +101,24 @@ def _warm_up(subject: Deployed, warmup: Runner, progress: Progress) -> dict[str,
     if len(samples) and not samples.is_seen.any():
         why = "; ".join(run.refusals) or (
             "look at the function's log group, "
-            f"{subject.target.outputs.labelling.log_group}, and at the dead-letter queue. Nothing else was sent."
+            f"{system.target.outputs.labelling.log_group}, and at the dead-letter queue. Nothing else was sent."
         )
         raise UserError(f"None of {len(samples)} photos that were sent to warm up got through: {why}")
     return {
         "photos": len(samples),
         "seen": int(samples.is_seen.sum()),
-        "cold_starts": len(_accounted(subject, run).cold_starts_ms),
+        "cold_starts": len(_accounted(system, run).cold_starts_ms),
         "latency_ms": quantiles(samples.latency_s * 1000),
     }
 
 
-def _accounted(subject: Deployed, run: Run) -> Work:
+def _accounted(system: Deployed, run: Run) -> Work:
     """Read the function's log; a run whose log cannot be read, or is not waited for, is one with less known."""
     try:
-        return account(subject, run, subject.target.outputs.bucket)
-    except TOLD as error:
+        return account(system, run, system.target.outputs.bucket)
+    except USER_FACING_ERRORS as error:
         run.unknown.append(
-            f"The function's log could not be read ({sentence(error)}): stages, calls and cost are without it."
+            f"The function's log could not be read ({user_message(error)}): stages, calls and cost are without it."
         )
     except KeyboardInterrupt:
         run.interrupted = True
@@ -126,17 +126,19 @@ def _accounted(subject: Deployed, run: Run) -> Work:
 
 
 def _outcome(
-    subject: Deployed, place: Place, order: Order, run: Run, *, work: Work, warmed: dict[str, Any]
+    system: Deployed, place: Place, order: Order, run: Run, *, work: Work, warmed: dict[str, Any]
 ) -> Outcome:
     """Compute the figures; what cannot be read is left out, and said."""
     ahead_s = corrected(run.samples)
     documents: list[Document] = []
     rows = (0, 0)
     try:
-        documents = subject.documents(_some(run))
-        rows = subject.rows(documents)
-    except TOLD as error:
-        run.unknown.append(f"The tables could not be read ({sentence(error)}): index rows were not looked for.")
+        documents = system.documents(_some(run))
+        rows = system.rows(documents)
+    except USER_FACING_ERRORS as error:
+        run.unknown.append(
+            f"The tables could not be read ({user_message(error)}): index rows were not looked for."
+        )
     figures = results(
         _setting(place, order),
         run,
@@ -152,18 +154,18 @@ def _outcome(
 
 
 def throughput(place: Place, order: Order, console: Console) -> tuple[Run, float | None, Use]:
-    """Warm up and run; gives the photos a second that were seen, and the CPU that the run took.
+    """Warm up and run; returns the photos a second that were seen, and the CPU that the run took.
 
     The function's log is left alone. Raises KeyboardInterrupt.
     """
-    subject = Deployed(place.target, connections=_SENDERS)
+    system = Deployed(place.target, connections=_SENDERS)
     with Progress(console) as progress:
-        prefix = f"{subject.prefix}loadtest/{secrets.token_hex(4)}/"
+        prefix = f"{system.prefix}loadtest/{secrets.token_hex(4)}/"
         warmup = _plan(order, f"{prefix}warmup/", np.zeros(order.warmup), _SENDERS)
-        warmed = Runner(subject, warmup).execute(progress.warming)
+        warmed = Runner(system, warmup).execute(progress.warming)
         intended = intended_s(order.number, order.rate, order.profile)
         before = cpu.used()
-        run = Runner(subject, _plan(order, f"{prefix}run/", intended, _SENDERS)).execute(progress.running)
+        run = Runner(system, _plan(order, f"{prefix}run/", intended, _SENDERS)).execute(progress.running)
         if warmed.interrupted or run.interrupted:
             raise KeyboardInterrupt
     return run, photos_a_second(run.samples), cpu.between(before, cpu.used())

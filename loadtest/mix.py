@@ -16,9 +16,9 @@ _SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 _SCALES = {0.5: 2, 1.0: 5, 2.5: 2, 5.0: 1}
 """How many times as wide and high as the sample, and in how many parts of ten: thumbnails to 12 megapixels."""
 _UNITS = {"": 1, "B": 1, "KB": 1_000, "MB": 1_000_000}
-_MOST_BYTES = 15_000_000
+_MAX_BYTES = 15_000_000
 """Rekognition's limit for a photo in S3."""
-_MOST_FILES = 200
+_MAX_FILES = 200
 """Of a folder: they are kept in memory."""
 _SUFFIXES = {".jpg", ".jpeg", ".png"}
 
@@ -61,7 +61,7 @@ def one_size(text: str) -> Mix:
     size = round(float(found[1]) * unit)
     with Image.open(_SAMPLES / "coffee.jpg") as sample:
         photo = _jpeg(sample.resize((120, 80)), quality=30)
-    if not len(photo) <= size <= _MOST_BYTES:
+    if not len(photo) <= size <= _MAX_BYTES:
         raise UserError(f"SIZE must be from {len(photo)} bytes to 15 MB, not {text}.")
     return Mix([photo + bytes(size - len(photo))], [1], f"a photo of {_kb(size)}")
 
@@ -71,7 +71,7 @@ def of_folder(folder: Path) -> Mix:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
     if not paths:
         raise UserError(f"There is no JPEG or PNG in {folder}: name a folder of photos with PHOTOS=….")
-    chosen = paths[:: -(-len(paths) // _MOST_FILES)]
+    chosen = paths[:: -(-len(paths) // _MAX_FILES)]
     try:
         bodies = [path.read_bytes() for path in chosen]
     except OSError as error:

@@ -26,7 +26,7 @@ LATENCY_MS = {"simulated": (350, 800), "instant": (0, 0)}
 _SECONDS_A_PHOTO = 0.45
 """That an environment is busy with one photo: the recogniser's mean, and some."""
 _FEWEST_ENVIRONMENTS = 10
-_MOST_ENVIRONMENTS = 100
+_MAX_ENVIRONMENTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Place:
 @contextmanager
 def own_cloud(rate: float, recogniser: str, seed: int, handler: str | None = None) -> Iterator[Place]:
     """A local cloud with as many environments as the rate keeps busy on average: at it, no photo waits for one."""
-    wanted = min(_MOST_ENVIRONMENTS, max(_FEWEST_ENVIRONMENTS, math.ceil(rate * _SECONDS_A_PHOTO)))
+    wanted = min(_MAX_ENVIRONMENTS, max(_FEWEST_ENVIRONMENTS, math.ceil(rate * _SECONDS_A_PHOTO)))
     if recogniser == "instant":  # nothing is waited for: more than one a core only get into each other's way
         wanted = max(2, os.cpu_count() or 2)
     options = ["--mode", "vision"]

@@ -41,7 +41,7 @@ class Cost:
 
 
 def bill(quantities: dict[str, float]) -> list[Cost]:
-    """Give one line for each price; a quantity that is not there is none."""
+    """Return one line for each price; a quantity that is not there is none."""
     return [
         Cost(price, quantities.get(name, 0.0), quantities.get(name, 0.0) * price.usd)
         for name, price in PRICES.items()

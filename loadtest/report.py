@@ -30,7 +30,7 @@ CHARTS = (
 
 
 def page(run: Run, figures: Mapping[str, Any]) -> str:
-    """Give the page; every text from outside is escaped."""
+    """Return the page; every text from outside is escaped."""
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
     environment.filters |= {"number": number, "measured": measured_words}
     return environment.get_template("report.html").render(

@@ -88,7 +88,7 @@ def results(
             name: quantiles((samples.column(name) - samples.intended)[samples.is_seen] * 1000) for name in STAGES
         },
         "steps_ms": {name: quantiles(values * 1000) for name, values in steps(samples).items()},
-        "reader_resolution_ms": quantiles((samples.seen - samples.vain) * 1000),
+        "reader_resolution_ms": quantiles((samples.seen - samples.last_miss) * 1000),
         "generator": _generator(run),
         "function": {
             "invocations": work.invocations,

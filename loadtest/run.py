@@ -20,15 +20,15 @@ import numpy as np
 
 from loadtest.interruption import Interruption
 from loadtest.samples import End, Samples
-from loadtest.system_under_test import LOOK_AT_MOST
-from photo_labels.library.user_errors import TOLD, sentence
+from loadtest.system_under_test import MAX_LOOKED_AT
+from photo_labels.library.user_errors import USER_FACING_ERRORS, user_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from loadtest.samples import Floats, Ints
-    from loadtest.system_under_test import Depth, Subject
+    from loadtest.system_under_test import Depth, SystemUnderTest
 
 _TICK_S = 0.012
 """Looks are made in such steps, for all photos that are due together: a look for each takes four times the CPU."""
@@ -101,8 +101,8 @@ class Run:
 class Runner:
     """Runs a plan against a subject."""
 
-    def __init__(self, subject: Subject, plan: Plan) -> None:
-        self._subject = subject
+    def __init__(self, system: SystemUnderTest, plan: Plan) -> None:
+        self._subject = system
         self.run = Run(plan, Samples(plan.intended, plan.sizes))
         self._zero = math.nan
         self._lock = threading.Lock()
@@ -154,13 +154,13 @@ class Runner:
             samples.began[photo] = self.now()
             try:
                 attempts = self._subject.send(plan.key(photo), plan.bodies[plan.chosen[photo]])
-            except TOLD as error:
+            except USER_FACING_ERRORS as error:
                 samples.end[photo] = End.NOT_SENT
                 with self._lock:
-                    why = sentence(error)
+                    why = user_message(error)
                     self.run.refusals[why] = self.run.refusals.get(why, 0) + 1
                 continue
-            samples.returned[photo] = samples.vain[photo] = self.now()
+            samples.returned[photo] = samples.last_miss[photo] = self.now()
             if attempts > 1:
                 with self._lock:
                     self.run.resent += attempts - 1
@@ -181,13 +181,13 @@ class Runner:
                 self._stopped.wait((tick + 1) * _TICK_S - self.now())
                 continue
             photos: list[int] = []
-            while due and due[0][0] <= tick and len(photos) < LOOK_AT_MOST:
+            while due and due[0][0] <= tick and len(photos) < MAX_LOOKED_AT:
                 photos.append(heapq.heappop(due)[1])
             asked = self.now()
             try:
                 self._look(photos)
                 failed = 0
-            except TOLD:
+            except USER_FACING_ERRORS:
                 failed += 1
                 if failed == _LOOKS_THAT_FAIL:
                     raise
@@ -213,7 +213,7 @@ class Runner:
                 continue
             document = found[key]
             if document is None:
-                samples.vain[photo] = asked
+                samples.last_miss[photo] = asked
                 continue
             samples.seen[photo] = self._last_end = answered
             self._fastest_s = min(self._fastest_s or math.inf, (asked - samples.returned[photo]) * _EAGER)
@@ -227,8 +227,8 @@ class Runner:
         while not self._stopped.wait(_GAUGE_S):
             try:
                 self._depth = self._subject.depth()
-            except TOLD as error:
-                self._note(f"The queues could not always be read ({sentence(error)}).")
+            except USER_FACING_ERRORS as error:
+                self._note(f"The queues could not always be read ({user_message(error)}).")
                 continue
             now, used = self.now(), time.process_time()
             gauge.at.append(now)
@@ -257,11 +257,11 @@ class Runner:
         """Look for the rest once more, all of them, and say of each that has not ended what became of it."""
         samples, plan = self.run.samples, self.run.plan
         rest = [int(photo) for photo in np.flatnonzero((samples.end == End.PENDING) & ~np.isnan(samples.returned))]
-        for start in range(0, len(rest), LOOK_AT_MOST):
+        for start in range(0, len(rest), MAX_LOOKED_AT):
             try:
-                self._look(rest[start : start + LOOK_AT_MOST])
-            except TOLD as error:
-                self._note(f"Not all photos could be looked for in the end ({sentence(error)}).")
+                self._look(rest[start : start + MAX_LOOKED_AT])
+            except USER_FACING_ERRORS as error:
+                self._note(f"Not all photos could be looked for in the end ({user_message(error)}).")
         samples.end[np.isnan(samples.returned)] = End.NOT_SENT
         left = np.flatnonzero(samples.end == End.PENDING)
         if self.run.interrupted:
@@ -274,8 +274,8 @@ class Runner:
     def _dead_letters(self) -> set[str]:
         try:
             return self._subject.dead_letters(self.run.plan.prefix)
-        except TOLD as error:
-            self._note(f"Dead letters could not be read ({sentence(error)}): they count as missing.")
+        except USER_FACING_ERRORS as error:
+            self._note(f"Dead letters could not be read ({user_message(error)}): they count as missing.")
             return set()
 
 
@@ -284,5 +284,5 @@ def _has_failed(job: Future[None]) -> bool:
 
 
 def _tick(at_s: float) -> int:
-    """Give the first tick after a time."""
+    """Return the first tick after a time."""
     return math.ceil(at_s / _TICK_S)

@@ -52,7 +52,7 @@ class Samples:
         self.began, self.returned, self.event, self.received, self.recognised, self.committed, self.seen = (
             np.full(number, np.nan) for _ in STAGES
         )
-        self.vain = np.full(number, np.nan)
+        self.last_miss = np.full(number, np.nan)
         """When the last read began that did not find it: it became visible between then and `seen`."""
         self.end: Ints = np.zeros(number, dtype=np.int32)
         self.calls: Ints = np.zeros(number, dtype=np.int32)
@@ -85,7 +85,7 @@ class Samples:
 
     def write_csv(self, file: TextIO, keys: list[str]) -> None:
         """One line for each photo, with all columns; empty where a time is not known."""
-        times = {"intended": self.intended, **{name: self.column(name) for name in STAGES}, "vain": self.vain}
+        times = {"intended": self.intended, **{name: self.column(name) for name in STAGES}, "vain": self.last_miss}
         writer = csv.writer(file)
         names = [f"{name}_s" for name in times]
         writer.writerow(["key", "bytes", "end", *names, "calls", "receives", "duplicates"])

@@ -18,7 +18,7 @@ SPIKE = 5.0
 
 
 def intended_s(number: int, rate: float, profile: str) -> Floats:
-    """Give the seconds after the start at which each of `number` photos is to be sent, in order.
+    """Return the seconds after the start at which each of `number` photos is to be sent, in order.
 
     `rate`: photos a second on average; 0: all at once, whatever the profile is.
     """

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
     from photo_labels.library.target import Target
 
-LOOK_AT_MOST = 100
+MAX_LOOKED_AT = 100
 """Keys of one look: those of one BatchGetItem."""
-_DELETE_AT_MOST = 1000
+_MAX_DELETED_OBJECTS = 1000
 _SEND_S = 30
 """The longest that S3 may keep silent."""
 _PUTS, _PUT_AGAIN_S = 3, 0.1
@@ -62,11 +62,11 @@ class Depth:
     dead: int
 
 
-class Subject(Protocol):
+class SystemUnderTest(Protocol):
     """What a load test needs of a pipeline. All methods are called from several threads."""
 
     def send(self, key: str, body: bytes) -> int:
-        """Upload a photo; gives the PUTs that it took. Raises one of TOLD when it was not."""
+        """Upload a photo; returns the PUTs that it took. Raises one of TOLD when it was not."""
 
     def look(self, keys: Sequence[str]) -> dict[str, Found | None]:
         """Read the documents of at most LOOK_AT_MOST photos, consistently, by key.
@@ -186,8 +186,8 @@ class Deployed:
     def remove_objects(self, keys: Sequence[str]) -> dict[str, str]:
         """Delete photos, whose events then make the function delete their rows; gives those that stay, and why."""
         refused: dict[str, str] = {}
-        for start in range(0, len(keys), _DELETE_AT_MOST):
-            objects: Any = [self._object(key) for key in keys[start : start + _DELETE_AT_MOST]]
+        for start in range(0, len(keys), _MAX_DELETED_OBJECTS):
+            objects: Any = [self._object(key) for key in keys[start : start + _MAX_DELETED_OBJECTS]]
             answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
             refused |= {error["Key"]: error.get("Code", "?") for error in answer.get("Errors", ())}
         return refused
@@ -198,7 +198,7 @@ class Deployed:
         return {"Key": key, "VersionId": version} if version else {"Key": key}
 
     def remove_tombstones(self, keys: Sequence[str]) -> list[str]:
-        """Delete the documents that are tombstones by now; gives the photos that still have another."""
+        """Delete the documents that are tombstones by now; returns the photos that still have another."""
         images = {image_id(self._bucket, key): key for key in keys}
         documents = self._reader.documents(list(images))
         removed = [image for image, document in documents.items() if document.status == "REMOVED"]
@@ -207,7 +207,7 @@ class Deployed:
         return [images[image] for image in documents if image not in gone]
 
     def _remove_tombstone(self, image: str) -> str | None:
-        """Give the image, or none if it has another document by now."""
+        """Return the image, or none if it has another document by now."""
         try:
             self._dynamodb.delete_item(
                 TableName=self._documents,

@@ -71,7 +71,7 @@ class Child:
             self._process.stdout.close()
 
 
-def end_with_parent() -> None:
+def exit_with_parent() -> None:
     """In a child: end as soon as the parent does. Call it once, first thing."""
 
     def watch() -> None:
@@ -83,8 +83,8 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-if __name__ == "__main__":  # python child.py MODULE: run a module that knows nothing of us, on this leash
-    end_with_parent()
+if __name__ == "__main__":  # python child.py MODULE: run a module of others, and exit with the parent
+    exit_with_parent()
     sys.path[0] = ""  # not this folder, whose modules would hide others
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

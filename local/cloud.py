@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from botocore.exceptions import ClientError, WaiterError
 
 from local.child import Child
-from local.ministack import REPOSITORY, Ministack, mend
+from local.ministack import REPOSITORY, Ministack, patch_quirks
 from local.state import Running, State
 from photo_labels.library.http_server import listen
 from photo_labels.library.target import (
@@ -97,7 +97,9 @@ class LocalCloud:
         ministack = Ministack(self.state.folder, urls, os.environ)
         self._keep(ministack.process)
         self.endpoint_url = ministack.endpoint_url
-        rekognition = self._child("rekognition", "--leash", "--s3-endpoint", self.endpoint_url, *self._recogniser)
+        rekognition = self._child(
+            "rekognition", "--exit-with-parent", "--s3-endpoint", self.endpoint_url, *self._recogniser
+        )
         ministack.wait_until_ready()
         self._deploy()
         line = rekognition.first_line()
@@ -115,7 +117,7 @@ class LocalCloud:
         if not environments.first_line():
             raise UserError(f"The execution environments did not start: {environments.log} says why.")
         self.target = described(Connection(local_session(), self.endpoint_url, "local"), DEFAULT_STACK)
-        mend(self.target)
+        patch_quirks(self.target)
         for function in self.target.outputs.functions if self._handler else ():
             self.target.client("lambda").update_function_configuration(
                 FunctionName=function.name, ImageConfig={"Command": [self._handler]}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def demonstrate(target: Target, folder: Path, started_s: float) -> int:
-    """Import a folder, show what became of it, search for a label; gives the exit code of the import."""
+    """Import a folder, show what became of it, search for a label; returns the exit code of the import."""
     console = Console(highlight=False)
     console.print(f"local cloud up in {started_s:.1f} s: stack deployed, function warm")
     with Journal(None) as journal:

@@ -29,7 +29,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from local.child import end_with_parent
+from local.child import exit_with_parent
 from local.ministack import REPOSITORY
 from photo_labels.library.http_server import create_server
 from photo_labels.library.target import Connection, local_session
@@ -45,7 +45,7 @@ _LIFE_S = 45 * 60
 """An environment's, less than that of the role's credentials (one hour)."""
 _SHIP_S = 1.0
 """What an environment prints is sent off at most so often: sending takes as much CPU as a call of the function."""
-_LONGEST_LINE_BYTES = 2**24
+_MAX_LINE_BYTES = 2**24
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class Function:
     log_group: str
     environment: dict[str, str]
     assume_role: Callable[[], tuple[dict[str, str], Any]]
-    """Gives fresh credentials of its role, as environment variables, and a client of CloudWatch Logs with them."""
+    """Returns fresh credentials of its role, as environment variables, and a CloudWatch Logs client."""
     idle: list[Environment] = field(default_factory=list)
 
 
@@ -132,7 +132,7 @@ class Environment:
         return self._process.returncode is None and time.monotonic() - self._born < _LIFE_S
 
     async def start(self) -> dict[str, Any]:
-        """Start it and wait for its init; gives the init's duration or error."""
+        """Start it and wait for its init; returns the init's duration or error."""
         credentials, self._logs = await asyncio.to_thread(self._function.assume_role)
         await asyncio.to_thread(
             self._logs.create_log_stream, logGroupName=self._function.log_group, logStreamName=self._stream
@@ -144,7 +144,7 @@ class Environment:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            limit=_LONGEST_LINE_BYTES,
+            limit=_MAX_LINE_BYTES,
             # A group of its own, which Ctrl-C does not reach. In this session, so that those that are frozen end
             # with this process, too: an orphaned group with stopped members gets SIGHUP and SIGCONT (POSIX).
             process_group=0,
@@ -306,6 +306,6 @@ if __name__ == "__main__":
     parser.add_argument("--rekognition-url", required=True)
     parser.add_argument("--listener", type=int, required=True, help="a file descriptor")
     options = parser.parse_args()
-    end_with_parent()
+    exit_with_parent()
     own = socket.socket(fileno=options.listener)
     asyncio.run(_serve(options.endpoint_url, options.rekognition_url, own))

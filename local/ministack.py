@@ -58,8 +58,8 @@ class Ministack:
             "TMPDIR": str(state),
         }
         settings |= {f"MINISTACK_LAMBDA_PROXY_{name}": url for name, url in functions.items()}
-        leash = Path(__file__).with_name("child.py")
-        command: list[str | Path] = [PYTHON, leash, "ministack"]
+        runner = Path(__file__).with_name("child.py")
+        command: list[str | Path] = [PYTHON, runner, "ministack"]
         self.process = Child(command, state / "ministack.log", {**environment, **settings}, speaks=False)
 
     def wait_until_ready(self) -> None:
@@ -76,7 +76,7 @@ class Ministack:
         raise UserError(f"The local AWS did not start: {self.process.log} says why.")
 
 
-def mend(target: Target) -> None:
+def patch_quirks(target: Target) -> None:
     """Set right what ministack gets wrong in a stack that it has just deployed."""
     functions = target.client("lambda")
     for function in target.outputs.functions:

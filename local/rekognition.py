@@ -25,7 +25,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from local.child import end_with_parent
+from local.child import exit_with_parent
 from local.models.vision import LabelTable, Vision
 from local.request import Call, Credentials, Photos, Refusal
 from local.simulation import Simulation, SimulationSettings
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MODES = ("vision", "simulated")
-_MOST_COUNTED = 200_000
+_MAX_COUNTED = 200_000
 
 
 class Rekognition:
@@ -72,7 +72,7 @@ class Rekognition:
             status, outcome = refusal.status, refusal.code
             answer = refusal.answer()
         self._outcomes[outcome] += 1
-        if place in self._objects or len(self._objects) < _MOST_COUNTED:
+        if place in self._objects or len(self._objects) < _MAX_COUNTED:
             self._objects[place] += 1
             self._paid[place] += outcome == "ok"
         headers = {"x-amzn-RequestId": str(uuid.uuid4())}
@@ -160,7 +160,7 @@ def create_app(
 
 
 def _signer(request: Request) -> str:
-    """Give the access key id of a request signed with Signature Version 4."""
+    """Return the access key id of a request signed with Signature Version 4."""
     found = re.search("Credential=([^/]+)/", request.headers.get("authorization", ""))
     return found[1] if found else ""
 
@@ -172,10 +172,10 @@ def main() -> None:
     parser.add_argument("--mode", choices=MODES, default="vision")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--simulation", type=json.loads, default={}, metavar="JSON", help="SimulationSettings")
-    parser.add_argument("--leash", action="store_true", help="end when stdin does, as it does with the parent")
+    parser.add_argument("--exit-with-parent", action="store_true", help="exit when stdin ends")
     options = parser.parse_args()
-    if options.leash:
-        end_with_parent()
+    if options.exit_with_parent:
+        exit_with_parent()
     try:
         settings = SimulationSettings().changed({"seed": options.seed} | options.simulation)
     except (ValueError, TypeError) as error:

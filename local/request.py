@@ -16,8 +16,8 @@ from PIL import Image
 from local.models.vision import upright_rgb
 from local.simulation import ERRORS
 
-_MOST_BYTES, _MOST_OBJECT_BYTES = 5 * 2**20, 15 * 2**20  # developer guide, "Guidelines and quotas"
-_LEAST_SIDE, _MOST_SIDE = 80, 10_000
+_MAX_BYTES, _MAX_OBJECT_BYTES = 5 * 2**20, 15 * 2**20  # developer guide, "Guidelines and quotas"
+_LEAST_SIDE, _MAX_SIDE = 80, 10_000
 _OF_REKOGNITION = {
     "ImageTooLargeException",
     "InternalServerError",
@@ -38,7 +38,7 @@ class Refusal(Exception):  # noqa: N818 - an answer of Rekognition's, no failure
         super().__init__(message or ERRORS[code])
 
     def answer(self) -> dict[str, str]:
-        """Give the answer's content: the layer before Rekognition writes it otherwise than Rekognition itself."""
+        """Return the content of the answer: the layer in front of Rekognition writes it differently."""
         if self.code in _OF_REKOGNITION:
             return {"__type": self.code, "Code": self.code, "Message": str(self)}
         return {"__type": self.code, "message": str(self)}
@@ -74,8 +74,8 @@ class Call:
         names_object = bool(call.bucket and call.key)
         if not 0 <= call.min_confidence <= 100 or call.max_labels < 0 or names_object == (data is not None):
             raise Refusal("InvalidParameterException")
-        if call.data is not None and len(call.data) > _MOST_BYTES:
-            message = f"Value at 'image.bytes' must have length less than or equal to {_MOST_BYTES}"
+        if call.data is not None and len(call.data) > _MAX_BYTES:
+            message = f"Value at 'image.bytes' must have length less than or equal to {_MAX_BYTES}"
             raise Refusal("ValidationException", message)
         return call
 
@@ -121,7 +121,7 @@ class Photos:
         try:
             answer = self._clients[access_key_id].get_object(Bucket=call.bucket, Key=call.key, **version)
             with answer["Body"] as body:
-                if answer["ContentLength"] > _MOST_OBJECT_BYTES:
+                if answer["ContentLength"] > _MAX_OBJECT_BYTES:
                     raise Refusal("ImageTooLargeException")
                 data = body.read()
         except ClientError as error:  # missing, archived, encrypted with another's key, or not to be read
@@ -145,7 +145,7 @@ def decoded(data: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
         width, height = image.size
-        if max(width, height) > _MOST_SIDE:
+        if max(width, height) > _MAX_SIDE:
             message = f"Input image dimensions {width} x {height} exceed maximum dimension size of 10000 pixels"
             raise Refusal("ImageTooLargeException", message)
         if min(width, height) < _LEAST_SIDE:

@@ -122,7 +122,7 @@ class Simulation:
         return latency_s, None
 
     def labels(self, bucket: str, key: str, revision: str) -> list[dict[str, Any]]:
-        """Give the labels of an object, the surest first; the same for the same seed, object and revision."""
+        """Return the labels of an object, the surest first; the same for the same seed, object and revision."""
         identity = f"{self.settings.seed}\0{bucket}\0{key}\0{revision}".encode()
         chance = random.Random(hashlib.sha256(identity).digest())
         confidences: dict[str, float] = {}

@@ -101,7 +101,7 @@ class State:
             return os.fdopen(os.open(self.log, flags, 0o600), "ab")
 
     def last_line(self) -> str:
-        """Give the last that was logged."""
+        """Return the last that was logged."""
         with self._telling():
             return (
                 self.log.read_text(errors="replace").strip().splitlines()
@@ -125,7 +125,7 @@ class State:
         return self._file.exists()
 
     def running(self) -> Running | None:
-        """Give what the cloud in it says of itself; None: nothing. Raises UserError where that is damaged."""
+        """Return what the cloud in it says of itself; None: nothing. Raises UserError where that is damaged."""
         with self._telling():
             try:
                 return Running.parse(self._file.read_text())

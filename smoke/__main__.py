@@ -14,7 +14,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from photo_labels.library.user_errors import UserError, sentence
+from photo_labels.library.user_errors import UserError, user_message
 from photo_labels.terminal.ending import run
 from smoke import place as places
 from smoke.recording import Recorder
@@ -58,7 +58,7 @@ def _taken(name: str, step: Any, console: Console) -> bool:
         console.print(f"FAILED   {name}: {why}", style="red", markup=False)
         return False
     except (BotoCoreError, ClientError) as error:
-        console.print(f"FAILED   {name}: {sentence(error)}", style="red", markup=False)
+        console.print(f"FAILED   {name}: {user_message(error)}", style="red", markup=False)
         return False
     else:
         console.print(f"ok       {name} ({time.monotonic() - began:.1f} s)", markup=False)

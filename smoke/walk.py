@@ -53,7 +53,7 @@ class Walk:
         self._reader = Reader(target)
 
     def steps(self) -> Iterator[tuple[str, Callable[[], None]]]:
-        """Give each with its name."""
+        """Return each with its name."""
         yield "a photo is labelled", self._photo
         yield "an overwrite replaces its labels", self._overwrite
         yield "a removal is a tombstone", self._removal

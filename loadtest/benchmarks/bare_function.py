@@ -18,7 +18,7 @@ from photo_labels.records.attributes import to_attributes
 from photo_labels.records.documents import Document, labels_from
 
 _THREADS = 10
-_WRITE_AT_MOST = 25
+_MAX_WRITE_ITEMS = 25
 _pool = ThreadPoolExecutor(_THREADS)
 _config = Config(max_pool_connections=_THREADS, parameter_validation=False)
 _dynamodb: Any = get_session().create_client("dynamodb", config=_config)
@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     _dynamodb.batch_get_item(RequestItems={_LABELS: {"Keys": keys, "ConsistentRead": True}})
     documents = list(_pool.map(_labelled, records))
     rows = [{"PutRequest": {"Item": to_attributes(row.to_item())}} for one in documents for row in one.rows()]
-    list(_pool.map(_put, [rows[at : at + _WRITE_AT_MOST] for at in range(0, len(rows), _WRITE_AT_MOST)]))
+    list(_pool.map(_put, [rows[at : at + _MAX_WRITE_ITEMS] for at in range(0, len(rows), _MAX_WRITE_ITEMS)]))
     items = [to_attributes(one.to_item()) for one in documents]
     _dynamodb.batch_execute_statement(Statements=[_insertion(item) for item in items])
     return {"batchItemFailures": []}

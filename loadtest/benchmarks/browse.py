@@ -148,7 +148,14 @@ def main(photos: int) -> None:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="photo-labels-")))
         os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
         targets.LOCAL_STATE = folder
-        command = [sys.executable, "-m", "loadtest.benchmarks.full_table", "--photos", f"{photos}", "--leash"]
+        command = [
+            sys.executable,
+            "-m",
+            "loadtest.benchmarks.full_table",
+            "--photos",
+            f"{photos}",
+            "--exit-with-parent",
+        ]
         full = Child(command, folder / "full.log", os.environ)
         running.callback(full.stop)
         url = json.loads(full.first_line())["url"]

@@ -1,6 +1,6 @@
 """What stands in for AWS in `make bench-browse`: a full bucket, its documents and its index, read only.
 
-    python -m loadtest.benchmarks.full_table --photos 100000 --leash
+    python -m loadtest.benchmarks.full_table --photos 100000 --exit-with-parent
 
 Once it accepts calls it prints a line of JSON, `{"url": "http://127.0.0.1:PORT"}`. It answers DynamoDB's Query,
 Scan and BatchGetItem, of sorted lists as DynamoDB does (the local AWS looks through the whole table), and S3's
@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from loadtest.mix import many_sizes
-from local.child import end_with_parent
+from local.child import exit_with_parent
 from photo_labels.library.http_server import create_server, listen
 from photo_labels.records.attributes import to_attributes
 from photo_labels.records.documents import Document, rank
@@ -36,7 +36,7 @@ BUCKET = "full"
 LABELS = 100
 LABELS_A_PHOTO = 10
 _KEY = "photos/{:07d}.jpg"
-_SCANNED_AT_MOST = 1_000
+_MAX_SCANNED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Full:
             return {"Items": [{"Label": {"S": name}} for name, rows in self._rows.items() for _ in rows]}
         last = asked.get("ExclusiveStartKey", {}).get("ImageID", {}).get("S", "")
         begin = bisect_right(self._images, last)
-        images = self._images[begin : begin + asked.get("Limit", _SCANNED_AT_MOST)]
+        images = self._images[begin : begin + asked.get("Limit", _MAX_SCANNED)]
         more = {"LastEvaluatedKey": {"ImageID": {"S": images[-1]}}} if images else {}
         return {"Items": [_item_of(image) for image in images]} | more
 
@@ -106,7 +106,7 @@ def _number_of(key: str) -> int:
 
 
 def _labels_of(number: int) -> list[_Label]:
-    """Give a photo's labels; Label 0 is that of nearly all, Label 99 of few."""
+    """Return a photo's labels; Label 0 is that of nearly all, Label 99 of few."""
     chance = random.Random(number)
     chosen = {min(LABELS - 1, int(chance.expovariate(0.05))) for _ in range(3 * LABELS_A_PHOTO)}
     some = chance.sample(sorted(chosen), LABELS_A_PHOTO)
@@ -130,10 +130,10 @@ def main() -> None:
     """Make it, and serve it."""
     parser = argparse.ArgumentParser(prog="python -m loadtest.benchmarks.full_table", description=__doc__)
     parser.add_argument("--photos", type=int, default=100_000)
-    parser.add_argument("--leash", action="store_true", help="end when stdin does, as it does with the parent")
+    parser.add_argument("--exit-with-parent", action="store_true", help="exit when stdin ends")
     options = parser.parse_args()
-    if options.leash:
-        end_with_parent()
+    if options.exit_with_parent:
+        exit_with_parent()
     full = Full(options.photos)
     routes = [
         Route("/", full.call, methods=["POST"]),

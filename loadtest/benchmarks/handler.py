@@ -32,12 +32,12 @@ from loadtest.benchmarks.baselines.figures import Figures, Measured, figures, me
 from loadtest.benchmarks.baselines.imports import by_package
 from loadtest.benchmarks.baselines.process import (
     ASIDE,
-    CONTENDERS,
+    BASELINES,
     MEMORY_MB,
     OURS,
     REPOSITORY,
-    Contender,
-    ContenderError,
+    Baseline,
+    BaselineError,
     Process,
     environment,
 )
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _ROUNDS = 6
-"""Of 35 s each: one photo after another, four contenders need 4 s for ten of them."""
+"""Of 35 s each: one photo after another, four baselines need 4 s for ten of them."""
 _WARM_UPS = 2
 _SIZES = (1, 5, 10)
 _PROCESSES = 5
@@ -68,19 +68,19 @@ _GROUPS = {
 }
 """Packages whose CPU time is told together."""
 
-Results = dict[tuple[int, Contender], list[Measured]]
+Results = dict[tuple[int, Baseline], list[Measured]]
 
 
 def main() -> None:
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=_ROUNDS, help="batches of each size for each contender")
+    parser.add_argument("--rounds", type=int, default=_ROUNDS, help="batches of each size for each baseline")
     rounds = parser.parse_args().rounds
     if rounds < 1:
         parser.error("there must be one round at least")
     console = Console()
     with tempfile.TemporaryDirectory() as folder, stand_in(Path(folder) / "stand-in.log") as url:
-        log = Path(folder) / "contenders.log"
+        log = Path(folder) / "baselines.log"
         started_ms = _starts(url, log)
         results, peaks_mb, stand_in_ms = _batches(url, log, rounds)
         profile = _profiled(url)
@@ -105,7 +105,7 @@ def main() -> None:
 def stand_in(log: Path) -> Iterator[str]:
     """Run the stand-in in a process of its own, so that its work is nobody else's; gives its URL."""
     child = Child(
-        [sys.executable, "-m", "loadtest.benchmarks.stand_in", "--leash"],
+        [sys.executable, "-m", "loadtest.benchmarks.stand_in", "--exit-with-parent"],
         log,
         {**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )
@@ -118,23 +118,23 @@ def stand_in(log: Path) -> Iterator[str]:
         child.stop()
 
 
-def _starts(url: str, log: Path) -> dict[Contender, list[float]]:
+def _starts(url: str, log: Path) -> dict[Baseline, list[float]]:
     """Start each in fresh processes, in turns; milliseconds of their inits: imports and clients."""
-    started_ms: defaultdict[Contender, list[float]] = defaultdict(list)
+    started_ms: defaultdict[Baseline, list[float]] = defaultdict(list)
     for _ in range(_PROCESSES):
-        for contender in CONTENDERS:
-            with Process(contender, url, log) as process:
-                started_ms[contender].append(process.init_ms)
+        for baseline in BASELINES:
+            with Process(baseline, url, log) as process:
+                started_ms[baseline].append(process.init_ms)
     return started_ms
 
 
-def _batches(url: str, log: Path, rounds: int) -> tuple[Results, dict[Contender, float], float]:
+def _batches(url: str, log: Path, rounds: int) -> tuple[Results, dict[Baseline, float], float]:
     """Give each the same batches; also the most memory of each, and the stand-in's CPU milliseconds a request."""
     results: Results = defaultdict(list)
-    peaks_mb: dict[Contender, float] = {}
+    peaks_mb: dict[Baseline, float] = {}
     of_stand_in: Counter[str] = Counter()
     with ExitStack() as running:
-        processes = {one: running.enter_context(Process(one, url, log)) for one in CONTENDERS}
+        processes = {one: running.enter_context(Process(one, url, log)) for one in BASELINES}
         for _ in range(_WARM_UPS):
             for process in processes.values():
                 process.invoke(batch([f"{WARM_UP}{photo}.jpg" for photo in range(max(_SIZES))]))
@@ -142,10 +142,10 @@ def _batches(url: str, log: Path, rounds: int) -> tuple[Results, dict[Contender,
         for number in range(rounds):
             for size in _SIZES:
                 event = batch([f"bench/{number}-{size}-{photo}.jpg" for photo in range(size)])
-                for contender, process in processes.items():
+                for baseline, process in processes.items():
                     invocation, record = process.invoke(event), take_record(url)
-                    results[size, contender].append(measured(invocation, record))
-                    peaks_mb[contender] = invocation.peak_mb
+                    results[size, baseline].append(measured(invocation, record))
+                    peaks_mb[baseline] = invocation.peak_mb
                     of_stand_in.update({"cpu_ms": record["cpu_ms"], **record["requests"]})
     cpu_ms = of_stand_in.pop("cpu_ms")
     return results, peaks_mb, cpu_ms / of_stand_in.total()
@@ -208,7 +208,7 @@ def _explain(console: Console, stand_in_ms: float) -> None:
     console.print(
         f"AWS is simulated: DetectLabels answers in {given.p50_ms:.0f} ms (p50) to {given.p99_ms:.0f} ms (p99, "
         f"log-normal), DynamoDB reads in {given.read_ms:.0f} ms and writes in {given.write_ms:.0f} ms, by plain "
-        f"HTTP on loopback ({stand_in_ms:.1f} ms of the stand-in's own CPU a request). Every contender gets the "
+        f"HTTP on loopback ({stand_in_ms:.1f} ms of the stand-in's own CPU a request). Every baseline gets the "
         "same photos, eight labels each, with the same latencies, in turns; each is one warm process."
     )
     console.print(
@@ -218,18 +218,18 @@ def _explain(console: Console, stand_in_ms: float) -> None:
     )
 
 
-def batch_tables(results: Mapping[tuple[int, Contender], Sequence[Measured]]) -> Iterator[Table]:
-    """Give a table for each size of batch."""
+def batch_tables(results: Mapping[tuple[int, Baseline], Sequence[Measured]]) -> Iterator[Table]:
+    """Return a table for each size of batch."""
     for size in dict.fromkeys(size for size, _ in results):
-        lines = {contender: batches for (its, contender), batches in results.items() if its == size}
+        lines = {baseline: batches for (its, baseline), batches in results.items() if its == size}
         batches = max(map(len, lines.values()))
-        table = _table(f"{batches} batches of {size}", "contender", "rows")
+        table = _table(f"{batches} batches of {size}", "baseline", "rows")
         for heading in ("beyond\np50 ms", "commit\np50 ms", "commit\np99 ms"):
             table.add_column(heading, justify="right")
         for heading in ("CPU ms/\nimage", "images/\nGB-s", "calls/\nimage"):
             table.add_column(heading, justify="right")
-        for contender, its_batches in lines.items():
-            table.add_row(*_words(contender), *_cells(figures(its_batches)))
+        for baseline, its_batches in lines.items():
+            table.add_row(*_words(baseline), *_cells(figures(its_batches)))
         yield table
 
 
@@ -238,8 +238,8 @@ def _table(title: str, *columns: str) -> Table:
     return Table(*columns, title=title, title_justify="left", box=look, pad_edge=False, collapse_padding=True)
 
 
-def _words(contender: Contender) -> tuple[str, str]:
-    return contender.name, "yes" if contender.rows else "no"
+def _words(baseline: Baseline) -> tuple[str, str]:
+    return baseline.name, "yes" if baseline.rows else "no"
 
 
 def _cells(of: Figures) -> Iterator[str]:
@@ -251,12 +251,12 @@ def _cells(of: Figures) -> Iterator[str]:
     yield f"{of.requests:.1f}"
 
 
-def process_table(started_ms: Mapping[Contender, Sequence[float]], peaks_mb: Mapping[Contender, float]) -> Table:
+def process_table(started_ms: Mapping[Baseline, Sequence[float]], peaks_mb: Mapping[Baseline, float]) -> Table:
     """Tell what a process costs: its start, and its memory after all batches."""
-    table = _table("Processes", "contender", "rows", "imports and clients, ms", "peak memory, MiB")
-    for contender, costs_ms in started_ms.items():
+    table = _table("Processes", "baseline", "rows", "imports and clients, ms", "peak memory, MiB")
+    for baseline, costs_ms in started_ms.items():
         spread = f"{percentile(costs_ms, 50):.0f} ({min(costs_ms):.0f}-{max(costs_ms):.0f})"
-        table.add_row(*_words(contender), spread, f"{peaks_mb[contender]:.0f}")
+        table.add_row(*_words(baseline), spread, f"{peaks_mb[baseline]:.0f}")
     return table
 
 
@@ -274,7 +274,7 @@ def profile_table(profile: Mapping[str, float], cpu_ms: float) -> Table:
 
 
 def group_of(module: str) -> str:
-    """Give the part of the function that a module counts as."""
+    """Return the part of the function that a module counts as."""
     package = module.partition(".")[0]
     return next((name for name, packages in _GROUPS.items() if package in packages), "the rest")
 
@@ -282,5 +282,5 @@ def group_of(module: str) -> str:
 if __name__ == "__main__":
     try:
         main()
-    except ContenderError as error:
+    except BaselineError as error:
         raise SystemExit(str(error)) from error

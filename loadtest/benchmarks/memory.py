@@ -67,7 +67,7 @@ class Peak:
 
 @contextmanager
 def _served(folder: Path) -> Iterator[str]:
-    """Serve a folder's folders as buckets; gives the URL."""
+    """Serve a folder's folders as buckets; returns the URL."""
     command = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "0"]
     quiet: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     with subprocess.Popen(command, cwd=folder, **quiet) as beside:
@@ -81,7 +81,7 @@ def _served(folder: Path) -> Iterator[str]:
 
 
 def _photo(key: str, number: int) -> Document:
-    """Give the document of a photo; each number is another version, of which no thumbnail is kept."""
+    """Return the document of a photo; each number is another version, of which no thumbnail is kept."""
     return Document(_BUCKET, key, f"{number:02}", "LABELLED", "2026-11-23T06:00:00.000Z")
 
 

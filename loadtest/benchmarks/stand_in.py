@@ -1,6 +1,6 @@
 """What stands in for AWS in `make bench`: Rekognition and DynamoDB, as slow as told, which keep nothing.
 
-    python -m loadtest.benchmarks.stand_in --seed 1 --leash
+    python -m loadtest.benchmarks.stand_in --seed 1 --exit-with-parent
 
 Once it accepts calls it prints a line of JSON, `{"url": "http://127.0.0.1:PORT"}`. It finds every image new and
 writes everything at once. What it saw is told, and forgotten, by DELETE /_stand_in/record:
@@ -32,7 +32,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.child import end_with_parent
+from local.child import exit_with_parent
 from photo_labels.library.http_server import create_server, listen
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Latencies:
     """Of DynamoDB, always the same."""
 
     def recognition_s(self, name: str) -> float:
-        """Give DetectLabels' latency for an object, the same whoever asks."""
+        """Return DetectLabels' latency for an object, the same whoever asks."""
         if name.startswith(WARM_UP):
             return _WARM_UP_S
         if not self.p50_ms:
@@ -230,7 +230,7 @@ def create_app(latencies: Latencies) -> Starlette:
 
 
 def create_stand_in(latencies: Latencies) -> uvicorn.Server:
-    """Make what serves it. Nobody's idle connection is closed: the others' turns are not a contender's pauses."""
+    """Make what serves it. Nobody's idle connection is closed: the others' turns are not a baseline's pauses."""
     server = create_server(create_app(latencies))
     server.config.timeout_keep_alive = _KEEP_ALIVE_S
     return server
@@ -246,10 +246,10 @@ def take_record(url: str) -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m loadtest.benchmarks.stand_in", description=__doc__)
     parser.add_argument("--seed", type=int, default=Latencies.seed)
-    parser.add_argument("--leash", action="store_true", help="end when stdin does, as it does with the parent")
+    parser.add_argument("--exit-with-parent", action="store_true", help="exit when stdin ends")
     options = parser.parse_args()
-    if options.leash:
-        end_with_parent()
+    if options.exit_with_parent:
+        exit_with_parent()
     server, listener = create_stand_in(Latencies(options.seed)), listen(0)
     print(json.dumps({"url": f"http://127.0.0.1:{listener.getsockname()[1]}"}), flush=True)
     with suppress(KeyboardInterrupt):

@@ -105,7 +105,7 @@ class Vision:
         return sorted(labels, key=lambda label: (-label["Confidence"], -len(label["Parents"]), label["Name"]))
 
     def _classify(self, photo: Image.Image) -> Floats:
-        """Give each label's probability: the sum over the classes below it, surer than any one of them."""
+        """Return each label's probability: the sum over the classes below it, surer than any one of them."""
         scale = _CLASSIFIER_SHORT_SIDE / min(photo.size)
         width, height = (round(side * scale) for side in photo.size)
         left, top = (width - _CLASSIFIER_SIDE) // 2, (height - _CLASSIFIER_SIDE) // 2
@@ -119,7 +119,7 @@ class Vision:
         return np.bincount(self._labels, shares, minlength=len(self._numbers)).astype(np.float64)
 
     def _detect(self, photo: Image.Image, seen: Floats) -> dict[str, list[tuple[float, Floats]]]:
-        """Give each detected label's instances, the surest first: confidence (0 … 1) and box."""
+        """Return each detected label's instances, the surest first: confidence (0 … 1) and box."""
         pixels = np.asarray(photo.resize((_DETECTOR_SIDE,) * 2, Image.Resampling.BILINEAR), np.float32)
         scores, boxes = self._detector.run(None, {"image": pixels[None]})
         boxes = boxes[0, :, 0].clip(0, 1)

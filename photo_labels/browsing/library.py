@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _AT_A_TIME = 60
 """Photos of one answer: more than a screen."""
-_READ_AT_MOST = 1_000
+_MAX_READ_ITEMS = 1_000
 """Rows or documents that are read for one answer; where few of them are wanted, the page asks again."""
 _SCANNED_AT_A_TIME = 250
 _REMEMBERED = 5_000
@@ -43,7 +43,7 @@ class Library:
         vocabulary = vocabularies.kept(self._target)
         searcher = Searcher(self._reader, vocabulary.counts)
         query, unknown = spelled(parse(text), vocabulary, searcher)
-        page = searcher.page(Wanted(query, min_confidence), _AT_A_TIME, after, _READ_AT_MOST)
+        page = searcher.page(Wanted(query, min_confidence), _AT_A_TIME, after, _MAX_READ_ITEMS)
         photos = [self._photo(hit.document) for hit in page.hits]
         return {"photos": photos, "more": page.more_after, "query": str(query), "unknown": unknown}
 
@@ -58,7 +58,7 @@ class Library:
             photos += [self._photo(document) for document in documents_in(wanted)]
             read += len(answer["Items"])
             after = answer.get("LastEvaluatedKey", {}).get("ImageID", {}).get("S")
-            if after is None or len(photos) >= _AT_A_TIME // 2 or read >= _READ_AT_MOST:
+            if after is None or len(photos) >= _AT_A_TIME // 2 or read >= _MAX_READ_ITEMS:
                 return {"photos": photos, "more": after}
             limit = _SCANNED_AT_A_TIME
 

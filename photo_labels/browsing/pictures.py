@@ -13,7 +13,7 @@ from photo_labels.library.decoding import Decoder
 from photo_labels.library.opening import downloaded, requested_photo
 from photo_labels.library.target import home_folder
 from photo_labels.library.user_errors import UserError
-from photo_labels.records.decoder import LONGEST_SIDE, MEMORY_BYTES, UndecodableError
+from photo_labels.records.decoder import MAX_SIDE, MEMORY_BYTES, UndecodableError
 from photo_labels.records.formats import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 THUMBNAIL_SIDE = 400
 _IN_MEMORY_BYTES = 2 * MAX_FILE_BYTES
 """Of photos that are downloaded or decoded: two of the largest, or dozens of those that phones take."""
-_KEPT_AT_MOST = 20_000
+_MAX_KEPT = 20_000
 """Thumbnails, of 20 to 40 KB."""
 _CONNECTIONS = 40
 """As many as Starlette has threads."""
@@ -74,7 +74,7 @@ class Pictures:
             self._decoders.get().close()
 
     def thumbnail(self, document: Document, is_gone: Callable[[], bool] = lambda: False) -> bytes:
-        """Give a JPEG for the grid; `is_gone` tells whether who asked for it does not wait any more.
+        """Return a JPEG for the grid; `is_gone` tells whether who asked for it does not wait any more.
 
         Raises UserError where the photo is gone or nobody waits for it, UndecodableError where it is none.
         """
@@ -96,8 +96,8 @@ class Pictures:
         return jpeg
 
     def view(self, document: Document, is_gone: Callable[[], bool] = lambda: False) -> bytes:
-        """Give a JPEG as large as a screen. Raises what `thumbnail` does."""
-        return self._decoded(document, LONGEST_SIDE, is_gone)
+        """Return a JPEG as large as a screen. Raises what `thumbnail` does."""
+        return self._decoded(document, MAX_SIDE, is_gone)
 
     def _decoded(self, document: Document, longest_side: int, is_gone: Callable[[], bool]) -> bytes:
         def check() -> None:
@@ -122,7 +122,7 @@ class Pictures:
 
 
 def _decoders() -> int:
-    """Give the number of decoders: one for each core, but not so many that they can fill half of the memory."""
+    """Return the number of decoders: one for each core, but not so many that they can fill half of the memory."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return max(1, min(os.cpu_count() or 1, memory // 2 // MEMORY_BYTES))
 
@@ -141,7 +141,7 @@ def _forget_oldest(folder: Path) -> None:
     for path in folder.glob("*.new"):
         _forget(path)
     kept = sorted(folder.glob("*.jpg"), key=_changed_at, reverse=True)
-    for path in kept[_KEPT_AT_MOST:]:
+    for path in kept[_MAX_KEPT:]:
         _forget(path)
 
 

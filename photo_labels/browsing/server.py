@@ -27,7 +27,7 @@ from photo_labels.browsing.pictures import Pictures
 from photo_labels.library.http_server import create_server, listen
 from photo_labels.library.opening import links
 from photo_labels.library.status import StatusReader
-from photo_labels.library.user_errors import TOLD, UserError, sentence
+from photo_labels.library.user_errors import USER_FACING_ERRORS, UserError, user_message
 from photo_labels.records.decoder import UndecodableError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Guard:
             self._hosts |= {"127.0.0.1", "localhost"}
 
     def ticket(self) -> str:
-        """Give a new path that lets one browser in, once."""
+        """Return a new path that lets one browser in, once."""
         ticket = secrets.token_urlsafe(24)
         self._tickets.add(ticket)
         return f"{self.room}?ticket={ticket}"
@@ -142,7 +142,7 @@ class Browse:
         self._server = create_server(self._guard)
 
     def link(self) -> str:
-        """Give a new link to the page, for one browser."""
+        """Return a new link to the page, for one browser."""
         return f"http://127.0.0.1:{self._port}{self._guard.ticket()}"
 
     def run(self) -> None:
@@ -218,8 +218,8 @@ class Browse:
                 jpeg = make(self._asked_for(request), is_gone)
             except UndecodableError as error:
                 return _said(error.detail, 415)
-            except TOLD as error:
-                return _said(sentence(error), 404)
+            except USER_FACING_ERRORS as error:
+                return _said(user_message(error), 404)
             return Response(jpeg, media_type="image/jpeg", headers=_KEPT)
 
         async def answer(request: Request) -> Response:
@@ -235,8 +235,8 @@ class Browse:
     def _original(self, request: Request) -> Response:
         try:
             [link] = links(self._target, [self._asked_for(request)])
-        except TOLD as error:
-            return _said(sentence(error), 404)
+        except USER_FACING_ERRORS as error:
+            return _said(user_message(error), 404)
         return RedirectResponse(link, 303, _NOT_KEPT)
 
     def _asked_for(self, request: Request) -> Document:
@@ -263,8 +263,8 @@ def _answering(find: Callable[[Request], dict[str, Any]]) -> Callable[[Request],
     def answer(request: Request) -> Response:
         try:
             return _json(find(request))
-        except TOLD as error:
-            return _json({"error": sentence(error)}, 400)
+        except USER_FACING_ERRORS as error:
+            return _json({"error": user_message(error)}, 400)
 
     return answer
 

@@ -51,7 +51,7 @@ def journal_path(target: Target) -> Path:
 
 
 def bring(target: Target, wanted: Wanted, console: Console) -> int:
-    """Import photos; gives the exit code. Raises UserError where there is nothing to import."""
+    """Import photos; returns the exit code. Raises UserError where there is nothing to import."""
     try:
         return _brought(target, wanted, console)
     except sqlite3.Error as error:

@@ -57,7 +57,7 @@ def audit(session: Session, repair: bool, is_listed: bool) -> None:
             if is_listed:
                 display.list(problem)
             if repair:
-                repairer.mend(problem)
+                repairer.repair(problem)
 
         try:
             found = auditor.run(report, display.show)

@@ -36,7 +36,7 @@ class Wanted:
 
 
 def fill(target: Target, wanted: Wanted, console: Console) -> int:
-    """Backfill; gives the exit code. Raises UserError where the functions could not read the photos."""
+    """Backfill; returns the exit code. Raises UserError where the functions could not read the photos."""
     place = _place(target, wanted)
     if place.bucket != target.outputs.bucket:
         _see_to_rights(target, place.bucket, wanted, console)

@@ -216,7 +216,7 @@ class Auditor:
             raise
 
     def _lacking_rows(self, documents: Sequence[Document]) -> set[str]:
-        """Give the ImageIDs of the documents that lack rows."""
+        """Return the ImageIDs of the documents that lack rows."""
         wanted = {row.key: row.image_id for one in documents for row in one.rows()}
         for item in self._reader.items(self._index_table, [_row_key(*key) for key in wanted]):
             wanted.pop((item["Label"]["S"], item["Rank"]["S"]), None)
@@ -339,7 +339,7 @@ class Repairer:
         self._reconciler = reconciler
         self.rows_removed = 0
 
-    def mend(self, problem: Problem) -> None:
+    def repair(self, problem: Problem) -> None:
         """Ask for the truth about the photo; a stray row, about which no message asks, is deleted."""
         if problem.row is None:
             # The document of missing rows fits its object, and would be left as it is.

@@ -20,19 +20,19 @@ import threading
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Self
 
-from photo_labels.records.decoder import LONGEST_SIDE, MEMORY_BYTES, UndecodableError, decoded
+from photo_labels.records.decoder import MAX_SIDE, MEMORY_BYTES, UndecodableError, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LONGEST_S = 30.0
+_MAX_S = 30.0
 _ASKED, _ANSWERED = struct.Struct(">QQ"), struct.Struct(">Q")
 
 
 class Decoder:
     """One child process; decodes one photo after another, for one thread at a time."""
 
-    def __init__(self, longest_s: float = _LONGEST_S) -> None:
+    def __init__(self, longest_s: float = _MAX_S) -> None:
         self._longest_s = longest_s
         self._ending = threading.Lock()
         self._is_stopped = False
@@ -54,8 +54,8 @@ class Decoder:
             self._is_stopped = True
             self._process.kill()
 
-    def jpeg(self, photo: bytes | bytearray, longest_side: int = LONGEST_SIDE) -> bytes:
-        """Give a photo of any format as a JPEG, upright.
+    def jpeg(self, photo: bytes | bytearray, longest_side: int = MAX_SIDE) -> bytes:
+        """Return a photo of any format as a JPEG, upright.
 
         Raises UndecodableError, or OSError where no child can be started; then another may be decoded.
         """

@@ -66,6 +66,6 @@ def _lines(document: Document) -> Iterator[tuple[Any, ...]]:
 
 
 def _cell(text: str | None) -> str:
-    """Give a text as it is, except what a terminal or a spreadsheet would obey."""
+    """Return a text as it is, except what a terminal or a spreadsheet would obey."""
     plain = safe(text or "").plain
     return f"'{plain}" if _FORMULA.match(plain) else plain

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
     from types_boto3_logs import CloudWatchLogsClient
 
-_MOST_EVENTS = 10_000
+_MAX_EVENTS = 10_000
 """Of one answer of FilterLogEvents."""
 
 
 def events(client: CloudWatchLogsClient, group: str, since_ms: int) -> Iterator[Any]:
-    """Give what a log group got after a moment, in epoch milliseconds."""
+    """Return what a log group got after a moment, in epoch milliseconds."""
     asked: Any = {"logGroupName": group, "startTime": since_ms}
     told: set[tuple[str, str]] = set()
     while True:
@@ -23,7 +23,7 @@ def events(client: CloudWatchLogsClient, group: str, since_ms: int) -> Iterator[
         yield from found
         if token := answer.get("nextToken"):
             asked["nextToken"] = token
-        elif found and len(answer["events"]) == _MOST_EVENTS:  # the local AWS gives no token
+        elif found and len(answer["events"]) == _MAX_EVENTS:  # the local AWS gives no token
             last_ms = found[-1]["timestamp"]
             asked = {"logGroupName": group, "startTime": last_ms}
             told = {_name(event) for event in found if event["timestamp"] == last_ms}

@@ -40,7 +40,7 @@ def launch(where: str | Path) -> None:
 
 
 def links(target: Target, documents: Iterable[Document]) -> list[str]:
-    """Give links to photos, for an hour, with the rights of who asks; the bucket stays closed to all others."""
+    """Return links to photos, for an hour, with the rights of who asks; the bucket stays closed to all others."""
     # The older signature does not open what is encrypted with a key of KMS.
     s3 = target.client("s3", config=Config(signature_version="s3v4"))
     return [
@@ -122,7 +122,7 @@ def _draw(image: Image.Image, document: Document) -> None:
 
 
 def _corners(box: dict[str, Any], size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """Give left, top, right and bottom in pixels; Rekognition's boxes may reach beyond the photo."""
+    """Return left, top, right and bottom in pixels; Rekognition's boxes may reach beyond the photo."""
     left, top, width, height = (float(box[side]) for side in ("Left", "Top", "Width", "Height"))
     inside = (min(1.0, max(0.0, edge)) for edge in (left, top, left + width, top + height))
     left, top, right, bottom = inside

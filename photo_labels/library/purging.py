@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
 
-_WRITE_AT_MOST = 25
+_MAX_WRITE_ITEMS = 25
 _KEYS_NAMED = 3
 
 
@@ -141,8 +141,8 @@ class Purger:
 
     def _delete_rows(self, document: Document) -> int:
         keys = [{"Label": {"S": row.label}, "Rank": {"S": row.rank}} for row in document.rows()]
-        for start in range(0, len(keys), _WRITE_AT_MOST):
-            requests: Any = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + _WRITE_AT_MOST]]
+        for start in range(0, len(keys), _MAX_WRITE_ITEMS):
+            requests: Any = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + _MAX_WRITE_ITEMS]]
             while requests:
                 answer = self._dynamodb.batch_write_item(RequestItems={self._index_table: requests})
                 requests = answer.get("UnprocessedItems", {}).get(self._index_table)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 AT_A_TIME = 10
 """Messages of one call."""
-_MOST_BYTES = 2**20
+_MAX_BYTES = 2**20
 """Of all messages of one call together; one alone may be as large."""
 _HELD_S = 300
 """They are seen by others again after so long, if they are not given back before."""
@@ -55,7 +55,7 @@ def give_back(sqs: Any, queue: str, handles: Sequence[str]) -> None:
 
 
 def send(sqs: Any, queue: str, bodies: Sequence[str]) -> dict[int, str]:
-    """Send messages, in as many calls as it takes; gives the error code of each that was not taken, by place."""
+    """Send messages, in as many calls as it takes; returns the error code of each that was not taken, by place."""
     refused: dict[int, str] = {}
     for places in _within_limits([len(body.encode()) for body in bodies]):
         entries: Any = [{"Id": str(place), "MessageBody": bodies[place]} for place in places]
@@ -69,7 +69,7 @@ def _within_limits(sizes: Sequence[int]) -> Iterator[list[int]]:
     places: list[int] = []
     total = 0
     for place, size in enumerate(sizes):
-        if places and (len(places) == AT_A_TIME or total + size > _MOST_BYTES):
+        if places and (len(places) == AT_A_TIME or total + size > _MAX_BYTES):
             yield places
             places, total = [], 0
         places.append(place)
@@ -79,7 +79,7 @@ def _within_limits(sizes: Sequence[int]) -> Iterator[list[int]]:
 
 
 def delete(sqs: Any, queue: str, handles: Sequence[str]) -> dict[int, str]:
-    """Delete messages that were received; gives the error code of each that was not deleted, by place."""
+    """Delete messages that were received; returns the error code of each that was not deleted, by place."""
     left: dict[int, str] = {}
     for start in range(0, len(handles), AT_A_TIME):
         places = range(start, min(start + AT_A_TIME, len(handles)))
@@ -106,7 +106,7 @@ def photos_of(body: str) -> list[str]:
 
 
 def without_photos(body: str, is_gone: Callable[[str], bool]) -> str:
-    """Give a notification that `photos_of` understands, less what it says about some photos."""
+    """Return a notification that `photos_of` understands, less what it says about some photos."""
     content = json.loads(body)
     records = [record for record in content["Records"] if not is_gone(_photo_of(record))]
     # No spaces: it was no longer than SQS takes, and is not to become longer.

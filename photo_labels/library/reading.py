@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from photo_labels.library.target import Target
 
-READ_AT_MOST = 100
+MAX_READ_ITEMS = 100
 _FIRST_PAUSE_S = 0.05
 
 
@@ -64,8 +64,8 @@ class Reader:
         on_answer: Callable[[Any], None] = lambda _: None,
     ) -> Iterator[dict[str, Any]]:
         """Any number of items of a table, by their keys, as far as there are any; in DynamoDB's own form."""
-        for start in range(0, len(keys), READ_AT_MOST):
-            unread: Any = keys[start : start + READ_AT_MOST]
+        for start in range(0, len(keys), MAX_READ_ITEMS):
+            unread: Any = keys[start : start + MAX_READ_ITEMS]
             pause_s = _FIRST_PAUSE_S
             while unread:
                 answer = self._client.batch_get_item(

@@ -106,7 +106,7 @@ def local_target(state: Path = LOCAL_STATE) -> Target:
 
 
 def aws_session(region: str | None, profile: str | None) -> tuple[boto3.Session, str]:
-    """Give a session with the caller's own credentials, and the account they are of. Raises UserError."""
+    """Return a session with the caller's own credentials, and the account they are of. Raises UserError."""
     import boto3  # noqa: PLC0415 - as above
 
     from photo_labels.library.credentials import CheckedSession  # noqa: PLC0415

@@ -22,7 +22,7 @@ class UserError(Exception):
     """Says in one sentence what is wrong and what to do about it; shown without a traceback, exit code 2."""
 
 
-TOLD = (UserError, BotoCoreError, ClientError)
+USER_FACING_ERRORS = (UserError, BotoCoreError, ClientError)
 """What a command line turns into a sentence; but for OSError, anything else is a bug of ours."""
 
 _NO_CREDENTIALS = (
@@ -59,7 +59,7 @@ def are_credentials_over(error: BaseException) -> bool:
     return isinstance(error, _NO_CREDENTIALS)
 
 
-def sentence(error: Exception) -> str:
+def user_message(error: Exception) -> str:
     """Say what one of TOLD, or an OSError, means for a person."""
     if are_credentials_over(error):
         return f"Your AWS credentials are not valid any more ({_said(error)}): log in and run it again."

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def to_attribute(value: object) -> dict[str, Any]:
-    """Give the attribute value of a text, number, list or map; raises TypeError for anything else."""
+    """Return the attribute value of a text, number, list or map; raises TypeError for anything else."""
     if isinstance(value, str):
         return {"S": value}
     if isinstance(value, list):
@@ -34,7 +34,7 @@ def from_attribute(attribute: dict[str, Any]) -> Any:
 
 
 def to_attributes(item: dict[str, Any]) -> dict[str, Any]:
-    """Give an item as DynamoDB takes it."""
+    """Return an item as DynamoDB takes it."""
     return {name: to_attribute(value) for name, value in item.items()}
 
 

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PILLOW_FORMATS = tuple(one.name for one in PHOTO_FORMATS if one.name != "HEIF")
-MOST_PIXELS = 250_000_000
+MAX_PIXELS = 250_000_000
 """The largest sensors of phones have 200 million."""
 _CPU_S = 30
 MEMORY_BYTES = 1_500 * 2**20
-LONGEST_SIDE, _SHORTEST_SIDE = 2048, 80
+MAX_SIDE, _SHORTEST_SIDE = 2048, 80
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -71,8 +71,8 @@ def main() -> None:
         answers.write(json.dumps(facts).encode() + b"\n" + jpeg)
 
 
-def decoded(file: BinaryIO, longest_side: int = LONGEST_SIDE) -> tuple[dict[str, Any], bytes]:
-    """Give what the photo was (format, width, height, EXIF's orientation), and a JPEG of it, no longer than that.
+def decoded(file: BinaryIO, longest_side: int = MAX_SIDE) -> tuple[dict[str, Any], bytes]:
+    """Return what the photo was (format, width, height, EXIF orientation), and a JPEG of at most that size.
 
     Raises UndecodableError.
     """
@@ -143,10 +143,10 @@ def _strips(heif: Any, rows: int) -> Iterator[tuple[int, Image.Image]]:
 def _check(size: tuple[int, int]) -> None:
     """Refuse what is too large before it is decoded: a file of 100 KB may hold gigabytes."""
     width, height = size
-    if width * height > MOST_PIXELS:
+    if width * height > MAX_PIXELS:
         raise UndecodableError(
             "PhotoTooLarge",
-            f"The photo has {width:,} x {height:,} pixels; at most {MOST_PIXELS:,} are decoded. Scale it down.",
+            f"The photo has {width:,} x {height:,} pixels; at most {MAX_PIXELS:,} are decoded. Scale it down.",
         )
 
 
@@ -164,7 +164,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _target(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
-    """Give the size at which things can be recognised, and no side is too short for Rekognition."""
+    """Return the size at which things can be recognised, and no side is too short for Rekognition."""
     longer, shorter = max(size), min(size)
     scale = min(1.0, max(longest_side / longer, _SHORTEST_SIDE / shorter))
     width, height = size
@@ -177,7 +177,7 @@ def _scaled(image: Image.Image, longest_side: int) -> Image.Image:
 
 
 def _rgb(image: Image.Image, longest_side: int) -> Image.Image:
-    """Give a photo of any mode as RGB, what is transparent on white."""
+    """Return a photo of any mode as RGB, what is transparent on white."""
     if image.mode == "RGB":
         return image
     if image.mode.startswith(("I", "F")):

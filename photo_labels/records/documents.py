@@ -28,7 +28,7 @@ NO_SEQUENCER = "0"
 NULL_VERSION = "null"
 """What S3 calls the version of an object that was put while versioning was not enabled."""
 
-_LARGEST_ITEM_BYTES = 400 * 1024
+_MAX_ITEM_BYTES = 400 * 1024
 _SIDES = ("Left", "Top", "Width", "Height")
 _CLOCKS_OF_S3 = timedelta(seconds=2)
 """What Last-Modified (whole seconds) and the time of an event may differ by, for the same change."""
@@ -57,7 +57,7 @@ def rank(confidence: Decimal, image: str, commit: str) -> str:
 
 
 def new_commit() -> str:
-    """Give the name of one attempt to write a document with its rows; no two have the same."""
+    """Return the name of one attempt to write a document with its rows; no two have the same."""
     return secrets.token_hex(8)
 
 
@@ -67,7 +67,7 @@ def is_lasting(version_id: str | None) -> bool:
 
 
 def digest(image: str) -> str:
-    """Give 20 hex digits that stand for an ImageID, which may be 1,088 bytes long."""
+    """Return 20 hex digits that stand for an ImageID, which may be 1,088 bytes long."""
     return hashlib.sha256(image.encode()).hexdigest()[:20]
 
 
@@ -128,7 +128,7 @@ class Document:
         return image_id(self.bucket, self.key)
 
     def rows(self) -> Iterator[Row]:
-        """Give the index rows that belong to this document, one for each label."""
+        """Return the index rows that belong to this document, one for each label."""
         for label in self.labels:
             yield Row(
                 label["Name"],
@@ -152,7 +152,7 @@ class Document:
         return last_modified <= datetime.fromisoformat(self.event_time) + _CLOCKS_OF_S3
 
     def to_item(self) -> Item:
-        """Give the item as `ImageLabels` holds it, without the attributes that have no value."""
+        """Return the item as `ImageLabels` holds it, without the attributes that have no value."""
         item = {attribute: getattr(self, field) for field, attribute in _ATTRIBUTES.items()}
         item = {attribute: value for attribute, value in item.items() if value is not None}
         return item | {"ImageID": self.image_id, "Labels": list(self.labels)}
@@ -286,10 +286,10 @@ def _decimal(number: float) -> Decimal:
 
 def fitted(document: Document) -> Document:
     """Make a document fit DynamoDB's 400 KB: without Instances, then without labels, as a rejection."""
-    if item_bytes(document.to_item()) <= _LARGEST_ITEM_BYTES:
+    if item_bytes(document.to_item()) <= _MAX_ITEM_BYTES:
         return document
     lean = replace(document, labels=tuple(label | {"Instances": []} for label in document.labels))
-    if item_bytes(lean.to_item()) <= _LARGEST_ITEM_BYTES:
+    if item_bytes(lean.to_item()) <= _MAX_ITEM_BYTES:
         return lean
     return replace(
         document,

@@ -75,7 +75,7 @@ class ForeignItemError(TransientError):
 
 
 def code_of(error: BaseException) -> str:
-    """Give our own or AWS's error code, or the exception's class where no answer came ("ReadTimeoutError")."""
+    """Return our own or AWS's error code, or the exception's class where no answer came ("ReadTimeoutError")."""
     if isinstance(error, PermanentError | TransientError):
         return error.reason
     if isinstance(error, ClientError):
@@ -84,7 +84,7 @@ def code_of(error: BaseException) -> str:
 
 
 def status_of(error: ClientError) -> int:
-    """Give the HTTP status of an AWS error; 0 where the answer had none."""
+    """Return the HTTP status of an AWS error; 0 where the answer had none."""
     return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from photo_labels.library.user_errors import TOLD, UserError, are_credentials_over, sentence
+from photo_labels.library.user_errors import USER_FACING_ERRORS, UserError, are_credentials_over, user_message
 from photo_labels.terminal.display import safe
 from photo_labels.terminal.output import prepare
 
@@ -50,8 +50,8 @@ def _exit_code(command: Callable[[], Any], name: str) -> Any:
     except (KeyboardInterrupt, click.Abort):
         _say(f"{name}: stopped")
         return INTERRUPTED
-    except (*TOLD, OSError) as error:
-        _say(f"{name}: {sentence(error)}")
+    except (*USER_FACING_ERRORS, OSError) as error:
+        _say(f"{name}: {user_message(error)}")
         return NOT_ALL_DONE if are_credentials_over(error) else _NOT_DONE
 
 

@@ -207,7 +207,7 @@ class Caller:
         self.room = self._place.path
 
     def asks(self, path: str, **headers: str) -> tuple[int, str, dict[str, str]]:
-        """Give the status, the body, and the headers."""
+        """Return the status, the body, and the headers."""
         assert self._place.hostname
         connection = http.client.HTTPConnection(self._place.hostname, self._place.port or 80, timeout=20)
         try:
@@ -221,7 +221,7 @@ class Caller:
             connection.close()
 
     def enters(self) -> str:
-        """Open the link; gives the cookie."""
+        """Open the link; returns the cookie."""
         status, _, headers = self.asks(f"{self.room}?{self._place.query}")
         assert (status, headers.get("location")) == (303, self.room)
         cookie, *attributes = headers["set-cookie"].split("; ")

@@ -33,7 +33,7 @@ def outcome_of(number: int) -> Outcome:
     for stage in STAGES:
         at = at + chance.lognormal(-4, 0.5, number)
         samples.column(stage)[:] = at
-    samples.vain[:] = samples.seen - 0.01
+    samples.last_miss[:] = samples.seen - 0.01
     samples.end[:] = End.LABELLED
     run = Run(Plan("run/", intended, [b""], [0] * number, 16, 1, 1), samples, started_at=1_790_000_000.0)
     run.gauge.at, run.gauge.own_cpu = [0.5, 1.0], [0.2, 0.3]

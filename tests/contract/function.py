@@ -52,7 +52,7 @@ class Function:
         """Of the last invocation's time, what it paused for."""
 
     def receive(self, *bodies: str, settings: Settings = SETTINGS, is_converting: bool = False) -> str:
-        """Receive messages; gives the end of the first, as `docs/how-it-works.md` calls it."""
+        """Receive messages; returns the end of the first, as `docs/how-it-works.md` calls it."""
         clock = Clock()
         records = [
             SQSRecord(
@@ -89,7 +89,7 @@ class Function:
         if not message.events:
             return "done"
         outcome = self.report.outcomes[message.events[0].image_id]
-        if outcome.nothing or outcome.superseded or not outcome.write:
+        if outcome.skip_reason or outcome.superseded or not outcome.write:
             return "done"
         document = outcome.write.document
         assert any(one["Status"]["S"] == document.status for one in self.documents()), "it was never sent"

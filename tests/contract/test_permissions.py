@@ -114,7 +114,7 @@ DEPLOYER = {
     for action in as_list(statement["Action"])
 }
 DOCS = "\n".join(path.read_text() for path in sorted((REPOSITORY / "docs").glob("*.md")))
-TOLD = set(
+USER_FACING_ERRORS = set(
     re.findall(r"\b((?:s3|sqs|dynamodb|logs|lambda|cloudwatch|cloudformation|kms|sns|ecr|iam):[A-Z]\w+)", DOCS)
 )
 
@@ -137,7 +137,7 @@ def test_given_partiql_when_the_function_uses_it_then_for_insertions_alone() -> 
         granted(PIPELINE),
         granted(Stack.of(read("pipeline.yaml"), ImageUri=IMAGE, Architecture="arm64", ExistingBucket="mine")),
         DEPLOYER,
-        TOLD - {"s3:TestEvent"},
+        USER_FACING_ERRORS - {"s3:TestEvent"},
         {action for actions in OTHER_NAMES.values() for action in actions},
     ],
     ids=["pipeline", "pipeline on a bucket of one's own", "deployer", "docs", "names that are others"],
@@ -181,4 +181,4 @@ def test_given_the_deploy_tool_when_it_calls_aws_then_its_policy_has_that() -> N
 def test_given_the_tools_when_they_call_aws_then_the_docs_have_the_right_for_it() -> None:
     called = {action for call in calls_in("photo_labels") for action in actions_of(*call)} - ANYBODYS
     assert len(called) > 20
-    assert called - TOLD == set()
+    assert called - USER_FACING_ERRORS == set()

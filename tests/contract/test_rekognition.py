@@ -194,8 +194,8 @@ def test_given_an_error_of_rekognition_when_it_passes_then_the_photo_is_labelled
 ) -> None:
     aws.tell("DetectLabels", ERRORS[name].answer, rekognition(DETECTED))
     assert function.receive(notification()) == ERRORS[name].after
-    [tally] = function.report.tallies.values()
-    assert (tally.calls, tally.throttles) == (
+    [stats] = function.report.call_stats.values()
+    assert (stats.calls, stats.throttles) == (
         2,
         name in {"ThrottlingException", "ProvisionedThroughputExceededException"},
     )

@@ -19,7 +19,7 @@ def _input_shape(service: str, operation: str) -> Shape:
 
 
 def violations(service: str, operation: str, parameters: dict[str, Any]) -> list[str]:
-    """Give what AWS would refuse a request for, by the whole model of the installed botocore."""
+    """Return what AWS would refuse a request for, by the whole model of the installed botocore."""
     shape = _input_shape(service, operation)
     report = ParamValidator().validate(parameters, shape)
     found = [report.generate_report()] if report.has_errors() else []

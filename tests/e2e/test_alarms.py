@@ -88,7 +88,7 @@ class Watched:
         return url
 
     def begin(self, name: str) -> dict[str, Any]:
-        """Forget what was; gives the alarm."""
+        """Forget what was; returns the alarm."""
         self._lines_before = len(self.pipeline.log_lines("_aws"))
         alarm_name = f"photo-labels-{name}"
         self._cloudwatch.set_alarm_state(AlarmName=alarm_name, StateValue="OK", StateReason="a test begins")

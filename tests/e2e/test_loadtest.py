@@ -144,9 +144,9 @@ def test_given_an_interruption_when_load_tested_then_what_was_sent_is_removed(
     ],
 )
 def test_given_what_cannot_be_measured_when_load_tested_then_a_sentence_and_exit_2(
-    command: Command, options: tuple[str, ...], sentence: str
+    command: Command, options: tuple[str, ...], user_message: str
 ) -> None:
-    assert sentence in command.run(*options, expect=2)
+    assert user_message in command.run(*options, expect=2)
 
 
 def test_given_a_function_to_hold_ours_against_when_photos_come_then_it_is_the_one_that_runs(

@@ -20,7 +20,7 @@ Item = dict[str, Any]
 
 KEYS = {"ImageLabels": ("ImageID",), "LabelIndex": ("Label", "Rank"), "LabelQuota": ("Operation",)}
 _RESERVED = frozenset(ReservedKeywords.get_reserved_keywords())
-_LONGEST_KEY_BYTES = (2048, 1024)
+_MAX_KEY_BYTES = (2048, 1024)
 _INSERT = re.compile(r'INSERT INTO "(?P<table>[\w.-]+)" VALUE \{(?P<places>[^}]*)\}')
 _TERM = re.compile(
     r"attribute_not_exists\((?P<missing>\w+)\)"
@@ -185,7 +185,7 @@ def _key(table: str, item: Item, *, exact: bool = False) -> tuple[str, ...]:
     if exact and set(item) != set(names):
         raise _invalid("The provided key element does not match the schema")
     key = tuple(item.get(name, {}).get("S", "") for name in names)
-    for value, longest in zip(key, _LONGEST_KEY_BYTES, strict=False):
+    for value, longest in zip(key, _MAX_KEY_BYTES, strict=False):
         if not 0 < len(value.encode()) <= longest:
             raise _invalid("One or more parameter values were invalid: key size")
     return key

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Hook = Callable[[str, dict[str, Any]], None]
 
-LARGEST_BYTES = 2**20
+MAX_BYTES = 2**20
 """Of a message with its attributes, and of all messages of one call."""
 
 
@@ -111,7 +111,7 @@ class SQS(Client):
         self._called("SendMessageBatch", parameters)
         entries = parameters["Entries"]
         _check_entries(entries)
-        if sum(map(message_bytes, entries)) > LARGEST_BYTES:
+        if sum(map(message_bytes, entries)) > MAX_BYTES:
             raise aws_error("AWS.SimpleQueueService.BatchRequestTooLong")
         for entry in entries:
             check_message(entry)
@@ -191,7 +191,7 @@ def check_message(message: dict[str, Any]) -> None:
         raise aws_error("MissingParameter", "The request must contain the parameter MessageBody.")
     if any(not one["StringValue"] for one in message.get("MessageAttributes", {}).values()):
         raise aws_error("InvalidParameterValue", "Message attribute values must not be empty.")
-    if message_bytes(message) > LARGEST_BYTES:
+    if message_bytes(message) > MAX_BYTES:
         raise aws_error(
             "InvalidParameterValue", "One or more parameters are invalid. Reason: Message is too long."
         )

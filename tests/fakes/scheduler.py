@@ -68,7 +68,7 @@ class _Runner:
 def every_order(
     scenario: Callable[[], Sequence[Program]], most_switches: int | None = None
 ) -> Iterator[tuple[int, ...]]:
-    """Run fresh programs from `scenario` in every order; gives the order after each run has ended.
+    """Run fresh programs from `scenario` in every order; returns the order after each run has ended.
 
     `most_switches` keeps to the orders in which a program that could go on gives way that often at most.
     """

@@ -73,7 +73,7 @@ class World:
         self.tables = Tables()
         self.bucket = Bucket(lambda: self.clock.now, self._sequencer)
         self.dead: list[dict[str, Any]] = []
-        self.handed_over: list[str] = []
+        self.forwarded: list[str] = []
         self.visibility: dict[str, int] = {}
         self.recognised: list[str] = []
         self._sequence = itertools.count(1)
@@ -81,11 +81,11 @@ class World:
         self._messages = itertools.count(1)
 
     def put(self, key: str, photo: Photo, **changes: Any) -> dict[str, Any]:
-        """Upload, always other bytes; gives the S3 record that tells of it."""
+        """Upload, always other bytes; returns the S3 record that tells of it."""
         return self.bucket.put(key, replace(photo, etag=f"etag-{next(self._etags)}")) | changes
 
     def remove(self, key: str) -> dict[str, Any]:
-        """Delete; gives the S3 record that tells of it."""
+        """Delete; returns the S3 record that tells of it."""
         return self.bucket.delete(key)
 
     def _sequencer(self) -> str:
@@ -146,7 +146,7 @@ class SQS(Client):
         self._called("SendMessage", parameters)
         check_message(parameters)
         if parameters["QueueUrl"] == SETTINGS.convert_queue_url:
-            self._world.handed_over.append(parameters["MessageBody"])
+            self._world.forwarded.append(parameters["MessageBody"])
         else:
             assert parameters["QueueUrl"] == SETTINGS.dead_letter_queue_url
             self._world.dead.append(parameters)

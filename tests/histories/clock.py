@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 START = datetime(2025, 3, 1, 6, 0, tzinfo=UTC)
 """In the past: the tools take what was sent before now, by this machine's clock."""
-_MOST_WAKES = 200_000
+_MAX_WAKES = 200_000
 
 
 class NeverEndsError(AssertionError):
@@ -48,7 +48,7 @@ class Time:
 
     def run(self) -> None:
         """Run until no task is left. Raises what one of them raises, and NeverEndsError."""
-        for _ in range(_MOST_WAKES):
+        for _ in range(_MAX_WAKES):
             if not self._sleeping:
                 return
             self.now_s, _, task = heappop(self._sleeping)

@@ -131,7 +131,7 @@ class _Maker:
         return least_s + dice.random() * longest_s
 
     def step(self) -> tuple[float, Callable[[], None]]:
-        """Give the seconds until it happens, and what does."""
+        """Return the seconds until it happens, and what does."""
         key, world, kind = self._dice.choice(self._keys), self._world, self._kind
         # Where reconciliations are all there is, nothing may be there again that was there before: who finds that the
         # document is right writes nothing, and one that looked in between would still be written.

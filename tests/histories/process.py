@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from handler.threads import Ended, Threads
+from handler.threads import JobResult, Threads
 from tests.fakes.aws import Client, Paginator, aws_error
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class _Client:
 
 
 def in_turn(dice: random.Random) -> Callable[[int], Threads]:
-    """Give `Threads` without threads: one job after another, in any order, and any number of them to a wave."""
+    """Return `Threads` without threads: one job after another, in any order, and any number of them to a wave."""
 
     class InTurn(Threads):
         def __init__(self, _threads: int) -> None:
@@ -148,23 +148,25 @@ def in_turn(dice: random.Random) -> Callable[[int], Threads]:
         def __exit__(self, *_: object) -> None:
             pass
 
-        def waves(self, jobs: Mapping[K, Callable[[], T]], deadline: Deadline) -> Iterator[dict[K, Ended[T]]]:
+        def completed_batches(
+            self, jobs: Mapping[K, Callable[[], T]], deadline: Deadline
+        ) -> Iterator[dict[K, JobResult[T]]]:
             names = list(jobs)
             dice.shuffle(names)
-            wave: dict[K, Ended[T]] = {}
+            completed: dict[K, JobResult[T]] = {}
             for name in names:
-                wave[name] = _ended(jobs[name])
+                completed[name] = _ended(jobs[name])
                 if dice.random() < 0.5:
-                    yield wave
-                    wave = {}
-            if wave:
-                yield wave
+                    yield completed
+                    completed = {}
+            if completed:
+                yield completed
 
     return InTurn
 
 
-def _ended(job: Callable[[], T]) -> Ended[T]:
+def _ended(job: Callable[[], T]) -> JobResult[T]:
     try:
-        return Ended(job())
+        return JobResult(job())
     except Exception as error:  # noqa: BLE001 - of one job alone, as in `Threads`
-        return Ended(error=error)
+        return JobResult(error=error)

@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from handler import events, labelling, objects, pipeline, storage
-from handler.labelling import Labeller, Nothing
+from handler.labelling import Labeller, SkipReason
 from handler.pipeline import Outcome, Pipeline
 from handler.storage import Committed, Storage
 from photo_labels.library import auditing
@@ -72,8 +72,10 @@ storage_condition = storage._condition
 
 
 def reconciliations_that_lose_are_done() -> Any:
-    judge = Pipeline._judge
-    return changed(Pipeline, _judge=lambda self, write, end: judge(self, replace(write, asked=False), end))
+    judge = Pipeline.classify_commit
+    return changed(
+        Pipeline, classify_commit=lambda self, write, end: judge(self, replace(write, asked=False), end)
+    )
 
 
 def null_is_no_version() -> Any:
@@ -109,34 +111,34 @@ def rows_of_two_commits_share_their_keys() -> Any:
 
 
 def rows_of_who_loses_stay() -> Any:
-    judge = Pipeline._judge
+    judge = Pipeline.classify_commit
 
     def keep(self: Any, write: Any, end: Any) -> Any:
         outcome, stale = judge(self, write, end)
         return outcome, stale if outcome.committed_at else []
 
-    return changed(Pipeline, _judge=keep)
+    return changed(Pipeline, classify_commit=keep)
 
 
 def rows_of_what_is_replaced_stay() -> Any:
-    judge = Pipeline._judge
+    judge = Pipeline.classify_commit
 
     def keep(self: Any, write: Any, end: Any) -> Any:
         outcome, stale = judge(self, write, end)
         return outcome, [] if outcome.committed_at else stale
 
-    return changed(Pipeline, _judge=keep)
+    return changed(Pipeline, classify_commit=keep)
 
 
 def rows_go_where_a_commit_failed() -> Any:
     """Its answer may have got lost."""
-    judge = Pipeline._judge
+    judge = Pipeline.classify_commit
 
     def drop(self: Any, write: Any, end: Any) -> Any:
         outcome, stale = judge(self, write, end)
         return outcome, list(write.document.rows()) if end.value is None else stale
 
-    return changed(Pipeline, _judge=drop)
+    return changed(Pipeline, classify_commit=drop)
 
 
 def own_commits_are_taken_for_anothers() -> Any:
@@ -144,7 +146,11 @@ def own_commits_are_taken_for_anothers() -> Any:
 
     def lost(self: Any, write: Any, deadline: Any) -> Any:
         end = commit(self, write, deadline)
-        return storage.Lost(write.document) if isinstance(end, Committed) and end.replaced is write.known else end
+        return (
+            storage.ConditionFailed(write.document)
+            if isinstance(end, Committed) and end.replaced is write.known
+            else end
+        )
 
     return changed(Storage, commit=lost)
 
@@ -152,10 +158,10 @@ def own_commits_are_taken_for_anothers() -> Any:
 def removals_are_trusted() -> Any:
     verified = Labeller._verified
 
-    def trusting(self: Any, task: Any, deadline: Any, tally: Any) -> Any:
+    def trusting(self: Any, task: Any, deadline: Any, stats: Any) -> Any:
         if task.event.kind is events.Kind.REMOVED and not task.reconcile:
             return self._removed(task)
-        return verified(self, task, deadline, tally)
+        return verified(self, task, deadline, stats)
 
     return changed(Labeller, _verified=trusting)
 
@@ -170,7 +176,7 @@ def only_etags_are_compared() -> Any:
 
 def an_older_look_is_written_over_a_newer() -> Any:
     """What is up to date is left alone, with the sequencer that it has."""
-    return changed(labelling, _again=lambda *_: Nothing.UP_TO_DATE)
+    return changed(labelling, _again=lambda *_: SkipReason.UP_TO_DATE)
 
 
 def what_is_handed_over_loses_its_sequencer() -> Any:
@@ -199,15 +205,15 @@ def _inserted(self: Any, writes: Any, deadline: Any) -> set[str]:
 
 
 def repair_does_not_force_where_rows_are_missing() -> Any:
-    mend = Repairer.mend
+    repair = Repairer.repair
 
     def unforced(self: Any, problem: Any) -> None:
         if problem.row is None:
             self._reconciler.ask(problem.bucket, problem.key)
         else:
-            mend(self, problem)
+            repair(self, problem)
 
-    return changed(Repairer, mend=unforced)
+    return changed(Repairer, repair=unforced)
 
 
 def documents_have_no_commit() -> Any:
@@ -245,7 +251,7 @@ MUTATIONS: list[Callable[[], Any]] = [
 
 
 def noticed_after(mutation: Callable[[], Any], first: int, most: int) -> int | None:
-    """Give how many histories it takes to notice a mutation; None: more than that."""
+    """Return how many histories it takes to notice a mutation; None: more than that."""
     with mutation():
         for number in range(1, most + 1):
             try:

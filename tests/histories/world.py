@@ -107,7 +107,7 @@ class World:
 
         def tool(target: Any) -> None:
             with Reconciler(target) as reconciler:
-                self._auditor(target, is_quiet).run(Repairer(target, reconciler).mend)
+                self._auditor(target, is_quiet).run(Repairer(target, reconciler).repair)
 
         self.use(tool)
 
@@ -195,7 +195,7 @@ class _Fleet:
         self._world.time.start(self._poll, in_s)
 
     def _poll(self) -> None:
-        """Give what can be received to an environment that has nothing to do; one that has looks here when it ends."""
+        """Return what can be received to an environment that has nothing to do; one that has looks here when it ends."""
         while self._idle:
             received = self._queue.receive(self._world.dice.randint(1, self._most), _VISIBILITY_S)
             if not received:
@@ -248,7 +248,7 @@ class _Environment:
         )
 
     def invoke(self, received: list[Stored]) -> list[str]:
-        """Give the receipts of what is done. Raises Crash."""
+        """Return the receipts of what is done. Raises Crash."""
         time, end_s = self._world.time, self._world.time.now_s + self._timeout_s
         deadline = Deadline(lambda: (end_s - time.now_s) * 1000, reserve_s=0.5, pause=time.sleep)
         messages = [read_message(_record(one)) for one in received]

@@ -170,7 +170,14 @@ def account(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactor
         ministack = Ministack(state, proxies, os.environ)
         running.callback(ministack.process.stop)
         rekognition = Child(
-            [sys.executable, "-m", "local.rekognition", "--leash", "--s3-endpoint", ministack.endpoint_url],
+            [
+                sys.executable,
+                "-m",
+                "local.rekognition",
+                "--exit-with-parent",
+                "--s3-endpoint",
+                ministack.endpoint_url,
+            ],
             state / "rekognition.log",
             {**os.environ, "PYTHONPATH": str(REPOSITORY)},
         )

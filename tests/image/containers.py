@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from loadtest.benchmarks.emulator import Emulator
 from local.environments import Function, deployed
-from local.ministack import mend
+from local.ministack import patch_quirks
 from photo_labels.library.target import Connection, described, local_session
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ class Containers:
                 return idle.pop()
         # A first invocation comes from the deploy tool itself, after each deployment: in time to set right what
         # ministack gets wrong in one.
-        mend(described(Connection(local_session(), self.endpoint_url, "local"), function.name.rpartition("-")[0]))
+        patch_quirks(
+            described(Connection(local_session(), self.endpoint_url, "local"), function.name.rpartition("-")[0])
+        )
         self._engine.images.pull(self._reachable(function.image))
         credentials, _ = function.assume_role()
         environment = function.environment | credentials | {"AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout_s)}

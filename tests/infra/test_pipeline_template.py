@@ -24,7 +24,7 @@ Template = dict[str, Any]
 
 BUCKET = "photo-labels-123456789012-eu-central-1"
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
-TOLD = {"ImageUri": IMAGE, "Architecture": "arm64"}
+USER_FACING_ERRORS = {"ImageUri": IMAGE, "Architecture": "arm64"}
 
 # What AWS, and our function by EMF, really report: metric -> namespace, and the one dimension of each
 # namespace. An alarm on anything else would be silent for ever.
@@ -149,7 +149,7 @@ def template() -> Template:
 
 
 def stack_of(template: Template, **given: Any) -> Stack:
-    return Stack.of(template, **TOLD | given)
+    return Stack.of(template, **USER_FACING_ERRORS | given)
 
 
 def alarms_of(stack: Stack) -> dict[str, dict[str, Any]]:

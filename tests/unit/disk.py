@@ -47,7 +47,7 @@ class Disk:
         body: bytes = self.target.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
         return body
 
-    def run(self, *, finder: Finder | None = None, paths: list[Path] | None = None, **options: Any) -> Ended:
+    def run(self, *, finder: Finder | None = None, paths: list[Path] | None = None, **options: Any) -> JobResult:
         """One import, in a process of its own as far as it can tell."""
         is_waiting = options.pop("is_waiting", True)
         on_progress = options.pop("on_progress", None)
@@ -59,7 +59,7 @@ class Disk:
                 importer.on_progress = on_progress
             importer.find(finder, paths or [self.folder], lambda _count: None)
             stop = importer.run(is_waiting=is_waiting)
-            return Ended(journal, finder, stop)
+            return JobResult(journal, finder, stop)
 
     def _watch(self, importer: Importer) -> None:
         s3 = importer._objects._s3
@@ -75,7 +75,7 @@ class Disk:
         s3.put_object = watched
 
 
-class Ended:
+class JobResult:
     """What a journal says in the end."""
 
     def __init__(self, journal: Journal, finder: Finder, stop: Stop | None) -> None:

@@ -95,8 +95,8 @@ def test_given_any_history_when_the_queue_is_empty_then_nothing_is_lost(
     }
     queue += dice.choices(queue, k=duplicates)
     for turn in range(200):
-        converted += [world.message(body) for body in world.handed_over]
-        world.handed_over.clear()
+        converted += [world.message(body) for body in world.forwarded]
+        world.forwarded.clear()
         if not queue and not converted:
             break
         is_converting = not queue or (bool(converted) and dice.random() < 0.5)

@@ -139,7 +139,7 @@ def test_given_rows_that_somebody_else_wrote_when_audited_then_they_are_strays_a
     with Reconciler(target) as reconciler:
         repairer = Repairer(target, reconciler)
         for problem in found:
-            repairer.mend(problem)
+            repairer.repair(problem)
     assert repairer.rows_removed == 3
     assert audited(target) == []
 
@@ -150,7 +150,7 @@ def test_given_everything_wrong_when_repaired_then_the_truth_is_asked_for_and_on
     break_everything(target)
     with Reconciler(target) as reconciler:
         repairer = Repairer(target, reconciler)
-        Auditor(target, AT_ONCE).run(repairer.mend)
+        Auditor(target, AT_ONCE).run(repairer.repair)
     asked = {(message["key"], message["force"]) for message in messages(target)}
     assert asked == {
         ("gone.jpg", False),

@@ -156,7 +156,7 @@ def test_given_a_state_that_cannot_be_written_when_run_then_it_is_said_before_an
 def test_given_full_queues_when_filled_then_it_waits_until_there_is_room(
     target: Target, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backfilling, "WAITING_AT_MOST", 120)
+    monkeypatch.setattr(backfilling, "MAX_WAITING", 120)
     upload(target, *(f"{number:03d}.jpg" for number in range(150)))
     sqs = target.client("sqs")
     for _ in range(3):

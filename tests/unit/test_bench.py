@@ -1,4 +1,4 @@
-"""The benchmark tells the truth: the stand-in's records, the figures, and contenders that do the same work."""
+"""The benchmark tells the truth: the stand-in's records, the figures, and baselines that do the same work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.console import Console
 from loadtest.benchmarks.baselines.batches import batch
 from loadtest.benchmarks.baselines.figures import Measured, figures, measured, percentile
 from loadtest.benchmarks.baselines.imports import medians, read
-from loadtest.benchmarks.baselines.process import CONTENDERS, OURS, Contender, ContenderError, Invocation, Process
+from loadtest.benchmarks.baselines.process import BASELINES, OURS, Baseline, BaselineError, Invocation, Process
 from loadtest.benchmarks.handler import batch_tables, group_of, process_table, profile_table
 from loadtest.benchmarks.stand_in import (
     BUCKET,
@@ -202,31 +202,31 @@ def test_given_an_invocation_and_its_record_when_joined_then_times_count_from_it
 
 @pytest.mark.parametrize("images", [{}, {"a": {"asked": 1.0, "answered": 2.0, "committed": None}}])
 def test_given_an_image_that_was_not_written_when_joined_then_nothing_is_measured(images: Any) -> None:
-    with pytest.raises(ContenderError, match="left images out"):
+    with pytest.raises(BaselineError, match="left images out"):
         measured(Invocation(0.0, 1.0, 1.0, 1.0), {"images": images, "requests": {}})
 
 
 @pytest.mark.parametrize(
-    "contender", CONTENDERS, ids=lambda one: f"{one.name}, {'rows' if one.rows else 'document'}"
+    "baseline", BASELINES, ids=lambda one: f"{one.name}, {'rows' if one.rows else 'document'}"
 )
-def test_given_a_batch_when_a_contender_labels_it_then_it_writes_what_ours_writes(
-    url: str, tmp_path: Path, contender: Contender
+def test_given_a_batch_when_a_baseline_labels_it_then_it_writes_what_ours_writes(
+    url: str, tmp_path: Path, baseline: Baseline
 ) -> None:
-    if not contender.is_installed and "CI" not in os.environ:
+    if not baseline.is_installed and "CI" not in os.environ:
         pytest.skip("`make bench` installs it")
     event = batch(KEYS)
 
-    ours, theirs = (written(one, event, url, tmp_path) for one in (OURS, contender))
+    ours, theirs = (written(one, event, url, tmp_path) for one in (OURS, baseline))
 
     assert {document["ImageID"]["S"] for document in ours[IMAGE_LABELS]} == {f"{BUCKET}/{key}" for key in KEYS}
     assert len(ours[LABEL_INDEX]) == 8 * len(KEYS)
     assert theirs[IMAGE_LABELS] == ours[IMAGE_LABELS]
-    assert theirs.get(LABEL_INDEX) == (ours[LABEL_INDEX] if contender.rows else None)
+    assert theirs.get(LABEL_INDEX) == (ours[LABEL_INDEX] if baseline.rows else None)
 
 
-def written(contender: Contender, event: Any, url: str, folder: Path) -> dict[str, list[Any]]:
-    """Give what a contender writes, in an order of its own, without the time at which it did, and the commit."""
-    with Process(contender, url, folder / "log") as process:
+def written(baseline: Baseline, event: Any, url: str, folder: Path) -> dict[str, list[Any]]:
+    """Return what a baseline writes, in an order of its own, without the time at which it did, and the commit."""
+    with Process(baseline, url, folder / "log") as process:
         take_record(url)
         invocation = process.invoke(event)
         record = take_record(url)
@@ -244,23 +244,23 @@ def written(contender: Contender, event: Any, url: str, folder: Path) -> dict[st
     return tables
 
 
-def test_given_a_contender_that_fails_when_it_is_asked_then_its_log_is_told(url: str, tmp_path: Path) -> None:
+def test_given_a_baseline_that_fails_when_it_is_asked_then_its_log_is_told(url: str, tmp_path: Path) -> None:
     event = batch(KEYS)
     event["Records"][0]["body"] = "{}"
-    contender = next(one for one in CONTENDERS if one.name == "one by one")
+    baseline = next(one for one in BASELINES if one.name == "one by one")
 
     with (
-        Process(contender, url, tmp_path / "log") as process,
-        pytest.raises(ContenderError, match="KeyError: 'Records'"),
+        Process(baseline, url, tmp_path / "log") as process,
+        pytest.raises(BaselineError, match="KeyError: 'Records'"),
     ):
         process.invoke(event)
 
 
-def test_given_a_contender_that_cannot_start_when_it_is_started_then_its_log_is_told(
+def test_given_a_baseline_that_cannot_start_when_it_is_started_then_its_log_is_told(
     url: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ContenderError, match="No module named 'nowhere'"):
-        Process(Contender("none", "nowhere.handler"), url, tmp_path / "log")
+    with pytest.raises(BaselineError, match="No module named 'nowhere'"):
+        Process(Baseline("none", "nowhere.handler"), url, tmp_path / "log")
 
 
 def test_given_what_importtime_prints_when_it_is_read_then_packages_are_summed_and_medians_taken() -> None:
@@ -283,13 +283,13 @@ def test_given_a_profile_when_it_is_shared_out_then_the_parts_come_to_what_was_m
     assert group_of("handler.app") == "our handler"
 
 
-def test_given_results_when_they_are_shown_on_80_columns_then_each_contender_has_one_line() -> None:
+def test_given_results_when_they_are_shown_on_80_columns_then_each_baseline_has_one_line() -> None:
     one = Measured(4000.0, 2000.0, 700.0, (1000.0,) * 10, 90)
-    results = {(size, contender): [one] * 6 for size in (1, 5, 10) for contender in CONTENDERS}
-    starts = {contender: [300.0, 1400.0] for contender in CONTENDERS}
+    results = {(size, baseline): [one] * 6 for size in (1, 5, 10) for baseline in BASELINES}
+    starts = {baseline: [300.0, 1400.0] for baseline in BASELINES}
     console = Console(width=80, file=io.StringIO(), record=True)
 
-    console.print(*batch_tables(results), process_table(starts, dict.fromkeys(CONTENDERS, 50.0)))
+    console.print(*batch_tables(results), process_table(starts, dict.fromkeys(BASELINES, 50.0)))
 
     lines = console.export_text().splitlines()
     assert sum("Powertools async" in line for line in lines) == 4 * 2

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from handler import conversion
 from handler.conversion import Converter
 from handler.events import Kind, ObjectEvent, body_of, read_message
-from handler.recognition import Tally
+from handler.recognition import CallStats
 from photo_labels.records.errors import OutOfTimeError, PermanentError, TransientError
 from tests.fakes.aws import aws_error
 from tests.fakes.world import BUCKET, SETTINGS, Clock, Function, Photo, World, failing
@@ -36,7 +36,7 @@ def world() -> World:
 
 def convert(world: World, **options: Any) -> list[set[str]]:
     """Have the second function take all that was handed over; gives what failed of each."""
-    bodies, world.handed_over = world.handed_over, []
+    bodies, world.forwarded = world.forwarded, []
     return [
         failing(Function(world, is_converting=True, **options).receive(world.message(body), seconds=60))
         for body in bodies
@@ -50,8 +50,8 @@ def convert(world: World, **options: Any) -> list[set[str]]:
 def test_given_a_name_that_says_it_when_received_then_rekognition_is_not_asked(world: World, key: str) -> None:
     report = Function(world).receive(world.message(world.put(key, HEIC)))
     assert failing(report) == set()
-    assert (world.document(key), len(world.handed_over)) == (None, 1)
-    assert sum(tally.calls for tally in report.tallies.values()) == 0
+    assert (world.document(key), len(world.forwarded)) == (None, 1)
+    assert sum(stats.calls for stats in report.call_stats.values()) == 0
     assert convert(world) == [set()]
     document = world.document(key)
     assert document
@@ -72,7 +72,7 @@ def test_given_a_photo_of_another_format_or_size_when_received_then_it_is_conver
     world: World, photo: Photo, calls: int
 ) -> None:
     report = Function(world).receive(world.message(world.put("a.jpg", photo)))
-    assert sum(tally.calls for tally in report.tallies.values()) == calls
+    assert sum(stats.calls for stats in report.call_stats.values()) == calls
     assert convert(world) == [set()]
     assert world.found("Cat") == {"a.jpg"}
 
@@ -94,14 +94,14 @@ def test_given_sqs_down_when_handing_over_then_the_record_comes_back(world: Worl
 
     messages = [world.message(world.put(key, HEIC), name=key) for key in ("a.heic", "b.jpg")]
     assert failing(Function(world, hook).receive(*messages)) == {"a.heic", "b.jpg"}
-    assert world.handed_over == []
+    assert world.forwarded == []
 
 
 def test_given_a_reconcile_message_when_handed_over_then_it_is_one_still(world: World) -> None:
     world.put("a.heic", HEIC)
     body = {"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": "a.heic", "force": True}
     Function(world).receive(world.message(body))
-    assert json.loads(world.handed_over[0]) == body
+    assert json.loads(world.forwarded[0]) == body
     assert convert(world) == [set()]
     document = world.document("a.heic")
     assert document
@@ -110,7 +110,7 @@ def test_given_a_reconcile_message_when_handed_over_then_it_is_one_still(world: 
 
 def test_given_a_photo_handed_over_twice_when_converted_then_it_is_paid_for_once(world: World) -> None:
     Function(world).receive(world.message(world.put("a.heic", HEIC)))
-    world.handed_over *= 2
+    world.forwarded *= 2
     assert convert(world) == [set(), set()]
     assert world.recognised == ["a.heic"]
 
@@ -118,7 +118,7 @@ def test_given_a_photo_handed_over_twice_when_converted_then_it_is_paid_for_once
 def test_given_a_photo_replaced_while_it_waits_when_converted_then_the_newer_one_stays(world: World) -> None:
     Function(world).receive(world.message(world.put("a.heic", HEIC)))
     Function(world).receive(world.message(world.put("a.heic", replace(HEIC, labels={"Dog": 99.0}))))
-    world.handed_over.reverse()
+    world.forwarded.reverse()
     assert convert(world) == [set(), set()]
     assert (world.found("Dog"), world.found("Cat")) == ({"a.heic"}, set())
 
@@ -193,7 +193,7 @@ class Decoding:
         self._clock = Clock()
 
     def run(self, key: str = "a.heic", seconds: float = 60.0) -> None:
-        self._converter.detect(BUCKET, key, None, self._clock.deadline(seconds), Tally())
+        self._converter.detect(BUCKET, key, None, self._clock.deadline(seconds), CallStats())
 
     @property
     def runs(self) -> int:
@@ -232,7 +232,7 @@ def test_given_a_decoder_that_takes_too_much_cpu_when_run_then_the_photo_is_reje
 def test_given_a_decoder_that_is_too_slow_when_run_then_the_photo_comes_back(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversion, "_LONGEST_DECODE_S", 0.1)
+    monkeypatch.setattr(conversion, "_MAX_DECODE_S", 0.1)
     world.put("a.heic", HEIC)
     with pytest.raises(TransientError, match="DecoderTooSlow"):
         Decoding(tmp_path, world, "exec sleep 60").run()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 HOSTILE = "esc\x1b[31m [bold]x[/bold]\n.jpg"
 
 
-def bury(target: Target, body: str, **attributes: str) -> str:
+def dead_letter(target: Target, body: str, **attributes: str) -> str:
     """Put a message into the DLQ, with the function's attributes, or as SQS itself moves it."""
     given: Any = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
     message_id: str = target.client("sqs").send_message(
@@ -66,9 +66,11 @@ def without_task(target: Target, monkeypatch: pytest.MonkeyPatch) -> Target:
 def test_given_rejected_photos_and_dead_letters_when_listed_then_each_with_its_reason(target: Target) -> None:
     store(target, document("good.jpg", {"Cat": 98.0}))
     store(target, document("bad.png", {}, status="REJECTED", reason="InvalidImageFormatException", detail="No."))
-    bury(target, "{", Reason="InvalidJson", Detail="The message body is not JSON.")
-    bury(target, notification("a+photo%2B.jpg"))
-    bury(target, json.dumps({"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": "b.jpg"}))
+    dead_letter(target, "{", Reason="InvalidJson", Detail="The message body is not JSON.")
+    dead_letter(target, notification("a+photo%2B.jpg"))
+    dead_letter(
+        target, json.dumps({"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": "b.jpg"})
+    )
     failures = Failures(target)
     [rejected] = failures.rejected()
     assert (rejected.what, rejected.reason, rejected.detail) == (
@@ -85,7 +87,7 @@ def test_given_rejected_photos_and_dead_letters_when_listed_then_each_with_its_r
 
 def test_given_dead_letters_when_listed_then_they_can_be_seen_by_others_at_once(target: Target) -> None:
     for number in range(25):
-        bury(target, f"{number}")
+        dead_letter(target, f"{number}")
     assert len(list(Failures(target).dead_letters())) == 25
     for failure in Failures(target).dead_letters():
         assert failure.body  # and left half-way
@@ -97,7 +99,7 @@ def test_given_dead_letters_when_listed_then_they_can_be_seen_by_others_at_once(
 def test_given_a_dead_letter_that_nobody_understands_when_listed_then_its_beginning_is_shown(
     target: Target, body: str
 ) -> None:
-    bury(target, body or " ")
+    dead_letter(target, body or " ")
     [failure] = Failures(target).dead_letters()
     assert len(failure.what) <= 201
 
@@ -107,7 +109,7 @@ def test_given_failures_when_redriven_then_photos_are_asked_for_and_messages_mov
     store(target, document("bad.png", {}, status="REJECTED", reason="Bad"))
     bodies = sorted(notification(f"{number}.jpg") for number in range(23))
     for body in bodies:
-        bury(target, body)
+        dead_letter(target, body)
     redriven = redrive(target)
     assert (redriven.photos, redriven.messages, redriven.by_task) == (1, 23, False)
     sent = left(target, "QueueUrl")
@@ -121,8 +123,8 @@ def test_given_a_reason_when_redriven_then_only_those_and_the_others_stay_in_vie
     store(target, document("bad.png", {}, status="REJECTED", reason="Bad"))
     store(target, document("large.png", {}, status="REJECTED", reason="ImageTooLargeException"))
     for number in range(12):
-        bury(target, f"{number}", Reason="InvalidJson")
-    bury(target, notification("a.jpg"))
+        dead_letter(target, f"{number}", Reason="InvalidJson")
+    dead_letter(target, notification("a.jpg"))
     redriven = redrive(target, RECEIVED_TOO_OFTEN)
     assert (redriven.photos, redriven.messages, dict(redriven.left)) == (0, 1, {"InvalidJson": 12})
     assert left(target, "QueueUrl") == [notification("a.jpg")]
@@ -135,7 +137,7 @@ def test_given_messages_that_come_back_as_hopeless_when_redriven_then_it_ends(
 ) -> None:
     target = without_task
     for number in range(15):
-        bury(target, f"{number}", Reason="InvalidJson")
+        dead_letter(target, f"{number}", Reason="InvalidJson")
     move, moved = Failures._move, 0
 
     def and_buried_again(self: Failures, dead_letters: str, failures: Any) -> None:
@@ -144,7 +146,7 @@ def test_given_messages_that_come_back_as_hopeless_when_redriven_then_it_ends(
         assert moved <= 15
         move(self, dead_letters, failures)
         for failure in failures:
-            bury(target, failure.body, Reason="InvalidJson")
+            dead_letter(target, failure.body, Reason="InvalidJson")
 
     monkeypatch.setattr(Failures, "_move", and_buried_again)
     assert redrive(target).messages == 15
@@ -158,7 +160,7 @@ def test_given_it_is_stopped_half_way_when_redriven_again_then_nothing_is_lost(
     target = without_task
     bodies = {notification(f"{number}.jpg") for number in range(25)}
     for body in bodies:
-        bury(target, body)
+        dead_letter(target, body)
     failures = Failures(target)
     real, calls = getattr(failures._sqs, stopped_at), 0
 
@@ -182,7 +184,7 @@ def test_given_messages_that_sqs_refuses_when_redriven_then_they_stay_and_it_is_
 ) -> None:
     target = without_task
     for number in range(3):
-        bury(target, f"{number}")
+        dead_letter(target, f"{number}")
     failures = Failures(target)
     send = failures._sqs.send_message_batch
 
@@ -224,15 +226,17 @@ def test_given_sqs_with_a_move_task_when_all_is_redriven_then_it_moves_them(
 ) -> None:
     bodies = sorted(notification(f"{number}.jpg") for number in range(35))
     for body in bodies:
-        bury(target, body)
-    bury(target, "{", Reason="InvalidJson")  # of the function's making: SQS does not know where it came from
+        dead_letter(target, body)
+    dead_letter(
+        target, "{", Reason="InvalidJson"
+    )  # of the function's making: SQS does not know where it came from
     sqs = target.client("sqs")
     sqs.send_message(QueueUrl=target.outputs.converting.dead_letter_queue_url, MessageBody=notification("b.heic"))
     redriven = move(target, tasks)
     assert (redriven.by_task, redriven.messages, redriven.photos) == (True, 37, 0)
     assert left(target, "QueueUrl") == sorted([*bodies, "{"])
     assert left(target, "ConvertQueueUrl") == [notification("b.heic")]
-    bury(target, notification("c.jpg"))
+    dead_letter(target, notification("c.jpg"))
     assert move(target, tasks).messages == 1, "of this task, and not of the ones before"
     assert [task.status for task in tasks.tasks] == ["COMPLETED"] * 4
 
@@ -241,7 +245,7 @@ def test_given_a_move_task_when_its_watcher_is_stopped_then_the_next_one_goes_on
     target: Target, tasks: MoveTasks
 ) -> None:
     for number in range(25):
-        bury(target, notification(f"{number}.jpg"))
+        dead_letter(target, notification(f"{number}.jpg"))
 
     def stopped(_seconds: float) -> None:
         tasks.pass_time()
@@ -257,7 +261,7 @@ def test_given_a_move_task_when_its_watcher_is_stopped_then_the_next_one_goes_on
 def test_given_a_move_task_to_another_queue_when_redriven_then_it_is_left_alone(
     target: Target, tasks: MoveTasks
 ) -> None:
-    bury(target, notification("a.jpg"))
+    dead_letter(target, notification("a.jpg"))
     failures = Failures(target)
     elsewhere = failures._arn(target.client("sqs").create_queue(QueueName="elsewhere")["QueueUrl"])
     tasks.start_message_move_task(
@@ -271,7 +275,7 @@ def test_given_a_move_task_that_fails_when_watched_then_it_is_said_and_the_other
     target: Target, tasks: MoveTasks
 ) -> None:
     for number in range(25):
-        bury(target, notification(f"{number}.jpg"))
+        dead_letter(target, notification(f"{number}.jpg"))
 
     def deleted_meanwhile(_seconds: float) -> None:
         tasks.pass_time()
@@ -289,7 +293,7 @@ def test_given_a_move_task_that_somebody_cancels_when_watched_then_its_end_is_wa
     target: Target, tasks: MoveTasks
 ) -> None:
     for number in range(35):
-        bury(target, notification(f"{number}.jpg"))
+        dead_letter(target, notification(f"{number}.jpg"))
     states = []
 
     def cancelled_meanwhile(_seconds: float) -> None:
@@ -348,7 +352,7 @@ def test_given_many_small_messages_when_sent_then_ten_at_a_time() -> None:
 def test_given_dead_letters_that_sqs_does_not_delete_when_redriven_then_it_is_said(
     without_task: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bury(without_task, notification("a.jpg"))
+    dead_letter(without_task, notification("a.jpg"))
     failures = Failures(without_task)
     failed = {"Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": False}]}
     monkeypatch.setattr(failures._sqs, "delete_message_batch", lambda **_: failed)
@@ -366,7 +370,7 @@ def test_given_a_message_as_large_as_sqs_takes_when_a_photo_is_taken_out_then_it
 def test_given_sqs_without_a_move_task_when_all_is_redriven_then_by_hand(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bury(target, notification("a.jpg"))
+    dead_letter(target, notification("a.jpg"))
     failures = Failures(target)
 
     def unknown(**_: str) -> None:
@@ -387,7 +391,7 @@ def test_given_the_commands_when_there_are_failures_then_they_say_what_to_know(
     assert nothing.exit_code == 0, nothing.output
     assert "There are no failures." in nothing.output
     store(target, document(HOSTILE, {}, status="REJECTED", reason="ImageTooLargeException", detail="15 MB."))
-    bury(target, notification("a.jpg"))
+    dead_letter(target, notification("a.jpg"))
     found = run(cli.photos, ["failures"])
     assert found.exit_code == 1
     assert r"esc\x1b[31m [bold]x[/bold]\n.jpg" in found.output
@@ -403,7 +407,7 @@ def test_given_the_commands_when_there_are_failures_then_they_say_what_to_know(
 def test_given_dead_letters_of_both_queues_when_redriven_then_each_goes_back_where_it_came_from(
     without_task: Target,
 ) -> None:
-    bury(without_task, notification("a.jpg"))
+    dead_letter(without_task, notification("a.jpg"))
     sqs = without_task.client("sqs")
     sqs.send_message(
         QueueUrl=without_task.outputs.converting.dead_letter_queue_url, MessageBody=notification("b.heic")

@@ -92,8 +92,8 @@ def plan_of(intended: Any, *, senders: int = 8, patience_s: float = 30.0) -> Pla
     return Plan("run/", intended, [b"photo"], [0] * len(intended), senders, patience_s, patience_s)
 
 
-def executed(subject: Injected, plan: Plan) -> Runner:
-    runner = Runner(subject, plan)
+def executed(system: Injected, plan: Plan) -> Runner:
+    runner = Runner(system, plan)
     runner.execute(lambda _: None, every_s=0.01)
     return runner
 
@@ -110,19 +110,19 @@ def figures_of(runner: Runner, slo: str = "lost=0", **others: Any) -> dict[str, 
 
 def test_given_known_delays_when_measured_then_each_lies_between_the_looks_and_the_percentiles_follow() -> None:
     delays = np.random.default_rng(1).lognormal(-2.5, 0.6, 120)
-    subject = Injected(lambda photo: float(delays[photo]))
-    runner = executed(subject, plan_of(intended_s(120, 100, "steady")))
+    system = Injected(lambda photo: float(delays[photo]))
+    runner = executed(system, plan_of(intended_s(120, 100, "steady")))
     samples = runner.run.samples
-    true = np.array([subject.visible_at[runner.run.plan.key(photo)] for photo in range(120)]) - runner._zero
+    true = np.array([system.visible_at[runner.run.plan.key(photo)] for photo in range(120)]) - runner._zero
     true = np.maximum(true, samples.returned)  # a sender may sleep after its photo was sent
-    assert (samples.vain <= true).all(), "it was looked for in vain before it was visible"
+    assert (samples.last_miss <= true).all(), "it was looked for in vain before it was visible"
     assert (true <= samples.seen).all(), "and seen after"
     assert (samples.end == End.LABELLED).all()
     measured = figures_of(runner)["latency_ms"]
     for name, cut in {"p50": 50, "p90": 90, "p99": 99, "max": 100}.items():
         low, exact, high = (
             np.percentile(times - samples.intended, cut, method="higher") * 1000
-            for times in (samples.vain, true, samples.seen)
+            for times in (samples.last_miss, true, samples.seen)
         )
         assert measured[name] == high
         assert low <= exact <= high
@@ -130,9 +130,9 @@ def test_given_known_delays_when_measured_then_each_lies_between_the_looks_and_t
 
 def test_given_a_pipeline_that_stalls_when_measured_then_every_photo_of_the_stall_shows_it() -> None:
     """Coordinated omission: a generator that waits for answers would have sent nothing meanwhile."""
-    subject = Injected(lambda _: max(0.0, 0.6 - runner.now()))
+    system = Injected(lambda _: max(0.0, 0.6 - runner.now()))
     plan = plan_of(intended_s(80, 100, "steady"))
-    runner = Runner(subject, plan)
+    runner = Runner(system, plan)
     runner.execute(lambda _: None, every_s=0.01)
     latency = runner.run.samples.latency_s
     stalled = plan.intended < 0.6
@@ -140,7 +140,7 @@ def test_given_a_pipeline_that_stalls_when_measured_then_every_photo_of_the_stal
 
 
 def test_given_uploads_that_hang_when_measured_then_the_generator_is_called_slow_and_latency_counts() -> None:
-    subject = Injected(lambda _: 0.0)
+    system = Injected(lambda _: 0.0)
     hung = threading.Event()
 
     def hang(_: str) -> None:
@@ -148,8 +148,8 @@ def test_given_uploads_that_hang_when_measured_then_the_generator_is_called_slow
             threading.Timer(0.5, hung.set).start()
         hung.wait(10)
 
-    subject.before_send = hang
-    runner = executed(subject, plan_of(intended_s(50, 200, "steady"), senders=2))
+    system.before_send = hang
+    runner = executed(system, plan_of(intended_s(50, 200, "steady"), senders=2))
     samples, figures = runner.run.samples, figures_of(runner)
     began = samples.began[2:]
     assert (began >= samples.returned[:2].min()).all(), "both senders were busy"
@@ -162,9 +162,9 @@ def test_given_uploads_that_hang_when_measured_then_the_generator_is_called_slow
 
 
 def test_given_photos_that_are_dropped_when_measured_then_they_are_missing_and_the_objective_is_missed() -> None:
-    subject = Injected(lambda photo: None if photo % 10 == 3 else 0.01)
-    subject.dead = {"run/000003.jpg", "elsewhere/000013.jpg"}
-    runner = executed(subject, plan_of(np.zeros(40), patience_s=0.3))
+    system = Injected(lambda photo: None if photo % 10 == 3 else 0.01)
+    system.dead = {"run/000003.jpg", "elsewhere/000013.jpg"}
+    runner = executed(system, plan_of(np.zeros(40), patience_s=0.3))
     figures = figures_of(runner, "lost=0,p99<1ms,p50<10s")
     accounted = figures["accounted"]
     assert (accounted["missing"], accounted["dead_lettered"], accounted["labelled"]) == (3, 1, 36)
@@ -173,14 +173,14 @@ def test_given_photos_that_are_dropped_when_measured_then_they_are_missing_and_t
 
 
 def test_given_uploads_that_are_refused_when_measured_then_they_were_not_sent_and_the_reason_is_told() -> None:
-    subject = Injected(lambda _: 0.01)
+    system = Injected(lambda _: 0.01)
 
     def refuse(key: str) -> None:
         if number_of(key) < 5:
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no rights"}}, "PutObject")
 
-    subject.before_send = refuse
-    runner = executed(subject, plan_of(np.zeros(20)))
+    system.before_send = refuse
+    runner = executed(system, plan_of(np.zeros(20)))
     figures = figures_of(runner, "p50<30s,p95<30s,lost=0")
     assert [verdict["met"] for verdict in figures["slo"]] == [True, False, True]
     assert figures["accounted"]["sent"] == figures["accounted"]["labelled"] == 15
@@ -188,16 +188,16 @@ def test_given_uploads_that_are_refused_when_measured_then_they_were_not_sent_an
 
 
 def test_given_an_interruption_when_running_then_what_was_sent_is_known_and_nothing_is_called_lost() -> None:
-    subject = Injected(lambda photo: 0.0 if photo < 5 else None)
-    runner = Runner(subject, plan_of(intended_s(1000, 100, "steady")))
+    system = Injected(lambda photo: 0.0 if photo < 5 else None)
+    runner = Runner(system, plan_of(intended_s(1000, 100, "steady")))
 
     def interrupt(runner: Runner) -> None:
-        if runner.run.samples.is_seen.sum() >= 5 and len(subject.sent) > 5 and not runner.run.interrupted:
+        if runner.run.samples.is_seen.sum() >= 5 and len(system.sent) > 5 and not runner.run.interrupted:
             signal.raise_signal(signal.SIGINT)
 
     run = runner.execute(interrupt, every_s=0.01)
     assert run.interrupted
-    sent = set(subject.sent)
+    sent = set(system.sent)
     for photo in range(1000):
         assert (run.plan.key(photo) in sent) == (run.samples.end[photo] != End.NOT_SENT)
     figures = figures_of(runner, "lost=0,p99<30s")
@@ -226,22 +226,22 @@ REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no rights"}
 
 def test_given_a_reader_that_keeps_failing_when_running_then_it_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("loadtest.run._LOOK_AGAIN_S", 0)
-    subject = Injected(lambda _: 0.0)
+    system = Injected(lambda _: 0.0)
 
     def refused(_: Sequence[str]) -> dict[str, Found | None]:
         raise REFUSED
 
-    subject.look = refused  # type: ignore[assignment,method-assign]
+    system.look = refused  # type: ignore[assignment,method-assign]
     with pytest.raises(ClientError, match="BatchGetItem"):
-        executed(subject, plan_of(np.zeros(3)))
+        executed(system, plan_of(np.zeros(3)))
 
 
 def test_given_looks_that_fail_or_are_not_answered_when_running_then_only_reads_count(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("loadtest.run._LOOK_AGAIN_S", 0)
-    subject, looks = Injected(lambda _: 0.0), itertools.count()
-    look = subject.look
+    system, looks = Injected(lambda _: 0.0), itertools.count()
+    look = system.look
 
     def sometimes(keys: Sequence[str]) -> dict[str, Found | None]:
         number = next(looks)
@@ -249,23 +249,23 @@ def test_given_looks_that_fail_or_are_not_answered_when_running_then_only_reads_
             raise REFUSED
         return {} if number < 6 else look(keys)  # as with UnprocessedKeys
 
-    subject.look = sometimes  # type: ignore[method-assign]
-    samples = executed(subject, plan_of(np.zeros(3))).run.samples
+    system.look = sometimes  # type: ignore[method-assign]
+    samples = executed(system, plan_of(np.zeros(3))).run.samples
     assert samples.is_seen.all()
-    assert (samples.vain == samples.returned).all(), "none was ever read in vain"
+    assert (samples.last_miss == samples.returned).all(), "none was ever read in vain"
 
 
 def test_given_queues_that_cannot_be_read_when_running_then_the_run_goes_on_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("loadtest.run._GAUGE_S", 0.01)
-    subject = Injected(lambda photo: 0.01 if photo else None)
+    system = Injected(lambda photo: 0.01 if photo else None)
 
     def refused(*_: object) -> Any:
         raise REFUSED
 
-    subject.depth = subject.dead_letters = refused  # type: ignore[assignment,method-assign]
-    figures = figures_of(executed(subject, plan_of(np.zeros(3), patience_s=0.3)))
+    system.depth = system.dead_letters = refused  # type: ignore[assignment,method-assign]
+    figures = figures_of(executed(system, plan_of(np.zeros(3), patience_s=0.3)))
     assert (figures["accounted"]["labelled"], figures["accounted"]["missing"]) == (2, 1)
     queues, dead_letters, _log = figures["unknown"]
     assert "The queues could not always be read (AWS refuses BatchGetItem: no rights)" in queues
@@ -290,7 +290,7 @@ class Answers:
 
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Give a pipeline in a region, whose PUTs S3 answers so."""
+    """Return a pipeline in a region, whose PUTs S3 answers so."""
     monkeypatch.setattr(os, "environ", os.environ.copy())
     scrub_environment(os.environ)
     monkeypatch.setattr("loadtest.system_under_test._PUT_AGAIN_S", 0)
@@ -298,11 +298,11 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     def give(region: str, *codes: int) -> tuple[Any, Answers]:
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)
-        subject: Any = Deployed(
+        system: Any = Deployed(
             Target(session, None, "AWS", outputs_of_stack(dict.fromkeys(names, "photos"))), connections=1
         )
-        subject._http = answers = Answers(*codes)
-        return subject, answers
+        system._http = answers = Answers(*codes)
+        return system, answers
 
     return give
 
@@ -318,8 +318,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 def test_given_a_region_when_sending_then_to_its_own_host_and_signed_as_every_region_takes_it(
     deployed: Callable[..., Any], region: str, host: str
 ) -> None:
-    subject, answers = deployed(region, 200)
-    assert subject.send("a b.jpg", b"photo") == 1
+    system, answers = deployed(region, 200)
+    assert system.send("a b.jpg", b"photo") == 1
     [url] = answers.urls
     assert url.startswith(f"https://{host}/a%20b.jpg?X-Amz-Algorithm=AWS4-HMAC-SHA256&")
 
@@ -334,16 +334,16 @@ def test_given_s3_that_is_busy_when_sending_then_again_and_it_is_counted(deploye
 def test_given_a_bucket_with_versions_when_cleaned_then_the_version_goes_and_what_stays_is_told(
     deployed: Callable[..., Any],
 ) -> None:
-    subject, _ = deployed("eu-west-1", 200)
-    subject.send("a.jpg", b"photo")
-    with Stubber(subject._s3) as stub:
+    system, _ = deployed("eu-west-1", 200)
+    system.send("a.jpg", b"photo")
+    with Stubber(system._s3) as stub:
         objects = [{"Key": "a.jpg", "VersionId": "v1"}, {"Key": "b.jpg"}]
         stub.add_response(
             "delete_objects",
             {"Errors": [{"Key": "b.jpg", "Code": "AccessDenied", "Message": "no"}]},
             {"Bucket": "photos", "Delete": {"Objects": objects, "Quiet": True}},
         )
-        assert subject.remove_objects(["a.jpg", "b.jpg"]) == {"b.jpg": "AccessDenied"}
+        assert system.remove_objects(["a.jpg", "b.jpg"]) == {"b.jpg": "AccessDenied"}
 
 
 # ---------------------------------------------------------------- what the function logged
@@ -359,17 +359,17 @@ def trace(photo: int, at: float, **others: Any) -> dict[str, Any]:
 
 
 def test_given_the_functions_log_when_accounted_then_stages_calls_and_duplicates_are_known() -> None:
-    subject = Injected(lambda _: 0.0)
-    runner = executed(subject, plan_of(np.zeros(4)))
+    system = Injected(lambda _: 0.0)
+    runner = executed(system, plan_of(np.zeros(4)))
     at = runner.run.started_at
     report = {"Billed Duration": 500.0, "Memory Size": 2048.0, "Max Memory Used": 57.0}
     twice = {"image": trace(1, at)["image"], "end": "DUPLICATE", "receives": 2, "calls": 0, "received": 0}
-    subject.lines = [
+    system.lines = [
         Invocation([trace(0, at), trace(1, at)], report | {"Init Duration": 300.0}, throttles=2, size=1000),
         Invocation([trace(2, at, calls=3), trace(3, at), twice], report),
         Invocation([trace(99, at) | {"image": "somebody else's"}], report),
     ]
-    samples, work = runner.run.samples, account(subject, runner.run, BUCKET)
+    samples, work = runner.run.samples, account(system, runner.run, BUCKET)
     assert (work.invocations, dict(work.batch_sizes), work.cold_starts_ms) == (2, {2: 1, 3: 1}, [300.0])
     assert (work.gb_seconds, work.throttles, work.peak_mb) == (2.0, 2, 57.0)
     assert samples.calls.tolist() == [1, 1, 3, 1]
@@ -380,17 +380,17 @@ def test_given_the_functions_log_when_accounted_then_stages_calls_and_duplicates
 
 
 def test_given_a_log_that_arrives_late_when_accounted_then_it_is_waited_for() -> None:
-    subject = Injected(lambda _: 0.0)
-    run = executed(subject, plan_of(np.zeros(2))).run
+    system = Injected(lambda _: 0.0)
+    run = executed(system, plan_of(np.zeros(2))).run
     unfinished = [Invocation([trace(0, run.started_at)]), Invocation([trace(1, run.started_at)])]
     finished = [Invocation(one.photos, {"Billed Duration": 100.0}) for one in unfinished]
     arrived = iter([[], unfinished[:1], unfinished, finished[:1] + unfinished[1:], finished])
-    subject.invocations = lambda _since: iter(next(arrived))  # type: ignore[assignment,method-assign]
-    assert account(subject, run, BUCKET, wait=lambda _: None).billed_ms == 200
+    system.invocations = lambda _since: iter(next(arrived))  # type: ignore[assignment,method-assign]
+    assert account(system, run, BUCKET, wait=lambda _: None).billed_ms == 200
     assert run.unknown == []
-    subject.invocations = lambda _since: iter(unfinished[:1])  # type: ignore[assignment,method-assign]
+    system.invocations = lambda _since: iter(unfinished[:1])  # type: ignore[assignment,method-assign]
     run.samples.committed.fill(np.nan)
-    account(subject, run, BUCKET, wait=lambda _: None)
+    account(system, run, BUCKET, wait=lambda _: None)
     [unknown] = run.unknown
     assert "log of 1 photos and Lambda's report of 1 invocations did not arrive" in unknown
 
@@ -399,21 +399,21 @@ def test_given_a_log_that_arrives_late_when_accounted_then_it_is_waited_for() ->
 def test_given_a_clock_that_is_wrong_when_accounted_then_the_log_is_read_from_the_beginning(
     ahead_s: float,
 ) -> None:
-    subject = Injected(lambda _: 0.0)
-    run = executed(subject, plan_of(np.zeros(2))).run
+    system = Injected(lambda _: 0.0)
+    run = executed(system, plan_of(np.zeros(2))).run
     asked: list[float] = []
-    subject.invocations = lambda since: iter(asked.append(since) or [])  # type: ignore[assignment,method-assign,func-returns-value]
+    system.invocations = lambda since: iter(asked.append(since) or [])  # type: ignore[assignment,method-assign,func-returns-value]
     run.samples.event[:] = np.nan
-    account(subject, run, BUCKET, wait=lambda _: None)
+    account(system, run, BUCKET, wait=lambda _: None)
     run.samples.event[:] = (run.samples.began + run.samples.returned) / 2 + ahead_s
-    account(subject, run, BUCKET, wait=lambda _: None)
+    account(system, run, BUCKET, wait=lambda _: None)
     assert asked[0] == run.started_at - 900
     assert run.started_at + ahead_s - 5 < asked[-1] < run.started_at + ahead_s
 
 
 def test_given_a_clock_that_is_ahead_when_corrected_then_events_fall_into_their_puts() -> None:
-    subject = Injected(lambda _: 0.0)
-    runner = executed(subject, plan_of(np.zeros(5)))
+    system = Injected(lambda _: 0.0)
+    runner = executed(system, plan_of(np.zeros(5)))
     samples = runner.run.samples
     samples.event[:] = (samples.began + samples.returned) / 2 + 30
     samples.committed[:] = samples.seen + 30
@@ -442,7 +442,7 @@ class Logs:
 def test_given_a_log_of_many_pages_when_read_then_each_invocation_is_there_once(
     monkeypatch: pytest.MonkeyPatch, *, with_token: bool
 ) -> None:
-    monkeypatch.setattr("photo_labels.library.logs._MOST_EVENTS", 7)
+    monkeypatch.setattr("photo_labels.library.logs._MAX_EVENTS", 7)
     events = []
     for number in range(20):
         stream, at = f"stream-{number % 2}", 1000 + number // 3
@@ -523,8 +523,8 @@ HOSTILE = '<script>alert(1)</script> {{ 7 * 7 }} [red]x[/red] [/y] "@blue"'
 
 
 def test_given_a_run_when_written_then_json_csv_and_a_page_that_needs_no_network(tmp_path: Path) -> None:
-    subject = Injected(lambda _: 0.05)
-    runner = executed(subject, plan_of(intended_s(30, 100, "steady")))
+    system = Injected(lambda _: 0.05)
+    runner = executed(system, plan_of(intended_s(30, 100, "steady")))
     warmup = {"photos": 0, "cold_starts": 0, "latency_ms": {"p50": None, "max": None}}
     figures = figures_of(runner, warmup=warmup, slo="p95<1s,lost=0")
     figures["not_sent_because"] = {HOSTILE: 1}

@@ -89,7 +89,7 @@ SWITCHES = {
     ("loadtest", "KEEP"): ("1", "--keep"),
     ("destroy", "DATA"): ("delete", "--with-data"),
 }
-OURS = {"BIN", "DEPLOY", "UV", "MINISTACK", "RIE", "CONTENDERS", "AUDIT", "OF_HANDLER", "MAKEFILE_LIST"}
+OURS = {"BIN", "DEPLOY", "UV", "MINISTACK", "RIE", "BASELINES", "AUDIT", "OF_HANDLER", "MAKEFILE_LIST"}
 """Variables that the Makefile itself gives a value."""
 OF_THE_CALLER = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 
@@ -137,7 +137,7 @@ class Checkout:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """One with all of it set up."""
     checkout = Checkout(tmp_path_factory.mktemp("make") / 'it\'s a "checkout"')
-    for target in ("setup", ".venv/.loadtest", ".venv/.dev", ".local/contenders/.installed"):
+    for target in ("setup", ".venv/.loadtest", ".venv/.dev", ".local/baselines/.installed"):
         checkout.make(target)
     emulator = checkout.folder / ".local" / "rie"
     emulator.mkdir()
@@ -271,7 +271,7 @@ REACHING = {
         ("setup", ".local/ministack"),
         (".venv/.loadtest", ".venv"),
         (".venv/.dev", ".venv"),
-        (".local/contenders/.installed", ".local/contenders"),
+        (".local/baselines/.installed", ".local/baselines"),
         (".local/audit/.installed", ".local/audit"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handler.paid import _KEPT_AT_MOST, Paid
+from handler.paid import _MAX_KEPT, Paid
 from tests.fakes.aws import aws_error
 from tests.fakes.world import BUCKET, START, Function, Photo, World, failing
 from tests.unit.deployed import document as document_of
@@ -247,7 +247,7 @@ def test_given_more_photos_than_are_kept_when_they_come_back_then_none_is_lost(w
 
 def test_given_more_photos_than_are_kept_when_none_is_written_then_the_oldest_are_forgotten() -> None:
     paid = Paid(lambda: START)
-    written = {number: document_of(f"{number}.jpg", {}) for number in range(_KEPT_AT_MOST + 20)}
+    written = {number: document_of(f"{number}.jpg", {}) for number in range(_MAX_KEPT + 20)}
     for number, document in written.items():
         paid.note([((document.image_id, "01", None, None, None), document, DENIED)])
         assert paid.document((document.image_id, "01", None, None, None)) == document, number

@@ -221,7 +221,7 @@ def test_given_a_folder_for_thumbnails_that_goes_away_when_asked_for_then_they_a
 def test_given_more_thumbnails_than_are_kept_when_started_then_the_oldest_are_gone(
     target: Target, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "_KEPT_AT_MOST", 2)
+    monkeypatch.setattr(pictures, "_MAX_KEPT", 2)
     kept.mkdir()
     for age in range(4):
         path = kept / f"{age}.jpg"

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from handler.events import Kind, read_message
-from handler.labelling import Nothing
+from handler.labelling import SkipReason
 from handler.messages import visibility_timeout_s
 from tests.fakes.aws import aws_error
 from tests.fakes.dynamodb import index_of
@@ -280,7 +280,7 @@ def test_given_a_labelled_photo_when_its_event_comes_again_then_nothing_is_paid(
     function.receive(world.message(event))
     report = function.receive(world.message(event))
     assert failing(report) == set()
-    assert report.outcomes[f"{BUCKET}/cat.jpg"].nothing is Nothing.DUPLICATE
+    assert report.outcomes[f"{BUCKET}/cat.jpg"].skip_reason is SkipReason.DUPLICATE
     assert world.recognised == ["cat.jpg"]
 
 
@@ -675,7 +675,7 @@ def test_given_a_removal_when_the_object_is_there_again_then_its_own_event_is_wa
     removal = world.remove("a.jpg")
     world.put("a.jpg", DOG)
     report = function.receive(world.message(removal))
-    assert report.outcomes[f"{BUCKET}/a.jpg"].nothing is Nothing.STILL_THERE
+    assert report.outcomes[f"{BUCKET}/a.jpg"].skip_reason is SkipReason.STILL_THERE
     assert (world.found("Cat"), world.recognised) == ({"a.jpg"}, ["a.jpg"])
 
 
@@ -722,7 +722,7 @@ def test_given_an_old_version_when_it_is_removed_then_nothing_is_paid(world: Wor
     for photo in (DOG, CAT):
         function.receive(world.message(world.put("a.jpg", photo)))
     report = function.receive(world.message(world.bucket.delete_version("a.jpg", "v1")))
-    assert report.outcomes[f"{BUCKET}/a.jpg"].nothing is Nothing.UP_TO_DATE
+    assert report.outcomes[f"{BUCKET}/a.jpg"].skip_reason is SkipReason.UP_TO_DATE
     assert (world.found("Cat"), len(world.recognised)) == ({"a.jpg"}, 2)
     document = world.document("a.jpg")
     assert document
@@ -825,7 +825,7 @@ def test_given_a_removal_and_a_reconcile_message_when_the_photo_is_there_then_it
     world.put("a.heic", photo)
     reconcile = {"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": "a.heic"}
     Function(world).receive(world.message(removal), world.message(reconcile))
-    [body] = world.handed_over
+    [body] = world.forwarded
     Function(world, is_converting=True).receive(world.message(body), seconds=60)
     assert world.found("Cat") == {"a.heic"}
 
@@ -1072,7 +1072,7 @@ def test_given_two_deliveries_of_one_event_when_both_were_paid_for_then_the_lose
     event = world.put("a.jpg", CAT)
     function = Function(world, Meanwhile(lambda: Function(world).receive(world.message(event))))
     report = function.receive(world.message(event))
-    assert report.outcomes[f"{BUCKET}/a.jpg"].nothing is Nothing.DUPLICATE
+    assert report.outcomes[f"{BUCKET}/a.jpg"].skip_reason is SkipReason.DUPLICATE
     assert world.found("Cat") == {"a.jpg"}
     assert len(world.tables.plain("LabelIndex")) == 2
 
@@ -1082,9 +1082,9 @@ def test_given_an_event_and_a_reconciliation_when_handed_over_together_then_they
 ) -> None:
     event = world.put("a.heic", replace(CAT, error="InvalidImageFormatException", decodes=True))
     Function(world).receive(world.message(event), reconcile(world, "a.heic", force=True))
-    [body] = world.handed_over
-    [handed_over] = read_message(world.message(body)).events
-    assert (handed_over.kind, handed_over.sequencer, handed_over.force) == (Kind.RECONCILE, "0000000001", True)
+    [body] = world.forwarded
+    [forwarded] = read_message(world.message(body)).events
+    assert (forwarded.kind, forwarded.sequencer, forwarded.force) == (Kind.RECONCILE, "0000000001", True)
     Function(world, is_converting=True).receive(world.message(body), seconds=60)
     document = world.document("a.heic")
     assert document

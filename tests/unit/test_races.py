@@ -171,7 +171,7 @@ def run(
     crashes: tuple[int | None, int | None] = (None, None),
     most_switches: int | None = None,
 ) -> int:
-    """Run a race in every order; check the end of each. Gives the number of orders."""
+    """Run a race in every order; check the end of each. Returns the number of orders."""
     worlds: list[World] = []
 
     def scenario() -> list[Program]:

@@ -374,9 +374,9 @@ def start(*options: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=REPOSITORY)
 
 
-def test_given_the_command_when_started_on_a_leash_then_it_says_its_url_serves_and_ends_with_its_parent() -> None:
+def test_given_the_command_when_started_by_a_parent_then_it_says_its_url_serves_and_ends_with_its_parent() -> None:
     with ExitStack() as stack:
-        process = stack.enter_context(start("--mode", "simulated", "--seed", "9", "--leash"))
+        process = stack.enter_context(start("--mode", "simulated", "--seed", "9", "--exit-with-parent"))
         stack.callback(process.kill)
         assert process.stdout
         assert process.stderr

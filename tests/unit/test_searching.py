@@ -148,7 +148,7 @@ texts = st.sampled_from(
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(uploads, texts, st.sampled_from([0.0, 85.0, 90.0]), st.integers(1, 4), st.sampled_from([1, 3, math.inf]))
 def test_given_any_overwrites_and_removals_when_searched_page_by_page_then_it_is_what_a_scan_finds(
-    history: list[tuple[str, dict[str, float] | None]], text: str, least: float, limit: int, rows_at_most: float
+    history: list[tuple[str, dict[str, float] | None]], text: str, least: float, limit: int, max_rows: float
 ) -> None:
     index = Index()
     documents: dict[str, Document] = {}
@@ -161,12 +161,12 @@ def test_given_any_overwrites_and_removals_when_searched_page_by_page_then_it_is
     found: list[str] = []
     wanted, after = Wanted(query, least), None
     while True:
-        page = Searcher(Reader(index.target), {}).page(wanted, limit, after, rows_at_most)
+        page = Searcher(Reader(index.target), {}).page(wanted, limit, after, max_rows)
         found += [hit.document.key for hit in page.hits]
         after = page.more_after
         if after is None:
             break
-        assert len(page.hits) == limit or rows_at_most < math.inf
+        assert len(page.hits) == limit or max_rows < math.inf
     assert sorted(found) == sorted(_scanned(documents, query, least))
 
 

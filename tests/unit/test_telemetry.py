@@ -91,8 +91,8 @@ def test_given_every_kind_of_end_when_told_then_each_has_a_line_with_bucket_key_
     for line in told.lines:
         if "key" in line:
             assert (line["bucket"], line["messageId"]) == ("photos", f"m-{line['key']}")
-    [hopeless] = [line for line in told.lines if line["messageId"] == "m-garbage"]
-    assert hopeless["reason"] == "InvalidJson"
+    [malformed] = [line for line in told.lines if line["messageId"] == "m-garbage"]
+    assert malformed["reason"] == "InvalidJson"
     counts = {
         "ImagesLabelled": 1,
         "ImagesHandedOver": 1,

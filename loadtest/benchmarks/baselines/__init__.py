@@ -1,5 +1,5 @@
 """The function as one finds it elsewhere: what `make bench` measures ours against, and how they are run.
 
-Written as the libraries' own documentation has it. With ROWS=1 in its environment a contender writes what ours
+Written as the libraries' own documentation has it. With ROWS=1 in its environment a baseline writes what ours
 writes, the document and its index rows; otherwise the document alone, as samples do.
 """

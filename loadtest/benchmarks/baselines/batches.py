@@ -1,4 +1,4 @@
-"""The batches that all contenders are given: SQS events as Lambda passes them on, of photos that are new."""
+"""The batches that all baselines are given: SQS events as Lambda passes them on, of photos that are new."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUEUE = "photo-labels"
 
 
 def batch(keys: list[str]) -> dict[str, Any]:
-    """Give an event with one message for each key, uploaded just now."""
+    """Return an event with one message for each key, uploaded just now."""
     return {"Records": [_message(key, datetime.now(UTC)) for key in keys]}
 
 

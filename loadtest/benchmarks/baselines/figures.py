@@ -1,4 +1,4 @@
-"""From what was measured in one batch after another to the figures of a contender."""
+"""From what was measured in one batch after another to the figures of a baseline."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loadtest.benchmarks.baselines.process import MEMORY_MB, ContenderError
+from loadtest.benchmarks.baselines.process import MEMORY_MB, BaselineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A contender's, over all its batches of one size."""
+    """A baseline's, over all its batches of one size."""
 
     beyond_ms: float
     """What a batch takes longer than its slowest DetectLabels call, p50."""
@@ -45,10 +45,10 @@ class Figures:
 
 
 def measured(invocation: Invocation, record: Mapping[str, Any]) -> Measured:
-    """Join what the contender took with what the stand-in saw. Raises ContenderError where images are missing."""
+    """Join what the baseline took with what the stand-in saw. Raises BaselineError where images are missing."""
     images = record["images"].values()
     if not images or any(None in image.values() for image in images):
-        raise ContenderError(f"It left images out: {record['images']}")
+        raise BaselineError(f"It left images out: {record['images']}")
     return Measured(
         invocation.wall_ms,
         invocation.cpu_ms,
@@ -74,5 +74,5 @@ def figures(batches: Sequence[Measured]) -> Figures:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Give a value that was measured: the smallest that so many per cent of all are not above."""
+    """Return a value that was measured: the smallest that so many per cent of all are not above."""
     return float(np.percentile(values, percent, method="inverted_cdf"))

@@ -40,7 +40,7 @@ def read(text: str) -> dict[str, float]:
 
 
 def medians(runs: Iterable[dict[str, float]]) -> dict[str, float]:
-    """Give each package's median, the dearest first."""
+    """Return each package's median, the dearest first."""
     packages: defaultdict[str, list[float]] = defaultdict(list)
     for run in runs:
         for package, cost_ms in run.items():

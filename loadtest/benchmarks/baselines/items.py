@@ -1,4 +1,4 @@
-"""What the contenders share: which photos a message is about, and the items that are written for one.
+"""What the baselines share: which photos a message is about, and the items that are written for one.
 
 Those are ours, made by `photo_labels.records.documents`, so that all write the same; what is measured is how.
 """
@@ -37,7 +37,7 @@ class Photo:
         return {"Image": {"S3Object": place}, "MinConfidence": MIN_CONFIDENCE, "MaxLabels": MAX_LABELS}
 
     def document(self, answer: Mapping[str, Any]) -> Document:
-        """Give what is written, from DetectLabels' answer."""
+        """Return what is written, from DetectLabels' answer."""
         s3_object = self.content["s3"]["object"]
         return Document(
             bucket=self._bucket,
@@ -66,5 +66,5 @@ class Photo:
 
 
 def photos_in(body: str) -> Iterator[Photo]:
-    """Give the photos of an SQS message's body, an S3 notification."""
+    """Return the photos of an SQS message's body, an S3 notification."""
     return map(Photo, json.loads(body)["Records"])

@@ -1,4 +1,4 @@
-"""A contender as Lambda would run it: an execution environment of its own (`local.runtime`), kept warm."""
+"""A baseline as Lambda would run it: an execution environment of its own (`local.runtime`), kept warm."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-ASIDE = REPOSITORY / ".local" / "contenders"
+ASIDE = REPOSITORY / ".local" / "baselines"
 """The virtual environment of what cannot be in ours (`make bench` makes it)."""
 MEMORY_MB = 1769
 _TIMEOUT_MS = 60_000
 
 
-class ContenderError(Exception):
-    """A contender did not do what is measured; says what it did, and what it printed."""
+class BaselineError(Exception):
+    """A baseline did not do what is measured; says what it did, and what it printed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
+class Baseline:
     """Code that is measured.
 
     All but aioboto3's run in our own virtual environment, with the same botocore: none is slow for being old.
@@ -48,11 +48,11 @@ class Contender:
         return self.python.exists()
 
 
-OURS = Contender("photo-labels", "handler.app.handler")
-CONTENDERS = (
+OURS = Baseline("photo-labels", "handler.app.handler")
+BASELINES = (
     OURS,
     *(
-        Contender(name, f"loadtest.benchmarks.baselines.{handler}", python, rows)
+        Baseline(name, f"loadtest.benchmarks.baselines.{handler}", python, rows)
         for name, handler, python in (
             ("one by one", "classic.handler", OURS.python),
             ("Powertools", "powertools.handler", OURS.python),
@@ -77,24 +77,24 @@ class Invocation:
 
 
 class Process:
-    """A running contender; its log is a file. Use it as a context."""
+    """A running baseline; its log is a file. Use it as a context."""
 
-    def __init__(self, contender: Contender, stand_in_url: str, log: Path) -> None:
-        """Start it and wait for its init. Raises ContenderError."""
-        self._name = contender.name
+    def __init__(self, baseline: Baseline, stand_in_url: str, log: Path) -> None:
+        """Start it and wait for its init. Raises BaselineError."""
+        self._name = baseline.name
         self._log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [contender.python, "-m", "local.runtime", contender.handler],
+                [baseline.python, "-m", "local.runtime", baseline.handler],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
                 cwd=REPOSITORY,
-                env=environment(stand_in_url, rows=contender.rows),
+                env=environment(stand_in_url, rows=baseline.rows),
             )
         try:
             self.init_ms: float = self._answer()["init_ms"]
-        except ContenderError:
+        except BaselineError:
             self.stop()
             raise
 
@@ -105,7 +105,7 @@ class Process:
         self.stop()
 
     def invoke(self, event: Mapping[str, Any]) -> Invocation:
-        """Pass it a batch, all of which must succeed. Raises ContenderError."""
+        """Pass it a batch, all of which must succeed. Raises BaselineError."""
         request = json.dumps({"event": event, "context": context()}).encode() + b"\n"
         assert self._process.stdin
         started = time.monotonic()
@@ -132,12 +132,12 @@ class Process:
             raise self._error(answer)
         return answer
 
-    def _error(self, answer: dict[str, Any]) -> ContenderError:
-        return ContenderError(f"{self._name} answered {answer}; its log:\n{self._log.read_text()[-5000:]}")
+    def _error(self, answer: dict[str, Any]) -> BaselineError:
+        return BaselineError(f"{self._name} answered {answer}; its log:\n{self._log.read_text()[-5000:]}")
 
 
 def environment(stand_in_url: str, *, rows: bool = True) -> dict[str, str]:
-    """Give what `infra/pipeline.yaml` and Lambda would set, with the stand-in for all of AWS."""
+    """Return what `infra/pipeline.yaml` and Lambda would set, with the stand-in for all of AWS."""
     variables = dict(os.environ)
     scrub_environment(variables)
     return variables | {
@@ -162,7 +162,7 @@ def environment(stand_in_url: str, *, rows: bool = True) -> dict[str, str]:
 
 
 def context() -> dict[str, Any]:
-    """Give the fields of `local.runtime.Context`, for an invocation that begins now."""
+    """Return the fields of `local.runtime.Context`, for an invocation that begins now."""
     return {
         "function_name": QUEUE,
         "invoked_function_arn": f"arn:aws:lambda:{REGION}:123456789012:function:{QUEUE}",

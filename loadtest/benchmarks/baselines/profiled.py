@@ -31,7 +31,7 @@ def profile(folder: str, batches: int) -> dict[str, float]:
     sys.path.append(folder)
     import yappi  # type: ignore[import-not-found] # noqa: PLC0415 - not before its folder is in the path
 
-    from handler.app import handler  # noqa: PLC0415 - it reads the environment of a contender
+    from handler.app import handler  # noqa: PLC0415 - it reads the environment of a baseline
 
     handler(batch([f"{WARM_UP}{photo}.jpg" for photo in range(_SIZE)]), Context(**context()))
     yappi.set_clock_type("cpu")

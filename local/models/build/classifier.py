@@ -31,7 +31,7 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 
 
 def convert(path: Path) -> bytes:
-    """Give the ONNX model of a state dictionary."""
+    """Return the ONNX model of a state dictionary."""
     with path.open("rb") as file:
         weights = _read_state_dictionary(file)
     graph = Graph()

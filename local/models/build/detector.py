@@ -36,7 +36,7 @@ _SAME_IN_ONNX = {
 
 
 def convert(path: Path) -> bytes:
-    """Give the ONNX model of a `model.json` with its weights beside it."""
+    """Return the ONNX model of a `model.json` with its weights beside it."""
     return _Converter(path).convert()
 
 
@@ -75,7 +75,7 @@ class _Converter:
             self._done[name] = getattr(self, f"_{kind.lower()}")(node, inputs)
 
     def _constant(self, name: str) -> NDArray[Any]:
-        """Give what a shape or a list of axes comes to. The batch size, all that the graph ever slices, is 1."""
+        """Return what a shape or a list of axes comes to. The batch size, all that the graph ever slices, is 1."""
         node = self._nodes.get(name, {})
         if node.get("op") == "StridedSlice":
             return np.array(1)

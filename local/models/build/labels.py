@@ -95,7 +95,7 @@ def write(class_names: Path, class_synsets: Path, wordnet: Path, target: Path) -
 def _hierarchy(
     names: _Names, synsets: list[tuple[str, int]], wordnet: _WordNet
 ) -> tuple[dict[str, set[str]], dict[str, str]]:
-    """Give each label's parents (not all of their parents yet), and the categories that are known directly."""
+    """Return each label's parents (not all of their parents yet), and the categories that are known directly."""
     parents: dict[str, set[str]] = {label: set() for label in names.hand_made}
     categories: dict[str, str] = {}
     groups = [(label, offset) for offset, (label, _) in names.groups.items() if label != "-"]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _AT_A_TIME = 100
 """Objects that are compared and queued together: those of one BatchGetItem. As many may be asked about twice when
 it is killed."""
-WAITING_AT_MOST = 1_000
+MAX_WAITING = 1_000
 """Messages in the queues: a photo that is uploaded meanwhile waits behind no more, and no alarm rings."""
 _LOOK_S = 1.0
 
@@ -88,7 +88,7 @@ class Backfill:
         self._pause = pause
 
     def stopped_after(self) -> str:
-        """Give the last key of a pass over the same place that did not reach its end; "": there was none."""
+        """Return the last key of a pass over the same place that did not reach its end; "": there was none."""
         kept = kept_state(self._state)
         is_same = isinstance(kept, dict) and kept.get("place") == asdict(self._place)
         return str(kept.get("after", "")) if is_same else ""
@@ -129,7 +129,7 @@ class Backfill:
                 yield objects[begin : begin + _AT_A_TIME]
 
     def _compare(self, objects: Sequence[Any], counts: Counts) -> list[str]:
-        """Give the keys that are wanted."""
+        """Return the keys that are wanted."""
         photos = [one for one in objects if _may_be_photo(one["Key"])]
         counts.objects += len(photos)
         counts.left_alone += len(objects) - len(photos)
@@ -147,7 +147,7 @@ class Backfill:
         return wanted
 
     def _wait_for_room(self, tell: Callable[[int | None], None]) -> None:
-        while (waiting := self._waiting()) + _AT_A_TIME > WAITING_AT_MOST:
+        while (waiting := self._waiting()) + _AT_A_TIME > MAX_WAITING:
             tell(waiting)
             self._pause(_LOOK_S)
         tell(None)

@@ -58,7 +58,7 @@ class Grant:
         self._s3.put_bucket_policy(Bucket=self._bucket, Policy=json.dumps(policy))
 
     def statements(self) -> list[dict[str, Any]]:
-        """Give what has to be in the bucket's policy."""
+        """Return what has to be in the bucket's policy."""
         common = {"Effect": "Allow", "Principal": {"AWS": self._roles}}
         arn = f"arn:{self._roles[0].split(':')[1]}:s3:::{self._bucket}"
         return [

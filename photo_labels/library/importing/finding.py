@@ -17,7 +17,7 @@ from photo_labels.records.formats import PHOTO_SUFFIXES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_LONGEST_KEY_BYTES = 1024
+_MAX_KEY_BYTES = 1024
 
 
 _SYSTEM_FOLDERS = frozenset(
@@ -124,10 +124,8 @@ class Finder:
             length = len(key.encode())
         except UnicodeEncodeError:  # the file system's bytes, which Python keeps as lone surrogates
             return Found(path, "", why="Its name is not valid UTF-8: rename it.")
-        if length > _LONGEST_KEY_BYTES:
-            too_long = (
-                f"Its key would have {length:,} bytes, and S3 takes {_LONGEST_KEY_BYTES:,}: shorten its path."
-            )
+        if length > _MAX_KEY_BYTES:
+            too_long = f"Its key would have {length:,} bytes, and S3 takes {_MAX_KEY_BYTES:,}: shorten its path."
             return Found(path, "", why=too_long)
         return Found(path, key, status.st_size, stamp_of(status))
 

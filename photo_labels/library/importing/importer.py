@@ -23,7 +23,7 @@ from photo_labels.library.importing.uploading import (
 )
 from photo_labels.library.queues import depth
 from photo_labels.library.reading import Reader
-from photo_labels.library.user_errors import UserError, sentence
+from photo_labels.library.user_errors import UserError, user_message
 from photo_labels.records.documents import image_id
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ _OFFLINE_S = 300.0
 """The longest that a lost connection is waited for."""
 _RECONNECT_S = 3.0
 _LOOK_S = 0.05
-_MOST_PAUSE_S = 1.0
-_LOOK_FOR_AT_MOST = 300
+_MAX_PAUSE_S = 1.0
+_MAX_LOOKED_FOR = 300
 _LOOK_AGAIN = 0.25
 """After that share of the time that a photo has waited already."""
-_LOOK_AGAIN_AT_MOST_S = 60.0
+_MAX_LOOK_AGAIN_S = 60.0
 _TELL_S = 0.2
 _FOUND_AT_A_TIME = 500
 
@@ -144,7 +144,7 @@ class Importer:
         """Do some of everything there is to do; tell whether there is more."""
         self._submit(pool)
         is_looking = is_waiting and not self._is_pausing
-        looked_for = self._journal.to_look_for(self._clock(), _LOOK_FOR_AT_MOST) if is_looking else []
+        looked_for = self._journal.to_look_for(self._clock(), _MAX_LOOKED_FOR) if is_looking else []
         if self._uploading:
             self._take_note(0.0 if looked_for else _LOOK_S)
         elif self._is_all_sent and not (is_waiting and self._journal.is_waiting()):
@@ -159,7 +159,7 @@ class Importer:
             self._note_offline(ConnectionLostError(str(error)))
             return True
         except (BotoCoreError, ClientError) as error:
-            raise StopError(sentence(error)) from error
+            raise StopError(user_message(error)) from error
 
     # Uploading
 
@@ -242,7 +242,7 @@ class Importer:
             else:
                 self._journal.gone(one)
             return
-        pause_s = min(max(waited_s * _LOOK_AGAIN, _LOOK_S), _LOOK_AGAIN_AT_MOST_S)
+        pause_s = min(max(waited_s * _LOOK_AGAIN, _LOOK_S), _MAX_LOOK_AGAIN_S)
         self._journal.look_again(one, self._clock() + pause_s)
 
     def _is_hopeless(self) -> bool:

@@ -309,7 +309,7 @@ class Journal:
             )
 
     def release(self, file: File) -> None:
-        """Give up a claim: the content is anybody's again."""
+        """Return up a claim: the content is anybody's again."""
         with self._transaction() as database:
             database.execute("DELETE FROM claims WHERE path = ?", (os.fsencode(file.path),))
 

@@ -20,7 +20,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 from photo_labels.library.importing.comparing import Comparison, compare
 from photo_labels.library.importing.finding import stamp_of
 from photo_labels.library.importing.pace import MOST
-from photo_labels.library.user_errors import are_credentials_over, sentence
+from photo_labels.library.user_errors import are_credentials_over, user_message
 from photo_labels.records.errors import code_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
 _SLOW_DOWN = {"SlowDown", "RequestLimitExceeded", "ThrottlingException", "503"}
-_MOST_BYTES = 5 * 2**30
+_MAX_BYTES = 5 * 2**30
 
 
 class SlowDownError(Exception):
@@ -140,12 +140,12 @@ class Uploader:
             if code == "NoSuchBucket":
                 raise StopError("The bucket is not there any more: is the stack?") from error
             if are_credentials_over(error):
-                raise StopError(sentence(error)) from error
+                raise StopError(user_message(error)) from error
             self._journal.not_uploaded(file, f"S3 did not take it: {error}")
         except (HTTPClientError, NoConnectionError) as error:
             raise ConnectionLostError(str(error)) from error
         except BotoCoreError as error:
-            raise StopError(sentence(error)) from error
+            raise StopError(user_message(error)) from error
 
     def _put(self, file: File, body: BufferedReader) -> None:
         sha256 = hashlib.file_digest(body, "sha256").digest()
@@ -199,7 +199,7 @@ def _unfit(file: File, body: BufferedReader) -> str:
     status = os.fstat(body.fileno())
     if (status.st_size, stamp_of(status)) != (file.size, file.stamp):
         return "It has changed since it was found: import it again when nothing writes to it."
-    if status.st_size > _MOST_BYTES:
+    if status.st_size > _MAX_BYTES:
         return "It is larger than 5 GB, which is S3's limit for one PUT."
     return ""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
 _TOKEN = re.compile(r'"[^"]*"?|[()]|[^\s()"]+')
-_WORDS_AT_MOST = 200
+_MAX_WORDS = 200
 _JOINTS = ("and", "or", "not", "(", ")")
 
 
@@ -84,7 +84,7 @@ def holds(query: Query, labels: Collection[str]) -> bool:
 
 
 def labels_in(query: Query) -> Iterator[str]:
-    """Give all labels that are named, those after `not`, too."""
+    """Return all labels that are named, those after `not`, too."""
     match query:
         case Has(label):
             yield label
@@ -96,7 +96,7 @@ def labels_in(query: Query) -> Iterator[str]:
 
 
 def renamed(query: Query, name: Callable[[str], str]) -> Query:
-    """Give the same query with other names for its labels."""
+    """Return the same query with other names for its labels."""
     match query:
         case Has(label):
             return Has(name(label))
@@ -130,8 +130,8 @@ def drivers(query: Query, count: Callable[[str], int]) -> frozenset[str] | None:
 def parse(text: str) -> Query:
     """Read a query. Raises UserError where it makes no sense."""
     tokens = _TOKEN.findall(text)
-    if len(tokens) > _WORDS_AT_MOST:
-        raise UserError(f"The search has {len(tokens):,} words; at most {_WORDS_AT_MOST} are read.")
+    if len(tokens) > _MAX_WORDS:
+        raise UserError(f"The search has {len(tokens):,} words; at most {_MAX_WORDS} are read.")
     return _Parser(tokens).parsed()
 
 
@@ -149,7 +149,7 @@ class _Parser:
         return query
 
     def _next(self) -> str:
-        """Give the next token: a word that joins labels in lower case, anything else as it is; "": the end."""
+        """Return the next token: a word that joins labels in lower case, anything else as it is; "": the end."""
         token = self._tokens[self._at] if self._at < len(self._tokens) else ""
         return token.lower() if token.lower() in _JOINTS else token
 

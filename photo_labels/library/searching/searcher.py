@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from photo_labels.library.reading import READ_AT_MOST
+from photo_labels.library.reading import MAX_READ_ITEMS
 from photo_labels.library.searching.query import drivers, holds, labels_in, renamed
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.attributes import from_attributes
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from photo_labels.library.searching.vocabulary import Vocabulary
     from photo_labels.records.documents import Document
 
-_ROWS_AT_MOST = 1_000
+_MAX_QUERY_ROWS = 1_000
 """Of one query; it begins with as many as are wanted, and asks for more where those are not enough."""
-_COUNTED_AT_MOST = 500
+_MAX_COUNTED_ROWS = 500
 """Rows of one label that are counted to find the rarest: a unit or two of reading."""
 
 
@@ -100,7 +100,7 @@ class Searcher:
         """Tell whether there are rows of a label."""
         return bool(self._counts.get(label)) or bool(self._count(label, 1))
 
-    def page(self, wanted: Wanted, limit: int, after: str | None = None, rows_at_most: float = math.inf) -> Page:
+    def page(self, wanted: Wanted, limit: int, after: str | None = None, max_rows: float = math.inf) -> Page:
         """Find at most `limit` photos, those after the page that ended with `after`. Raises UserError.
 
         `rows_at_most`: a page may have less where it would have to look at more rows than that.
@@ -108,7 +108,7 @@ class Searcher:
         page = Page()
         for number, (row, hit) in enumerate(self._looked_at(wanted, limit, after)):
             # Never between rows of one rank, which are one photo's: the next page begins after that rank.
-            is_enough = number >= rows_at_most and row.rank != page.more_after
+            is_enough = number >= max_rows and row.rank != page.more_after
             if is_enough or (hit and len(page.hits) == limit):
                 return page
             if hit:
@@ -120,7 +120,7 @@ class Searcher:
 
     def hits(self, wanted: Wanted) -> Iterator[Hit]:
         """Find all photos, one after another."""
-        for _, hit in self._looked_at(wanted, _ROWS_AT_MOST, None):
+        for _, hit in self._looked_at(wanted, _MAX_QUERY_ROWS, None):
             if hit:
                 yield hit
 
@@ -132,18 +132,18 @@ class Searcher:
         streams = [self._rows(label, wanted.min_confidence, expected + 1, after) for label in read]
         rows = heapq.merge(*streams, key=lambda row: row.rank, reverse=True)
         rows = (row for row in rows if row.image.startswith(wanted.beginning))
-        at_a_time = min(expected + 1, READ_AT_MOST)
+        at_a_time = min(expected + 1, MAX_READ_ITEMS)
         while some := list(islice(rows, at_a_time)):
             documents = self._documents(some)
             for row in some:
                 document = documents.get(row.image)
                 is_wanted = document and _is_wanted(document, row, wanted, read)
                 yield row, Hit(row.label, row.rank, document) if document and is_wanted else None
-            at_a_time = min(2 * at_a_time, READ_AT_MOST)
+            at_a_time = min(2 * at_a_time, MAX_READ_ITEMS)
 
     def _rarity(self, label: str) -> int:
         if label not in self._counts:
-            self._counts[label] = self._count(label, _COUNTED_AT_MOST)
+            self._counts[label] = self._count(label, _MAX_COUNTED_ROWS)
         return self._counts[label]
 
     def _count(self, label: str, most: int) -> int:
@@ -184,7 +184,7 @@ class Searcher:
             if "LastEvaluatedKey" not in answer:
                 return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-            query["Limit"] = min(2 * query["Limit"], _ROWS_AT_MOST)
+            query["Limit"] = min(2 * query["Limit"], _MAX_QUERY_ROWS)
 
     def _documents(self, rows: Iterable[_Row]) -> dict[str, Document]:
         documents = self._reader.documents(list(dict.fromkeys(row.image for row in rows)), self._note)
@@ -198,7 +198,7 @@ class Searcher:
 
 
 def spelled(query: Query, vocabulary: Vocabulary, searcher: Searcher) -> tuple[Query, dict[str, list[str]]]:
-    """Give a query with its labels as they are written; and those that no photo has, with what may be meant."""
+    """Return a query with its labels as they are written; and those that no photo has, with what may be meant."""
     names: dict[str, str] = {}
     unknown: dict[str, list[str]] = {}
     for label in dict.fromkeys(labels_in(query)):

@@ -36,14 +36,14 @@ class Vocabulary:
     """When they were counted; None: they never were."""
 
     def named(self, text: str) -> str | None:
-        """Give the label that is meant by a text in whatever case."""
+        """Return the label that is meant by a text in whatever case."""
         if text in self.counts:
             return text
         folded = text.casefold()
         return next((name for name in self.counts if name.casefold() == folded), None)
 
     def close_to(self, text: str) -> list[str]:
-        """Give the labels that may have been meant, the likeliest first."""
+        """Return the labels that may have been meant, the likeliest first."""
         folded = {name.casefold(): name for name in self.counts}
         return [folded[one] for one in get_close_matches(text.casefold(), folded, _CLOSE)]
 
@@ -69,12 +69,12 @@ def keep(target: Target, vocabulary: Vocabulary) -> None:
 
 
 def kept(target: Target) -> Vocabulary:
-    """Give what was counted last; nothing, where that was never."""
+    """Return what was counted last; nothing, where that was never."""
     return _read(state_path(target, _STATE))
 
 
 def kept_names(beginning: str, folders: Iterable[Path]) -> Iterator[str]:
-    """Give all labels that were counted and begin so, without asking AWS: a shell completes words with them."""
+    """Return all labels that were counted and begin so, without asking AWS: a shell completes words with them."""
     folded = beginning.casefold()
     for folder in folders:
         for path in sorted(folder.glob(f"*{_STATE}")):
