@@ -18,7 +18,8 @@ from photo_labels.library.auditing import Auditor, Finding, Problem, Repairer
 from photo_labels.library.failures import Failures
 from photo_labels.library.reading import Reader
 from photo_labels.library.reconciling import Reconciler
-from photo_labels.records.documents import Document, digest, image_id, labels_from
+from photo_labels.records.documents import Document, image_id, labels_from
+from photo_labels.records.index import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,12 +1,7 @@
 """From SQS records to what has to be done for which object.
 
 A record's body is one of: an S3 notification with one or more S3 records, S3's own test event, a reconcile
-message of ours, or something that nobody will ever understand. A reconcile message looks like this, its key
-as it is, not encoded:
-
-    {"source": "photo-labels", "action": "reconcile", "bucket": "photos", "key": "a photo.jpg", "force": false}
-
-One that is handed over, and came together with an event, has that one's `sequencer` and `eventTime`, too.
+message (`photo_labels.records.messages`), or a malformed message, which goes to the dead-letter queue.
 """
 
 from __future__ import annotations
@@ -22,6 +17,7 @@ from urllib.parse import quote_plus, unquote_plus
 from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord
 
 from photo_labels.records.documents import image_id
+from photo_labels.records.messages import ACTION, SOURCE, reconcile_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -134,9 +130,9 @@ def body_of(event: ObjectEvent) -> str:
     """
     time = event.time.isoformat() if event.time else None
     if event.kind is Kind.RECONCILE:
-        reconcile = {"source": "photo-labels", "action": "reconcile", "bucket": event.bucket, "key": event.key}
-        told = {"sequencer": event.sequencer, "eventTime": time} if event.sequencer and time else {}
-        return json.dumps(reconcile | {"force": event.force} | told)
+        return reconcile_message(
+            event.bucket, event.key, force=event.force, sequencer=event.sequencer, event_time=time
+        )
     content = {
         "key": quote_plus(event.key),
         "sequencer": event.sequencer,
@@ -171,7 +167,7 @@ def _read_body(body: str) -> tuple[tuple[ObjectEvent, ...], MalformedMessageErro
         raise MalformedMessageError("UnknownMessage", "The message body is JSON, but not an object.")
     if content.get("Event") == "s3:TestEvent":
         return (), None
-    if content.get("source") == "photo-labels":
+    if content.get("source") == SOURCE:
         return (_read_reconcile(content),), None
     records = content.get("Records")
     if not isinstance(records, list) or not records:
@@ -203,7 +199,7 @@ def _unknown(content: dict[str, Any]) -> MalformedMessageError:
 
 
 def _read_reconcile(content: dict[str, Any]) -> ObjectEvent:
-    if content.get("action") != "reconcile":
+    if content.get("action") != ACTION:
         raise MalformedMessageError("UnknownAction", f"The action {content.get('action')!r:.80} is not known.")
     force = content.get("force", False)
     if not isinstance(force, bool):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from handler.deadline import Deadline
     from handler.messages import Messages
-    from photo_labels.records.documents import Row
+    from photo_labels.records.index import Row
 
 _TO_WRITE_S = 3.0
 """Kept free after recognising: rows and documents, each with one lost call."""

@@ -9,8 +9,9 @@ from botocore.exceptions import ClientError
 
 from handler.deadline import call, pauses_s
 from photo_labels.records.attributes import from_attributes, to_attributes
-from photo_labels.records.documents import Document, NotOursError, Row
+from photo_labels.records.documents import Document, NotOursError
 from photo_labels.records.errors import ForeignItemError, code_of
+from photo_labels.records.index import Row, row_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -77,7 +78,7 @@ class Storage:
 
     def delete_rows(self, rows: Sequence[Row], deadline: Deadline) -> None:
         """Delete at most 25 rows of different keys, present or not; raises unless all are gone."""
-        self._write([{"DeleteRequest": {"Key": _row_key(row)}} for row in rows], deadline)
+        self._write([{"DeleteRequest": {"Key": row_key(*row.key)}} for row in rows], deadline)
 
     def insert(self, writes: Sequence[Write], deadline: Deadline) -> set[str]:
         """Write at most 25 documents, of images that have none, in one call; returns the ImageIDs written.
@@ -167,10 +168,6 @@ def _condition(write: Write) -> tuple[str, dict[str, Any]]:
 def _values(**texts: str) -> dict[str, Any]:
     """DynamoDB refuses values where there are none to give, so the argument itself is left out then."""
     return {"ExpressionAttributeValues": {f":{name}": {"S": text} for name, text in texts.items()}}
-
-
-def _row_key(row: Row) -> dict[str, Any]:
-    return {"Label": {"S": row.label}, "Rank": {"S": row.rank}}
 
 
 def _document(item: dict[str, Any]) -> Document | ForeignItemError:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from photo_labels.records.documents import digest
 from photo_labels.records.errors import AWS_ERRORS, TransientError, code_of
+from photo_labels.records.index import digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

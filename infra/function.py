@@ -15,6 +15,7 @@ from photo_labels.library.mapping import Mappings
 from photo_labels.library.reading import Reader
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.documents import image_id
+from photo_labels.records.messages import reconcile_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,11 +162,10 @@ class Function:
 
 def _batch(bucket: str, key: str) -> dict[str, Any]:
     """An SQS event as Lambda gets it, of one message that asks for the present truth about one object."""
-    body = {"source": "photo-labels", "action": "reconcile", "bucket": bucket, "key": key, "force": True}
     record = {
         "messageId": "probe",
         "receiptHandle": "probe",
-        "body": json.dumps(body),
+        "body": reconcile_message(bucket, key, force=True),
         "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000))},
         "messageAttributes": {},
         "eventSource": "aws:sqs",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from loadtest.samples import End
-from photo_labels.records.documents import digest, image_id
+from photo_labels.records.documents import image_id
+from photo_labels.records.index import digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

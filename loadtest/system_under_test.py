@@ -26,6 +26,7 @@ from photo_labels.library.queues import depth
 from photo_labels.library.reading import Reader
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.documents import Document, image_id
+from photo_labels.records.index import row_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -226,7 +227,7 @@ class Deployed:
 
     def rows(self, documents: Sequence[Document]) -> tuple[int, int]:
         """Look for the index rows of documents; gives how many there are to be, and how many are missing."""
-        wanted = [{"Label": {"S": row.label}, "Rank": {"S": row.rank}} for one in documents for row in one.rows()]
+        wanted = [row_key(*row.key) for one in documents for row in one.rows()]
         found = sum(1 for _ in self._reader.items(self.target.outputs.label_index_table, wanted))
         return len(wanted), len(wanted) - found
 

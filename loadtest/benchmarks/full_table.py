@@ -27,7 +27,8 @@ from loadtest.mix import many_sizes
 from local.child import exit_with_parent
 from photo_labels.library.http_server import create_server, listen
 from photo_labels.records.attributes import to_attributes
-from photo_labels.records.documents import Document, rank
+from photo_labels.records.documents import Document
+from photo_labels.records.index import rank, row_key
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -71,7 +72,7 @@ class Full:
         items = [{"Rank": {"S": rank}, "ImageID": {"S": image}} for rank, image in reversed(rows[begin:end])]
         answer: dict[str, Any] = {"Items": items, "Count": len(items)}
         if begin > first:
-            answer["LastEvaluatedKey"] = {"Label": {"S": values[":label"]}, "Rank": items[-1]["Rank"]}
+            answer["LastEvaluatedKey"] = row_key(values[":label"], rows[begin][0])
         return answer
 
     def scan(self, asked: dict[str, Any]) -> dict[str, Any]:

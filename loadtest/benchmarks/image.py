@@ -24,6 +24,7 @@ from infra import image as images
 from loadtest.benchmarks.emulator import Emulator
 from local.cloud import LocalCloud
 from local.environments import deployed
+from photo_labels.records.messages import reconcile_message
 from photo_labels.terminal.ending import run
 
 if TYPE_CHECKING:
@@ -110,8 +111,8 @@ def _batches(cloud: LocalCloud) -> Iterator[Any]:
         cloud.target.client("s3").put_object(Bucket=bucket, Key=key, Body=photo)
     records = []
     for key in keys:
-        body = {"source": "photo-labels", "action": "reconcile", "bucket": bucket, "key": key, "force": True}
-        records.append(_EMPTY["Records"][0] | {"messageId": key, "body": json.dumps(body)})
+        body = reconcile_message(bucket, key, force=True)
+        records.append(_EMPTY["Records"][0] | {"messageId": key, "body": body})
     return itertools.repeat({"Records": records})
 
 

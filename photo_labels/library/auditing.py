@@ -24,9 +24,10 @@ from botocore.exceptions import ClientError
 
 from photo_labels.library.reading import Reader, documents_in
 from photo_labels.records.attributes import from_attributes
-from photo_labels.records.documents import Document, Row, backs, image_id
+from photo_labels.records.documents import Document, backs, image_id
 from photo_labels.records.errors import status_of
 from photo_labels.records.heads import CUSTOMER_KEY, Head, head_of
+from photo_labels.records.index import Row, row_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -199,7 +200,7 @@ class Auditor:
 
     def _look_at_row(self, suspect: Problem, row: Row) -> _Suspicion | None:
         document = self._document(row.image_id) if row.image_id else None
-        is_there = any(self._reader.items(self._index_table, [_row_key(row.label, row.rank)]))
+        is_there = any(self._reader.items(self._index_table, [row_key(row.label, row.rank)]))
         return _Suspicion(suspect, document) if is_there and not backs(document, row.label, row.rank) else None
 
     def _document(self, image: str) -> Document | None:
@@ -218,7 +219,7 @@ class Auditor:
     def _lacking_rows(self, documents: Sequence[Document]) -> set[str]:
         """Return the ImageIDs of the documents that lack rows."""
         wanted = {row.key: row.image_id for one in documents for row in one.rows()}
-        for item in self._reader.items(self._index_table, [_row_key(*key) for key in wanted]):
+        for item in self._reader.items(self._index_table, [row_key(*key) for key in wanted]):
             wanted.pop((item["Label"]["S"], item["Rank"]["S"]), None)
         return set(wanted.values())
 
@@ -307,10 +308,6 @@ def compared(document: Document | None, etag: str, last_modified: datetime) -> F
     return None if is_of else Finding.OUTDATED
 
 
-def _row_key(label: str, rank: str) -> dict[str, Any]:
-    return {"Label": {"S": label}, "Rank": {"S": rank}}
-
-
 def _row(item: dict[str, Any]) -> Row:
     """Read a row; one that others put there may lack everything but its key."""
     names = ("Label", "Rank", "ImageID", "Sequencer", "LabelledAt")
@@ -347,5 +344,5 @@ class Repairer:
             self._reconciler.ask(problem.bucket, problem.key, force=force)
             return
         # Nothing will ever back it: no two commits have rows of one key.
-        self._dynamodb.delete_item(TableName=self._index_table, Key=_row_key(problem.row.label, problem.row.rank))
+        self._dynamodb.delete_item(TableName=self._index_table, Key=row_key(problem.row.label, problem.row.rank))
         self.rows_removed += 1

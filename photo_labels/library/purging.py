@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from photo_labels.library.queues import depth, give_back, photos_of, received, without_photos
 from photo_labels.library.reading import Reader, candidates, documents_in
 from photo_labels.records.documents import image_id
+from photo_labels.records.index import row_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -140,7 +141,7 @@ class Purger:
             yield from documents_in(page["Items"])
 
     def _delete_rows(self, document: Document) -> int:
-        keys = [{"Label": {"S": row.label}, "Rank": {"S": row.rank}} for row in document.rows()]
+        keys = [row_key(*row.key) for row in document.rows()]
         for start in range(0, len(keys), _MAX_WRITE_ITEMS):
             requests: Any = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + _MAX_WRITE_ITEMS]]
             while requests:

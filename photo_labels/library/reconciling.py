@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Self
 
 from photo_labels.library.queues import AT_A_TIME, send
 from photo_labels.library.user_errors import UserError
+from photo_labels.records.messages import reconcile_message
 
 if TYPE_CHECKING:
     from photo_labels.library.target import Target
@@ -35,8 +35,7 @@ class Reconciler:
 
         Raises UserError when SQS does not take messages; those of `sent` are on their way then.
         """
-        body = {"source": "photo-labels", "action": "reconcile", "bucket": bucket, "key": key, "force": force}
-        self._bodies.append(json.dumps(body))
+        self._bodies.append(reconcile_message(bucket, key, force=force))
         if len(self._bodies) == AT_A_TIME:
             self.flush()
 

@@ -1,17 +1,18 @@
-"""What is stored: documents, index rows, and the rules of their keys. Everybody who reads the tables uses it.
+"""What is stored about a photo: its document, one item of `ImageLabels`.
 
-A document is one item of `ImageLabels`, a row one item of `LabelIndex`. **The document is the commit
-record**: a row counts only where `backs(document, row)`.
+**The document is the commit record**: a row of the index (`photo_labels.records.index`) counts only where
+`backs(document, label, rank)` says so.
 """
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
+
+from photo_labels.records.index import Row, rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,14 +49,6 @@ def iso(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def rank(confidence: Decimal, image: str, commit: str) -> str:
-    """Sort key of a row: best first when read backwards, and never shared by two commits.
-
-    So who deletes the rows of a commit never deletes another's. `commit`: of documents without, their Sequencer.
-    """
-    return f"{confidence:06.2f}#{digest(image)}#{commit}"
-
-
 def new_commit() -> str:
     """Return the name of one attempt to write a document with its rows; no two have the same."""
     return secrets.token_hex(8)
@@ -64,37 +57,6 @@ def new_commit() -> str:
 def is_lasting(version_id: str | None) -> bool:
     """Tell whether a version of this name never changes: "null", and what has no name, can be overwritten."""
     return version_id not in {None, NULL_VERSION}
-
-
-def digest(image: str) -> str:
-    """Return 20 hex digits that stand for an ImageID, which may be 1,088 bytes long."""
-    return hashlib.sha256(image.encode()).hexdigest()[:20]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One label of one image, as one commit has it, in `LabelIndex`."""
-
-    label: str
-    rank: str
-    image_id: str
-    sequencer: str
-    labelled_at: str
-    commit: str | None = None
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.label, self.rank
-
-    def to_item(self) -> Item:
-        item = {
-            "Label": self.label,
-            "Rank": self.rank,
-            "ImageID": self.image_id,
-            "Sequencer": self.sequencer,
-            "LabelledAt": self.labelled_at,
-        }
-        return item | ({"CommitID": self.commit} if self.commit else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from handler.storage import Committed, Storage
 from photo_labels.library import auditing
 from photo_labels.library.auditing import Repairer
 from photo_labels.records import heads
-from photo_labels.records.documents import Document, rank
+from photo_labels.records.documents import Document
+from photo_labels.records.index import rank
 from tests.histories.check import run
 
 if TYPE_CHECKING:

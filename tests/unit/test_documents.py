@@ -17,13 +17,12 @@ from photo_labels.records.documents import (
     Document,
     NotOursError,
     backs,
-    digest,
     fitted,
     item_bytes,
     labels_from,
     new_commit,
-    rank,
 )
+from photo_labels.records.index import digest, rank
 from tests.fakes.dynamodb import size_of
 from tests.fakes.world import Function, Photo, World, failing
 

@@ -36,7 +36,7 @@ from loadtest.system_under_test import Deployed, Depth, Found
 from loadtest.written import write
 from photo_labels.library.target import Target, scrub_environment
 from photo_labels.library.user_errors import UserError
-from photo_labels.records.documents import digest
+from photo_labels.records.index import digest
 from tests.fakes.stack import outputs_of_stack
 
 if TYPE_CHECKING:

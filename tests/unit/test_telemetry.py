@@ -12,7 +12,7 @@ import pytest
 from aws_lambda_powertools import Logger, Metrics
 
 from handler.telemetry import tell
-from photo_labels.records.documents import digest
+from photo_labels.records.index import digest
 from tests.fakes.aws import aws_error
 from tests.fakes.world import SETTINGS, Function, Photo, World
 

@@ -19,6 +19,7 @@ from photo_labels.library.searching.query import drivers, holds, labels_in, rena
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.attributes import from_attributes
 from photo_labels.records.documents import backs, iso
+from photo_labels.records.index import MAX_RANK, confidence_of, min_rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -58,7 +59,7 @@ class Hit:
 
     @property
     def confidence(self) -> float:
-        return float(self.rank.partition("#")[0])
+        return confidence_of(self.rank)
 
 
 @dataclass(slots=True)
@@ -158,7 +159,7 @@ class Searcher:
 
     def _rows(self, label: str, min_confidence: float, page: int, after: str | None) -> Iterator[_Row]:
         """Read the rows of a label, best first, those after a rank."""
-        least, last = _least(min_confidence), after or "101"
+        least, last = min_rank(min_confidence), after or MAX_RANK
         if last < least:  # DynamoDB refuses such bounds
             return
         query: dict[str, Any] = {
@@ -210,16 +211,12 @@ def spelled(query: Query, vocabulary: Vocabulary, searcher: Searcher) -> tuple[Q
     return renamed(query, names.__getitem__), unknown
 
 
-def _least(min_confidence: float) -> str:
-    return f"{min_confidence:06.2f}"
-
-
 def _is_wanted(document: Document, row: _Row, wanted: Wanted, read: Iterable[str]) -> bool:
     """Tell whether a row shows a photo that is wanted, and is the first of the photo's rows that does."""
     if not backs(document, row.label, row.rank):
         return False
     if wanted.since and (document.event_time or document.labelled_at) < iso(wanted.since):
         return False
-    ranks = {one.label: one.rank for one in document.rows() if one.rank >= _least(wanted.min_confidence)}
+    ranks = {one.label: one.rank for one in document.rows() if one.rank >= min_rank(wanted.min_confidence)}
     first = max(((ranks[label], label) for label in read if label in ranks), default=None)
     return first == (row.rank, row.label) and holds(wanted.query, ranks)
