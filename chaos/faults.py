@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "CHAOS_FAULTS"
-"""The environment variable with the file's path."""
+# The environment variable with the file's path.
 
 CALLS = {
     "BatchGetItem": "dynamodb",
@@ -30,7 +30,7 @@ CALLS = {
     "SendMessage": "sqs",
     "ChangeMessageVisibilityBatch": "sqs",
 }
-"""All calls of the functions, and whose they are, in about the order in which they make them."""
+# All calls of the functions, and whose they are, in about the order in which they make them.
 KINDS = {
     "throttled": 0.5,
     "500": 0.5,
@@ -45,19 +45,19 @@ KINDS = {
     "killed before": 0.1,
     "killed after": 0.1,
 }
-"""What can happen to any call, and to which share of them; half of those with no answer are done all the same."""
+# What can happen to any call, and to which share of them; half of those with no answer are done all the same.
 PARTIAL = {"half left": 0.7, "all left": 0.5}
-"""What can happen to calls about many items, besides: some are left unprocessed."""
+# What can happen to calls about many items, besides: some are left unprocessed.
 BATCHES = ("BatchGetItem", "BatchWriteItem", "BatchExecuteStatement")
 
 ENVIRONMENT, DELIVERY = "environment", "delivery"
 ENVIRONMENTS = {"killed first": 0.1, "killed last": 0.1, "stale sockets": 0.5, "cold start": 0.0}
-"""What can happen to an environment, and in which share of its invocations: killed before its work or after it,
-or frozen for so long that its connections have ended. A cold start is not its own doing: `python -m chaos` kills
-those that are frozen."""
+# What can happen to an environment, and in which share of its invocations: killed before its work or after it, or
+# frozen for so long that its connections have ended. A cold start is not its own doing: `python -m chaos` kills
+# those that are frozen.
 DELIVERIES = {"twice": 0.3, "overlapping": 0.1, "out of order": 0.3}
-"""How SQS can deliver, and which share of the records: once more when it was done, once more while it is worked on
-(with all of its batch), or so late that others come first."""
+# How SQS can deliver, and which share of the records: once more when it was done, once more while it is worked on
+# (with all of its batch), or so late that others come first.
 
 
 @dataclass(frozen=True, slots=True)

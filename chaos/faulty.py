@@ -206,7 +206,7 @@ _function: Any = importlib.import_module(f"handler.{_name}")
 
 _sqs: Any = botocore.session.Session().create_client("sqs")
 _dynamodb: Any = botocore.session.Session().create_client("dynamodb")
-"""Have no faults: they are the hands of SQS and DynamoDB themselves."""
+# Have no faults: they are the hands of SQS and DynamoDB themselves.
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 _ON_S = 4.0
 _OFF_AT_LEAST_S, _MAX_OFF_S = 2.0, 60.0
-"""After each fault, until what is sent then is quick again."""
+# After each fault, until what is sent then is quick again.
 _MAX_QUIET_S = 900.0
-"""The longest that the end is waited for: what a kill has hidden comes back after two minutes, and again."""
+# The longest that the end is waited for: what a kill has hidden comes back after two minutes, and again.
 _KILL_EVERY_S = 0.2
 
 _COLD_START = Fault(ENVIRONMENT, "cold start", 0.0)
 _NEEDS = {
     "ChangeMessageVisibilityBatch": Fault("DetectLabels", "denied", 0.3),
 }
-"""Calls that the function makes only if another one fails."""
+# Calls that the function makes only if another one fails.
 
 
 def plan(number: int, seed: int) -> list[tuple[Fault, ...]]:
@@ -53,7 +53,7 @@ class Run:
         self._ended: dict[str, float] = {}
         self.traffic = Traffic(cloud.target, seed)
         self.started = time.time()
-        """Epoch seconds."""
+        # Epoch seconds.
 
     def go(self, tell: Callable[[str], None]) -> None:
         """Do it all, and wait until nothing is under way."""

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
 RATE = 20.0
-"""Of what is done in a second: two cores do twice as many, so that a backlog is made good."""
+# Of what is done in a second: two cores do twice as many, so that a backlog is made good.
 CALM, AFTER = "none", "after "
-"""Phases in which nothing is wrong: the first, and how the names of those begin that follow a fault."""
+# Phases in which nothing is wrong: the first, and how the names of those begin that follow a fault.
 _QUICK_S = 1.0
 _LOOK_S = 0.05
 _LOOKED_FOR_AT_A_TIME = 100
@@ -40,14 +40,14 @@ _ACTIONS = {
     "other format": 2,
     "odd name": 4,
 }
-"""What is done, and how often."""
+# What is done, and how often.
 _OFTEN = {
     "PutItem": "overwrite",
     "HeadObject": "remove",
     "SendMessage": "poison",
     "GetObject": "other format",
 }
-"""What makes the function make a call that it seldom makes; done more often while that call's fault is on."""
+# What makes the function make a call that it seldom makes; done more often while that call's fault is on.
 _MANY = 500
 
 
@@ -57,20 +57,20 @@ class Thing:
 
     key: str
     phase: str
-    """The fault that was on when it was last changed."""
+    # The fault that was on when it was last changed.
     etags: list[str] = field(default_factory=list)
-    """Of all uploads, the present one last."""
+    # Of all uploads, the present one last.
     is_photo: bool = True
-    """What is there is one: to be labelled, not rejected."""
+    # What is there is one: to be labelled, not rejected.
     is_converted: bool = False
-    """It is one that Rekognition does not read as it is."""
+    # It is one that Rekognition does not read as it is.
     is_removed: bool = False
     forced: int = 0
-    """Reconcile messages sent for it, each of which may be paid for."""
+    # Reconcile messages sent for it, each of which may be paid for.
     put_at: float = 0.0
-    """The last upload; monotonic."""
+    # The last upload; monotonic.
     seen_after_s: float | None = None
-    """The document of the last upload was seen so much later."""
+    # The document of the last upload was seen so much later.
 
     @property
     def is_quick(self) -> bool:
@@ -100,7 +100,7 @@ class Traffic:
         self._failure: BaseException | None = None
         self.things: dict[str, Thing] = {}
         self.poison: dict[str, str] = {}
-        """Messages that nobody can understand, and the fault that was on."""
+        # Messages that nobody can understand, and the fault that was on.
         self.phase = CALM
         self.duplicates = 0
         self._threads = [threading.Thread(target=self._guarded, args=(job,)) for job in (self._act, self._look)]

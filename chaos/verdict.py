@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
 _AT_ONCE = timedelta(days=-1)
-"""It is quiet: nothing is under way."""
+# It is quiet: nothing is under way.
 ENDS = ("labelled", "rejected", "removed", "dead-lettered", "lost")
 
 
@@ -39,14 +39,14 @@ class Row:
 
     ends: Counter[str] = field(default_factory=Counter)
     retried: int = 0
-    """Photos of which a message was received more than once."""
+    # Photos of which a message was received more than once.
     paid_twice: int = 0
-    """Calls that Rekognition would have billed beyond one for each upload and each forced reconcile message; not
-    those with bytes, of which nobody knows whose they are."""
+    # Calls that Rekognition would have billed beyond one for each upload and each forced reconcile message; not
+    # those with bytes, of which nobody knows whose they are.
     wrong: int = 0
-    """Labelled with what is not in the photo, labelled without being one, or rejected for nothing."""
+    # Labelled with what is not in the photo, labelled without being one, or rejected for nothing.
     longest_s: float = 0.0
-    """From a photo's upload until it was searchable, the longest."""
+    # From a photo's upload until it was searchable, the longest.
 
     def __add__(self, other: Row) -> Row:
         return Row(
@@ -64,11 +64,11 @@ class Verdict:
 
     rows: dict[str, Row]
     problems: list[Problem]
-    """What the audit found, but for stray rows; and all that it found after it had removed those."""
+    # What the audit found, but for stray rows; and all that it found after it had removed those.
     strays: int
-    """Rows that no document backs: nobody sees them, and the audit removes them."""
+    # Rows that no document backs: nobody sees them, and the audit removes them.
     calls: int
-    """To Rekognition, that it would have billed."""
+    # To Rekognition, that it would have billed.
 
     @property
     def lost(self) -> int:

@@ -12,15 +12,15 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from handler.deadline import call
-from handler.objects import CALL_S
-from handler.recognition import UnreadableObjectError
+from handler.results import Decoded, UnreadableObjectError
+from handler.timeouts import S3
 from photo_labels.records.errors import PermanentError, TransientError, status_of
 from photo_labels.records.formats import MAX_FILE_BYTES
 
@@ -28,25 +28,16 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from handler.deadline import Deadline
-    from handler.recognition import CallStats, Recognised, Recogniser
+    from handler.recognition import Recogniser
+    from handler.results import CallStats, Recognised
 
 _CHUNK_BYTES = 2**20
 _TRIES = 2
-"""Of a decoder that crashes: one crash may be the machine's, two in a row are the photo's."""
+# Of a decoder that crashes: one crash may be the machine's, two in a row are the photo's.
 _MAX_DECODE_S = 35.0
-"""More than the seconds of CPU that the decoder gives itself."""
+# More than the seconds of CPU that the decoder gives itself.
 _TO_RECOGNISE_S = 7.0
 _MODULES = Path(__file__).resolve().parent.parent
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What a photo was, as its decoder found it."""
-
-    format: str
-    width: int
-    height: int
-    orientation: int
 
 
 class Converter:
@@ -69,7 +60,9 @@ class Converter:
         with tempfile.TemporaryFile() as photo, tempfile.TemporaryFile() as answer:
             version = {"VersionId": version_id} if version_id else {}
             call(
-                lambda: self._download({"Bucket": bucket, "Key": key} | version, photo, deadline), deadline, CALL_S
+                lambda: self._download({"Bucket": bucket, "Key": key} | version, photo, deadline),
+                deadline,
+                S3.call_s,
             )
             self._decode(photo, answer, deadline)
             stats.decoded, jpeg = _read(answer)

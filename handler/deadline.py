@@ -1,6 +1,6 @@
-"""Time that is left in an invocation, and calls that never outlive it.
+"""The time left in an invocation, and calls that never outlive it.
 
-The clients make one attempt a call (`app.py`), so that this module is the only one that tries again.
+The clients make one attempt a call (`handler.clients`): this module alone tries again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Deadline:
         self._pause = pause or self._closed.wait
 
     def earlier(self, seconds: float) -> Deadline:
-        """Return the same deadline, `seconds` before: what comes after it has that time for itself."""
+        """Return the same deadline, `seconds` earlier: what comes after it has that time for itself."""
         sooner = Deadline(self._remaining_ms, reserve_s=self._reserve_s + seconds, pause=self._pause)
         sooner._closed = self._closed
         return sooner

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 _MAX_KEY_BYTES = 1024
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
-"""The oldest buckets have names like these; today's have 63 characters, and no capitals."""
+# The oldest buckets have names like these; today's have 63 characters, and no capitals.
 _MAX_SEQUENCER = 64
-"""S3's have 18 digits. A longer one would make a sort key that DynamoDB refuses, with all others of its batch."""
+# S3's have 18 digits. A longer one would make a sort key that DynamoDB refuses, with all others of its batch.
 _MAX_OBJECT_BYTES = 50 * 1000**4
 _REMOVALS = ("ObjectRemoved:", "LifecycleExpiration:")
 
@@ -42,7 +42,7 @@ class Kind(Enum):
 
 
 class MalformedMessageError(Exception):
-    """A body, or a part of it, that can never be understood: `reason` for machines, `detail` for a person."""
+    """A body, or a part of it, that can never be processed: `reason` for machines, `detail` for a person."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -58,14 +58,14 @@ class ObjectEvent:
     key: str
     kind: Kind
     sequencer: str | None = None
-    """S3's, trailing zeros stripped, so that plain string order is S3's order; None for RECONCILE only."""
+    # S3's, trailing zeros stripped, so that plain string order is S3's order; None for RECONCILE only.
     time: datetime | None = None
     etag: str | None = None
     size: int | None = None
     version_id: str | None = None
     force: bool = False
     last_modified: datetime | None = None
-    """S3's, of an object that was looked at."""
+    # S3's, of an object that was looked at.
 
     @property
     def image_id(self) -> str:
@@ -74,7 +74,7 @@ class ObjectEvent:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One SQS record. It is done when all its objects are, and what is hopeless in it is in the DLQ."""
+    """One SQS record. It is done when all its objects are, and its malformed part is in the dead-letter queue."""
 
     message_id: str
     receipt_handle: str
@@ -91,7 +91,7 @@ class Work:
 
     newest: ObjectEvent
     reconcile: bool
-    """Somebody asked for the present truth, so what the event says is checked."""
+    # Somebody asked for the present truth, so what the event says is checked.
     force: bool
 
 
@@ -158,7 +158,7 @@ def _newest(events: list[ObjectEvent]) -> Work:
 
 
 def _read_body(body: str) -> tuple[tuple[ObjectEvent, ...], MalformedMessageError | None]:
-    """Return the events of a body, and the first thing in it that is hopeless although others are not."""
+    """Return the events of a body, and the first malformed record among valid ones."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from handler.events import Kind, ObjectEvent, Work, body_of
-from handler.paid import Paid
-from handler.recognition import MAX_OBJECT_BYTES, UnreadableObjectError, UnsupportedPhotoError
+from handler.decisions import ForwardToConverter, SkipReason, Task, Write
+from handler.events import Kind, ObjectEvent, body_of
+from handler.recognition import MAX_OBJECT_BYTES
+from handler.results import UnreadableObjectError, UnsupportedPhotoError
+from handler.unwritten import UnwrittenLabels, WriteCircuitBreaker
 from photo_labels.records.documents import (
     NO_SEQUENCER,
     TOMBSTONE_LIFE,
@@ -25,13 +26,13 @@ from photo_labels.records.errors import PermanentError, TransientError
 from photo_labels.records.formats import CONVERTED_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
     from handler.deadline import Deadline
+    from handler.decisions import Version
     from handler.objects import Objects
-    from handler.paid import Version
-    from handler.recognition import CallStats, Recognised
+    from handler.results import CallStats, Recognised
     from handler.settings import Settings
     from photo_labels.records.heads import Head
 
@@ -43,40 +44,9 @@ if TYPE_CHECKING:
         ) -> Recognised: ...
 
 
-_TRUSTED_FOR = timedelta(days=1)
-"""An event older than this may come from the DLQ: what it says is checked, so that nothing is resurrected."""
-
-_STILL_FOR = timedelta(seconds=10)
-"""Last-Modified is in whole seconds, and clocks differ: what changed less long ago may have changed once more, and
-look as it did."""
-
-
-class SkipReason(Enum):
-    """Ways to be done without writing anything."""
-
-    DUPLICATE = "a document of this version or a newer one is there"
-    STILL_THERE = "something was removed, but the object came back, of which its own event tells"
-    UP_TO_DATE = "the document already says what is true"
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """A document to commit, and what is there already as far as we know."""
-
-    document: Document
-    known: Document | None
-    reconciled: bool
-    """It has no event of its own, and is written only where `known` is still what is there."""
-    asked: bool = False
-    """Somebody asked for the truth: that is not answered by another document, which may be of before."""
-    again: bool = False
-    """It says what the document says already; only the event is another."""
-    shown: Version | None = None
-    """What was shown to Rekognition; None: nothing, or what cannot be told from something else later."""
-
-    @property
-    def image_id(self) -> str:
-        return self.document.image_id
+_SETTLED_AFTER = timedelta(seconds=10)
+# Last-Modified is in whole seconds, and clocks differ: what changed more recently may have changed once more, and
+# look the same.
 
 
 class _VersionGoneError(TransientError):
@@ -84,43 +54,6 @@ class _VersionGoneError(TransientError):
 
     def __init__(self) -> None:
         super().__init__("VersionGone", "the version is gone: what is there now is looked at next")
-
-
-@dataclass(frozen=True, slots=True)
-class ForwardToConverter:
-    """A photo that Rekognition does not read as it is: it is for the other function, with this message."""
-
-    body: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One object with what is known about it: what `Labeller.resolve` needs, free of the batch."""
-
-    event: ObjectEvent
-    known: Document | None
-    sequencer: str | None
-    """The event's, where it is newer than the document's; None: reconcile with what is true now."""
-    reconcile: bool
-    force: bool
-    old: bool
-
-    @property
-    def image_id(self) -> str:
-        return self.event.image_id
-
-
-def task_for(work: Work, known: Document | None, now: datetime) -> Task | SkipReason:
-    """Decide from the document alone whether there is anything to do."""
-    event = work.newest
-    sequencer = event.sequencer
-    if sequencer and known and known.sequencer >= sequencer:
-        if not work.reconcile:
-            return SkipReason.DUPLICATE
-        sequencer = None
-    old = event.time is not None and now - event.time > _TRUSTED_FOR
-    return Task(event, known, sequencer, work.reconcile, work.force, old)
 
 
 class Labeller:
@@ -139,22 +72,26 @@ class Labeller:
         self._recogniser = recogniser
         self._objects = objects
         self._now = now
-        self._paid = Paid(now)
+        self._unwritten = UnwrittenLabels(now)
+        self._breaker = WriteCircuitBreaker(now)
 
-    def note(self, ends: Iterable[tuple[Write, Exception | None]]) -> None:
-        """Take note of what became of documents that were written together, so that none is paid for again."""
-        self._paid.note((write.shown, write.document, error) for write, error in ends)
+    def record_writes(self, writes: Sequence[tuple[Write, Exception | None]]) -> None:
+        """Record how documents that were written together ended, so that none is paid for again."""
+        for write, error in writes:
+            if write.shown:
+                self._unwritten.record(write.shown, write.document, error)
+        self._breaker.record((write.document, error) for write, error in writes)
 
     def resolve(self, task: Task, deadline: Deadline, stats: CallStats) -> Write | SkipReason | ForwardToConverter:
         """Find out what is to be written for one object. Raises what is transient."""
         if task.reconcile or task.old or task.event.kind is Kind.REMOVED:
-            return self._verified(task, deadline, stats)
+            return self._resolve_from_s3(task, deadline, stats)
         try:
-            return self._labelled(task, deadline, stats)
+            return self._label(task, deadline, stats)
         except _VersionGoneError:
-            return self._verified(task, deadline, stats)
+            return self._resolve_from_s3(task, deadline, stats)
 
-    def _verified(
+    def _resolve_from_s3(
         self, task: Task, deadline: Deadline, stats: CallStats
     ) -> Write | SkipReason | ForwardToConverter:
         """Let S3 tell what is true now, whatever the event says.
@@ -166,43 +103,41 @@ class Labeller:
         try:
             head = self._objects.head(task.event.bucket, task.event.key, None, deadline)
         except PermanentError as error:
-            return self._rejected(_nameless(task), error)
+            return self._reject(_without_version(task), error)
         if head is None:
-            return self._removed(task)
+            return self._remove(task)
         if is_removal and head.version_id is None:
             return SkipReason.STILL_THERE
         if not task.force and task.known and self._is_up_to_date(task.known, head, any_settings=is_removal):
             if task.sequencer is None:
                 return SkipReason.UP_TO_DATE
             if is_lasting(head.version_id):
-                return _again(task, task.known, self._now())
-        return self._labelled(replace(task, event=_as_it_is(task.event, head)), deadline, stats)
+                return _rewrite(task, task.known, self._now())
+        return self._label(replace(task, event=_with_head(task.event, head)), deadline, stats)
 
-    def _labelled(
-        self, task: Task, deadline: Deadline, stats: CallStats
-    ) -> Write | SkipReason | ForwardToConverter:
+    def _label(self, task: Task, deadline: Deadline, stats: CallStats) -> Write | SkipReason | ForwardToConverter:
         event = task.event
-        if self._is_forwarding and (why := _surely_unsupported(event)):
-            return _forwarded(task, why)
-        shown = self._shown(task)
-        if shown and (kept := self._paid.document(shown)):
-            return self._write(
+        if self._is_forwarding and (why := _unsupported_reason(event)):
+            return _forward_to_converter(task, why)
+        shown = self._version_shown(task)
+        if shown and (kept := self._unwritten.document(shown)):
+            return self._build_write(
                 task,
                 status="LABELLED",
                 labels=kept.labels,
                 label_model_version=kept.label_model_version,
                 orientation=kept.orientation,
             )
-        self._paid.require_writing()
+        self._breaker.require_closed()
         try:
-            found = self._recogniser.detect(event.bucket, event.key, _named(event), deadline, stats)
+            found = self._recogniser.detect(event.bucket, event.key, _version_to_request(event), deadline, stats)
         except UnreadableObjectError as error:
-            return self._unreadable(task, str(error), deadline)
+            return self._explain_unreadable(task, str(error), deadline)
         except UnsupportedPhotoError as error:
-            return _forwarded(task, error.reason) if self._is_forwarding else self._rejected(task, error)
+            return _forward_to_converter(task, error.reason) if self._is_forwarding else self._reject(task, error)
         except PermanentError as error:
-            return self._rejected(task, error)
-        return self._write(
+            return self._reject(task, error)
+        return self._build_write(
             task,
             status="LABELLED",
             labels=labels_from(found.labels),
@@ -210,40 +145,40 @@ class Labeller:
             orientation=found.orientation,
         )
 
-    def _unreadable(self, task: Task, said: str, deadline: Deadline) -> Write | SkipReason:
+    def _explain_unreadable(self, task: Task, said: str, deadline: Deadline) -> Write | SkipReason:
         """Ask S3 why Rekognition could not get the object. Raises _VersionGoneError where a named one is gone."""
         event = task.event
         try:
-            head = self._objects.head(event.bucket, event.key, _named(event), deadline)
+            head = self._objects.head(event.bucket, event.key, _version_to_request(event), deadline)
         except PermanentError as error:
-            return self._rejected(task if _named(event) else _nameless(task), error)
+            return self._reject(task if _version_to_request(event) else _without_version(task), error)
         if head is None:
-            if _named(event):
+            if _version_to_request(event):
                 raise _VersionGoneError
-            return self._removed(task)
+            return self._remove(task)
         if head.size == 0:
-            return self._rejected(task, PermanentError("EmptyObject", "The file is empty (0 bytes)."))
+            return self._reject(task, PermanentError("EmptyObject", "The file is empty (0 bytes)."))
         if head.archived:
-            return self._rejected(
+            return self._reject(
                 task,
                 PermanentError("ArchivedObject", "The photo is archived: restore it from S3 Glacier first."),
             )
         raise TransientError("InvalidS3ObjectException", said)
 
-    def _removed(self, task: Task) -> Write | SkipReason:
+    def _remove(self, task: Task) -> Write | SkipReason:
         if task.sequencer is None and task.known and task.known.status == "REMOVED":
             return SkipReason.UP_TO_DATE
-        return self._write(
+        return self._build_write(
             task,
             status="REMOVED",
             expires_at=int((self._now() + TOMBSTONE_LIFE).timestamp()),
             **dict.fromkeys(("etag", "size", "version_id", "min_confidence", "max_labels")),
         )
 
-    def _rejected(self, task: Task, error: PermanentError) -> Write:
-        return self._write(task, status="REJECTED", reason=error.reason, detail=error.detail)
+    def _reject(self, task: Task, error: PermanentError) -> Write:
+        return self._build_write(task, status="REJECTED", reason=error.reason, detail=error.detail)
 
-    def _write(self, task: Task, **outcome: Any) -> Write:
+    def _build_write(self, task: Task, **outcome: Any) -> Write:
         event, known = task.event, task.known
         fields: dict[str, Any] = {
             "bucket": event.bucket,
@@ -263,8 +198,8 @@ class Labeller:
             fitted(document),
             known,
             reconciled=task.sequencer is None,
-            asked=task.reconcile,
-            shown=self._shown(task),
+            requested=task.reconcile,
+            shown=self._version_shown(task),
         )
 
     def _is_up_to_date(self, known: Document, head: Head, *, any_settings: bool) -> bool:
@@ -277,28 +212,28 @@ class Labeller:
             )
         )
 
-    def _shown(self, task: Task) -> Version | None:
+    def _version_shown(self, task: Task) -> Version | None:
         """Name what Rekognition is shown so that nothing else has this name; None where that cannot be done."""
         event = task.event
         since = None if is_lasting(event.version_id) else event.last_modified
-        if since and self._now() - since < _STILL_FOR:
+        if since and self._now() - since < _SETTLED_AFTER:
             return None
         return event.image_id, task.sequencer, event.etag, event.version_id, event.last_modified
 
 
-def _again(task: Task, known: Document, now: datetime) -> Write:
+def _rewrite(task: Task, known: Document, now: datetime) -> Write:
     """Write a document anew, by another event; what it says is still true, and is not paid for again."""
     assert task.sequencer
     document = replace(known, sequencer=task.sequencer, commit=new_commit(), labelled_at=iso(now))
-    return Write(fitted(document), known, reconciled=False, asked=task.reconcile, again=True)
+    return Write(fitted(document), known, reconciled=False, requested=task.reconcile, unchanged=True)
 
 
-def _nameless(task: Task) -> Task:
+def _without_version(task: Task) -> Task:
     """Of an object that S3 does not show, it does not say either of which version and bytes it is."""
     return replace(task, event=replace(task.event, etag=None, size=None, version_id=None))
 
 
-def _named(event: ObjectEvent) -> str | None:
+def _version_to_request(event: ObjectEvent) -> str | None:
     """Return the version to look at by its name; None: what is there.
 
     That is so for "null", too: nobody has seen whether Rekognition takes that for the name of a version.
@@ -306,24 +241,24 @@ def _named(event: ObjectEvent) -> str | None:
     return event.version_id if is_lasting(event.version_id) else None
 
 
-def _surely_unsupported(event: ObjectEvent) -> str | None:
-    """Tell why Rekognition need not be asked: its refusal would take a turn from the quota.
+def _unsupported_reason(event: ObjectEvent) -> str | None:
+    """Return why Rekognition need not be asked, if so: its refusal would use up a slot of the quota.
 
-    A name may lie. The other function goes by what is in the file, so that nothing but its time is at stake.
+    A name may be wrong. The converting function goes by what is in the file, so this costs only its time.
     """
     if event.size is not None and event.size > MAX_OBJECT_BYTES:
         return "Size"
     return "Name" if event.key.lower().endswith(CONVERTED_SUFFIXES) else None
 
 
-def _forwarded(task: Task, why: str) -> ForwardToConverter:
+def _forward_to_converter(task: Task, why: str) -> ForwardToConverter:
     # Whatever the event was, what is handed over is there, and to be labelled.
     kind = Kind.RECONCILE if task.reconcile else Kind.CREATED
     event = replace(task.event, kind=kind, sequencer=task.sequencer, force=task.force)
     return ForwardToConverter(body_of(event), why)
 
 
-def _as_it_is(event: ObjectEvent, head: Head) -> ObjectEvent:
+def _with_head(event: ObjectEvent, head: Head) -> ObjectEvent:
     """The object as HeadObject shows it; its time is of the last change that is known."""
     return replace(
         event,

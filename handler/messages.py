@@ -1,10 +1,11 @@
-"""All calls to SQS: the dead letters of our own making, and when a failed record comes back."""
+"""All calls to SQS: dead-lettering, forwarding, and when a failed record comes back."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from handler.deadline import backoff_s, call
+from handler.timeouts import MAX_BACKOFF_S, SQS
 from photo_labels.records.errors import AWS_ERRORS, TransientError, code_of
 
 if TYPE_CHECKING:
@@ -15,20 +16,15 @@ if TYPE_CHECKING:
     from handler.deadline import Deadline
     from handler.events import MalformedMessageError, Message
 
-CONNECT_TIMEOUT_S = 0.5
-READ_TIMEOUT_S = 1.5
-CALL_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
-
 _MAX_MESSAGE_BYTES = 2**20
-"""With its attributes: their names, types and values."""
+# With its attributes: their names, types and values.
 _TEXT = "String"
 
 _FIRST_BACKOFF_S = 2.0
-_MAX_BACKOFF_S = 300.0
 
 
 class Messages:
-    """A function's queue and its dead-letter queue, and the queue that it hands photos over to."""
+    """A function's queue with its dead-letter queue, and the queue that it forwards photos to."""
 
     def __init__(
         self, client: SQSClient, queue_url: str, dead_letter_queue_url: str, convert_queue_url: str | None = None
@@ -39,20 +35,20 @@ class Messages:
         self._dead_letter_queue_url = dead_letter_queue_url
 
     def dead_letter(self, message: Message, why: MalformedMessageError, deadline: Deadline) -> None:
-        """Send a hopeless message to the DLQ with its reason, which SQS itself would not add.
+        """Send a malformed message to the dead-letter queue with its reason, which SQS itself would not add.
 
         Raises when that does not succeed: then the record has to come back. A send whose answer got lost
         is repeated, so that the DLQ may hold a message twice, never not at all.
         """
         body = message.body or " "  # SQS takes no empty body
-        told = {"Reason": why.reason, "SourceMessageId": message.message_id, "Detail": why.detail}
-        attributes: Any = _that_fit(body, told)
+        attributes_by_name = {"Reason": why.reason, "SourceMessageId": message.message_id, "Detail": why.detail}
+        attributes: Any = _that_fit(body, attributes_by_name)
         call(
             lambda: self._client.send_message(
                 QueueUrl=self._dead_letter_queue_url, MessageBody=body, MessageAttributes=attributes
             ),
             deadline,
-            CALL_S,
+            SQS.call_s,
         )
 
     def forward(self, body: str, deadline: Deadline) -> None:
@@ -62,7 +58,7 @@ class Messages:
         """
         url = self._convert_queue_url
         assert url
-        call(lambda: self._client.send_message(QueueUrl=url, MessageBody=body), deadline, CALL_S)
+        call(lambda: self._client.send_message(QueueUrl=url, MessageBody=body), deadline, SQS.call_s)
 
     def back_off(self, failed: Sequence[Message], deadline: Deadline) -> dict[str, str]:
         """Set when failed records (at most 10) come back: 2 s to 5 min by their receive count, jittered.
@@ -82,7 +78,7 @@ class Messages:
             answer = call(
                 lambda: self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries),
                 deadline,
-                CALL_S,
+                SQS.call_s,
             )
         except (*AWS_ERRORS, TransientError) as error:
             return {message.message_id: code_of(error) for message in failed}
@@ -103,4 +99,4 @@ def _that_fit(body: str, told: dict[str, str]) -> dict[str, dict[str, str]]:
 
 def visibility_timeout_s(receive_count: int) -> int:
     """Whole seconds until a record that failed for the n-th time is delivered again."""
-    return max(1, round(backoff_s(receive_count, _FIRST_BACKOFF_S, _MAX_BACKOFF_S)))
+    return max(1, round(backoff_s(receive_count, _FIRST_BACKOFF_S, MAX_BACKOFF_S)))

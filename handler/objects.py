@@ -1,4 +1,4 @@
-"""All calls to S3: HeadObject, which tells what is true now. No photo passes through the function."""
+"""Calls to S3 about what is true now: HeadObject, and GetObject of one byte where that says too little."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from handler.deadline import call
+from handler.timeouts import S3
 from photo_labels.records.errors import PermanentError, code_of, status_of
 from photo_labels.records.heads import CUSTOMER_KEY, Head, head_of
 
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from handler.deadline import Deadline
-
-CONNECT_TIMEOUT_S = 0.5
-READ_TIMEOUT_S = 1.5
-CALL_S = 3 * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S)
-"""Where HeadObject answers 400 or 301, botocore asks HeadBucket for the region, and then HeadObject again."""
 
 
 class Objects:
@@ -39,7 +35,7 @@ class Objects:
             answer = call(
                 lambda: self._client.head_object(Bucket=bucket, Key=key, **version),  # type: ignore[arg-type]
                 deadline,
-                CALL_S,
+                S3.call_s,
             )
         except ClientError as error:
             if status_of(error) in {404, 405}:  # 405: the version that was asked for is a delete marker
@@ -55,7 +51,7 @@ class Objects:
             call(
                 partial(self._client.get_object, Bucket=bucket, Key=key, Range="bytes=0-0", **version),  # type: ignore[arg-type]
                 deadline,
-                CALL_S,
+                S3.call_s,
             )
         except ClientError as error:
             if code_of(error) == "InvalidRequest":  # S3's API reference, GetObject, of objects under SSE-C

@@ -1,19 +1,19 @@
 """One batch from records to outcomes: read what is known, recognise, write, commit, clean up.
 
-Results are written in waves: while one wave is on its way to DynamoDB the next photos are recognised, so
+Results are written as they complete: while some are on their way to DynamoDB, other photos are recognised, so
 that no photo waits for the slowest of its batch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from handler.events import Message, collapse
-from handler.labelling import ForwardToConverter, Labeller, SkipReason, Task, Write, task_for
-from handler.recognition import CallStats
+from handler.decisions import ForwardToConverter, SkipReason, Task, Write, task_for
+from handler.events import collapse
+from handler.report import Outcome, Report
+from handler.results import CallStats
 from handler.storage import MAX_READ_ITEMS, Committed, ConditionFailed, Storage, in_statements, in_writes
 from handler.threads import JobResult, Threads
 from photo_labels.records.errors import ChangedMeanwhileError, ForeignItemError
@@ -22,46 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from handler.deadline import Deadline
+    from handler.events import Message
+    from handler.labelling import Labeller
     from handler.messages import Messages
     from photo_labels.records.index import Row
 
 _TO_WRITE_S = 3.0
-"""Kept free after recognising: rows and documents, each with one lost call."""
+# Kept free after recognising: rows and documents, each with one lost call.
 _TO_REPORT_S = 2.0
-"""Kept free after writing: dead letters and visibility timeouts."""
+# Kept free after writing: dead letters and visibility timeouts.
 
 _WRITERS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one object ended in this batch: written, nothing to do, handed over, or failed."""
-
-    write: Write | None = None
-    skip_reason: SkipReason | None = None
-    forwarded: ForwardToConverter | None = None
-    error: Exception | None = None
-    superseded: bool = False
-    """A newer document was there first: ours is not, and need not be."""
-    committed_at: datetime | None = None
-
-
-@dataclass(slots=True)
-class Report:
-    """What happened to a batch: for the answer, the log and the metrics."""
-
-    messages: list[Message]
-    received_at: datetime
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    """By ImageID: every object of the batch is among them in the end."""
-    failed: list[Message] = field(default_factory=list)
-    dead_letter_failures: dict[str, Exception] = field(default_factory=dict)
-    """By messageId: hopeless messages that the DLQ did not take."""
-    not_backed_off: dict[str, str] = field(default_factory=dict)
-    rows_left: list[tuple[str, Exception]] = field(default_factory=list)
-    """ImageIDs whose outdated rows could not be deleted; readers leave them out, nothing is wrong."""
-    call_stats: dict[str, CallStats] = field(default_factory=dict)
-    """By ImageID, of the objects that there was something to do for."""
 
 
 class Pipeline:
@@ -150,7 +121,7 @@ class Pipeline:
         for image, commit in self._commit(with_rows, threads, deadline).items():
             report.outcomes[image], unbacked = self.classify_commit(writes[image], commit)
             stale += unbacked
-        self._labeller.note((write, report.outcomes[image].error) for image, write in writes.items())
+        self._labeller.record_writes([(write, report.outcomes[image].error) for image, write in writes.items()])
         self._delete_rows(stale, report, threads, deadline)
 
     def _forward(
@@ -199,11 +170,11 @@ class Pipeline:
             return Outcome(error=commit.error), []
         if isinstance(end, Committed):
             stale = list(end.replaced.rows()) if end.replaced else []
-            if write.again:
+            if write.unchanged:
                 return Outcome(skip_reason=SkipReason.UP_TO_DATE), stale
             return Outcome(write=write, committed_at=self._now()), stale
         own = list(write.document.rows())
-        if write.asked or end.winner is None:
+        if write.requested or end.winner is None:
             return Outcome(error=ChangedMeanwhileError()), own
         if end.winner.sequencer > write.document.sequencer:
             return Outcome(write=write, superseded=True), own
@@ -217,7 +188,7 @@ class Pipeline:
                 report.rows_left += [(row.image_id, deletion.error) for row in part]
 
     def _finish(self, report: Report, threads: Threads, deadline: Deadline) -> None:
-        """Bury what is hopeless, now that all else in its message is done; let failures come back later."""
+        """Dead-letter what is malformed once all else in its message is done; let failures come back later."""
         unfinished = {
             message.message_id: any(report.outcomes[event.image_id].error for event in message.events)
             for message in report.messages

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from handler.deadline import call
+from handler.results import CallStats, Recognised, UnreadableObjectError, UnsupportedPhotoError
+from handler.timeouts import REKOGNITION
 from photo_labels.records.errors import AWS_ERRORS, PermanentError, code_of, is_throttle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from types_boto3_rekognition import RekognitionClient
-    from types_boto3_rekognition.type_defs import DetectLabelsResponseTypeDef, LabelTypeDef
+    from types_boto3_rekognition.type_defs import DetectLabelsResponseTypeDef
 
-    from handler.conversion import Decoded
     from handler.deadline import Deadline
-    from handler.quota import Quota
-
-CONNECT_TIMEOUT_S = 1.0
-READ_TIMEOUT_S = 5.0
-CALL_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
+    from handler.rate_limiter import RateLimiter
 
 MAX_OBJECT_BYTES = 15 * 2**20
-MAX_IMAGE_BYTES = 5 * 2**20
-"""Of bytes in a request (developer guide, "Guidelines and quotas in Amazon Rekognition")."""
+# Of a photo in S3 (developer guide, "Guidelines and quotas in Amazon Rekognition").
 
 # What no second try changes (Rekognition's API reference, DetectLabels, "Errors").
 _UNSUPPORTED = {
@@ -40,37 +33,6 @@ _PERMANENT = {
 }
 
 
-class UnsupportedPhotoError(PermanentError):
-    """Rekognition does not read photos of this format or size; converted it may."""
-
-
-class UnreadableObjectError(Exception):
-    """InvalidS3ObjectException: missing, empty, archived, encrypted, or no permission. HeadObject tells which."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recognised:
-    """What was recognised in one photo."""
-
-    labels: Sequence[LabelTypeDef]
-    model_version: str | None
-    orientation: int | None = None
-    """EXIF's, 1 to 8, that was applied to the photo before it was shown to Rekognition; None: none was."""
-
-
-@dataclass(slots=True)
-class CallStats:
-    """What one photo cost. Filled in by the thread that recognises, read when it is done."""
-
-    calls: int = 0
-    throttles: int = 0
-    latencies_ms: list[float] = field(default_factory=list)
-    slot_error: Exception | None = None
-    """Why no turn could be taken from the table of the quota."""
-    decoded: Decoded | None = None
-    """What a photo was that had to be converted."""
-
-
 class Recogniser:
     """Asks for labels; called from as many threads as calls may be in flight."""
 
@@ -80,12 +42,12 @@ class Recogniser:
         *,
         min_confidence: float,
         max_labels: int,
-        quota: Quota | None = None,
+        rate_limiter: RateLimiter | None = None,
     ) -> None:
-        """`quota`: whose turns are waited for; None: no limit of ours."""
+        """`rate_limiter`: whose slots are waited for; None: no limit of ours."""
         self._client = client
         self._settings = {"MinConfidence": min_confidence, "MaxLabels": max_labels}
-        self._quota = quota
+        self._rate_limiter = rate_limiter
 
     def detect(
         self, bucket: str, key: str, version_id: str | None, deadline: Deadline, stats: CallStats
@@ -105,14 +67,14 @@ class Recogniser:
 
     def _detect(self, image: Any, deadline: Deadline, stats: CallStats) -> Recognised:
         try:
-            answer = call(lambda: self._attempt(image, deadline, stats), deadline, CALL_S)
+            answer = call(lambda: self._attempt(image, deadline, stats), deadline, REKOGNITION.call_s)
         except AWS_ERRORS as error:
             raise classify_error(error) from error
         return Recognised(answer["Labels"], answer.get("LabelModelVersion"))
 
     def _attempt(self, image: Any, deadline: Deadline, stats: CallStats) -> DetectLabelsResponseTypeDef:
-        if self._quota:
-            stats.slot_error = self._quota.take(deadline, then_s=CALL_S)
+        if self._rate_limiter:
+            stats.slot_error = self._rate_limiter.acquire(deadline, then_s=REKOGNITION.call_s)
         stats.calls += 1
         started = time.perf_counter()
         try:
@@ -120,8 +82,8 @@ class Recogniser:
         except ClientError as error:
             if is_throttle(error):
                 stats.throttles += 1
-                if self._quota:
-                    self._quota.throttled(deadline)
+                if self._rate_limiter:
+                    self._rate_limiter.throttled(deadline)
             raise
         finally:
             stats.latencies_ms.append((time.perf_counter() - started) * 1000)

@@ -1,4 +1,4 @@
-"""What both functions are built of: clients of AWS, and the handler that answers one batch after another."""
+"""What both functions are built of: the pipeline from settings and clients, and the handler that Lambda calls."""
 
 from __future__ import annotations
 
@@ -6,60 +6,46 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent
-from botocore.config import Config
-from botocore.session import get_session
 
-from handler import messages, objects, recognition, storage
 from handler.deadline import Deadline
 from handler.events import read_message
-from handler.quota import Quota
-from handler.telemetry import tell
+from handler.labelling import Labeller
+from handler.messages import Messages
+from handler.objects import Objects
+from handler.pipeline import Pipeline
+from handler.rate_limiter import RateLimiter
+from handler.recognition import Recogniser
+from handler.storage import Storage
+from handler.telemetry import report_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
 
-    from handler.pipeline import Pipeline
+    from handler.clients import Clients
+    from handler.labelling import Detector
     from handler.settings import Settings
 
+    Handler = Callable[[dict[str, Any], Any], dict[str, list[dict[str, str]]]]
+
 _TO_ANSWER_S = 0.5
-"""Kept free before Lambda's own timeout, for the log, the metrics and the answer."""
+# Kept free before Lambda's own timeout, for the log, the metrics and the answer.
 
 
-class Clients:
-    """One client for each service, shared by all threads."""
-
-    def __init__(self, settings: Settings) -> None:
-        # Not boto3's, with which comes s3transfer: a tenth of the cold start
-        # (`python -X importtime -c "import boto3"`).
-        self._session = get_session()
-        self._connections = settings.rekognition_concurrency
-        self.dynamodb = self._client("dynamodb", storage)
-        self.rekognition = self._client("rekognition", recognition)
-        self.s3 = self._client("s3", objects)
-        self.sqs = self._client("sqs", messages)
-
-    def _client(self, name: str, service: ModuleType) -> Any:
-        """One attempt a call, far shorter than botocore's 60 s: `handler.deadline` alone tries again."""
-        config = Config(
-            connect_timeout=service.CONNECT_TIMEOUT_S,
-            read_timeout=service.READ_TIMEOUT_S,
-            retries={"total_max_attempts": 1},
-            max_pool_connections=self._connections,
-            tcp_keepalive=True,
-            # Takes time in every call, and every parameter is ours: the tests check them all.
-            parameter_validation=False,
-            # A twentieth of the CPU of a photo (py-spy): botocore puts its own together anew, twice for each call.
-            user_agent="photo-labels",
-        )
-        return self._session.create_client(name, config=config)
+def recogniser(settings: Settings, clients: Clients) -> Recogniser:
+    """Return what asks Rekognition, within the rate limit of both functions together."""
+    return Recogniser(
+        clients.rekognition,
+        min_confidence=settings.min_confidence,
+        max_labels=settings.max_labels,
+        rate_limiter=rate_limiter(settings, clients.dynamodb),
+    )
 
 
-def quota_of(settings: Settings, dynamodb: Any) -> Quota | None:
-    """Return the turns of both functions together; None: no limit of ours."""
+def rate_limiter(settings: Settings, dynamodb: Any) -> RateLimiter | None:
+    """Return the limiter of both functions together; None: no limit of ours."""
     if not settings.rekognition_tps:
         return None
-    return Quota(
+    return RateLimiter(
         dynamodb,
         settings.label_quota_table,
         tps=settings.rekognition_tps,
@@ -67,8 +53,19 @@ def quota_of(settings: Settings, dynamodb: Any) -> Quota | None:
     )
 
 
-def served(pipeline: Pipeline) -> Callable[[dict[str, Any], Any], dict[str, list[dict[str, str]]]]:
-    """Make the function's handler, which answers with the records that must come back, and only those."""
+def build_handler(settings: Settings, clients: Clients, detector: Detector) -> Handler:
+    """Return a function's handler; `detector` is all that differs between the two."""
+    pipeline = Pipeline(
+        Storage(clients.dynamodb, settings.image_labels_table, settings.label_index_table),
+        Labeller(settings, detector, Objects(clients.s3)),
+        Messages(clients.sqs, settings.queue_url, settings.dead_letter_queue_url, settings.convert_queue_url),
+        concurrency=settings.rekognition_concurrency,
+    )
+    return serve(pipeline)
+
+
+def serve(pipeline: Pipeline) -> Handler:
+    """Return the handler of a pipeline: it answers with the records that must come back, and only those."""
     logger, metrics = Logger(), Metrics()
 
     @logger.inject_lambda_context
@@ -79,7 +76,7 @@ def served(pipeline: Pipeline) -> Callable[[dict[str, Any], Any], dict[str, list
             report = pipeline.run([read_message(record) for record in SQSEvent(event).records], deadline)
         finally:
             deadline.close()
-        tell(report, logger, metrics)
+        report_batch(report, logger, metrics)
         return {"batchItemFailures": [{"itemIdentifier": message.message_id} for message in report.failed]}
 
     return handler

@@ -23,17 +23,17 @@ class Settings:
     queue_url: str
     dead_letter_queue_url: str
     convert_queue_url: str | None
-    """Where photos go that Rekognition does not read as they are; None: they are rejected."""
+    # Where photos go that Rekognition does not read as they are; None: they are rejected.
     min_confidence: float
     max_labels: int
     rekognition_concurrency: int
-    """DetectLabels calls in flight in one execution environment."""
+    # DetectLabels calls in flight in one execution environment.
     rekognition_tps: float
-    """DetectLabels calls a second that the whole pipeline may make; 0: no limit of ours."""
+    # DetectLabels calls a second that the whole pipeline may make; 0: no limit of ours.
     max_concurrency: int
-    """Execution environments of the labelling function at the same time, its mapping's MaximumConcurrency."""
+    # Execution environments of the labelling function at the same time, its mapping's MaximumConcurrency.
     convert_concurrency: int
-    """Those of the converting function."""
+    # Those of the converting function.
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

@@ -1,4 +1,4 @@
-"""All calls to DynamoDB: documents read and committed, index rows written and deleted."""
+"""All calls to the two tables: documents read and committed, index rows written and deleted."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handler.deadline import call, pauses_s
+from handler.timeouts import DYNAMODB
 from photo_labels.records.attributes import from_attributes, to_attributes
 from photo_labels.records.documents import Document, NotOursError
 from photo_labels.records.errors import ForeignItemError, code_of
@@ -19,12 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
     from handler.deadline import Deadline
-    from handler.labelling import Write
-
-CONNECT_TIMEOUT_S = 0.5
-READ_TIMEOUT_S = 1.0
-CALL_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
-"""The longest that one call can take: ten times DynamoDB's usual p99.9, so that a lost one costs little."""
+    from handler.decisions import Write
 
 MAX_READ_ITEMS = 100
 MAX_WRITE_ITEMS = 25
@@ -62,14 +58,14 @@ class Storage:
         attempt = 0
         while keys:
             request: Any = {self._labels_table: {"Keys": keys, "ConsistentRead": True}}
-            answer = call(lambda: self._client.batch_get_item(RequestItems=request), deadline, CALL_S)  # noqa: B023
+            answer = call(lambda: self._client.batch_get_item(RequestItems=request), deadline, DYNAMODB.call_s)  # noqa: B023
             for item in answer["Responses"].get(self._labels_table, []):
                 documents[item["ImageID"]["S"]] = _document(item)
             unprocessed: Any = answer.get("UnprocessedKeys", {}).get(self._labels_table, {})
             keys = list(unprocessed.get("Keys", []))
             if keys:
                 attempt += 1
-                deadline.pause(pauses_s(attempt), then_s=CALL_S)
+                deadline.pause(pauses_s(attempt), then_s=DYNAMODB.call_s)
         return documents
 
     def put_rows(self, rows: Sequence[Row], deadline: Deadline) -> None:
@@ -87,7 +83,9 @@ class Storage:
         What is not written (somebody was first, a throttle) is for `commit`, whose answer says more.
         """
         statements: Any = [self._insertion(write.document) for write in writes]
-        answer = call(lambda: self._client.batch_execute_statement(Statements=statements), deadline, CALL_S)
+        answer = call(
+            lambda: self._client.batch_execute_statement(Statements=statements), deadline, DYNAMODB.call_s
+        )
         ends = zip(writes, answer["Responses"], strict=True)
         return {write.image_id for write, end in ends if "Error" not in end}
 
@@ -111,7 +109,7 @@ class Storage:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 ),
                 deadline,
-                CALL_S,
+                DYNAMODB.call_s,
             )
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
@@ -132,11 +130,11 @@ class Storage:
         attempt = 0
         while requests:
             batch = {self._index_table: requests}
-            answer = call(lambda: self._client.batch_write_item(RequestItems=batch), deadline, CALL_S)  # noqa: B023
+            answer = call(lambda: self._client.batch_write_item(RequestItems=batch), deadline, DYNAMODB.call_s)  # noqa: B023
             requests = list(answer.get("UnprocessedItems", {}).get(self._index_table, []))
             if requests:
                 attempt += 1
-                deadline.pause(pauses_s(attempt), then_s=CALL_S)
+                deadline.pause(pauses_s(attempt), then_s=DYNAMODB.call_s)
 
 
 def in_statements(writes: Iterable[Write]) -> Iterator[tuple[Write, ...]]:

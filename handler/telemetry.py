@@ -1,4 +1,4 @@
-"""What an invocation tells: one log line for each image that was not plainly labelled, and the metrics.
+"""What an invocation reports: one log line for each image that was not plainly labelled, and the metrics.
 
 Runs in the main thread only: Powertools' `append_keys` and metrics are not made for several.
 """
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
     from handler.events import Message
-    from handler.pipeline import Outcome, Report
-    from handler.recognition import CallStats
+    from handler.report import Outcome, Report
+    from handler.results import CallStats
 
 _TRACED = 100
-"""Photos of one batch that are traced at most: EMF reads no line above 256 KB."""
+# Photos of one batch that are traced at most: EMF reads no line above 256 KB.
 
 
-def tell(report: Report, logger: Logger, metrics: Metrics) -> None:
+def report_batch(report: Report, logger: Logger, metrics: Metrics) -> None:
     """Log and count one batch."""
     _log(report, logger)
     _count(report, metrics)
@@ -46,10 +46,10 @@ def _log(report: Report, logger: Logger) -> None:
             facts = {"messageId": message.message_id, "reason": message.malformed.reason}
             error = report.dead_letter_failures.get(message.message_id)
             if error:
-                logger.error("hopeless message, not taken by the DLQ yet", extra=facts | {"error": code_of(error)})
+                logger.error("malformed message, not in the DLQ yet", extra=facts | {"error": code_of(error)})
             elif message not in report.failed:
                 logger.warning(
-                    "hopeless message, sent to the DLQ", extra=facts | {"detail": message.malformed.detail}
+                    "malformed message, sent to the DLQ", extra=facts | {"detail": message.malformed.detail}
                 )
     for message_id, code in report.not_backed_off.items():
         logger.info("visibility timeout left as it is", extra={"messageId": message_id, "reason": code})
@@ -58,7 +58,7 @@ def _log(report: Report, logger: Logger) -> None:
     slot_error = [stats.slot_error for stats in report.call_stats.values() if stats.slot_error]
     for error in slot_error[:1]:
         facts = {"reason": code_of(error), "detail": str(error)}
-        logger.warning("no turns from LabelQuota, kept to an equal share of the quota", extra=facts)
+        logger.warning("no slots from LabelQuota, kept to an equal share of the quota", extra=facts)
 
 
 def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any], stats: CallStats | None) -> None:
@@ -76,7 +76,7 @@ def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any], stats:
             extra=facts | {"reason": outcome.skip_reason.name, "detail": outcome.skip_reason.value},
         )
     elif outcome.forwarded:
-        logger.info("handed over to be converted", extra=facts | {"reason": outcome.forwarded.why})
+        logger.info("forwarded to the converter", extra=facts | {"reason": outcome.forwarded.why})
     elif outcome.superseded:
         logger.info("nothing to do", extra=facts | {"reason": "SUPERSEDED"})
     elif write and write.document.status != "LABELLED":

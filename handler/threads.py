@@ -1,4 +1,4 @@
-"""Threads of one invocation: calls run side by side, and one that hangs is left behind, not waited for."""
+"""Threads of one invocation: calls run concurrently, and one that hangs is abandoned, not waited for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 _LOOK_S = 0.25
-"""How often the deadline is looked at while waiting: after a freeze the time left is not what it was."""
+# How often the deadline is looked at while waiting: after a freeze the time left is not what it was.
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class Threads:
     def completed_batches(
         self, jobs: Mapping[K, Callable[[], T]], deadline: Deadline
     ) -> Iterator[dict[K, JobResult[T]]]:
-        """Run the jobs; give them as they end, all that have ended by then at once.
+        """Run the jobs; yield them as they complete, all that are done by then together.
 
-        What has not ended by the deadline is given last, as a failure with TransientError; what has ended while
-        waves were worked on as it ended, also after the deadline: labels among it were paid for.
+        What is not done by the deadline comes last, as a failure with TransientError. What was done while the
+        caller worked on a batch counts as done, also after the deadline: it may hold labels that were paid for.
         """
         names = {self._pool.submit(job): name for name, job in jobs.items()}
         pending = set(names)

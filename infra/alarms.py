@@ -13,7 +13,7 @@ class Listeners(NamedTuple):
 
     confirmed: list[str]
     unconfirmed: list[str]
-    """They get nothing yet."""
+    # They get nothing yet.
 
 
 def listeners_of(client: SNSClient, topic_arn: str) -> Listeners:

@@ -36,7 +36,7 @@ class Running:
     """What the function runs."""
 
     image: str
-    """By digest."""
+    # By digest.
     architecture: str
 
 

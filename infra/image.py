@@ -31,7 +31,7 @@ INPUTS = (
     "infra/trim_botocore.py",
     "requirements/image.txt",
 )
-"""All that the image is made of, beside its base."""
+# All that the image is made of, beside its base.
 PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 _ARCHITECTURES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 _LINES_OF_A_FAILURE = 20
@@ -43,7 +43,7 @@ class Image:
 
     tag: str
     architecture: str
-    """x86_64 or arm64, read from the image itself."""
+    # x86_64 or arm64, read from the image itself.
     size_mb: float
 
     @property

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _OF_DETECT_LABELS = re.compile(r"\bDetectLabels\b")
 _CALLS_OF_ONE_ENVIRONMENT = 5
-"""Calls a second that one execution environment makes with ease: a batch of 10 within two seconds."""
+# Calls a second that one execution environment makes with ease: a batch of 10 within two seconds.
 _MAX_ENVIRONMENTS = 1000
 
 

@@ -32,11 +32,11 @@ class Change:
     """What a change set would do to one resource."""
 
     action: str
-    """Add, Modify, Remove or Import."""
+    # Add, Modify, Remove or Import.
     resource: str
     kind: str
     replacement: str
-    """"True" or "Conditional" where the resource would be made anew, and what it holds be gone."""
+    # "True" or "Conditional" where the resource would be made anew, and what it holds be gone.
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ CALLED = {
     "s3": {"GetObject", "HeadObject"},
     "sqs": {"ChangeMessageVisibilityBatch", "SendMessage"},
 }
-"""What the function calls."""
+# What the function calls.
 
 CALLED_BY_BOTOCORE = {
     "s3": {
@@ -36,14 +36,12 @@ CALLED_BY_BOTOCORE = {
         "CreateSession",
     }
 }
-"""What botocore's clients of these services call by themselves: AttributeErrors in the image, if it had them not.
-
-DescribeEndpoints is not among them: botocore discovers endpoints only where it is told to in the environment, and
-the model has the operation. Nor are STS and SSO: Lambda gives a function its credentials in the environment.
-"""
+# What botocore's clients of these services call by themselves: AttributeErrors in the image, if it had them not.
+# DescribeEndpoints is not among them: botocore discovers endpoints only where it is told to in the environment,
+# and the model has the operation. Nor are STS and SSO: Lambda gives a function its credentials in the environment.
 
 OPERATIONS = {service: called | CALLED_BY_BOTOCORE.get(service, set()) for service, called in CALLED.items()}
-"""All that a client in the image has methods for."""
+# All that a client in the image has methods for.
 
 
 def trim(site: Path) -> None:

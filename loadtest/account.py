@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from loadtest.system_under_test import SystemUnderTest
 
 _ARRIVAL_S = 60.0
-"""The longest that logs are waited for: CloudWatch Logs has them after seconds, as a rule."""
+# The longest that logs are waited for: CloudWatch Logs has them after seconds, as a rule.
 _LOOK_S = 1.0
 _SLACK_S = 1.0
 _MAX_SKEW_S = 15 * 60
-"""S3 takes no request of a clock that is further off."""
+# S3 takes no request of a clock that is further off.
 _DONE_ALREADY = {"DUPLICATE", "SUPERSEDED"}
 
 
@@ -36,7 +36,7 @@ class Work:
 
     invocations: int = 0
     batch_sizes: Counter[int] = field(default_factory=Counter)
-    """Photos of one invocation: how many invocations had so many."""
+    # Photos of one invocation: how many invocations had so many.
     cold_starts_ms: list[float] = field(default_factory=list)
     billed_ms: float = 0.0
     memory_mb: float = 0.0
@@ -44,7 +44,7 @@ class Work:
     throttles: int = 0
     log_bytes: int = 0
     unreported: int = 0
-    """Invocations whose last line, with what Lambda bills, has not arrived."""
+    # Invocations whose last line, with what Lambda bills, has not arrived.
 
     @property
     def gb_seconds(self) -> float:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from loadtest.system_under_test import Deployed
 
 _PATIENCE_S = 60.0
-"""Without any progress."""
+# Without any progress.
 
 
 def clean(system: Deployed, runs: Sequence[Run], prefix: str, console: Console) -> None:

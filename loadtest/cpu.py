@@ -14,7 +14,7 @@ _PARTIES = {
     "local.rekognition": "others",
     "local.environments": "others",
 }
-"""By what the command line has; others: in the places of Rekognition and of Lambda itself."""
+# By what the command line has; others: in the places of Rekognition and of Lambda itself.
 PARTIES = ("function", "ministack", "others", "load test")
 
 
@@ -24,7 +24,7 @@ class Use:
 
     wall_s: float
     cpu_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTIES, 0.0))
-    """By party."""
+    # By party.
 
     @property
     def busy(self) -> float:

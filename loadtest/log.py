@@ -22,12 +22,12 @@ class Invocation:
     """What one invocation logged."""
 
     photos: list[dict[str, Any]] = field(default_factory=list)
-    """As `handler.telemetry` tells them."""
+    # As `handler.telemetry` tells them.
     report: dict[str, float] = field(default_factory=dict)
-    """Lambda's own line: Duration, Billed Duration, Init Duration (ms), Memory Size, Max Memory Used (MB)."""
+    # Lambda's own line: Duration, Billed Duration, Init Duration (ms), Memory Size, Max Memory Used (MB).
     throttles: int = 0
     size: int = 0
-    """Bytes of all its lines."""
+    # Bytes of all its lines.
 
 
 def invocations(client: CloudWatchLogsClient, group: str, since_ms: int) -> Iterator[Invocation]:

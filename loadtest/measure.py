@@ -37,9 +37,9 @@ _SENDERS = 16
 _SENDERS_AWS = 64
 _PATIENCE_S = 30.0
 _PATIENCE_WITH_MESSAGES_S = 400.0
-"""A message may be in backoff for five minutes."""
+# A message may be in backoff for five minutes.
 _SAMPLED = 100
-"""Documents that are read whole in the end, for their sizes and their rows."""
+# Documents that are read whole in the end, for their sizes and their rows.
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class Order:
 
     number: int
     rate: float
-    """Photos a second; 0: all at once."""
+    # Photos a second; 0: all at once.
     profile: str
     mix: Mix
     seed: int
     warmup: int
-    """Photos that are sent beforehand, at once."""
+    # Photos that are sent beforehand, at once.
     objectives: list[Objective]
     keep: bool
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 RECOGNISERS = ("simulated", "instant", "vision")
 LATENCY_MS = {"simulated": (350, 800), "instant": (0, 0)}
-"""p50 and p99 of the recogniser that answers without looking; log-normal."""
+# p50 and p99 of the recogniser that answers without looking; log-normal.
 _SECONDS_A_PHOTO = 0.45
-"""That an environment is busy with one photo: the recogniser's mean, and some."""
+# That an environment is busy with one photo: the recogniser's mean, and some.
 _FEWEST_ENVIRONMENTS = 10
 _MAX_ENVIRONMENTS = 100
 
@@ -35,15 +35,15 @@ class Place:
 
     target: Target
     simulated: str
-    """What of it is not AWS, in a sentence."""
+    # What of it is not AWS, in a sentence.
     concurrency: int | None
-    """Execution environments at most."""
+    # Execution environments at most.
     tps: float
-    """Rekognition's quota as the stack has it; 0: none."""
+    # Rekognition's quota as the stack has it; 0: none.
     is_own: bool
-    """It ends with the load test, and all photos with it."""
+    # It ends with the load test, and all photos with it.
     rekognition_url: str | None = None
-    """Of a local Rekognition, which counts its calls itself."""
+    # Of a local Rekognition, which counts its calls itself.
 
     def calls(self, prefix: str) -> int | None:
         """DetectLabels calls for keys below a prefix, as Rekognition counts them; None: it does not tell."""

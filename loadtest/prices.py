@@ -15,7 +15,7 @@ class Price:
     item: str
     unit: str
     usd: float
-    """For one unit."""
+    # For one unit.
 
 
 PRICES = {
@@ -28,7 +28,7 @@ PRICES = {
     "puts": Price("S3 PUT", "request", 0.005 / 1e3),
     "log_gb": Price("CloudWatch Logs", "GB", 0.50),
 }
-"""First tier, on demand. Storage is not in it, nor what costs while nothing happens."""
+# First tier, on demand. Storage is not in it, nor what costs while nothing happens.
 
 
 @dataclass(frozen=True, slots=True)

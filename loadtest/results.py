@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 VERSION = 1
 QUANTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99_9": 99.9, "max": 100.0}
 LATE_S = 0.05
-"""A photo that was sent so much later than intended was not sent in time."""
+# A photo that was sent so much later than intended was not sent in time.
 _BOTTLENECK = 0.01
-"""The generator is what limits when more than this share of photos was not sent in time."""
+# The generator is what limits when more than this share of photos was not sent in time.
 _ROW_UNITS = 1
-"""A row of LabelIndex is far below 1 KB."""
+# A row of LabelIndex is far below 1 KB.
 _MILLION = 1_000_000
 
 
@@ -35,7 +35,7 @@ class Setting:
     """What was asked for, and where it ran."""
 
     simulated: str
-    """The first line of every report."""
+    # The first line of every report.
     target: str
     number: int
     rate: float
@@ -43,7 +43,7 @@ class Setting:
     photos: str
     seed: int
     concurrency: int | None
-    """Execution environments at most; None: not known."""
+    # Execution environments at most; None: not known.
 
 
 def results(

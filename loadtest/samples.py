@@ -26,7 +26,7 @@ class End(IntEnum):
     DEAD_LETTERED = 4
     MISSING = 5
     UNDER_WAY = 6
-    """The run was interrupted before it ended."""
+    # The run was interrupted before it ended.
 
 
 STAGES = {
@@ -38,7 +38,7 @@ STAGES = {
     "committed": "committed",
     "seen": "seen by a reader",
 }
-"""Columns in the order in which a photo goes through them, and what they are called; all in seconds."""
+# Columns in the order in which a photo goes through them, and what they are called; all in seconds.
 
 
 class Samples:
@@ -53,14 +53,14 @@ class Samples:
             np.full(number, np.nan) for _ in STAGES
         )
         self.last_miss = np.full(number, np.nan)
-        """When the last read began that did not find it: it became visible between then and `seen`."""
+        # When the last read began that did not find it: it became visible between then and `seen`.
         self.end: Ints = np.zeros(number, dtype=np.int32)
         self.calls: Ints = np.zeros(number, dtype=np.int32)
-        """DetectLabels calls, as the function counts them."""
+        # DetectLabels calls, as the function counts them.
         self.receives: Ints = np.zeros(number, dtype=np.int32)
-        """The highest receive count that any of its messages had."""
+        # The highest receive count that any of its messages had.
         self.duplicates: Ints = np.zeros(number, dtype=np.int32)
-        """Deliveries that the function found to be done already, or lost against another."""
+        # Deliveries that the function found to be done already, or lost against another.
 
     def __len__(self) -> int:
         return len(self.intended)

@@ -22,9 +22,9 @@ class Objective:
 
     text: str
     figure: str
-    """A name of `latency_ms`, or lost."""
+    # A name of `latency_ms`, or lost.
     below: float
-    """Milliseconds, or a number of photos: the figure has to be less."""
+    # Milliseconds, or a number of photos: the figure has to be less.
 
     def judged(self, latency_ms: Mapping[str, float | None], lost: int) -> dict[str, Any]:
         """Whether it is met; a latency that nothing has, or that has no end, is not, and is none."""

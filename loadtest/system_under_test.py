@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
 MAX_LOOKED_AT = 100
-"""Keys of one look: those of one BatchGetItem."""
+# Keys of one look: those of one BatchGetItem.
 _MAX_DELETED_OBJECTS = 1000
 _SEND_S = 30
-"""The longest that S3 may keep silent."""
+# The longest that S3 may keep silent.
 _PUTS, _PUT_AGAIN_S = 3, 0.1
-"""A photo that S3 cannot take at once (503 Slow Down) is sent so often, as SDKs do it."""
+# A photo that S3 cannot take at once (503 Slow Down) is sent so often, as SDKs do it.
 _DELETES = 8
-"""At a time."""
+# At a time.
 _ENDS = {"LABELLED": End.LABELLED, "REJECTED": End.REJECTED}
 
 
@@ -51,7 +51,7 @@ class Found:
 
     end: End
     event_s: float | None
-    """The event's time, epoch seconds."""
+    # The event's time, epoch seconds.
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Deployed:
         self._dynamodb = target.client("dynamodb", config=Config(parameter_validation=False))
         self._reader = Reader(target)
         self._versions: dict[str, str] = {}
-        """By key, where the bucket has versions."""
+        # By key, where the bucket has versions.
         self._sqs = target.client("sqs")
         self._logs = target.client("logs")
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = REPOSITORY / "infra" / "pipeline.yaml"
 _IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
-"""Nothing reads it: ministack hands invocations to the environments, which run the working tree."""
+# Nothing reads it: ministack hands invocations to the environments, which run the working tree.
 
 
 class LocalCloud:

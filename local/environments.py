@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 _HANDLER = "handler.app.handler"
-"""The image's command, which a function may name another one instead of."""
+# The image's command, which a function may name another one instead of.
 _LIFE_S = 45 * 60
-"""An environment's, less than that of the role's credentials (one hour)."""
+# An environment's, less than that of the role's credentials (one hour).
 _SHIP_S = 1.0
-"""What an environment prints is sent off at most so often: sending takes as much CPU as a call of the function."""
+# What an environment prints is sent off at most so often: sending takes as much CPU as a call of the function.
 _MAX_LINE_BYTES = 2**24
 
 
@@ -62,7 +62,7 @@ class Function:
     log_group: str
     environment: dict[str, str]
     assume_role: Callable[[], tuple[dict[str, str], Any]]
-    """Returns fresh credentials of its role, as environment variables, and a CloudWatch Logs client."""
+    # Returns fresh credentials of its role, as environment variables, and a CloudWatch Logs client.
     idle: list[Environment] = field(default_factory=list)
 
 

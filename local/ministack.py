@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PYTHON = REPOSITORY / ".local" / "ministack" / "bin" / "python"
-"""Of a virtual environment of its own: ministack pins botocore."""
+# Of a virtual environment of its own: ministack pins botocore.
 
 _READY_S = 30.0
 

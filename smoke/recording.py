@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _SERVICES = ("cloudwatch", "dynamodb", "rekognition", "s3", "sqs")
 _OF_A_KIND = 5
-"""Answers to one operation with one status: enough to see what is the same in all of them."""
+# Answers to one operation with one status: enough to see what is the same in all of them.
 
 
 class Recorder:

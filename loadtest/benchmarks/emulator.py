@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 EMULATOR = REPOSITORY / ".local" / "rie"
 USER = "993"
-"""As whom Lambda runs a container; it has no name in the image."""
+# As whom Lambda runs a container; it has no name in the image.
 MEMORY_MB = 512
 _PATH = "/2015-03-31/functions/function/invocations"
 _START_S = 10.0

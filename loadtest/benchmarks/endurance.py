@@ -37,12 +37,12 @@ class Look:
     """All environments at one moment; of several, the largest of each."""
 
     at: float
-    """Seconds, as `time.monotonic` has them."""
+    # Seconds, as `time.monotonic` has them.
     environments: int
     memory_mb: float
     threads: int
     files: int
-    """Open file descriptors: sockets, pipes and files."""
+    # Open file descriptors: sockets, pipes and files.
     sockets: int
 
 

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from handler.deadline import Deadline
-from handler.labelling import Write
+from handler.decisions import Write
 from handler.storage import Storage
 from loadtest.benchmarks.baselines.batches import REGION, batch
 from loadtest.benchmarks.baselines.figures import Figures, Measured, figures, measured, percentile
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _ROUNDS = 6
-"""Of 35 s each: one photo after another, four baselines need 4 s for ten of them."""
+# Of 35 s each: one photo after another, four baselines need 4 s for ten of them.
 _WARM_UPS = 2
 _SIZES = (1, 5, 10)
 _PROCESSES = 5
@@ -66,7 +66,7 @@ _GROUPS = {
     "Powertools, logging": ("aws_lambda_powertools", "logging"),
     "threads": ("threading", "concurrent", "queue", "weakref"),
 }
-"""Packages whose CPU time is told together."""
+# Packages whose CPU time is told together.
 
 Results = dict[tuple[int, Baseline], list[Measured]]
 

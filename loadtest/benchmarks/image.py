@@ -92,7 +92,7 @@ _EMPTY = {
         }
     ]
 }
-"""A batch that starts the function and calls nothing."""
+# A batch that starts the function and calls nothing.
 
 
 def _timed(function: Emulator, event: Any) -> float:

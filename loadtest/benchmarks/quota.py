@@ -28,12 +28,12 @@ from photo_labels.terminal.ending import run
 
 _QUOTAS = (5.0, 20.0, 80.0)
 _BACKLOG_S = 40
-"""As many photos as the quota takes in that time."""
+# As many photos as the quota takes in that time.
 _WARM_S = 3.0
 _HALVED_S, _RESTORED_S = 12.0, 30.0
-"""When somebody takes half of the quota, and when he gives it back."""
+# When somebody takes half of the quota, and when he gives it back.
 _ADAPTED_S = 5.0
-"""What is measured of both begins so much later."""
+# What is measured of both begins so much later.
 _SMALL = 10
 _LOOK_S = 0.5
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 BUCKET = "bench-photos"
 IMAGE_LABELS, LABEL_INDEX = "ImageLabels", "LabelIndex"
 WARM_UP = "warm-up/"
-"""Names that begin so are recognised in 50 ms: long enough that calls meet, and every connection is made."""
+# Names that begin so are recognised in 50 ms: long enough that calls meet, and every connection is made.
 
 _WARM_UP_S = 0.05
 _P99 = NormalDist().inv_cdf(0.99)
@@ -56,10 +56,10 @@ class Latencies:
     seed: int = 1
     p50_ms: float = 350.0
     p99_ms: float = 800.0
-    """Quantiles of DetectLabels, log-normal; 0 and 0: at once."""
+    # Quantiles of DetectLabels, log-normal; 0 and 0: at once.
     read_ms: float = 3.0
     write_ms: float = 5.0
-    """Of DynamoDB, always the same."""
+    # Of DynamoDB, always the same.
 
     def recognition_s(self, name: str) -> float:
         """Return DetectLabels' latency for an object, the same whoever asks."""
@@ -137,7 +137,7 @@ class StandIn:
 
 
 _Written = tuple[list[tuple[str, dict[str, Any]]], dict[str, Any]]
-"""Items, each with its table; and DynamoDB's answer."""
+# Items, each with its table; and DynamoDB's answer.
 
 
 def _put(content: dict[str, Any]) -> _Written:
@@ -215,7 +215,7 @@ _RECOGNISED = json.dumps(
         "LabelModelVersion": "3.0",
     }
 ).encode()
-"""Of every image; all are surer than the 80 per cent that the function asks for."""
+# Of every image; all are surer than the 80 per cent that the function asks for.
 
 
 def create_app(latencies: Latencies) -> Starlette:

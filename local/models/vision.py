@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 MODELS = Path(__file__).resolve().parent
 FLOOR = 10.0
-"""Per cent; what is less sure is not reported."""
+# Per cent; what is less sure is not reported.
 
 _DETECTOR_SIDE = 300
 _CLASSIFIER_SHORT_SIDE, _CLASSIFIER_SIDE = 256, 224
 _ENOUGH = 600
-"""Pixels of the shorter side: twice what the detector sees. Decoding more only costs time and memory."""
+# Pixels of the shorter side: twice what the detector sees. Decoding more only costs time and memory.
 
 _SCORE_FLOOR = 0.2  # below it the detector mostly sees what is not there
 _OVERLAP = 0.5
@@ -35,13 +35,13 @@ _DETECTOR_ODDS = 3.0  # its scores are low beside Rekognition's; as odds, treble
 _DOUBT = 6.0
 _DOUBTFUL_AREA, _UNSEEN = 0.2, 0.05
 _BACKGROUND = {"Person Description", "Furniture and Furnishings"}
-"""A detection that fills much of the photo, and of which the classifier, which knows the thing, sees next to
-nothing, is mostly wrong (a pagoda taken for a boat): its odds are divided by _DOUBT. Not so for people and
-furniture, which ImageNet seldom calls a photo after."""
+# A detection that fills much of the photo, and of which the classifier, which knows the thing, sees next to
+# nothing, is mostly wrong (a pagoda taken for a boat): its odds are divided by _DOUBT. Not so for people and
+# furniture, which ImageNet seldom calls a photo after.
 
 _SHARPNESS = 1.6
-"""Exponent on the classifier's probabilities: trained with smoothed labels, it is less sure than it is right. This
-and _DETECTOR_ODDS are chosen on the sample photos: what is plain to see comes out at 80 per cent or more."""
+# Exponent on the classifier's probabilities: trained with smoothed labels, it is less sure than it is right. This
+# and _DETECTOR_ODDS are chosen on the sample photos: what is plain to see comes out at 80 per cent or more.
 
 
 class LabelTable:

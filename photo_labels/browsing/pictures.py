@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 THUMBNAIL_SIDE = 400
 _IN_MEMORY_BYTES = 2 * MAX_FILE_BYTES
-"""Of photos that are downloaded or decoded: two of the largest, or dozens of those that phones take."""
+# Of photos that are downloaded or decoded: two of the largest, or dozens of those that phones take.
 _MAX_KEPT = 20_000
-"""Thumbnails, of 20 to 40 KB."""
+# Thumbnails, of 20 to 40 KB.
 _CONNECTIONS = 40
-"""As many as Starlette has threads."""
+# As many as Starlette has threads.
 
 
 def cache_folder() -> Path | None:

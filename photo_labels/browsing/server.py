@@ -54,13 +54,13 @@ _HEADERS = {
 }
 _NOT_KEPT = {"Cache-Control": "no-store"}
 _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
-"""Of pictures: their URLs name the version of the photo."""
+# Of pictures: their URLs name the version of the photo.
 _COOKIE = "photo-labels"
 _USUAL_PORT = 80
-"""Which browsers do not name."""
+# Which browsers do not name.
 _LOOK_S = 0.1
 _LOCALLY_S, _ON_AWS_S = 2.0, 60.0
-"""So long a status is told again: CloudWatch has news once a minute, and each look is paid for."""
+# So long a status is told again: CloudWatch has news once a minute, and each look is paid for.
 
 
 class Guard:
@@ -71,7 +71,7 @@ class Guard:
         self._secret = secrets.token_urlsafe(24)
         self._tickets: set[str] = set()
         self.room = f"/{secrets.token_urlsafe(12)}/"
-        """The path below which all is."""
+        # The path below which all is.
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         if port == _USUAL_PORT:
             self._hosts |= {"127.0.0.1", "localhost"}

@@ -143,7 +143,7 @@ def status(session: Session, is_watching: bool, is_json: bool) -> None:
 
 
 _WATCHED_LOCALLY_S, _WATCHED_ON_AWS_S = 1.0, 10.0
-"""On AWS each look costs a few calls of CloudWatch, which has news once a minute."""
+# On AWS each look costs a few calls of CloudWatch, which has news once a minute.
 
 
 @click.command()

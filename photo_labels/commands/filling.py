@@ -26,7 +26,7 @@ class Wanted:
     """What was asked for."""
 
     where: str | None
-    """s3://bucket/prefix; None: all of the pipeline's own."""
+    # s3://bucket/prefix; None: all of the pipeline's own.
     is_all: bool = False
     is_forced: bool = False
     is_granting: bool = False

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 _ASK_ABOVE_USD = 0.01
-"""For reading a whole table."""
+# For reading a whole table.
 
 
 def _completed(_context: click.Context, _parameter: click.Parameter, beginning: str) -> list[str]:

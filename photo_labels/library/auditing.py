@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
 _AT_A_TIME = 100
-"""Objects, documents or rows that are looked at together: those of one BatchGetItem."""
+# Objects, documents or rows that are looked at together: those of one BatchGetItem.
 _THREADS = 16
 UNDER_WAY_FOR = timedelta(minutes=10)
-"""What changed so lately may still be in the queue."""
+# What changed so lately may still be in the queue.
 _SAME_FOR = timedelta(seconds=30)
-"""So far apart are the two looks at what seems wrong: S3 does not say when an object was removed, or an older
-version became the present one."""
+# So far apart are the two looks at what seems wrong: S3 does not say when an object was removed, or an older
+# version became the present one.
 
 
 class Finding(Enum):
@@ -65,7 +65,7 @@ class Problem:
     bucket: str
     key: str
     row: Row | None = None
-    """Of STRAY_ROW."""
+    # Of STRAY_ROW.
 
 
 @dataclass(slots=True)
@@ -74,10 +74,10 @@ class Audit:
 
     objects: int = 0
     documents: Counter[str] = field(default_factory=Counter)
-    """By status."""
+    # By status.
     rows: int = 0
     under_way: int = 0
-    """Of what looked wrong: changed too lately to tell."""
+    # Of what looked wrong: changed too lately to tell.
     found: Counter[Finding] = field(default_factory=Counter)
 
 
@@ -93,7 +93,7 @@ class _Suspicion:
     problem: Problem
     document: Document | None
     seen: Head | _Hidden | None = None
-    """The object; None: gone, or not looked at (rows)."""
+    # The object; None: gone, or not looked at (rows).
 
     def changed_at(self) -> datetime | None:
         """When any of it changed last, as far as that is known."""
@@ -132,7 +132,7 @@ class Auditor:
         self._pause = pause
         self._executor = executor
         self._held: deque[tuple[datetime, _Suspicion]] = deque()
-        """What seemed wrong, and when it was looked at."""
+        # What seemed wrong, and when it was looked at.
         self.audit = Audit()
 
     def run(self, report: Callable[[Problem], None], progress: Callable[[Audit], None] = lambda _: None) -> Audit:

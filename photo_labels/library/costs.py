@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 PRICES = "list prices of us-east-1, November 2026"
 USD_A_PHOTO = 0.00102
-"""Nearly all of it is Rekognition's (docs/loadtest.md)."""
+# Nearly all of it is Rekognition's (docs/loadtest.md).
 ASK_ABOVE_USD = 1.0
-"""For labelling."""
+# For labelling.
 _USD_A_MILLION_UNITS = 0.125
-"""Read request units, on demand."""
+# Read request units, on demand.
 _BYTES_A_UNIT = 2 * 4096
-"""Read eventually consistently."""
+# Read eventually consistently.
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
 RECEIVED_TOO_OFTEN = "ReceivedTooOften"
-"""Our name for what SQS says nothing about: it moved the message itself, after its maxReceiveCount."""
+# Our name for what SQS says nothing about: it moved the message itself, after its maxReceiveCount.
 _EXCERPT = 200
 _NO_MOVE_TASK = {"InvalidAction", "UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation"}
 _UNDER_WAY = {"RUNNING", "CANCELLING"}
@@ -34,13 +34,13 @@ class Failure:
 
     kind: Literal["rejected", "dead letter"]
     what: str
-    """bucket/key of the photos it is about; where a message names none, its beginning."""
+    # bucket/key of the photos it is about; where a message names none, its beginning.
     reason: str
     detail: str
     at: datetime
-    """When the photo was rejected, or the message sent."""
+    # When the photo was rejected, or the message sent.
     tries: int | None = None
-    """How often a dead letter was received in the end; None: not known."""
+    # How often a dead letter was received in the end; None: not known.
     handle: str = ""
     body: str = ""
     message_id: str = ""
@@ -53,9 +53,9 @@ class Redriven:
     photos: int = 0
     messages: int = 0
     by_task: bool = False
-    """SQS moves the messages itself, all of them, and goes on when it is not watched."""
+    # SQS moves the messages itself, all of them, and goes on when it is not watched.
     left: Counter[str] = field(default_factory=Counter)
-    """Dead letters that were not asked for, by reason."""
+    # Dead letters that were not asked for, by reason.
 
 
 class Failures:
@@ -68,7 +68,7 @@ class Failures:
         self._queues = {
             function.dead_letter_queue_url: function.queue_url for function in target.outputs.functions
         }
-        """Where dead letters lie, and where they were before."""
+        # Where dead letters lie, and where they were before.
         self._pause = pause
 
     def rejected(self) -> Iterator[Failure]:

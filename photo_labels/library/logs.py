@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
 
 _MAX_EVENTS = 10_000
-"""Of one answer of FilterLogEvents."""
+# Of one answer of FilterLogEvents.
 
 
 def events(client: CloudWatchLogsClient, group: str, since_ms: int) -> Iterator[Any]:

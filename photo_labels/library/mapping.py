@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
 _CHANGED_S = 180.0
-"""The longest that a change is waited for; it takes seconds, rarely a minute."""
+# The longest that a change is waited for; it takes seconds, rarely a minute.
 _LOOK_S = 0.5
 _SETTLED = ("Enabled", "Disabled")
 

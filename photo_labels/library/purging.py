@@ -62,15 +62,15 @@ class Purged:
     rows: int = 0
     messages: int = 0
     objects: int = 0
-    """With their older versions."""
+    # With their older versions.
     size: int = 0
-    """Of the objects, in bytes."""
+    # Of the objects, in bytes.
     spared: int = 0
-    """Objects of which nothing is known, and which stay."""
+    # Objects of which nothing is known, and which stay.
     under_way: int = 0
-    """Messages that nobody could look at, since the functions have them."""
+    # Messages that nobody could look at, since the functions have them.
     keys: list[str] = field(default_factory=list, compare=False)
-    """A few."""
+    # A few.
 
     def add(self, key: str) -> None:
         """Take note of a key, if there are not enough yet."""
@@ -92,7 +92,7 @@ class Purger:
         self._index_table = target.outputs.label_index_table
         self._queues = target.outputs.queue_urls + target.outputs.dead_letter_queue_urls
         self.purged = Purged()
-        """What was removed so far."""
+        # What was removed so far.
 
     def count(self) -> Purged:
         """Only look; messages are not looked at before they are removed."""

@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 AT_A_TIME = 10
-"""Messages of one call."""
+# Messages of one call.
 _MAX_BYTES = 2**20
-"""Of all messages of one call together; one alone may be as large."""
+# Of all messages of one call together; one alone may be as large.
 _HELD_S = 300
-"""They are seen by others again after so long, if they are not given back before."""
+# They are seen by others again after so long, if they are not given back before.
 _WAIT_S = 1
-"""A long poll asks all of SQS's servers."""
+# A long poll asks all of SQS's servers.
 _NEW_PAGES = 10
-"""So many pages in a row with nothing but newer messages: what comes in is not waited for."""
+# So many pages in a row with nothing but newer messages: what comes in is not waited for.
 
 
 def depth(sqs: Any, queue: str) -> tuple[int, int]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
 MINUTES = 5
-"""What is counted is of so many whole minutes; CloudWatch has no finer sums."""
+# What is counted is of so many whole minutes; CloudWatch has no finer sums.
 COUNTED = (
     "ImagesLabelled",
     "ImagesRejected",
@@ -43,7 +43,7 @@ class Queue:
 
     waiting: int
     in_hand: int
-    """With the function, or waiting for another try."""
+    # With the function, or waiting for another try.
     dead: int
 
     @property
@@ -58,15 +58,15 @@ class Status:
     photos: Queue
     converting: Queue
     is_on: bool
-    """Somebody works on the queues; else they are paused."""
+    # Somebody works on the queues; else they are paused.
     counts: Mapping[str, float]
-    """The metrics of COUNTED, summed over the last MINUTES."""
+    # The metrics of COUNTED, summed over the last MINUTES.
     oldest_s: float | None
-    """Age of the oldest photo that was received in that time; None: none was."""
+    # Age of the oldest photo that was received in that time; None: none was.
     tps: float
-    """Rekognition calls a second that the pipeline allows itself; 0: no limit."""
+    # Rekognition calls a second that the pipeline allows itself; 0: no limit.
     alarms: Mapping[str, str]
-    """Those that ring, with their descriptions."""
+    # Those that ring, with their descriptions.
 
     @property
     def photos_a_second(self) -> float:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LOCAL_STATE = Path(
     os.environ.get("PHOTOS_LOCAL_STATE") or Path(__file__).resolve().parents[2] / ".local" / "cloud"
 )
-"""Where `make up` leaves what the tools need to know."""
+# Where `make up` leaves what the tools need to know.
 STATE_FILE = "cloud.json"
 DEFAULT_STACK = "photo-labels"
 _FOREIGN = ("AWS_", "BOTO_")
@@ -44,7 +44,7 @@ class Connection:
     session: boto3.Session
     endpoint_url: str | None
     description: str
-    """"account 123456789012, eu-west-1" or "local"."""
+    # "account 123456789012, eu-west-1" or "local".
 
     @property
     def is_local(self) -> bool:

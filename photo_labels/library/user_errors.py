@@ -23,7 +23,7 @@ class UserError(Exception):
 
 
 USER_FACING_ERRORS = (UserError, BotoCoreError, ClientError)
-"""What a command line turns into a sentence; but for OSError, anything else is a bug of ours."""
+# What a command line turns into a sentence; but for OSError, anything else is a bug of ours.
 
 _NO_CREDENTIALS = (
     CredentialRetrievalError,
@@ -49,7 +49,7 @@ _REFUSED_CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     )
 )
-"""Codes of S3 and of the other services for credentials that have expired, or were taken away."""
+# Codes of S3 and of the other services for credentials that have expired, or were taken away.
 
 
 def are_credentials_over(error: BaseException) -> bool:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _PILLOW_FORMATS = tuple(one.name for one in PHOTO_FORMATS if one.name != "HEIF")
 MAX_PIXELS = 250_000_000
-"""The largest sensors of phones have 200 million."""
+# The largest sensors of phones have 200 million.
 _CPU_S = 30
 MEMORY_BYTES = 1_500 * 2**20
 MAX_SIDE, _SHORTEST_SIDE = 2048, 80
@@ -41,7 +41,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a photo upright, by its orientation (EXIF 2.32, tag 274)."""
+# What makes a photo upright, by its orientation (EXIF 2.32, tag 274).
 _SIGNATURE_BYTES = 64
 
 

@@ -21,18 +21,18 @@ Status = Literal["LABELLED", "REJECTED", "REMOVED"]
 Item = dict[str, Any]
 
 TOMBSTONE_LIFE = timedelta(days=30)
-"""Longer than any message lives (10 days in the queue, 14 in the DLQ), so that none resurrects a photo."""
+# Longer than any message lives (10 days in the queue, 14 in the DLQ), so that none resurrects a photo.
 
 NO_SEQUENCER = "0"
-"""Of a document that no event wrote: any event is newer."""
+# Of a document that no event wrote: any event is newer.
 
 NULL_VERSION = "null"
-"""What S3 calls the version of an object that was put while versioning was not enabled."""
+# What S3 calls the version of an object that was put while versioning was not enabled.
 
 _MAX_ITEM_BYTES = 400 * 1024
 _SIDES = ("Left", "Top", "Width", "Height")
 _CLOCKS_OF_S3 = timedelta(seconds=2)
-"""What Last-Modified (whole seconds) and the time of an event may differ by, for the same change."""
+# What Last-Modified (whole seconds) and the time of an event may differ by, for the same change.
 
 
 class NotOursError(ValueError):
@@ -75,15 +75,15 @@ class Document:
     version_id: str | None = None
     label_model_version: str | None = None
     min_confidence: Decimal | None = None
-    """With max_labels: the model settings that the labels were asked with."""
+    # With max_labels: the model settings that the labels were asked with.
     max_labels: int | None = None
     orientation: int | None = None
-    """EXIF's, of a photo that was converted: boxes refer to the photo after it is applied, upright."""
+    # EXIF's, of a photo that was converted: boxes refer to the photo after it is applied, upright.
     reason: str | None = None
     detail: str | None = None
     expires_at: int | None = None
     commit: str | None = None
-    """What its rows are told by; None: of before there were commits, they are told by the Sequencer."""
+    # What its rows are told by; None: of before there were commits, they are told by the Sequencer.
 
     @property
     def image_id(self) -> str:

@@ -18,7 +18,7 @@ from botocore.exceptions import (
 AWS_ERRORS = (BotoCoreError, ClientError)
 
 _LOST = (ConnectionError, HTTPClientError, IncompleteReadError, FlexibleChecksumError)
-"""What may happen to a call on its way; anything else that botocore raises it would raise again."""
+# What may happen to a call on its way; anything else that botocore raises it would raise again.
 
 _THROTTLES = frozenset(
     {

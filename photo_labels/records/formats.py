@@ -10,10 +10,10 @@ class PhotoFormat:
     """A format of photo files."""
 
     name: str
-    """Pillow's, and the one that the converting function logs."""
+    # Pillow's, and the one that the converting function logs.
     suffixes: tuple[str, ...]
     is_read_by_rekognition: bool = False
-    """As it is; every other format is converted to JPEG first."""
+    # As it is; every other format is converted to JPEG first.
 
 
 PHOTO_FORMATS = (

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 CUSTOMER_KEY = "CustomerKey"
-"""The reason of a rejection: S3 shows neither what is in the object nor which one it is."""
+# The reason of a rejection: S3 shows neither what is in the object nor which one it is.
 _ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 
@@ -21,7 +21,7 @@ class Head:
     etag: str
     size: int
     version_id: str | None
-    """"null": put while versioning was not enabled. None: it never was, in this bucket."""
+    # "null": put while versioning was not enabled. None: it never was, in this bucket.
     last_modified: datetime
     archived: bool
 

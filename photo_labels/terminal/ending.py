@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _NOT_AGREED, _NOT_DONE, NOT_ALL_DONE, INTERRUPTED = 1, 2, 3, 130
-"""NOT_ALL_DONE: run it again, and it goes on."""
+# NOT_ALL_DONE: run it again, and it goes on.
 
 
 def run(command: Callable[[], int | None], name: str) -> None:

@@ -197,4 +197,4 @@ USUAL: dict[str, Callable[[Request], Answer]] = {
         {"Successful": [{"Id": one["Id"]} for one in request.content["Entries"]]}
     ),
 }
-"""A pipeline without photos, and with everything in order."""
+# A pipeline without photos, and with everything in order.

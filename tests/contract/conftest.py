@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.loaders import Loader
 
-from handler.serving import Clients
+from handler.clients import Clients
 from tests.contract.answers import REGION, USUAL
 from tests.contract.function import SETTINGS, Function
 from tests.contract.server import Aws, Server

@@ -14,15 +14,17 @@ from handler.events import read_message
 from handler.labelling import Labeller
 from handler.messages import Messages
 from handler.objects import Objects
-from handler.pipeline import Pipeline, Report
+from handler.pipeline import Pipeline
 from handler.recognition import Recogniser
-from handler.serving import Clients, quota_of
+from handler.serving import rate_limiter
 from handler.settings import Settings
 from handler.storage import Storage
 from tests.contract.answers import REGION
 from tests.fakes.world import START, Clock
 
 if TYPE_CHECKING:
+    from handler.clients import Clients
+    from handler.report import Report
     from tests.contract.server import Aws, Request
 
 BUCKET = "photos"
@@ -38,7 +40,7 @@ SETTINGS = Settings.from_environment(
     }
 )
 DECODED = b'{"format": "HEIF", "width": 4032, "height": 3024, "orientation": 6}\n\xff\xd8\xff a photo'
-"""What a decoder makes of a photo. `cat` takes its place, so this is what S3 has to answer for one that decodes."""
+# What a decoder makes of a photo. `cat` takes its place, so this is what S3 has to answer for one that decodes.
 
 
 class Function:
@@ -49,7 +51,7 @@ class Function:
         self._aws = aws
         self.report: Report
         self.waited_s: float
-        """Of the last invocation's time, what it paused for."""
+        # Of the last invocation's time, what it paused for.
 
     def receive(self, *bodies: str, settings: Settings = SETTINGS, is_converting: bool = False) -> str:
         """Receive messages; returns the end of the first, as `docs/how-it-works.md` calls it."""
@@ -102,7 +104,7 @@ class Function:
             clients.rekognition,
             min_confidence=settings.min_confidence,
             max_labels=settings.max_labels,
-            quota=quota_of(settings, clients.dynamodb),
+            rate_limiter=rate_limiter(settings, clients.dynamodb),
         )
         if is_converting:
             settings = replace(settings, convert_queue_url=None)

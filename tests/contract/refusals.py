@@ -21,7 +21,7 @@ class Refusal:
     code: str
     status: int = 400
     fake: bool = True
-    """Whether the strict fake can tell."""
+    # Whether the strict fake can tell.
 
 
 LOCALSTACK = "localstack/localstack tests/aws/services/sqs/test_sqs.snapshot.json, recorded on AWS: "

@@ -32,9 +32,9 @@ class Request:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
-    """By their names in small letters."""
+    # By their names in small letters.
     content: Any
-    """JSON; None where there is none."""
+    # JSON; None where there is none.
 
 
 class Aws:
@@ -47,7 +47,7 @@ class Aws:
         self._told: defaultdict[str, list[Answer | Callable[[Request], Answer]]] = defaultdict(list)
         self.requests: list[Request] = []
         self.invalid: list[str] = []
-        """What in the requests the service's model does not allow."""
+        # What in the requests the service's model does not allow.
 
     def tell(self, operation: str, *answers: Answer | Callable[[Request], Answer]) -> None:
         """Answer so from now on: each once, and the last ever after."""

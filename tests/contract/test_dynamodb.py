@@ -20,9 +20,9 @@ GUIDE = "DynamoDB's developer guide, error handling: "
 CORAL = "com.amazon.coral.availability"
 SERVICE = "com.amazon.coral.service"
 EVERY = ["BatchGetItem", "BatchWriteItem", "BatchExecuteStatement", "PutItem"]
-"""The operations that a photo's end depends on."""
+# The operations that a photo's end depends on.
 OLDER, NEWER = "0055AED6DCD90281E4", "0055AED6DCD90281E6"
-"""Sequencers around the one of `notification()`."""
+# Sequencers around the one of `notification()`.
 
 
 def item(sequencer: str = NEWER, status: str = "LABELLED", **more: Any) -> dict[str, Any]:

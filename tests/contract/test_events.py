@@ -35,9 +35,9 @@ class Case:
 
 
 GONE: dict[str, Any] = {"size": None, "eTag": None}
-"""Of removals: an object that is no more has neither."""
+# Of removals: an object that is no more has neither.
 NO_ORDER: dict[str, Any] = {"size": None, "sequencer": None}
-"""Of tags and rights."""
+# Of tags and rights.
 UNKNOWN = "dead-lettered: UnknownEvent"
 
 CREATIONS = {

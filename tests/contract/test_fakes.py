@@ -31,7 +31,7 @@ from tests.fakes.world import SETTINGS, SQS, World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from handler.serving import Clients
+    from handler.clients import Clients
     from tests.contract.server import Answer, Aws
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KNOWN = json.loads((Path(cfnlint.__file__).parent / "data" / "AdditionalSpecs" / "Policies.json").read_text())
-"""All actions of IAM, in small letters, as AWS lists them (service authorization reference)."""
+# All actions of IAM, in small letters, as AWS lists them (service authorization reference).
 
 OTHER_NAMES = {
     ("dynamodb", "BatchExecuteStatement"): {"dynamodb:PartiQLInsert"},  # the only verb of the function's
@@ -46,14 +46,14 @@ OTHER_NAMES = {
     ("service-quotas", "ListServiceQuotas"): {"servicequotas:ListServiceQuotas"},
     ("service-quotas", "ListAWSDefaultServiceQuotas"): {"servicequotas:ListAWSDefaultServiceQuotas"},
 }
-"""Operations whose permission is not called as they are."""
+# Operations whose permission is not called as they are.
 
 OF_THE_POLLER = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 OF_LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents"}
 OF_NOBODY = {"s3express:CreateSession"}
-"""No directory bucket has photos of ours: Rekognition does not read them."""
+# No directory bucket has photos of ours: Rekognition does not read them.
 ANYBODYS = {"sts:GetCallerIdentity", "cloudformation:DescribeStacks"}
-"""The first needs no permission; with the second every tool finds its pipeline (docs/searching.md)."""
+# The first needs no permission; with the second every tool finds its pipeline (docs/searching.md).
 
 SERVICES = {
     *OPERATIONS,

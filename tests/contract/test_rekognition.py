@@ -30,9 +30,9 @@ PHONE = label(
     Aliases=[{"Name": "Cell Phone"}],
     Categories=[{"Name": "Technology and Computing"}],
 )
-"""API reference, DetectLabels; and BoundingBox: what is at an edge may begin outside, below zero."""
+# API reference, DetectLabels; and BoundingBox: what is at an edge may begin outside, below zero.
 TINY = label("Face", 100, {"Width": 1.0, "Height": 0.5, "Left": 9.313225746154785e-10, "Top": 0})
-"""A confidence that is a whole number, and one that JSON writes with an exponent."""
+# A confidence that is a whole number, and one that JSON writes with an exponent.
 
 DETECTIONS: dict[str, dict[str, Any]] = {
     "a cat": DETECTED,
@@ -83,7 +83,7 @@ class Case:
     end: str
     after: str = ""
     converting: str = ""
-    """With bytes instead of an object; where that is another end."""
+    # With bytes instead of an object; where that is another end.
 
 
 API = "Rekognition's API reference, DetectLabels, Errors"

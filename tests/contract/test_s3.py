@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handler import objects
+from handler import timeouts
 from tests.contract.answers import REGION, head, head_error, photo, rekognition_error, s3_error
 from tests.contract.function import DECODED, notification, reconcile
 
@@ -22,21 +22,21 @@ UNREADABLE = rekognition_error(
     "InvalidS3ObjectException",
     "Unable to get object metadata from S3. Check object key, region and/or access permissions.",
 )
-"""aws/aws-sdk-php#2710, the answer's body."""
+# aws/aws-sdk-php#2710, the answer's body.
 OWNERS_KEY = s3_error(
     400,
     "InvalidRequest",
     "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to "
     "retrieve the object.",
 )
-"""LocalStack's test_object_retrieval_sse_c, get-obj-no-sse-c."""
+# LocalStack's test_object_retrieval_sse_c, get-obj-no-sse-c.
 IN_THE_ARCHIVE = s3_error(
     403,
     "InvalidObjectState",
     "The operation is not valid for the object's storage class",
     StorageClass="GLACIER",
 )
-"""LocalStack's test_put_object_storage_class[GLACIER-False]."""
+# LocalStack's test_put_object_storage_class[GLACIER-False].
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Case:
     answers: dict[str, tuple[Answer, ...]]
     end: str
     asked: tuple[str, ...] = field(default=())
-    """The calls to S3, where botocore makes some by itself."""
+    # The calls to S3, where botocore makes some by itself.
 
 
 HEADS = {
@@ -176,9 +176,9 @@ def test_given_all_that_botocore_asks_by_itself_when_s3_hangs_then_a_call_takes_
     aws.tell("HeadObject", head_error(400))
     aws.tell("GetObject", OWNERS_KEY)
     function.receive(reconcile(bucket="three-in-one"))
-    one_s = objects.CONNECT_TIMEOUT_S + objects.READ_TIMEOUT_S
+    one_s = timeouts.S3.connect_s + timeouts.S3.read_s
     heads = [one for one in aws.operations() if one.startswith("Head")]
-    assert len(heads) * one_s <= objects.CALL_S
+    assert len(heads) * one_s <= timeouts.S3.call_s
 
 
 def test_given_a_bucket_of_another_region_when_asked_for_then_it_is_asked_there(

@@ -20,7 +20,7 @@ SENDABLE = {"hopeless": HOPELESS, "to be converted": notification(key="cat.heic"
 NO_QUEUE = sqs_error(
     "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."
 )
-"""LocalStack's test_sqs.snapshot.json; the header: SQS's developer guide, AWS JSON protocol."""
+# LocalStack's test_sqs.snapshot.json; the header: SQS's developer guide, AWS JSON protocol.
 THROTTLED = sqs_error(
     "RequestThrottled",
     "RequestThrottled",
@@ -28,7 +28,7 @@ THROTTLED = sqs_error(
     "for SendMessage on [REDACTED]",
     403,
 )
-"""async-aws/aws#1227."""
+# async-aws/aws#1227.
 NO_RIGHT = front_error(
     "AccessDeniedException",
     "User: arn:aws:sts::123456789012:assumed-role/label/label is not authorized to perform: sqs:sendmessage on "
@@ -47,7 +47,7 @@ REFUSALS = {
     "no queue": (NO_QUEUE, False),
     "no right": (NO_RIGHT, False),
 }
-"""Whether they pass while one waits."""
+# Whether they pass while one waits.
 
 
 @pytest.mark.parametrize("kind", SENDABLE)

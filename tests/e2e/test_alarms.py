@@ -39,7 +39,7 @@ CROSSES: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
 }
 LOW = {"QueueDepthAlarm": "5", "DailyPhotosAlarm": "5"}
-"""What the stack lets its owner set, so low that a test reaches it."""
+# What the stack lets its owner set, so low that a test reaches it.
 
 
 @dataclass(frozen=True)

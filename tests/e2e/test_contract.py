@@ -121,7 +121,7 @@ def answer(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
 # ---------------------------------------------------------------- SQS and S3
 
 KINDER = {"an empty attribute"}
-"""What the local SQS takes although AWS refuses it: the strict fake does not."""
+# What the local SQS takes although AWS refuses it: the strict fake does not.
 
 
 @pytest.mark.parametrize("name", REFUSALS)

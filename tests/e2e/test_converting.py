@@ -20,7 +20,7 @@ pillow_heif.register_heif_opener()
 
 SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.jpg"))
 _SURELY = 5.0
-"""Per cent from MinConfidence: a label nearer to it may be there in one format and not in another."""
+# Per cent from MinConfidence: a label nearer to it may be there in one format and not in another.
 
 
 def written(image: Image.Image, kind: str, **options: object) -> bytes:

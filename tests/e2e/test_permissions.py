@@ -36,7 +36,7 @@ LOCAL_NAMES = {
     "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
     "dynamodb:PartiQLInsert": "dynamodb:BatchExecuteStatement",
 }
-"""Calls for which the local cloud asks for another permission (local/ministack.py), and AWS for that of the role."""
+# Calls for which the local cloud asks for another permission (local/ministack.py), and AWS for that of the role.
 
 
 SIMULATED = ["--mode", "simulated", "--simulation", json.dumps({"read_object": True, "p50_ms": 50, "p99_ms": 100})]
@@ -51,7 +51,7 @@ def photo(kind: str) -> bytes:
 PHOTO = photo("JPEG")
 CONVERTED = photo("WEBP")
 OF_OTHER = "convert"
-"""In the keys of photos that the function takes which converts."""
+# In the keys of photos that the function takes which converts.
 
 
 def upload(pipeline: Pipeline, key: str) -> str:
@@ -117,7 +117,7 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
 
 
 FUNCTIONS = {"FunctionName": "label.jpg", "ConvertFunctionName": f"{OF_OTHER}.webp"}
-"""Outputs of the stack, and names of photos that the function takes."""
+# Outputs of the stack, and names of photos that the function takes.
 
 
 # What is done, and what then tells that it did not work; each gives what is seen when the permission is back

@@ -66,7 +66,7 @@ TOKENS = {
     "list_objects_v2": {"NextContinuationToken": "ContinuationToken"},
     "list_object_versions": {"NextKeyMarker": "KeyMarker", "NextVersionIdMarker": "VersionIdMarker"},
 }
-"""What an answer says of the next page, and where the next request says it."""
+# What an answer says of the next page, and where the next request says it.
 
 
 class Paginator:
@@ -92,7 +92,7 @@ class Client:
     service: str
     exceptions = Exceptions
     is_checked = True
-    """botocore's check of parameters takes longer than all else that a fake does: simulations leave most out."""
+    # botocore's check of parameters takes longer than all else that a fake does: simulations leave most out.
 
     def __init__(self, hook: Callable[[str, dict[str, Any]], None] | None = None) -> None:
         self._hook = hook

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BUCKET = "photos"
 NULL = "null"
-"""The version that objects have which were put while versioning was not enabled."""
+# The version that objects have which were put while versioning was not enabled.
 Versioning = Literal["Off", "Enabled", "Suspended"]
 
 
@@ -31,7 +31,7 @@ class Photo:
     labels: dict[str, float] = field(default_factory=dict)
     error: str | None = None
     decodes: bool = False
-    """A decoder makes a photo of it that Rekognition reads, whatever it says to the object itself."""
+    # A decoder makes a photo of it that Rekognition reads, whatever it says to the object itself.
     size: int = 100_000
     etag: str = "e"
     storage_class: str | None = None
@@ -58,7 +58,7 @@ class Bucket:
         self.versioning = versioning
         self.is_or_was_versioned = versioning != "Off"
         self.stacks: dict[str, list[Version]] = {}
-        """By key: the versions, the newest last."""
+        # By key: the versions, the newest last.
         self._named = 0
 
     def set_versioning(self, versioning: Versioning) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from photo_labels.records.documents import Document
 
 _PAGE = 1000
-"""Rows of a page where no limit is given; DynamoDB's own is 1 MB."""
+# Rows of a page where no limit is given; DynamoDB's own is 1 MB.
 _BETWEEN = "Label = :label AND #rank BETWEEN :least AND :last"
 
 
@@ -28,7 +28,7 @@ class Index(Client):
         super().__init__()
         self._documents: dict[str, dict[str, Any]] = {}
         self._rows: dict[str, list[tuple[str, str]]] = {}
-        """By label: ranks and ImageIDs, in order."""
+        # By label: ranks and ImageIDs, in order.
 
     @property
     def target(self) -> Target:

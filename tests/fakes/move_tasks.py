@@ -47,7 +47,7 @@ class MoveTasks:
         self._sqs = sqs
         self._pace = pace
         self.tasks: list[Task] = []
-        """The oldest first."""
+        # The oldest first.
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sqs, name)

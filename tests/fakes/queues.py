@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Hook = Callable[[str, dict[str, Any]], None]
 
 MAX_BYTES = 2**20
-"""Of a message with its attributes, and of all messages of one call."""
+# Of a message with its attributes, and of all messages of one call.
 
 
 @dataclass(slots=True)
@@ -38,11 +38,11 @@ class Queue:
     clock: Callable[[], float]
     dice: random.Random
     on_visible: Callable[[float], None] = lambda _: None
-    """Called with the moment from which a message can be received."""
+    # Called with the moment from which a message can be received.
     dead_letters: Queue | None = None
     most_receives: int = 100
     twice: float = 0.0
-    """How likely a message that is received can be received by somebody else at the same time."""
+    # How likely a message that is received can be received by somebody else at the same time.
     messages: dict[str, Stored] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 

@@ -17,8 +17,8 @@ from handler.events import read_message
 from handler.labelling import Labeller
 from handler.messages import Messages
 from handler.objects import Objects
-from handler.pipeline import Pipeline, Report
-from handler.quota import Quota
+from handler.pipeline import Pipeline
+from handler.rate_limiter import RateLimiter
 from handler.recognition import Recogniser
 from handler.settings import Settings
 from handler.storage import Storage
@@ -29,6 +29,8 @@ from tests.fakes.queues import check_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from handler.report import Report
 
     Hook = Callable[[str, dict[str, Any]], None]
 
@@ -188,7 +190,7 @@ class Function:
             self.fakes.rekognition,
             min_confidence=settings.min_confidence,
             max_labels=settings.max_labels,
-            quota=self._quota(settings),
+            rate_limiter=self._rate_limiter(settings),
         )
         if is_converting:
             settings = replace(settings, convert_queue_url=None)
@@ -207,10 +209,10 @@ class Function:
             now=lambda: world.clock.now,
         )
 
-    def _quota(self, settings: Settings) -> Quota | None:
+    def _rate_limiter(self, settings: Settings) -> RateLimiter | None:
         if not settings.rekognition_tps:
             return None
-        return Quota(
+        return RateLimiter(
             self.fakes.dynamodb,
             settings.label_quota_table,
             tps=settings.rekognition_tps,

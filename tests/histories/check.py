@@ -21,7 +21,7 @@ _REJECTED = {
 
 
 _REDRIVES = 20
-"""After the last fault; what is left then is left for good."""
+# After the last fault; what is left then is left for good.
 
 
 class WrongEndError(AssertionError):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 START = datetime(2025, 3, 1, 6, 0, tzinfo=UTC)
-"""In the past: the tools take what was sent before now, by this machine's clock."""
+# In the past: the tools take what was sent before now, by this machine's clock.
 _MAX_WAKES = 200_000
 
 

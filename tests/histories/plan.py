@@ -30,7 +30,7 @@ _CONTENTS = {
     "archived": Photo(storage_class="GLACIER"),
 }
 CONTENTS = {name: replace(photo, etag=f"etag of {name}") for name, photo in _CONTENTS.items()}
-"""Equal bytes have equal ETags."""
+# Equal bytes have equal ETags.
 _WEIGHTS: list[float] = [6, 5, 4, 1, 2, 0.5, 0.5, 0.5, 0.5]
 
 _VERSIONING: list[tuple[Versioning, Versioning | None]] = [
@@ -38,12 +38,12 @@ _VERSIONING: list[tuple[Versioning, Versioning | None]] = [
 ]  # fmt: skip
 _DAY_S = 86_400.0
 _LATE_S = [0.05, 3.0, 300.0, 1.3 * _DAY_S, 45 * _DAY_S]
-"""How late events are at most. Dead letters that are redriven again and again are older than any tombstone."""
+# How late events are at most. Dead letters that are redriven again and again are older than any tombstone.
 _LATE = [60, 25, 10, 4, 1]
 _LATE_CALMLY = [60, 25, 0, 0, 0]
 _S3_SAME_S = 3.0
-"""S3 tells when an object changed in whole seconds. Where events are missed, changes are further apart: nobody could
-see that there were two, and that the second restored what the first had replaced."""
+# S3 tells when an object changed in whole seconds. Where events are missed, changes are further apart: nobody
+# could see that there were two, and that the second restored what the first had replaced.
 
 
 class Kind(Enum):
@@ -63,7 +63,7 @@ class History:
     steps: list[tuple[float, Callable[[], None]]]
     has_faults: bool
     found: list[Problem]
-    """What audits found while photos flowed and nothing was wrong, but for what had just happened."""
+    # What audits found while photos flowed and nothing was wrong, but for what had just happened.
 
     def play(self) -> None:
         """Let it happen, until nothing moves any more."""

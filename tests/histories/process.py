@@ -53,7 +53,7 @@ class Weather:
         self._dice = dice
         self._faults = faults
         self.until_s = 0.0
-        """Faults end then."""
+        # Faults end then.
         self.no_writes = (0.0, 0.0)
 
     def fault(self) -> Fault | None:

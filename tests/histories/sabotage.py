@@ -15,9 +15,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from handler import events, labelling, objects, pipeline, storage
-from handler.labelling import Labeller, SkipReason
-from handler.pipeline import Outcome, Pipeline
+from handler import decisions, events, labelling, objects, pipeline, storage
+from handler.decisions import SkipReason
+from handler.labelling import Labeller
+from handler.pipeline import Pipeline
+from handler.report import Outcome
 from handler.storage import Committed, Storage
 from photo_labels.library import auditing
 from photo_labels.library.auditing import Repairer
@@ -75,7 +77,7 @@ storage_condition = storage._condition
 def reconciliations_that_lose_are_done() -> Any:
     judge = Pipeline.classify_commit
     return changed(
-        Pipeline, classify_commit=lambda self, write, end: judge(self, replace(write, asked=False), end)
+        Pipeline, classify_commit=lambda self, write, end: judge(self, replace(write, requested=False), end)
     )
 
 
@@ -157,18 +159,18 @@ def own_commits_are_taken_for_anothers() -> Any:
 
 
 def removals_are_trusted() -> Any:
-    verified = Labeller._verified
+    verified = Labeller._resolve_from_s3
 
     def trusting(self: Any, task: Any, deadline: Any, stats: Any) -> Any:
         if task.event.kind is events.Kind.REMOVED and not task.reconcile:
-            return self._removed(task)
+            return self._remove(task)
         return verified(self, task, deadline, stats)
 
-    return changed(Labeller, _verified=trusting)
+    return changed(Labeller, _resolve_from_s3=trusting)
 
 
 def old_events_are_trusted() -> Any:
-    return changed(labelling, _TRUSTED_FOR=1000 * labelling._TRUSTED_FOR)
+    return changed(decisions, _TRUSTED_FOR=1000 * decisions._TRUSTED_FOR)
 
 
 def only_etags_are_compared() -> Any:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CAT = (REPOSITORY / "samples" / "cat.jpg").read_bytes()
 LOCAL = ("--parameters", "EnforceTls=false MaxConcurrency=2")
-"""What the local AWS needs: it has no TLS, and this machine few cores."""
+# What the local AWS needs: it has no TLS, and this machine few cores.
 
 
 def upload(target: Target, key: str) -> None:

@@ -33,7 +33,7 @@ ENVIRONMENT = {
     "AWS_LAMBDA_FUNCTION_TIMEOUT": "20",
 }
 OF_A_SMALL_FUNCTION = 0.29
-"""Of a CPU: what 512 MB of Lambda get."""
+# Of a CPU: what 512 MB of Lambda get.
 
 
 def batch(*bodies: str) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Disk:
         self.folder.mkdir()
         self.journal_path: Path | None = folder / "journal.sqlite"
         self.puts: Counter[str] = Counter()
-        """By key, those that S3 took."""
+        # By key, those that S3 took.
         self.before_put: Callable[[str], None] = lambda _key: None
         self.after_put: Callable[[str], None] = lambda _key: None
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
 AT_ONCE = timedelta(days=-1)
-"""Nothing is under way."""
+# Nothing is under way.
 HOSTILE = ["a b+c%.jpg", "ünï/日本.PNG", "[bold]x[/bold].jpg", "line\nbreak.jpg"]
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from handler import conversion
 from handler.conversion import Converter
 from handler.events import Kind, ObjectEvent, body_of, read_message
-from handler.recognition import CallStats
+from handler.results import CallStats
 from photo_labels.records.errors import OutOfTimeError, PermanentError, TransientError
 from tests.fakes.aws import aws_error
 from tests.fakes.world import BUCKET, SETTINGS, Clock, Function, Photo, World, failing

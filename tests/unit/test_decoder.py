@@ -31,7 +31,7 @@ TURNED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-"""What a camera writes down for each orientation of an upright photo."""
+# What a camera writes down for each orientation of an upright photo.
 
 
 def written(image: Image.Image, kind: str, **options: Any) -> bytes:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FOUND_SOMETHING = {"audit --list", "failures"}
-"""These say by exit code 1 that something is wrong: here a rejected photo without an object."""
+# These say by exit code 1 that something is wrong: here a rejected photo without an object.
 
 
 def ends(streams: str, **environment: str) -> dict[str, dict[str, Any]]:

@@ -51,7 +51,7 @@ FOREIGN: list[dict[str, Any]] = [
     {"ImageID": f"{BUCKET}/bare", "Status": "LABELLED"},
     *(document(f"foreign {number}", {}, size=1).to_item() | change for number, change in enumerate(CHANGES)),
 ]
-"""Items of others; the last ones are documents but for one thing."""
+# Items of others; the last ones are documents but for one thing.
 
 
 def run(target: Target, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:

@@ -53,7 +53,7 @@ class Injected:
         """`delay_s`: of a photo, by its number; None: it is dropped."""
         self._delay_s = delay_s
         self.visible_at: dict[str, float] = {}
-        """By key; perf_counter."""
+        # By key; perf_counter.
         self.sent: list[str] = []
         self.dead: set[str] = set()
         self.lines: list[Invocation] = []

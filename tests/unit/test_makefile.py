@@ -30,7 +30,7 @@ if sys.argv[1:3] == ["-m", "venv"]:
     os.makedirs(sys.argv[-1] + "/bin", exist_ok=True)
     shutil.copy(__file__, sys.argv[-1] + "/bin/python")
 """
-"""Stands in for every Python that make runs, and writes down what it is asked."""
+# Stands in for every Python that make runs, and writes down what it is asked.
 
 HOSTILE = (
     'it\'s "q" `touch pwned` $(touch pwned) $(shell touch pwned) ${shell touch pwned} $HOME $$ ; touch pwned & '
@@ -90,7 +90,7 @@ SWITCHES = {
     ("destroy", "DATA"): ("delete", "--with-data"),
 }
 OURS = {"BIN", "DEPLOY", "UV", "MINISTACK", "RIE", "BASELINES", "AUDIT", "OF_HANDLER", "MAKEFILE_LIST"}
-"""Variables that the Makefile itself gives a value."""
+# Variables that the Makefile itself gives a value.
 OF_THE_CALLER = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 
 
@@ -243,7 +243,7 @@ PLACES = {
     "PYTHONOPTIMIZE": "2",
     "PYTHONWARNINGS": "error",
 }
-"""What would have packages put elsewhere, or other code run."""
+# What would have packages put elsewhere, or other code run.
 REACHING = {
     "PIP_INDEX_URL": "https://packages.example/simple",
     "PIP_EXTRA_INDEX_URL": "https://packages.example/more",
@@ -261,7 +261,7 @@ REACHING = {
     "SSL_CERT_FILE": "/certificates.pem",
     "REQUESTS_CA_BUNDLE": "/certificates.pem",
 }
-"""What says how packages are reached."""
+# What says how packages are reached.
 
 
 @pytest.mark.parametrize(

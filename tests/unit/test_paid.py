@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handler.paid import _MAX_KEPT, Paid
+from handler.unwritten import _MAX_KEPT, UnwrittenLabels
 from tests.fakes.aws import aws_error
 from tests.fakes.world import BUCKET, START, Function, Photo, World, failing
 from tests.unit.deployed import document as document_of
@@ -28,7 +28,7 @@ RECONCILE = {
     "force": True,
 }
 WRITES = ["BatchWriteItem", "BatchExecuteStatement"]
-"""Of the rows, and of the documents of images that had none."""
+# Of the rows, and of the documents of images that had none.
 
 
 class Outage:
@@ -246,10 +246,10 @@ def test_given_more_photos_than_are_kept_when_they_come_back_then_none_is_lost(w
 
 
 def test_given_more_photos_than_are_kept_when_none_is_written_then_the_oldest_are_forgotten() -> None:
-    paid = Paid(lambda: START)
+    unwritten = UnwrittenLabels(lambda: START)
     written = {number: document_of(f"{number}.jpg", {}) for number in range(_MAX_KEPT + 20)}
     for number, document in written.items():
-        paid.note([((document.image_id, "01", None, None, None), document, DENIED)])
-        assert paid.document((document.image_id, "01", None, None, None)) == document, number
-    found = [paid.document((document.image_id, "01", None, None, None)) for document in written.values()]
+        unwritten.record((document.image_id, "01", None, None, None), document, DENIED)
+        assert unwritten.document((document.image_id, "01", None, None, None)) == document, number
+    found = [unwritten.document((document.image_id, "01", None, None, None)) for document in written.values()]
     assert found == [None] * 20 + list(written.values())[20:]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
+from handler.decisions import SkipReason
 from handler.events import Kind, read_message
-from handler.labelling import SkipReason
 from handler.messages import visibility_timeout_s
 from tests.fakes.aws import aws_error
 from tests.fakes.dynamodb import index_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CAT = Photo(labels={"Cat": 98.5, "Animal": 99.0, "Dog": 42.0})
 DOG = Photo(labels={"Dog": 99.0})
 COMMITS = ["BatchExecuteStatement", "PutItem"]
-"""Of documents: those of images that had none, and all others."""
+# Of documents: those of images that had none, and all others.
 HOSTILE_KEY = "space plus+file 100% ünï/../<b>{0}%s\n.jpg"
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.quota import Quota
+from handler.rate_limiter import RateLimiter
 from photo_labels.records.errors import OutOfTimeError, code_of
 from tests.fakes.aws import aws_error
 from tests.fakes.dynamodb import DynamoDB, Tables
@@ -36,8 +36,8 @@ class Pipeline:
             if hook:
                 hook(operation, parameters)
 
-        self.quotas = [
-            Quota(
+        self.limiters = [
+            RateLimiter(
                 DynamoDB(self.tables, watch),  # type: ignore[arg-type]
                 "LabelQuota",
                 tps=tps,
@@ -54,11 +54,11 @@ class Pipeline:
 
     def take(self, environment: int = 0, seconds: float = 3600.0) -> float:
         """Wait for a turn; gives when it came, in seconds after the beginning."""
-        self.quotas[environment].take(self.clock.deadline(seconds), CALL_S)
+        self.limiters[environment].acquire(self.clock.deadline(seconds), CALL_S)
         return self.now_s
 
     def throttle(self, environment: int = 0) -> None:
-        self.quotas[environment].throttled(self.clock.deadline())
+        self.limiters[environment].throttled(self.clock.deadline())
 
     def rate(self, environment: int = 0) -> float:
         """Turns a second, as it is now."""
@@ -73,21 +73,21 @@ class Pipeline:
 
 def test_given_several_threads_that_wait_when_they_take_turns_then_those_are_a_span_apart() -> None:
     pipeline, turns = Pipeline(tps=10), list[float]()
-    quota = pipeline.quotas[0]
+    quota = pipeline.limiters[0]
     for _ in range(4):
         quota._waiting.append(None)  # as so many threads that wait
-    turns = quota._take_some(pipeline.clock.deadline(60))
+    turns = quota._book(pipeline.clock.deadline(60))
     assert turns == pytest.approx([pipeline.began + number / 10 for number in range(4)], abs=1e-4)
-    assert quota._take_some(pipeline.clock.deadline(60))[0] == pytest.approx(pipeline.began + 0.4, abs=1e-4)
+    assert quota._book(pipeline.clock.deadline(60))[0] == pytest.approx(pipeline.began + 0.4, abs=1e-4)
     assert [operation for operation in pipeline.calls if operation != "UpdateItem"] == []
 
 
 def test_given_turns_that_lie_far_ahead_when_taken_then_none_is_more_than_a_second_ahead() -> None:
     pipeline = Pipeline(tps=10)
-    quota = pipeline.quotas[0]
+    quota = pipeline.limiters[0]
     for _ in range(50):
         quota._waiting.append(None)
-    turns = [turn for _ in range(5) for turn in quota._take_some(pipeline.clock.deadline(60))]
+    turns = [turn for _ in range(5) for turn in quota._book(pipeline.clock.deadline(60))]
     assert len(turns) == 11
     assert max(turns) <= pipeline.began + 1 + 1e-4
 
@@ -156,7 +156,7 @@ def test_given_threads_that_wait_when_turns_are_taken_then_one_update_takes_them
     assert is_asked.wait(30)
     for thread in threads[1:]:
         thread.start()
-    while len(pipeline.quotas[0]._waiting) < 10:
+    while len(pipeline.limiters[0]._waiting) < 10:
         assert all(thread.is_alive() for thread in threads)
     is_told.set()
     for thread in threads:
@@ -196,7 +196,7 @@ def test_given_no_table_when_turns_are_taken_then_each_environment_keeps_to_its_
 
     pipeline = Pipeline(tps=10, environments=5, hook=refuse)
     assert [pipeline.take() for _ in range(4)] == pytest.approx([0.5, 1.0, 1.5, 2.0])
-    failed = pipeline.quotas[0].take(pipeline.clock.deadline(), CALL_S)
+    failed = pipeline.limiters[0].acquire(pipeline.clock.deadline(), CALL_S)
     assert failed
     assert code_of(failed) == code
     pipeline.throttle()
@@ -226,7 +226,7 @@ def test_given_no_turn_before_the_deadline_when_taken_then_out_of_time_and_no_tu
 def test_given_turns_that_nobody_used_when_thawed_after_a_freeze_then_they_are_not_used_all_at_once() -> None:
     pipeline = Pipeline(tps=100)
     pipeline.take()
-    pipeline.quotas[0]._turns = [pipeline.clock.seconds()] * 9
+    pipeline.limiters[0]._slots = [pipeline.clock.seconds()] * 9
     pipeline.clock.pause(120)
     turns = [pipeline.take() for _ in range(5)]
     assert all(after - before > 0.009 for before, after in pairwise(turns))

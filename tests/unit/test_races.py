@@ -33,7 +33,7 @@ class Delivery:
 
     world: World
     body: Callable[[], dict[str, Any]]
-    """What happened, made to happen: an upload or a removal, and the event that tells of it."""
+    # What happened, made to happen: an upload or a removal, and the event that tells of it.
     crash_at: int | None = None
 
     def __call__(self, step: Step) -> None:
@@ -157,7 +157,7 @@ RECONCILE_RACES = [
     reconcile_and_back,
 ]
 STEPS = 7
-"""More than an invocation of these makes calls, so that a crash comes before each."""
+# More than an invocation of these makes calls, so that a crash comes before each.
 
 
 @pytest.fixture(autouse=True)

@@ -131,7 +131,7 @@ uploads = st.lists(
     ),
     max_size=25,
 )
-"""Keys and the labels that they get one after another; none: removed."""
+# Keys and the labels that they get one after another; none: removed.
 texts = st.sampled_from(
     [
         "Cat",

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_lambda_powertools import Logger, Metrics
 
-from handler.telemetry import tell
+from handler.telemetry import report_batch
 from photo_labels.records.index import digest
 from tests.fakes.aws import aws_error
 from tests.fakes.world import SETTINGS, Function, Photo, World
 
 if TYPE_CHECKING:
-    from handler.pipeline import Report
+    from handler.report import Report
 
 CAT = Photo(labels={"Cat": 98.5})
 
@@ -35,7 +35,7 @@ class Telemetry:
         metrics.clear_metrics()
         log = io.StringIO()
         # A name of its own: Powertools' loggers of one name share the stream of the first.
-        tell(report, Logger(service=f"stack-{id(log)}", stream=log), metrics)
+        report_batch(report, Logger(service=f"stack-{id(log)}", stream=log), metrics)
         self.emf: dict[str, Any] = {**metrics.serialize_metric_set()}
         metrics.clear_metrics()
         self.lines: list[dict[str, Any]] = [json.loads(line) for line in log.getvalue().splitlines()]
@@ -160,7 +160,7 @@ def test_given_more_photos_than_emf_takes_samples_when_told_then_none_is_dropped
     metrics = Metrics(namespace="PhotoLabels", service="stack")
     metrics.clear_metrics()
     capsys.readouterr()
-    tell(report, Logger(service="stack", stream=io.StringIO()), metrics)
+    report_batch(report, Logger(service="stack", stream=io.StringIO()), metrics)
     metrics.flush_metrics()
     blobs = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert sum(len(blob.get("RecognitionLatency", [])) for blob in blobs) == 250

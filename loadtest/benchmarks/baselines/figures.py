@@ -23,9 +23,9 @@ class Measured:
     wall_ms: float
     cpu_ms: float
     slowest_ms: float
-    """Of its DetectLabels calls, as the stand-in answered them."""
+    # Of its DetectLabels calls, as the stand-in answered them.
     committed_ms: tuple[float, ...]
-    """For each image, from the start of the invocation until the stand-in had answered its document's write."""
+    # For each image, from the start of the invocation until the stand-in had answered its document's write.
     requests: int
 
 
@@ -34,14 +34,14 @@ class Figures:
     """A baseline's, over all its batches of one size."""
 
     beyond_ms: float
-    """What a batch takes longer than its slowest DetectLabels call, p50."""
+    # What a batch takes longer than its slowest DetectLabels call, p50.
     committed_p50_ms: float
     committed_p99_ms: float
     cpu_ms: float
-    """Of an image, as are the requests."""
+    # Of an image, as are the requests.
     requests: float
     per_gb_second: float
-    """Images that a billed GB-second pays for."""
+    # Images that a billed GB-second pays for.
 
 
 def measured(invocation: Invocation, record: Mapping[str, Any]) -> Measured:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WITH_ROWS = os.environ.get("ROWS") == "1"
 IMAGE_LABELS, LABEL_INDEX = os.environ["IMAGE_LABELS_TABLE"], os.environ["LABEL_INDEX_TABLE"]
 MIN_CONFIDENCE, MAX_LABELS = 80, 50
-"""The settings' defaults, as ours has them."""
+# The settings' defaults, as ours has them.
 
 
 @dataclass(frozen=True, slots=True)

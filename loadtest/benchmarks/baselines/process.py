@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ASIDE = REPOSITORY / ".local" / "baselines"
-"""The virtual environment of what cannot be in ours (`make bench` makes it)."""
+# The virtual environment of what cannot be in ours (`make bench` makes it).
 MEMORY_MB = 1769
 _TIMEOUT_MS = 60_000
 
@@ -41,7 +41,7 @@ class Baseline:
     handler: str
     python: Path = Path(sys.executable)
     rows: bool = True
-    """It writes index rows as well; ours always does."""
+    # It writes index rows as well; ours always does.
 
     @property
     def is_installed(self) -> bool:
@@ -68,12 +68,12 @@ class Invocation:
     """What one batch took, as Lambda would have seen it."""
 
     started: float
-    """`time.monotonic`"""
+    # `time.monotonic`
     wall_ms: float
     cpu_ms: float
-    """User and system, all threads."""
+    # User and system, all threads.
     peak_mb: float
-    """The most memory that the process has had so far, MiB."""
+    # The most memory that the process has had so far, MiB.
 
 
 class Process:

@@ -24,7 +24,7 @@ from local.models.vision import Vision
 MODELS = Path(__file__).resolve().parent.parent
 SAMPLES = MODELS.parent / "samples"
 SURE = 55.0
-"""Per cent; Rekognition's default MinConfidence."""
+# Per cent; Rekognition's default MinConfidence.
 TOLERANCE = 5.0
 
 

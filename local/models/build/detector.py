@@ -49,7 +49,7 @@ class _Converter:
         self._weights = _read_weights(path, model["weightsManifest"])
         self._graph = Graph()
         self._done = {_INPUT: "image"}
-        """TensorFlow's tensor name, as `node` or `node:1`, to ONNX's."""
+        # TensorFlow's tensor name, as `node` or `node:1`, to ONNX's.
 
     def convert(self) -> bytes:
         scores, boxes = self._tensor(_SCORES), self._tensor(_BOXES)

@@ -34,15 +34,15 @@ class Sources:
     """The unpacked files that the build reads."""
 
     detector: Path
-    """A TensorFlow.js graph model: `model.json`, its five weight shards beside it."""
+    # A TensorFlow.js graph model: `model.json`, its five weight shards beside it.
     classifier: Path
-    """A PyTorch state dictionary, `.pth`."""
+    # A PyTorch state dictionary, `.pth`.
     class_names: Path
-    """JSON: the 1,000 names of ImageNet's classes, in the classifier's order."""
+    # JSON: the 1,000 names of ImageNet's classes, in the classifier's order.
     class_synsets: Path
-    """JSON: class number to WordNet id, as `n02123045`."""
+    # JSON: class number to WordNet id, as `n02123045`.
     wordnet: Path
-    """WordNet 3.0's `data.noun`."""
+    # WordNet 3.0's `data.noun`.
 
 
 def fetch(folder: Path) -> Sources:

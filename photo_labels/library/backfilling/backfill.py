@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
 _AT_A_TIME = 100
-"""Objects that are compared and queued together: those of one BatchGetItem. As many may be asked about twice when
-it is killed."""
+# Objects that are compared and queued together: those of one BatchGetItem. As many may be asked about twice when
+# it is killed.
 MAX_WAITING = 1_000
-"""Messages in the queues: a photo that is uploaded meanwhile waits behind no more, and no alarm rings."""
+# Messages in the queues: a photo that is uploaded meanwhile waits behind no more, and no alarm rings.
 _LOOK_S = 1.0
 
 
@@ -41,9 +41,9 @@ class Place:
     bucket: str
     prefix: str
     is_all: bool = False
-    """Also what has a document that fits: the function looks whether it fits its settings, too."""
+    # Also what has a document that fits: the function looks whether it fits its settings, too.
     is_forced: bool = False
-    """Labelled again whatever its document says."""
+    # Labelled again whatever its document says.
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}"
@@ -56,9 +56,9 @@ class Counts:
     objects: int = 0
     found: Counter[Finding] = field(default_factory=Counter)
     left_alone: int = 0
-    """Folders, and files whose names say that they are no photos."""
+    # Folders, and files whose names say that they are no photos.
     wanted: int = 0
-    """Of the objects, those that are to be queued, or are."""
+    # Of the objects, those that are to be queued, or are.
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,9 @@ class Progress:
 
     counts: Counts
     key: str
-    """The last that was looked at."""
+    # The last that was looked at.
     waiting: int | None
-    """Messages in the queues, where there are too many to go on."""
+    # Messages in the queues, where there are too many to go on.
 
 
 class Backfill:

@@ -23,7 +23,7 @@ _MAX_KEY_BYTES = 1024
 _SYSTEM_FOLDERS = frozenset(
     ("#recycle", "#snapshot", "$recycle.bin", "@eadir", "__macosx", "lost+found", "system volume information")
 )
-"""Of NAS boxes, Windows, macOS and Linux: thumbnails, and what was deleted."""
+# Of NAS boxes, Windows, macOS and Linux: thumbnails, and what was deleted.
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Found:
     """A file that is a photo by its name; `why` says why it cannot be uploaded, where it cannot."""
 
     path: Path
-    """Absolute, so that it names the same file wherever the command is run."""
+    # Absolute, so that it names the same file wherever the command is run.
     key: str
     size: int = 0
     stamp: str = ""
@@ -52,14 +52,14 @@ class Finder:
     """Goes through folders and files, and counts what it leaves alone."""
 
     prefix: str
-    """Put before each key."""
+    # Put before each key.
     include: Sequence[str] = ()
-    """Glob patterns of names, or of paths below the folder; none: all."""
+    # Glob patterns of names, or of paths below the folder; none: all.
     exclude: Sequence[str] = ()
     left_alone: Counter[str] = field(default_factory=Counter)
-    """Files that are not photos by their name, or not wanted, by what they are."""
+    # Files that are not photos by their name, or not wanted, by what they are.
     folders_left_alone: Counter[str] = field(default_factory=Counter)
-    """Hidden folders and a system's own, by name: nobody has looked into them."""
+    # Hidden folders and a system's own, by name: nobody has looked into them.
 
     def find(self, paths: Sequence[Path]) -> Iterator[Found]:
         """Find each photo folder by folder, in order. Raises UserError for a path that is not there.

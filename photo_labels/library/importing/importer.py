@@ -36,16 +36,16 @@ if TYPE_CHECKING:
     from photo_labels.records.documents import Document
 
 PATIENCE_S = 150.0
-"""Without any progress, and with an empty queue. Longer than the 120 s for which a killed invocation hides its
-messages."""
+# Without any progress, and with an empty queue. Longer than the 120 s for which a killed invocation hides its
+# messages.
 _OFFLINE_S = 300.0
-"""The longest that a lost connection is waited for."""
+# The longest that a lost connection is waited for.
 _RECONNECT_S = 3.0
 _LOOK_S = 0.05
 _MAX_PAUSE_S = 1.0
 _MAX_LOOKED_FOR = 300
 _LOOK_AGAIN = 0.25
-"""After that share of the time that a photo has waited already."""
+# After that share of the time that a photo has waited already.
 _MAX_LOOK_AGAIN_S = 60.0
 _TELL_S = 0.2
 _FOUND_AT_A_TIME = 500
@@ -57,9 +57,9 @@ class Progress:
 
     counts: Counts
     at_a_time: int
-    """Uploads."""
+    # Uploads.
     offline_s: float
-    """For how long AWS has not been reached; 0: it is."""
+    # For how long AWS has not been reached; 0: it is.
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Stop:
 
     why: str
     is_interruption: bool
-    """By Ctrl-C."""
+    # By Ctrl-C.
 
 
 class Importer:

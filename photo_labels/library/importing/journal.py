@@ -36,7 +36,7 @@ PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 """
 _VERSION = 1
-"""Of the tables, in the file's user_version."""
+# Of the tables, in the file's user_version.
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS contents (
     sha256 BLOB PRIMARY KEY,
@@ -81,10 +81,10 @@ class End(Enum):
     LABELLED = "labelled"
     REJECTED = "rejected"
     UPLOADED = "uploaded"
-    """And not waited for."""
+    # And not waited for.
     REMOVED = "removed meanwhile"
     TO_UPLOAD = "to upload"
-    """In a dry run."""
+    # In a dry run.
     NOT_UPLOADED = "not uploaded"
     UNACCOUNTED = "unaccounted for"
 
@@ -95,14 +95,14 @@ class File:
 
     path: Path
     key: str
-    """Its own; a copy of a photo that is there already is not uploaded to it."""
+    # Its own; a copy of a photo that is there already is not uploaded to it.
     size: int
     stamp: str
     end: End | None = None
     why: str = ""
     seconds: float | None = None
     content_key: str | None = None
-    """Where its content is in the bucket."""
+    # Where its content is in the bucket.
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +124,10 @@ class Counts:
     found: int
     ends: Counter[End]
     uploaded: int
-    """By this run."""
+    # By this run.
     there_before: int
     copies: int
-    """Files with the content of another one, which is in the bucket under that one's key."""
+    # Files with the content of another one, which is in the bucket under that one's key.
     waiting: int
 
     @property

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from photo_labels.records.documents import Document
 
 _MAX_QUERY_ROWS = 1_000
-"""Of one query; it begins with as many as are wanted, and asks for more where those are not enough."""
+# Of one query; it begins with as many as are wanted, and asks for more where those are not enough.
 _MAX_COUNTED_ROWS = 500
-"""Rows of one label that are counted to find the rarest: a unit or two of reading."""
+# Rows of one label that are counted to find the rarest: a unit or two of reading.
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ class Wanted:
 
     query: Query
     min_confidence: float = 0.0
-    """A label that is less sure counts as one that the photo does not have."""
+    # A label that is less sure counts as one that the photo does not have.
     since: datetime | None = None
-    """When it was uploaded; where no event told that, when it was labelled."""
+    # When it was uploaded; where no event told that, when it was labelled.
     beginning: str = ""
-    """What its ImageID begins with."""
+    # What its ImageID begins with.
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Page:
 
     hits: list[Hit] = field(default_factory=list)
     more_after: str | None = None
-    """Where the next page begins; None: there is none."""
+    # Where the next page begins; None: there is none.
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class Spent:
     rows: int = 0
     documents: int = 0
     units: float = 0.0
-    """Read request units, as DynamoDB counts them."""
+    # Read request units, as DynamoDB counts them.
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,9 @@ class Vocabulary:
     """The labels that some photo has."""
 
     counts: dict[str, int]
-    """Index rows by label, the most frequent first; rows that no document backs are among them until the audit."""
+    # Index rows by label, the most frequent first; rows that no document backs are among them until the audit.
     at: datetime | None = None
-    """When they were counted; None: they never were."""
+    # When they were counted; None: they never were.
 
     def named(self, text: str) -> str | None:
         """Return the label that is meant by a text in whatever case."""

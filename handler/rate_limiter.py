@@ -1,14 +1,14 @@
-"""Rekognition's quota as the speed limit of the whole pipeline: one item in DynamoDB, from which turns are taken.
+"""Rekognition's quota as the rate limit of the whole pipeline: one item in DynamoDB, in which slots are booked.
 
     Operation  "DetectLabels"
-    NextTurn   epoch seconds: when the next call may begin
+    NextTurn   epoch seconds: the next free slot, when a call may begin
     CutTo      calls a second that were allowed after the last cut; none: there was none yet
     CutAt      epoch seconds
 
-Turns are `1 / rate` apart. Who needs some moves NextTurn on by as many, which two cannot do at once: so an
-environment alone has the whole quota, and many together have no more. Where others use the quota, too, a throttle
-cuts the rate for all environments. It then grows by the square of time: slowly at first, and in seconds to all of
-the quota when that is free again.
+Slots are `1 / rate` apart. An environment books some by moving NextTurn on by as many, which two cannot do at
+once: so one environment alone has all of the quota, and many together have no more. Where others use the quota,
+too, a throttle cuts the rate for all environments. It then grows with the square of time: slowly at first, and
+within seconds to all of the quota when that is free again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handler.deadline import call
-from handler.storage import CALL_S
+from handler.timeouts import DYNAMODB
 from photo_labels.records.errors import AWS_ERRORS, TransientError, code_of
 
 if TYPE_CHECKING:
@@ -36,18 +36,18 @@ if TYPE_CHECKING:
     from handler.deadline import Deadline
 
 _AHEAD_S = 1.0
-"""So far ahead turns are taken: a cut takes effect no later."""
+# So far ahead slots are booked: a cut takes effect no later.
 _JITTER_S = 0.2
 _CUT = 0.8
 _CUT_EVERY_S = 1.0
-"""At most: what was under way during a cut says nothing new."""
+# At most: what was under way during a cut says nothing new.
 _GROWTH = 0.01
-"""Of the quota, times seconds squared: half of it takes seven."""
+# Of the quota, times seconds squared: half of it takes seven.
 _LEAST = 0.02
-"""Of the quota: what cuts leave."""
+# Of the quota: what cuts leave.
 _TRIES = 3
-_PATIENCE_S = CALL_S + 0.5
-"""For one update, with the attempts that follow a throttle: photos are not to wait for this table."""
+_PATIENCE_S = DYNAMODB.call_s + 0.5
+# For one update, with the attempts that follow a throttle: photos are not to wait for this table.
 _KEY = {"Operation": {"S": "DetectLabels"}}
 
 
@@ -55,13 +55,13 @@ _KEY = {"Operation": {"S": "DetectLabels"}}
 class _Item:
     """The item as it was last seen."""
 
-    next_turn: float = 0.0
+    next_slot: float = 0.0
     cut_to: float = math.inf
     cut_at: float = 0.0
 
 
-class Quota:
-    """Turns to call DetectLabels, of which all environments take theirs; used from many threads."""
+class RateLimiter:
+    """Slots for calls to DetectLabels, shared by all environments; used from many threads."""
 
     def __init__(
         self,
@@ -81,20 +81,20 @@ class Quota:
         self._item = _Item()
         self._lock = threading.Lock()
         self._waiting: deque[None] = deque()
-        self._turns: list[float] = []
+        self._slots: list[float] = []
 
-    def take(self, deadline: Deadline, then_s: float) -> Exception | None:
-        """Wait for a turn. Raises OutOfTimeError where none comes in time for the `then_s` that follow.
+    def acquire(self, deadline: Deadline, then_s: float) -> Exception | None:
+        """Wait for a slot. Raises OutOfTimeError where none comes in time for the `then_s` that follow.
 
-        Returns the error where the table failed: then an equal share of the quota was kept to.
+        Returns the error where the table failed: then the environment kept to an equal share of the quota.
         """
         self._waiting.append(None)
         try:
             with self._lock:
-                turn, failed = self._turn(deadline, then_s)
+                slot, failed = self._slot(deadline, then_s)
         finally:
             self._waiting.pop()
-        deadline.pause(max(0.0, turn - self._clock()), then_s=then_s)
+        deadline.pause(max(0.0, slot - self._clock()), then_s=then_s)
         return failed
 
     def throttled(self, deadline: Deadline) -> None:
@@ -115,49 +115,49 @@ class Quota:
         grown = self._tps * _GROWTH * (now - self._item.cut_at) ** 2
         return min(self._tps, self._item.cut_to + grown)
 
-    def _turn(self, deadline: Deadline, then_s: float) -> tuple[float, Exception | None]:
-        """Return one of the turns that were taken already, or take some for all threads that wait."""
+    def _slot(self, deadline: Deadline, then_s: float) -> tuple[float, Exception | None]:
+        """Return a slot that was booked already, or book some for all threads that wait."""
         # Those of long ago are of before a freeze.
-        self._turns = [turn for turn in self._turns if turn > self._clock() - _AHEAD_S]
-        while not self._turns:
+        self._slots = [slot for slot in self._slots if slot > self._clock() - _AHEAD_S]
+        while not self._slots:
             deadline.require(then_s)
             try:
-                self._turns = self._take_some(deadline)
+                self._slots = self._book(deadline)
             except (*AWS_ERRORS, TransientError) as error:
                 # Without the table, each environment keeps to an equal share.
                 deadline.pause(self._environments / self._tps, then_s=then_s)
                 return self._clock(), error
-            if not self._turns:
-                too_far_s = max(0.0, self._item.next_turn - _AHEAD_S - self._clock())
+            if not self._slots:
+                too_far_s = max(0.0, self._item.next_slot - _AHEAD_S - self._clock())
                 deadline.pause(too_far_s + random.random() * _JITTER_S, then_s=then_s)
-        return self._turns.pop(0), None
+        return self._slots.pop(0), None
 
-    def _take_some(self, deadline: Deadline) -> list[float]:
-        """Take as many turns as are waited for and lie near enough; none: look again later."""
+    def _book(self, deadline: Deadline) -> list[float]:
+        """Book as many slots as threads wait for and lie near enough; none: look again later."""
         for _ in range(_TRIES):
             now = self._clock()
             span = 1 / self._rate(now)
-            begin = max(now, self._item.next_turn)
+            begin = max(now, self._item.next_slot)
             near = int((now + _AHEAD_S - begin) / span) + 1 if begin <= now + _AHEAD_S else 0
             count = min(len(self._waiting), near)
             if not count:
                 break
             if begin == now:
-                took = self._update(
+                booked = self._update(
                     "SET NextTurn = :end",
                     "attribute_not_exists(NextTurn) OR NextTurn <= :now",
                     {"end": now + count * span, "now": now},
                     deadline,
                 )
             else:
-                took = self._update(
+                booked = self._update(
                     "SET NextTurn = NextTurn + :taken",
                     "NextTurn BETWEEN :now AND :near",
                     {"taken": count * span, "now": now, "near": now + _AHEAD_S - (count - 1) * span},
                     deadline,
                 )
-            if took:
-                first = self._item.next_turn - count * span
+            if booked:
+                first = self._item.next_slot - count * span
                 return [first + number * span for number in range(count)]
         return []
 
@@ -178,7 +178,7 @@ class Quota:
 
         patience = deadline.earlier(max(0.0, deadline.remaining_s() - _PATIENCE_S))
         try:
-            self._item = _read(call(attempt, patience, CALL_S)["Attributes"])
+            self._item = _read(call(attempt, patience, DYNAMODB.call_s)["Attributes"])
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
                 raise

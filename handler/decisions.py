@@ -1,0 +1,86 @@
+"""What is to be done about one object of a batch, and what was decided: data only, passed between the modules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from handler.events import ObjectEvent, Work
+    from photo_labels.records.documents import Document
+
+    Version = tuple[str, str | None, str | None, str | None, datetime | None]
+    # What Rekognition was shown: ImageID, Sequencer (None: without an event), ETag, VersionId, and, where S3 was
+    # asked before, Last-Modified. Nothing else ever has the same.
+
+_TRUSTED_FOR = timedelta(days=1)
+# An older event may come from the dead-letter queue: what it says is checked, so that nothing is resurrected.
+
+
+class SkipReason(Enum):
+    """Why an object is done without writing anything."""
+
+    DUPLICATE = "a document of this version or a newer one is there"
+    STILL_THERE = "something was removed, but the object came back, of which its own event tells"
+    UP_TO_DATE = "the document already says what is true"
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardToConverter:
+    """A photo that Rekognition does not read as it is: this message goes to the converting function."""
+
+    body: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One object with what is known about it: what `Labeller.resolve` needs, without the batch."""
+
+    event: ObjectEvent
+    known: Document | None
+    sequencer: str | None
+    # The event's, where it is newer than the document's; None: reconcile with what is true now.
+    reconcile: bool
+    force: bool
+    old: bool
+
+    @property
+    def image_id(self) -> str:
+        return self.event.image_id
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A document to commit, and the one that was there when it was read."""
+
+    document: Document
+    known: Document | None
+    reconciled: bool
+    # It has no event of its own, and is written only where `known` is still there.
+    requested: bool = False
+    # Somebody asked for the present truth: another document, which may be older, does not answer that.
+    unchanged: bool = False
+    # It says what the document says already; only the event is another.
+    shown: Version | None = None
+    # What Rekognition was shown; None: nothing, or what could not be told from something else later.
+
+    @property
+    def image_id(self) -> str:
+        return self.document.image_id
+
+
+def task_for(work: Work, known: Document | None, now: datetime) -> Task | SkipReason:
+    """Decide from the document alone whether there is anything to do."""
+    event = work.newest
+    sequencer = event.sequencer
+    if sequencer and known and known.sequencer >= sequencer:
+        if not work.reconcile:
+            return SkipReason.DUPLICATE
+        sequencer = None
+    old = event.time is not None and now - event.time > _TRUSTED_FOR
+    return Task(event, known, sequencer, work.reconcile, work.force, old)

@@ -1,0 +1,54 @@
+"""What recognising one photo ends with: its labels, or why there are none, and the calls that it took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from photo_labels.records.errors import PermanentError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from types_boto3_rekognition.type_defs import LabelTypeDef
+
+
+class UnsupportedPhotoError(PermanentError):
+    """Rekognition does not read photos of this format or size; converted it may."""
+
+
+class UnreadableObjectError(Exception):
+    """InvalidS3ObjectException: missing, empty, archived, encrypted, or no permission. HeadObject tells which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What the decoder found a photo to be."""
+
+    format: str
+    width: int
+    height: int
+    orientation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What Rekognition recognised in one photo."""
+
+    labels: Sequence[LabelTypeDef]
+    model_version: str | None
+    orientation: int | None = None
+    # EXIF's, 1 to 8, that was applied to the photo before Rekognition saw it; None: none was.
+
+
+@dataclass(slots=True)
+class CallStats:
+    """The calls that one photo took. Filled in by the thread that recognises it, read when that is done."""
+
+    calls: int = 0
+    throttles: int = 0
+    latencies_ms: list[float] = field(default_factory=list)
+    slot_error: Exception | None = None
+    # Why no slot could be booked in the rate limiter's table.
+    decoded: Decoded | None = None
+    # Set where the photo had to be converted.
