@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.table import Column, Table
 
 from photo_labels.library.importing.finding import Finder
 from photo_labels.library.importing.importer import Importer
@@ -14,9 +15,12 @@ from photo_labels.library.reading import Reader
 from photo_labels.library.searching.query import Has
 from photo_labels.library.searching.searcher import Searcher, Wanted
 from photo_labels.records.documents import image_id
-from photo_labels.terminal.display import ImportDisplay, hits_table, photos_table, show_summary
+from photo_labels.terminal.hits_table import hits_table
+from photo_labels.terminal.import_display import ImportDisplay, show_summary
+from photo_labels.terminal.text import labels_of, safe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from photo_labels.library.importing.journal import File
@@ -38,7 +42,7 @@ def demonstrate(target: Target, folder: Path, started_s: float) -> int:
         if stop and stop.is_interruption:
             raise KeyboardInterrupt
         photos = _with_documents(target, journal)
-        console.print(photos_table(photos))
+        console.print(_photos_table(photos))
         show_summary(console, journal, finder)
         ends = journal.counts().ends
     if label := _common([document.labels for _, document in photos if document]):
@@ -58,3 +62,15 @@ def _common(labels: list[tuple[dict[str, str], ...]]) -> str | None:
     """The label that most photos have: the first of these in the photo where it is surest."""
     counts = Counter(label["Name"] for one in labels for label in one)
     return max(counts, key=lambda name: counts[name]) if counts else None
+
+
+def _photos_table(photos: Iterable[tuple[File, Document | None]]) -> Table:
+    """Each imported photo with its labels and how long it took."""
+    table = Table("photo", "labels, with confidence in per cent", Column("seconds", justify="right"), expand=True)
+    for file, document in photos:
+        if document and document.status == "LABELLED":
+            text = safe(labels_of(document))
+        else:
+            text = safe(f"{file.end.value if file.end else ''}: {file.why}")
+        table.add_row(safe(file.path.name), text, "" if file.seconds is None else f"{file.seconds:.2f}")
+    return table

@@ -7,7 +7,23 @@ import os
 import click
 from rich.console import Console
 
-from photo_labels.commands import GIVEN, Session, bulk, care, look
+from photo_labels.commands import (
+    GIVEN,
+    Session,
+    audit,
+    backfill,
+    browse,
+    export,
+    failures,
+    import_,
+    labels,
+    pause,
+    purge,
+    redrive,
+    search,
+    show,
+    status,
+)
 from photo_labels.library.target import DEFAULT_STACK, Target, aws_target, local_target
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import run
@@ -35,9 +51,9 @@ def photos(context: click.Context, local: bool, stack: str, region: str | None, 
 
 
 for command in (
-    *(bulk.import_, bulk.backfill, bulk.purge),
-    *(look.search, look.labels, look.show, look.browse, look.export),
-    *(care.status, care.audit, care.failures, care.redrive, care.pause, care.resume),
+    *(import_.import_, backfill.backfill, purge.purge),
+    *(search.search, labels.labels, show.show, browse.browse, export.export),
+    *(status.status, audit.audit, failures.failures, redrive.redrive, pause.pause, pause.resume),
 ):
     photos.add_command(command)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from photo_labels.library.reading import Reader, documents_in
 from photo_labels.library.searching import vocabulary as vocabularies
 from photo_labels.library.searching.query import parse
-from photo_labels.library.searching.searcher import Searcher, Wanted, spelled
+from photo_labels.library.searching.search import Search
+from photo_labels.library.searching.searcher import Wanted
 
 if TYPE_CHECKING:
     from photo_labels.library.target import Target
@@ -40,12 +41,10 @@ class Library:
 
     def search(self, text: str, min_confidence: float, after: str | None) -> dict[str, Any]:
         """Some of the photos that are searched for. Raises UserError where the search makes no sense."""
-        vocabulary = vocabularies.kept(self._target)
-        searcher = Searcher(self._reader, vocabulary.counts)
-        query, unknown = spelled(parse(text), vocabulary, searcher)
-        page = searcher.page(Wanted(query, min_confidence), _AT_A_TIME, after, _MAX_READ_ITEMS)
+        found = Search.prepare(parse(text), self._target, self._reader)
+        page = found.searcher.page(Wanted(found.query, min_confidence), _AT_A_TIME, after, _MAX_READ_ITEMS)
         photos = [self._photo(hit.document) for hit in page.hits]
-        return {"photos": photos, "more": page.more_after, "query": str(query), "unknown": unknown}
+        return {"photos": photos, "more": page.more_after, "query": str(found.query), "unknown": found.unknown}
 
     def all(self, status: str, after: str | None) -> dict[str, Any]:
         """Some of all photos with a status, in no order. There may be more although there are none here."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from photo_labels.terminal.display import safe
+from photo_labels.terminal.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 
 from photo_labels.library.user_errors import USER_FACING_ERRORS, UserError, are_credentials_over, user_message
-from photo_labels.terminal.display import safe
 from photo_labels.terminal.output import prepare
+from photo_labels.terminal.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from photo_labels.commands.filling import Wanted, fill
+from photo_labels.commands.backfill import BackfillOptions, run_backfill
 from photo_labels.library.purging import Purger, beginning_with
 from photo_labels.library.reading import Reader
 from photo_labels.library.user_errors import UserError
@@ -51,14 +51,14 @@ def test_given_a_full_bucket_of_others_when_backfilled_then_it_takes_a_grant_and
         pipeline.s3.put_object(Bucket=bucket, Key=key, Body=CAT)
     pipeline.s3.put_object(Bucket=bucket, Key="old/phone.webp", Body=webp())
     with pytest.raises(UserError, match="--grant adds this"):
-        fill(target, Wanted(f"s3://{bucket}/old/"), QUIET)
-    assert fill(target, Wanted(f"s3://{bucket}/old/", is_granting=True), QUIET) == 0
+        run_backfill(target, BackfillOptions(f"s3://{bucket}/old/"), QUIET)
+    assert run_backfill(target, BackfillOptions(f"s3://{bucket}/old/", is_granting=True), QUIET) == 0
     expected = dict.fromkeys([*keys, "old/phone.webp"], "LABELLED")
     eventually(lambda: statuses(pipeline, bucket, *expected) == expected)
     statements = json.loads(pipeline.s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
     assert theirs in statements
     paid = pipeline.recogniser("calls")["paid"]
-    assert fill(target, Wanted(f"s3://{bucket}/old/", is_all=True), QUIET) == 0
+    assert run_backfill(target, BackfillOptions(f"s3://{bucket}/old/", is_all=True), QUIET) == 0
     drained(pipeline)
     assert pipeline.recogniser("calls")["paid"] == paid
 

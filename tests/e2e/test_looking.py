@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photo_labels.library.exporting import documents, write_json
+from photo_labels.commands.export import documents, write_json
 from photo_labels.library.reading import Reader, beginning_of
 from photo_labels.library.searching import vocabulary
 from photo_labels.library.searching.query import parse

@@ -11,7 +11,7 @@ from rich.console import Console
 from photo_labels.library.importing.finding import Finder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import Journal
-from photo_labels.terminal.display import show_summary
+from photo_labels.terminal.import_display import show_summary
 from tests.unit.deployed import BUCKET
 
 if TYPE_CHECKING:

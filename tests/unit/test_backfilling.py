@@ -272,7 +272,7 @@ def test_given_the_command_when_dry_then_it_says_what_it_would_cost(target: Targ
 def test_given_the_command_when_it_costs_a_dollar_then_it_asks(
     target: Target, command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photo_labels.commands.filling.ASK_ABOVE_USD", 0.001)
+    monkeypatch.setattr("photo_labels.commands.backfill.ASK_ABOVE_USD", 0.001)
     mixed(target)
     assert command(answer="n\n").exit_code == 1
     assert queued(target) == []

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from photo_labels import cli
-from photo_labels.library.exporting import write_csv, write_json
+from photo_labels.commands.export import write_csv, write_json
 from photo_labels.library.opening import drawn_photo, launch, links
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.output import Stream
@@ -106,7 +106,7 @@ def test_given_a_prefix_when_exported_then_only_what_begins_so(
 def test_given_a_large_table_when_exported_then_the_cost_is_asked_about_first(
     filled: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photo_labels.commands.look._ASK_ABOVE_USD", -1)
+    monkeypatch.setattr("photo_labels.commands.scan._ASK_ABOVE_USD", -1)
     ended = run(filled, monkeypatch, "export")
     assert ended.exit_code == 1
     assert ended.stdout == ""

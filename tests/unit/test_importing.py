@@ -26,8 +26,8 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from photo_labels import cli
-from photo_labels.commands import bringing
-from photo_labels.commands.bringing import Wanted, bring
+from photo_labels.commands import import_
+from photo_labels.commands.import_ import ImportOptions, run_import
 from photo_labels.library.importing.finding import Finder
 from photo_labels.library.importing.importer import PATIENCE_S, Importer, Progress
 from photo_labels.library.importing.journal import End, Journal
@@ -746,7 +746,7 @@ def test_given_a_dry_run_when_imported_then_the_cost_is_said_and_nothing_sent(
 def test_given_a_cost_above_a_dollar_when_not_agreed_to_then_nothing_is_sent(
     disk: Disk, runner: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bringing, "USD_A_PHOTO", 0.6)
+    monkeypatch.setattr(import_, "USD_A_PHOTO", 0.6)
     disk.write("a.jpg", "b.jpg")
     assert runner(disk.folder, input="n\n").exit_code == 1
     assert disk.target.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
@@ -769,4 +769,4 @@ def test_given_nothing_to_import_when_asked_then_one_sentence_names_it(disk: Dis
     (disk.folder / "empty").mkdir()
     disk.write("file.txt", "without/notes.txt")
     with pytest.raises(UserError, match=name):
-        bring(disk.target, Wanted((disk.folder / name,)), Console(file=io.StringIO()))
+        run_import(disk.target, ImportOptions((disk.folder / name,)), Console(file=io.StringIO()))

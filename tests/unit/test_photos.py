@@ -13,7 +13,7 @@ from photo_labels import cli
 from photo_labels.library.reading import Reader
 from photo_labels.library.target import Connection, Target, aws_target, described
 from photo_labels.library.user_errors import UserError
-from photo_labels.terminal.display import safe
+from photo_labels.terminal.text import safe
 from tests.unit.deployed import BUCKET, document, store
 
 HOSTILE = ["a b+c%.jpg", "ünï/日本.PNG", "[bold]not[/bold].jpg", "line\nbreak.jpg", "esc\x1b[31m.jpeg"]

@@ -16,7 +16,7 @@ from rich.console import Console
 from photo_labels import cli
 from photo_labels.library.status import Queue, Status, StatusReader
 from photo_labels.library.target import Target
-from photo_labels.terminal.display import duration
+from photo_labels.terminal.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

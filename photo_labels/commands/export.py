@@ -1,4 +1,4 @@
-"""All documents, for other programs: as JSON lines, or as CSV with a line for each label.
+"""`photos export`: all documents, for other programs: as JSON lines, or as CSV with a line for each label.
 
 JSON has everything exactly as it is, in ASCII. CSV is opened by spreadsheets, which run a cell that begins like a
 formula, whoever named a photo so (OWASP, CSV Injection). Such cells get an apostrophe first; all texts are quoted,
@@ -10,21 +10,55 @@ from __future__ import annotations
 import csv
 import json
 import re
+import sys
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from photo_labels.library.reading import documents_in
-from photo_labels.terminal.display import safe
+import click
+from rich.console import Console
+
+from photo_labels.commands.scan import confirm_scan
+from photo_labels.library.reading import beginning_of, documents_in
+from photo_labels.terminal.output import is_read
+from photo_labels.terminal.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
 
+    from photo_labels.commands import Session
     from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
 
+
 _COLUMNS = ("image", "status", "label", "confidence", "uploaded", "labelled", "reason")
+
+
 _FORMULA = re.compile(r"""[\s'"]*[=+\-@\uff1d\uff0b\uff0d\uff20]""")
 # After blanks and quotes, too, which some spreadsheets take away; the last four are the same signs, wide.
+
+
+@click.command()
+@click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option("--prefix", default="", help="Only photos whose keys begin with this, or s3://bucket/this.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask, whatever it costs.")
+@click.pass_obj
+def export(session: Session, kind: str, prefix: str, is_sure: bool) -> None:
+    """Write all that is known to standard output: a line of JSON for each photo, or of CSV for each label.
+
+    Reads the whole table of documents, once, and says what that costs.
+    """
+    shown = Console(stderr=True)
+    target = session.target(shown)
+    confirm_scan(target, target.outputs.image_labels_table, "document", shown, is_sure=is_sure)
+    found = documents(target, beginning_of(target.outputs.bucket, prefix))
+    while_read = takewhile(lambda _: is_read(), found)  # reading on is paid for
+    write = {"csv": write_csv, "jsonl": write_json}[kind]
+    try:
+        write(while_read, sys.stdout)
+    except BaseException:  # credentials that have ended, Ctrl-C
+        shown.print("Not all is written: run it again.")
+        raise
 
 
 def documents(target: Target, beginning: str = "") -> Iterator[Document]:

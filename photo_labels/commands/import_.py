@@ -1,38 +1,44 @@
-"""`photos import`: find, say what it costs, upload and wait, and say what became of each."""
+"""`photos import`: find photos, say what it costs, upload and wait, and say what became of each."""
 
 from __future__ import annotations
 
 import json
 import os
 import sqlite3
+import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from photo_labels.library.costs import ASK_ABOVE_USD, USD_A_PHOTO
+import click
+from rich.console import Console
+
+from photo_labels.commands import GIVEN, GIVEN_PATH
+from photo_labels.library.costs import ASK_ABOVE_USD, PRICES, USD_A_PHOTO
 from photo_labels.library.importing.finding import Finder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import End, Journal
 from photo_labels.library.target import state_path
 from photo_labels.library.user_errors import UserError
-from photo_labels.terminal.display import ImportDisplay, safe, show_plan, show_summary
 from photo_labels.terminal.ending import INTERRUPTED, NOT_ALL_DONE, agree
+from photo_labels.terminal.import_display import ImportDisplay, show_summary
+from photo_labels.terminal.text import counted, safe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.console import Console
-
+    from photo_labels.commands import Session
     from photo_labels.library.importing.importer import Stop
     from photo_labels.library.importing.journal import Counts
     from photo_labels.library.target import Target
+
 
 _SOME_CANNOT_BE_LABELLED = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What was asked for."""
+class ImportOptions:
+    """The options of an import."""
 
     paths: tuple[Path, ...]
     prefix: str = ""
@@ -45,51 +51,76 @@ class Wanted:
     is_json: bool = False
 
 
+@click.command("import")
+@click.argument("paths", nargs=-1, required=True, type=GIVEN_PATH)
+@click.option("--prefix", default="", help="Put before the name of each photo in the bucket, say holiday/.")
+@click.option("--include", type=GIVEN, multiple=True, metavar="GLOB", help="Only photos whose name or path fits.")
+@click.option("--exclude", type=GIVEN, multiple=True, metavar="GLOB", help="No photos whose name or path fits.")
+@click.option("--replace", "is_replacing", is_flag=True, help="Upload over other photos of that name, too.")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Only say what would be uploaded, and what it would cost.")
+@click.option("--wait/--no-wait", "is_waiting", default=True, help="Wait for the labels.", show_default=True)
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask, whatever it costs.")
+@click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each file, and one for the sum.")
+@click.pass_obj
+def import_(session: Session, /, **options: Any) -> None:
+    """Upload the photos in PATHS, folders or files, and wait until each is labelled, or rejected with a reason.
+
+    A photo has its path below the folder as its name. What was uploaded before is not uploaded again, also from a
+    folder that was moved; stopped by whatever, the same command goes on where it was.
+
+    Exit code 0: all are labelled, or uploaded with --no-wait; 1: some cannot be labelled; 3: some are not
+    uploaded, or not accounted for: running it again may help; 130: stopped by Ctrl-C; 2: nothing could be done.
+    """
+    asked = ImportOptions(**options)
+    shown = Console(stderr=True) if asked.is_json else session.console
+    sys.exit(run_import(session.target(shown), asked, shown))
+
+
 def journal_path(target: Target) -> Path:
     """Where a pipeline's journal is."""
     return state_path(target, "imported.sqlite")
 
 
-def bring(target: Target, wanted: Wanted, console: Console) -> int:
+def run_import(target: Target, options: ImportOptions, console: Console) -> int:
     """Import photos; returns the exit code. Raises UserError where there is nothing to import."""
     try:
-        return _brought(target, wanted, console)
+        return _import(target, options, console)
     except sqlite3.Error as error:
         path = journal_path(target)
         raise UserError(f"{path} cannot be written to ({error}): make room, and run it again to go on.") from error
 
 
-def _brought(target: Target, wanted: Wanted, console: Console) -> int:
-    finder = Finder(target.outputs.key_prefix + wanted.prefix, wanted.include, wanted.exclude)
+def _import(target: Target, options: ImportOptions, console: Console) -> int:
+    finder = Finder(target.outputs.key_prefix + options.prefix, options.include, options.exclude)
     with ExitStack() as opened:
         journal = opened.enter_context(Journal(journal_path(target)))
-        if wanted.is_dry:  # which takes note of what would be uploaded
+        if options.is_dry:  # which takes note of what would be uploaded
             journal = opened.enter_context(journal.copied())
-        importer = Importer(target, journal, is_replacing=wanted.is_replacing, is_dry=wanted.is_dry)
-        with ImportDisplay(console, is_dry=wanted.is_dry) as display:
-            importer.find(finder, wanted.paths, display.found)
-        if not wanted.is_dry:
-            _agree(journal, target, wanted, console)
-        with ImportDisplay(console, is_dry=wanted.is_dry) as display:
+        importer = Importer(target, journal, is_replacing=options.is_replacing, is_dry=options.is_dry)
+        with ImportDisplay(console, is_dry=options.is_dry) as display:
+            importer.find(finder, options.paths, display.found)
+        if not options.is_dry:
+            _agree(journal, target, options, console)
+        with ImportDisplay(console, is_dry=options.is_dry) as display:
             importer.on_progress = display.show
-            stop = importer.run(is_waiting=wanted.is_waiting and not wanted.is_dry)
-        if wanted.is_dry:
+            stop = importer.run(is_waiting=options.is_waiting and not options.is_dry)
+        if options.is_dry:
             new, size = journal.counts().uploaded, journal.uploaded_bytes()
             show_plan(console, journal.counts().found, f"{new:,}", size, _usd(target, new))
         show_summary(console, journal, finder)
         if stop:
             console.print(safe(stop.why), style="red")
-        if wanted.is_json:
+        if options.is_json:
             _print_json(journal, finder)
         return _exit_code(journal.counts(), stop)
 
 
-def _agree(journal: Journal, target: Target, wanted: Wanted, console: Console) -> None:
+def _agree(journal: Journal, target: Target, options: ImportOptions, console: Console) -> None:
     """Say what an import is about to do, and ask where it may cost more than a dollar."""
     most, size = journal.to_upload()
     usd = _usd(target, most)
     show_plan(console, journal.counts().found, f"up to {most:,}" if most else "none", size, usd)
-    if usd > ASK_ABOVE_USD and not wanted.is_sure:
+    if usd > ASK_ABOVE_USD and not options.is_sure:
         agree("Go on?")
 
 
@@ -127,3 +158,10 @@ def _print_json(journal: Journal, finder: Finder) -> None:
         "folders_left_alone": finder.folders_left_alone,
     }
     print(json.dumps(sums))
+
+
+def show_plan(console: Console, found: int, new: str, size: int, usd: float) -> None:
+    """What an import is about to do; `new`: how many it uploads, in words."""
+    cost = f", at about {usd:,.2f} USD ({PRICES})" if usd else ""
+    amount = f", {size / 1e6:,.1f} MB{cost}" if size else ""
+    console.print(f"{counted(found, 'photo')}, {new} to upload{amount}", highlight=False)

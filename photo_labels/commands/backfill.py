@@ -1,0 +1,171 @@
+"""`photos backfill`: check that the functions may read the bucket, say what it costs, queue what is missing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from photo_labels.commands import GIVEN
+from photo_labels.library.backfilling.backfill import Backfill, Place
+from photo_labels.library.backfilling.granting import Grant
+from photo_labels.library.costs import ASK_ABOVE_USD, PRICES, USD_A_PHOTO
+from photo_labels.library.reconciling import Reconciler
+from photo_labels.library.target import state_path
+from photo_labels.library.user_errors import UserError
+from photo_labels.terminal.ending import agree
+from photo_labels.terminal.status_line import StatusLine
+from photo_labels.terminal.text import counted, safe
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from photo_labels.commands import Session
+    from photo_labels.library.backfilling.backfill import Counts as BackfillCounts
+    from photo_labels.library.backfilling.backfill import Progress as BackfillProgress
+    from photo_labels.library.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillOptions:
+    """The options of a backfill."""
+
+    where: str | None
+    # s3://bucket/prefix; None: all of the pipeline's own.
+    is_all: bool = False
+    is_forced: bool = False
+    is_granting: bool = False
+    is_dry: bool = False
+    is_sure: bool = False
+    is_anew: bool = False
+
+
+@click.command()
+@click.argument("where", metavar="[s3://BUCKET/PREFIX]", type=GIVEN, required=False)
+@click.option(
+    "--all", "is_all", is_flag=True, help="Also what is labelled; the function skips what is up to date."
+)
+@click.option(
+    "--force", "is_forced", is_flag=True, help="With --all: label everything again, and pay for it again."
+)
+@click.option("--grant", "is_granting", is_flag=True, help="Let the functions read another bucket, by its policy.")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Only say what would be labelled, and what it would cost.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not look first, and do not ask, whatever it costs.")
+@click.option("--anew", "is_anew", is_flag=True, help="Do not go on where it was stopped.")
+@click.pass_obj
+def backfill(session: Session, /, **options: Any) -> None:
+    """Have photos labelled that were in a bucket before the pipeline, or were missed.
+
+    Looks at every object of the place, or of the pipeline's own bucket, compares it with its document, and queues
+    what has none or changed since; no faster than the queue empties, so that new photos do not wait for them.
+    Stopped, the same command goes on where it was.
+
+    After a change of MinConfidence or MaxLabels: --all. Exit code 0: all is queued; 130: stopped by Ctrl-C.
+    """
+    asked = BackfillOptions(**options)
+    if asked.is_forced and not asked.is_all:
+        raise click.UsageError("--force goes with --all: what has no document is labelled in any case.")
+    sys.exit(run_backfill(session.target(), asked, session.console))
+
+
+def run_backfill(target: Target, options: BackfillOptions, console: Console) -> int:
+    """Backfill; returns the exit code. Raises UserError where the functions could not read the photos."""
+    place = _place(target, options)
+    if place.bucket != target.outputs.bucket:
+        _check_permissions(target, place.bucket, options, console)
+    backfill = Backfill(target, place, state_path(target, "backfill.json"))
+    after = "" if options.is_anew or options.is_dry else backfill.stopped_after()
+    if after:
+        console.print(safe(f"goes on after {after}, where it was stopped; --anew begins at the first"))
+    if options.is_dry or not (options.is_sure or target.is_local):
+        with BackfillDisplay(console, "looking") as display:
+            counts = backfill.count(after, display.show)
+        usd = 0.0 if target.is_local else counts.wanted * USD_A_PHOTO
+        show_backfill(console, place, counts, usd)
+        if options.is_dry or not counts.wanted:
+            return 0
+        if usd > ASK_ABOVE_USD:
+            agree("Go on?")
+    try:
+        with BackfillDisplay(console, "queueing") as display, Reconciler(target) as reconciler:
+            counts = backfill.run(after, reconciler, display.show)
+    except BaseException:  # credentials that have ended, Ctrl-C
+        console.print("What is queued is labelled, and the same command goes on where it was.", style="red")
+        raise
+    if options.is_sure or target.is_local:
+        show_backfill(console, place, counts, 0.0)
+    queued = counted(counts.wanted, "photo")
+    console.print(
+        f"{queued} queued: labelled one after another; `{_what_is_left(target, place)}` tells what is left",
+        highlight=False,
+    )
+    return 0
+
+
+def _what_is_left(target: Target, place: Place) -> str:
+    """An audit looks at the pipeline's own bucket."""
+    return "photos audit" if place.bucket == target.outputs.bucket else f"photos backfill {place} --dry-run"
+
+
+def _place(target: Target, options: BackfillOptions) -> Place:
+    own, own_prefix = target.outputs.bucket, target.outputs.key_prefix
+    if options.where is None:
+        return Place(own, own_prefix, options.is_all, options.is_forced)
+    bucket, _, prefix = options.where.removeprefix("s3://").partition("/")
+    if not options.where.startswith("s3://") or not bucket:
+        raise UserError(f"{options.where} names no bucket: say s3://bucket, or s3://bucket/prefix.")
+    if bucket == own and not prefix.startswith(own_prefix):
+        raise UserError(
+            f"The functions may read what begins with {own_prefix} only: say s3://{own}/{own_prefix}, or set "
+            "the parameter KeyPrefix."
+        )
+    return Place(bucket, prefix, options.is_all, options.is_forced)
+
+
+def _check_permissions(target: Target, bucket: str, options: BackfillOptions, console: Console) -> None:
+    grant = Grant(target, bucket)
+    grant.check_place()
+    if grant.is_there():
+        return
+    if not options.is_granting:
+        statements = json.dumps(grant.statements(), indent=2)
+        raise UserError(
+            f"The functions may not read {bucket}. --grant adds this to its policy, and keeps all that is there:\n"
+            f"{statements}\n"
+            "A bucket that is encrypted with a key of its own takes kms:Decrypt on that key, besides."
+        )
+    if options.is_dry:
+        return
+    grant.add()
+    console.print(safe(f"the policy of {bucket} lets the functions read it now"))
+
+
+class BackfillDisplay(StatusLine):
+    """How far a backfill is."""
+
+    def show(self, progress: BackfillProgress) -> None:
+        counts = progress.counts
+        full = (
+            "" if progress.waiting is None else f"; {progress.waiting:,} messages wait, it goes on when fewer do"
+        )
+        self.tell(f"{counted(counts.objects, 'photo')}, {counts.wanted:,} to be labelled, at {progress.key}{full}")
+
+
+def show_backfill(console: Console, place: Place, counts: BackfillCounts, usd: float) -> None:
+    """What was found, and what labelling it costs."""
+    parts = [f"{count:,} {finding.value}" for finding, count in counts.found.items()]
+    fitting = counts.objects - sum(counts.found.values())
+    console.print(
+        safe(f"{place}: {counted(counts.objects, 'photo')}, {', '.join([*parts, f'{fitting:,} labelled'])}"),
+        highlight=False,
+    )
+    if counts.left_alone:
+        console.print(f"{counted(counts.left_alone, 'other file')} left alone, by name no photo", highlight=False)
+    if usd:
+        console.print(
+            f"{counts.wanted:,} to be labelled, at about {usd:,.2f} USD ({PRICES})",
+            highlight=False,
+        )

@@ -1,0 +1,32 @@
+"""`photos browse`: a web page of the photos, for this machine alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from photo_labels.library.opening import launch
+
+if TYPE_CHECKING:
+    from photo_labels.commands import Session
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of loopback; otherwise a free one.")
+@click.option("--open/--no-open", "is_opening", default=True, show_default=True, help="Open it in the browser.")
+@click.pass_obj
+def browse(session: Session, port: int, is_opening: bool) -> None:
+    """Look at photos and their labels on a web page, served to this machine alone, until Ctrl-C.
+
+    It asks AWS with your own credentials; the bucket stays closed to all others.
+    """
+    # A web server takes 200 ms to import, for which nobody is to wait who reads `photos --help`.
+    from photo_labels.browsing.server import Browse  # noqa: PLC0415
+
+    server = Browse(session.target(), port)
+    session.console.print(server.link(), soft_wrap=True, highlight=False)
+    session.console.print("This link opens the page once. Ctrl-C ends it.", style="dim")
+    if is_opening:
+        launch(server.link())
+    server.run()

@@ -1,0 +1,63 @@
+"""`photos labels`: list the labels, and how many photos have each."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+
+from photo_labels.commands.scan import confirm_scan
+from photo_labels.library.searching import vocabulary as vocabularies
+from photo_labels.library.user_errors import UserError
+from photo_labels.terminal.status_line import StatusLine
+from photo_labels.terminal.text import counted, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from photo_labels.commands import Session
+
+
+@click.command()
+@click.option("--refresh", "is_refreshing", is_flag=True, help="Count again.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask, whatever it costs.")
+@click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each label.")
+@click.pass_obj
+def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool) -> None:
+    """List the labels that there are, and how many photos have each.
+
+    Reads the whole index, once: what was counted is kept, for this command, and for `photos search` to know
+    names and which label is the rarest. Says what that costs, and asks above a cent.
+    """
+    shown = Console(stderr=True) if is_json else session.console
+    target = session.target(shown)
+    vocabulary = vocabularies.kept(target)
+    if is_refreshing or vocabulary.at is None:
+        confirm_scan(target, target.outputs.label_index_table, "index row", shown, is_sure=is_sure)
+        with StatusLine(shown, "counting") as display:
+            vocabulary = vocabularies.count(target, lambda rows: display.tell(counted(rows, "index row")))
+        try:
+            vocabularies.keep(target, vocabulary)
+        except UserError as error:  # they were paid for, and are shown
+            Console(stderr=True).print(safe(f"The counts are not kept for later: {error}"), soft_wrap=True)
+    if is_json:
+        for name, count in vocabulary.counts.items():
+            click.echo(json.dumps({"label": name, "photos": count}))
+    else:
+        shown.print(counts_table(vocabulary.counts))
+    shown.print(
+        f"{counted(len(vocabulary.counts), 'label')}, counted {vocabulary.at:%Y-%m-%d %H:%M} UTC; "
+        "--refresh counts again",
+        highlight=False,
+    )
+
+
+def counts_table(counts: Mapping[str, int]) -> Table:
+    """Labels with the number of their photos."""
+    table = Table(Column("photos", justify="right"), "label")
+    for name, count in counts.items():
+        table.add_row(f"{count:,}", safe(name))
+    return table

@@ -1,0 +1,98 @@
+"""`photos purge`: remove what is known of photos, and the photos themselves where asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from photo_labels.commands import GIVEN
+from photo_labels.library.purging import Chosen, Purger, beginning_with, named
+from photo_labels.terminal.ending import agree
+from photo_labels.terminal.status_line import StatusLine
+from photo_labels.terminal.text import counted, safe
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from photo_labels.commands import Session
+    from photo_labels.library.purging import Purged
+    from photo_labels.library.target import Target
+
+
+@click.command()
+@click.argument("images", metavar="[IMAGE]...", type=GIVEN, nargs=-1)
+@click.option("--prefix", help="All photos whose keys begin with this, or s3://bucket/this.")
+@click.option("--everything", "is_everything", is_flag=True, help="All photos of the bucket, or of s3://bucket/.")
+@click.option(
+    "--objects",
+    "objects",
+    flag_value="known",
+    help="Also the photos themselves, in all their versions: objects that have a document.",
+)
+@click.option("--all-objects", "objects", flag_value="all", help="Also objects of which nothing is known.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def purge(session: Session, /, **asked: Any) -> None:
+    """Remove what is known of photos: documents, index rows, and messages that wait in the queues.
+
+    IMAGE is a key, bucket/key, or s3://bucket/key. Without --objects the photos stay in the bucket: a backfill
+    would label them again. By prefix, all documents are read once to count and once to remove.
+    """
+    objects, is_sure = asked.pop("objects"), asked.pop("is_sure")
+    target = session.target()
+    purger = Purger(target, _chosen(target, **asked), objects)
+    with StatusLine(session.console, "looking") as display:
+        there = purger.count()
+    show_purged(session.console, "There are", there, objects)
+    if not is_sure:
+        agree("Remove them, and messages about them?")
+    try:
+        with StatusLine(session.console, "removing") as display:
+            purger.run(lambda one: display.tell(purged_text(one)))
+    finally:  # also where credentials have ended, or after Ctrl-C
+        show_purged(session.console, "Removed", purger.purged, objects)
+
+
+def _chosen(target: Target, images: tuple[str, ...], prefix: str | None, *, is_everything: bool) -> Chosen:
+    """Find out which photos are meant; an empty prefix, say of a variable that is not set, means none."""
+    if sum((bool(images), prefix is not None or is_everything)) != 1:
+        raise click.UsageError("Name photos, or a --prefix, or say --everything.")
+    if images:
+        return named(target, images)
+    chosen = beginning_with(target, prefix or "")
+    if not chosen.prefix and not is_everything:
+        raise click.UsageError(f"--prefix {prefix!r} is all of {chosen.bucket}: if it is meant, say --everything.")
+    if chosen.prefix and is_everything:
+        raise click.UsageError(f"--prefix {prefix!r} is not everything: leave one of them out.")
+    return chosen
+
+
+def purged_text(purged: Purged) -> str:
+    """What is there, or was removed."""
+    parts = [
+        counted(purged.documents, "document"),
+        counted(purged.rows, "index row"),
+        *([counted(purged.messages, "message")] if purged.messages else []),
+        *([f"{counted(purged.objects, 'object')} of {purged.size / 1e6:,.1f} MB"] if purged.objects else []),
+    ]
+    return ", ".join(parts)
+
+
+def show_purged(console: Console, what: str, purged: Purged, objects: str | None) -> None:
+    """What a purge is about, or what it did; `objects`: which of the photos themselves go, too."""
+    console.print(f"{what}: {purged_text(purged)}", highlight=False)
+    if purged.keys:
+        console.print(safe(f"  {', '.join(purged.keys)} among them"), soft_wrap=True)
+    if purged.spared:
+        console.print(
+            f"Nothing is known of {counted(purged.spared, 'other object')}: they stay, unless --all-objects says "
+            "otherwise.",
+            highlight=False,
+        )
+    if purged.under_way:
+        then = "each becomes a note that it is gone" if objects else "they are labelled again: purge again"
+        in_hand = counted(purged.under_way, "message")
+        console.print(
+            f"The functions have {in_hand} in hand. If those are about these photos, {then}.", highlight=False
+        )

@@ -1,0 +1,54 @@
+"""`photos redrive`: send rejected photos and dead letters back to be labelled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import click
+from rich.text import Text
+
+from photo_labels.commands import GIVEN
+from photo_labels.commands.failures import show_reasons
+from photo_labels.library.failures import Failures
+from photo_labels.library.reconciling import Reconciler
+from photo_labels.terminal.text import counted, safe
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from photo_labels.commands import Session
+    from photo_labels.library.failures import Redriven
+
+
+@click.command()
+@click.option("--reason", type=GIVEN, help="Only those with this reason, as `photos failures` has it.")
+@click.option("--dry-run", is_flag=True, help="Only count what would be sent back.")
+@click.pass_obj
+def redrive(session: Session, reason: str | None, dry_run: bool) -> None:
+    """Send rejected photos and dead letters back to be labelled, after their cause is mended.
+
+    Each photo costs one Rekognition call. It can be stopped and started again: nothing is lost, and what is sent
+    twice is done once.
+    """
+    target = session.target()
+    failed = Failures(target)
+    if dry_run:
+        everything = chain(failed.rejected(), failed.dead_letters())
+        show_reasons(
+            session.console, Counter((one.kind, one.reason) for one in everything if reason in {None, one.reason})
+        )
+        return
+    with Reconciler(target) as reconciler:
+        redriven = failed.redrive(reason, reconciler)
+    show_redriven(session.console, redriven)
+
+
+def show_redriven(console: Console, redriven: Redriven) -> None:
+    """What was sent back, and what was not."""
+    photos, messages = counted(redriven.photos, "rejected photo"), counted(redriven.messages, "dead letter")
+    task = ", by SQS itself" if redriven.by_task else ""
+    console.print(f"sent back: {photos}, {messages}{task}", highlight=False)
+    for reason, count in redriven.left.most_common():
+        console.print(Text(f"left: {counted(count, 'dead letter')}, ") + safe(reason))

@@ -1,0 +1,33 @@
+"""What reading all of a table costs: said before it is done, and asked where it is more than a cent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from photo_labels.library.costs import PRICES, scan_of
+from photo_labels.terminal.ending import agree
+from photo_labels.terminal.text import counted
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from photo_labels.library.costs import Scan
+    from photo_labels.library.target import Target
+
+
+_ASK_ABOVE_USD = 0.01
+# For reading a whole table.
+
+
+def confirm_scan(target: Target, table: str, items: str, shown: Console, *, is_sure: bool) -> None:
+    """Say what reading a whole table costs, and ask where that is more than a cent."""
+    scan = scan_of(target, table)
+    _show_scan(shown, scan, items, is_local=target.is_local)
+    if scan.usd > _ASK_ABOVE_USD and not (is_sure or target.is_local):
+        agree("Go on?")
+
+
+def _show_scan(console: Console, scan: Scan, items: str, *, is_local: bool) -> None:
+    """What reading a whole table takes."""
+    cost = "" if is_local else f": {scan.units:,.0f} read units, about {scan.usd:,.4f} USD ({PRICES})"
+    console.print(f"reading about {counted(scan.items, items)}{cost}", highlight=False)

@@ -1,0 +1,142 @@
+"""`photos search`: find photos by their labels."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from photo_labels.commands import GIVEN
+from photo_labels.library.opening import launch, links
+from photo_labels.library.reading import Reader, beginning_of
+from photo_labels.library.searching import vocabulary as vocabularies
+from photo_labels.library.searching.query import parse
+from photo_labels.library.searching.search import Search
+from photo_labels.library.searching.searcher import Wanted
+from photo_labels.library.target import state_folders
+from photo_labels.terminal.hits_table import hits_table
+from photo_labels.terminal.text import counted, safe
+
+if TYPE_CHECKING:
+    from photo_labels.commands import Session
+    from photo_labels.library.searching.searcher import Hit, Spent
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """The options of a search."""
+
+    words: tuple[str, ...]
+    min_confidence: float
+    since: datetime | None
+    prefix: str
+    limit: int
+    after: str | None
+    is_counting: bool
+    is_json: bool
+    is_opening: bool
+    is_verbose: bool
+
+
+def _completed(_context: click.Context, _parameter: click.Parameter, beginning: str) -> list[str]:
+    return sorted(set(vocabularies.kept_names(beginning, state_folders())))
+
+
+@click.command()
+@click.argument(
+    "words",
+    metavar="LABEL [and|or|not LABEL]...",
+    type=GIVEN,
+    nargs=-1,
+    required=True,
+    shell_complete=_completed,
+)
+@click.option(
+    "--min-confidence", type=click.FloatRange(0, 100), default=0, help="Only labels at least this sure, of 100."
+)
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="Only photos uploaded since then, in UTC.",
+)
+@click.option("--prefix", default="", help="Only photos whose keys begin with this, or s3://bucket/this.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="The most photos shown.")
+@click.option("--after", type=GIVEN, metavar="PLACE", help="Go on where a page has ended, as that page says.")
+@click.option("--count", "is_counting", is_flag=True, help="Only say how many there are.")
+@click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each photo.")
+@click.option("--open", "is_opening", is_flag=True, help="Open the photos that are shown, in the browser.")
+@click.option("-v", "is_verbose", is_flag=True, help="Say what was read.")
+@click.pass_obj
+def search(session: Session, /, **options: Any) -> None:
+    """Find photos by their labels, the surest first.
+
+    \b
+    photos search dog
+    photos search dog and cat not indoors
+    photos search '(dog or cat) and dining table' --since 2026-11-01
+
+    Upper and lower case are the same. Exit code 0: there are some; 1: there are none.
+    """  # noqa: D301 - click reads \b
+    asked = SearchOptions(**options)
+    said = parse(" ".join(asked.words))
+    shown = Console(stderr=True) if asked.is_json else session.console
+    target = session.target(shown)
+    found = Search.prepare(said, target, Reader(target))
+    searcher = found.searcher
+    for label, close in found.unknown.items():
+        hint = f"Did you mean {' or '.join(close)}?" if close else "`photos labels` lists those that there are."
+        shown.print(safe(f"No photo is labelled {label}. {hint}"))
+    beginning = beginning_of(target.outputs.bucket, asked.prefix)
+    since = asked.since and asked.since.replace(tzinfo=UTC)
+    wanted = Wanted(found.query, asked.min_confidence, since, beginning)
+    if asked.is_counting:
+        count = sum(1 for _ in searcher.hits(wanted))
+        if asked.is_json:
+            click.echo(json.dumps({"count": count}))
+    else:
+        page = searcher.page(wanted, asked.limit, asked.after)
+        count = len(page.hits)
+        _show(page.hits, shown, is_json=asked.is_json)
+        if page.more_after:
+            shown.print(safe(f"there are more: --after '{page.more_after}'"))
+        if asked.is_opening:
+            for link in links(target, [hit.document for hit in page.hits]):
+                launch(link)
+    total = counted(count, "photo") if count else "No photo is found"
+    shown.print(safe(f"{total}: {found.query}"))
+    if asked.is_verbose:
+        show_spent(shown, searcher.spent)
+    sys.exit(0 if count else 1)
+
+
+def _show(hits: list[Hit], shown: Console, *, is_json: bool) -> None:
+    if is_json:
+        for hit in hits:
+            click.echo(json.dumps(_line(hit)))
+    elif hits:
+        shown.print(hits_table(hits))
+
+
+def _line(hit: Hit) -> dict[str, Any]:
+    document = hit.document
+    return {
+        "image": document.image_id,
+        "label": hit.label,
+        "confidence": hit.confidence,
+        "labels": {label["Name"]: float(label["Confidence"]) for label in document.labels},
+        "uploaded": document.event_time,
+    }
+
+
+def show_spent(console: Console, spent: Spent) -> None:
+    """What a search has read."""
+    console.print(
+        f"read {counted(spent.rows, 'index row')} and {counted(spent.documents, 'document')}: "
+        f"{spent.units:,.1f} read units",
+        highlight=False,
+    )

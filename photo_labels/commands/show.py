@@ -1,0 +1,87 @@
+"""`photos show`: what is known about one photo."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+
+from photo_labels.commands import GIVEN
+from photo_labels.commands.export import as_json
+from photo_labels.library.opening import drawn_photo, launch
+from photo_labels.library.reading import Reader, candidates
+from photo_labels.terminal.text import safe
+
+if TYPE_CHECKING:
+    from photo_labels.commands import Session
+    from photo_labels.records.documents import Document
+
+
+@click.command()
+@click.argument("image", type=GIVEN)
+@click.option("--open", "is_opening", is_flag=True, help="Open the photo with its boxes drawn.")
+@click.option("--json", "is_json", is_flag=True, help="Print the document as JSON.")
+@click.pass_obj
+def show(session: Session, image: str, is_opening: bool, is_json: bool) -> None:
+    """Show what is known about IMAGE: a key, bucket/key, or s3://bucket/key."""
+    shown = Console(stderr=True) if is_json else session.console
+    target = session.target(shown)
+    bucket = target.outputs.bucket
+    wanted = candidates(bucket, image)
+    known = Reader(target).documents(wanted)
+    document = next((known[one] for one in wanted if one in known), None)
+    if document is None:
+        shown.print(safe(f"Nothing is known of {image}: it is not in {bucket}, or not labelled yet."))
+        sys.exit(1)
+    if is_json:
+        click.echo(as_json(document))
+    else:
+        show_document(shown, document)
+    if is_opening:
+        path = drawn_photo(target, document)
+        shown.print(safe(path))
+        launch(path)
+
+
+def show_document(console: Console, document: Document) -> None:
+    """A document, and its labels as a table."""
+    facts = Table.grid(padding=(0, 2))
+    for name, value in {
+        "image": document.image_id,
+        "status": document.status,
+        "reason": document.reason and f"{document.reason}: {document.detail}",
+        "size": document.size and f"{document.size:,} bytes",
+        "version": document.version_id,
+        "uploaded": document.event_time,
+        "labelled": document.labelled_at,
+        "turned": document.orientation and document.orientation > 1 and f"EXIF orientation {document.orientation}",
+        "model": document.label_model_version,
+    }.items():
+        if value:
+            facts.add_row(name, safe(value))
+    console.print(facts)
+    if document.status == "LABELLED":
+        console.print(_labels_table(document))
+
+
+def _labels_table(document: Document) -> Table:
+    table = Table(
+        "label", Column("%", justify="right"), "parents", "categories", "box: left, top, width x height, %"
+    )
+    for label in document.labels:
+        table.add_row(
+            safe(label["Name"]),
+            f"{label['Confidence']:.2f}",
+            safe(", ".join(label["Parents"])),
+            safe(", ".join(label["Categories"])),
+            "\n".join(_box(instance["BoundingBox"]) for instance in label["Instances"]),
+        )
+    return table
+
+
+def _box(box: dict[str, Any]) -> str:
+    left, top, width, height = (round(float(box[side]) * 100) for side in ("Left", "Top", "Width", "Height"))
+    return f"{left}, {top}, {width} x {height}"

@@ -1,0 +1,90 @@
+"""`photos status`: how the pipeline is."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from photo_labels.library.status import MINUTES, StatusReader
+from photo_labels.terminal.text import duration, safe
+
+if TYPE_CHECKING:
+    from photo_labels.commands import Session
+    from photo_labels.library.status import Status
+
+
+_WATCHED_LOCALLY_S, _WATCHED_ON_AWS_S = 1.0, 10.0
+# On AWS each look costs a few calls of CloudWatch, which has news once a minute.
+
+
+@click.command()
+@click.option("--watch", "is_watching", is_flag=True, help="Go on until Ctrl-C.")
+@click.option("--json", "is_json", is_flag=True, help="Print it as a line of JSON.")
+@click.pass_obj
+def status(session: Session, is_watching: bool, is_json: bool) -> None:
+    """Tell how the pipeline is: queues, dead letters, rates, the quota, alarms.
+
+    Exit code 0: no alarm rings; 1: one does.
+    """
+    target = session.target(Console(stderr=True) if is_json else session.console)
+    reader = StatusReader(target)
+    found = reader.read()
+    if is_json:
+        click.echo(json.dumps(asdict(found)))
+    elif is_watching:
+        every_s = _WATCHED_LOCALLY_S if target.is_local else _WATCHED_ON_AWS_S
+        with suppress(KeyboardInterrupt), Live(status_table(found), console=session.console) as live:
+            while True:
+                time.sleep(every_s)
+                found = reader.read()
+                live.update(status_table(found))
+    else:
+        session.console.print(status_table(found))
+    sys.exit(1 if found.alarms else 0)
+
+
+def status_table(status: Status) -> Table:
+    """How the pipeline is."""
+    counts, table = status.counts, Table.grid(padding=(0, 2))
+    queues = {"photos": status.photos, "converting": status.converting}
+    for name, queue in queues.items():
+        table.add_row(name, f"{queue.waiting:,} waiting, {queue.in_hand:,} in hand or waiting for another try")
+    dead = status.photos.dead + status.converting.dead
+    table.add_row("dead letters", f"{dead:,}" + (": photos failures says why" if dead else ""))
+    table.add_row("labelling", "on" if status.is_on else Text("paused: photos resume goes on", style="red"))
+    table.add_row(
+        f"last {MINUTES} minutes",
+        f"{counts['ImagesLabelled']:,.0f} labelled, {counts['ImagesRejected']:,.0f} rejected, "
+        f"{counts['ImagesRemoved']:,.0f} removed, {counts['ImagesHandedOver']:,.0f} handed over to be converted, "
+        f"{counts['RecordsFailed']:,.0f} to be tried again",
+    )
+    table.add_row("rate", f"{status.photos_a_second:.1f} photos a second")
+    quota = f" of {status.tps:g} ({status.calls_a_second / status.tps:.0%})" if status.tps else ""
+    table.add_row(
+        "Rekognition",
+        f"{status.calls_a_second:.1f} calls a second{quota}, {counts['RekognitionThrottles']:,.0f} throttled",
+    )
+    if status.oldest_s is not None:
+        table.add_row("oldest photo", f"{duration(status.oldest_s)} old when it was received")
+    table.add_row("backlog", _backlog(status))
+    for name, description in status.alarms.items():
+        table.add_row(Text("alarm", style="red"), safe(f"{name}: {description}"))
+    if not status.alarms:
+        table.add_row("alarms", "none rings")
+    return table
+
+
+def _backlog(status: Status) -> str:
+    if status.gone_in_s is None:
+        return "not getting less"
+    return f"gone in about {duration(status.gone_in_s)}" if status.gone_in_s else "none"

@@ -1,0 +1,31 @@
+"""A search as a user writes it, made ready to run: shared by `photos search` and the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from photo_labels.library.searching import vocabulary as vocabularies
+from photo_labels.library.searching.searcher import Searcher, spelled
+
+if TYPE_CHECKING:
+    from photo_labels.library.reading import Reader
+    from photo_labels.library.searching.query import Query
+    from photo_labels.library.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A query with its labels as the index spells them."""
+
+    searcher: Searcher
+    query: Query
+    unknown: dict[str, list[str]]
+    # Labels that no photo has, with those that may be meant.
+
+    @classmethod
+    def prepare(cls, query: Query, target: Target, reader: Reader) -> Search:
+        """Spell the labels of a query as the index does, by what `photos labels` has counted and by reading."""
+        vocabulary = vocabularies.kept(target)
+        searcher = Searcher(reader, vocabulary.counts)
+        return cls(searcher, *spelled(query, vocabulary, searcher))

@@ -1,0 +1,106 @@
+"""How far an import is, and how it ended, for `photos import` and `make demo`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from photo_labels.library.importing.journal import End
+from photo_labels.terminal.text import counted, safe, spread
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from photo_labels.library.importing.finding import Finder
+    from photo_labels.library.importing.importer import Progress
+    from photo_labels.library.importing.journal import Journal
+
+
+class ImportDisplay:
+    """How far an import is, in one line; quiet where nobody watches."""
+
+    def __init__(self, console: Console, *, is_dry: bool = False) -> None:
+        self._is_dry = is_dry
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[details]}"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+            speed_estimate_period=60,
+        )
+        self._task = self._bar.add_task("finding", total=None, details="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def found(self, count: int) -> None:
+        self._bar.update(self._task, completed=count, refresh=True)
+
+    def show(self, progress: Progress) -> None:
+        counts = progress.counts
+        parts = [
+            f"{counts.uploaded:,} {'to upload' if self._is_dry else 'uploaded'}",
+            *(f"{counts.ends[end]:,} {end.value}" for end in End if counts.ends[end]),
+            f"{counts.waiting:,} waiting",
+        ]
+        if progress.offline_s:
+            parts = [f"no connection to AWS for {progress.offline_s:.0f} s"]
+        speed = self._bar.tasks[self._task].speed
+        if speed:
+            parts.append(f"{speed:.1f}/s")
+        self._bar.update(
+            self._task,
+            description="looking" if self._is_dry else "importing",
+            total=counts.found,
+            completed=counts.ended,
+            details=", ".join(parts),
+            refresh=True,
+        )
+
+
+def show_summary(console: Console, journal: Journal, finder: Finder) -> None:
+    """Numbers that add up, what was left alone, then every file that is not labelled, with its reason."""
+    counts = journal.counts()
+    always = set() if counts.ends[End.TO_UPLOAD] or counts.ends[End.UPLOADED] else {End.LABELLED, End.REJECTED}
+    ends = [end for end in End if counts.ends[end] or end in always]
+    parts = " + ".join(f"{counts.ends[end]:,} {end.value}" for end in ends)
+    console.print(f"{counted(counts.found, 'photo')} = {parts}", highlight=False)
+    known = [
+        text
+        for count, text in (
+            (counts.there_before, f"{counts.there_before:,} in the bucket before"),
+            (counts.copies, f"{counts.copies:,} with the content of another, which is in the bucket once"),
+        )
+        if count
+    ]
+    if known:
+        console.print(f"of these {' and '.join(known)}", highlight=False)
+    for what, count in finder.left_alone.items():
+        console.print(f"{counted(count, 'other file')} left alone, {what}", highlight=False)
+    if folders := finder.folders_left_alone:
+        names = ", ".join(name if count == 1 else f"{name} ({count:,})" for name, count in folders.items())
+        console.print(safe(f"{counted(folders.total(), 'folder')} left alone, hidden or a system's own: {names}"))
+    seconds = journal.seconds()
+    if seconds:
+        console.print(f"upload to searchable: {spread(seconds)}", highlight=False)
+    show_not_labelled(console, journal)
+
+
+def show_not_labelled(console: Console, journal: Journal) -> None:
+    """Every file that is not to be labelled any more, and why."""
+    for file in journal.files(but_labelled=True):
+        if file.end and file.end not in {End.UPLOADED, End.TO_UPLOAD}:
+            console.print(Text(f"{file.end.value}: ") + safe(file.path), soft_wrap=True)
+            console.print(Padding(safe(file.why), (0, 0, 0, 4)))

@@ -1,0 +1,45 @@
+"""Texts for a terminal: counts, durations, and texts from outside that cannot do anything to it."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from photo_labels.records.documents import Document
+
+
+def safe(text: object) -> Text:
+    """Show a text as it is, except what a terminal would obey; never read as markup."""
+    plain = str(text)
+    return Text("".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in plain))
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 photo", "2 photos"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def labels_of(document: Document, most: int = 6) -> str:
+    """A document's surest labels in one line."""
+    names = [f"{label['Name']} {label['Confidence']:.0f}" for label in document.labels[:most]]
+    return ", ".join(names) or "nothing that is sure enough"
+
+
+def spread(seconds: Sequence[float]) -> str:
+    """Median, 95th percentile and worst."""
+    ordered = sorted(seconds)
+    p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
+    return f"p50 {statistics.median(ordered):.2f} s, p95 {p95:.2f} s, max {ordered[-1]:.2f} s"
+
+
+def duration(seconds: float) -> str:
+    """A time that a person can grasp: "45 s", "12 min", "3.4 h", "2.1 days"."""
+    for unit_s, name, digits in ((86_400, "days", 1), (3_600, "h", 1), (60, "min", 0)):
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.{digits}f} {name}"
+    return f"{seconds:.0f} s"
