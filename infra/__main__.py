@@ -8,9 +8,12 @@ import click
 from rich.console import Console
 
 from infra import image as images
-from infra.deploy import build, deploy, destroy, pushed, redeploy, rollback
+from infra.deploy import deploy
+from infra.deployment import Deployment
+from infra.destroy import destroy
 from infra.display import Display
-from infra.place import Place
+from infra.push import build, push
+from infra.redeploy import redeploy, rollback
 from photo_labels.library.target import DEFAULT_STACK, Connection, aws_session
 from photo_labels.terminal.ending import run
 
@@ -29,15 +32,14 @@ def main(context: click.Context, /, **options: Any) -> None:
     context.obj = options | {"display": Display(Console(highlight=False), yes=options["yes"])}
 
 
-def _place(options: dict[str, Any]) -> Place:
-    """Say where, before anything else."""
+def _deployment(options: dict[str, Any]) -> Deployment:
+    """Find the account and region, and say them before anything else."""
     display: Display = options["display"]
     session, account = aws_session(options["region"], options["profile"])
     description = f"account {account}, {session.region_name}"
     display.say(f"stack {options['stack']} in {description}", style="bold")
-    return Place(
-        options["stack"], account, Connection(session, None, description), options["registry_host"], display
-    )
+    connection = Connection(session, None, description)
+    return Deployment(options["stack"], account, connection, display.event, options["registry_host"])
 
 
 @main.command("image")
@@ -47,11 +49,11 @@ def image_(options: dict[str, Any]) -> None:
     build(options["display"], options["base"], options["architecture"])
 
 
-@main.command()
+@main.command("push")
 @click.pass_obj
-def push(options: dict[str, Any]) -> None:
+def push_(options: dict[str, Any]) -> None:
     """Build the image and push it to ECR."""
-    pushed(_place(options), options["base"], options["architecture"])
+    push(_deployment(options), options["display"], options["base"], options["architecture"])
 
 
 def _parameter(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -77,21 +79,21 @@ def deploy_(
     """Bring up the pipeline, or change it."""
     given = {"ExistingBucket": existing_bucket, "KeyPrefix": prefix, "AlarmEmail": email}
     own = {name: value for name, value in given.items() if value is not None}
-    deploy(_place(options), own | parameters, options["base"], options["architecture"])
+    deploy(_deployment(options), options["display"], own | parameters, options["base"], options["architecture"])
 
 
 @main.command("redeploy")
 @click.pass_obj
 def redeploy_(options: dict[str, Any]) -> None:
     """Run a new image, or the old one if the new one does not work."""
-    redeploy(_place(options), options["base"], options["architecture"])
+    redeploy(_deployment(options), options["display"], options["base"], options["architecture"])
 
 
 @main.command("rollback")
 @click.pass_obj
 def rollback_(options: dict[str, Any]) -> None:
     """Run the image again that ran before."""
-    rollback(_place(options))
+    rollback(_deployment(options), options["display"])
 
 
 @main.command("destroy")
@@ -99,7 +101,7 @@ def rollback_(options: dict[str, Any]) -> None:
 @click.pass_obj
 def destroy_(options: dict[str, Any], *, with_data: bool) -> None:
     """Remove the pipeline."""
-    destroy(_place(options), with_data=with_data)
+    destroy(_deployment(options), options["display"], with_data=with_data)
 
 
 if __name__ == "__main__":

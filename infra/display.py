@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from infra.registry import Progress
+    from infra.registry import PushProgress
     from infra.stacks import ChangeSet, Event
 
 
@@ -60,11 +60,11 @@ class Display:
             yield
 
     @contextmanager
-    def pushing(self) -> Iterator[Callable[[Progress], None]]:
+    def pushing(self) -> Iterator[Callable[[PushProgress], None]]:
         """Show how far a push is."""
         with self._console.status("pushing") as status:
 
-            def show(progress: Progress) -> None:
+            def show(progress: PushProgress) -> None:
                 status.update(
                     f"pushing: {progress.layers_sent} of {progress.layers} layers, {progress.sent_mb:.1f} MB"
                 )

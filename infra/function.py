@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from photo_labels.library.mapping import Mappings
+from photo_labels.library.queues import depth
 from photo_labels.library.reading import Reader
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.documents import image_id
@@ -40,8 +41,8 @@ class Running:
     architecture: str
 
 
-class Hearing(Enum):
-    """Whether the functions hear of photos: how the event source mappings to them are."""
+class MappingState(Enum):
+    """How the event source mappings of the functions are."""
 
     RUNNING = "enabled"
     PAUSED = "disabled by a deployment"
@@ -82,11 +83,11 @@ class Function:
         """Whether what it runs has labelled a photo; a first deployment that was broken off has not."""
         return self._tags().get(_PROVED) == self.running().image
 
-    def hearing(self) -> Hearing:
+    def mapping_state(self) -> MappingState:
         """How the mappings are; a tag tells a pause of ours, which a killed run may have left, from others'."""
         if self._mappings.are_on():
-            return Hearing.RUNNING
-        return Hearing.PAUSED if _PAUSED in self._tags() else Hearing.STOPPED
+            return MappingState.RUNNING
+        return MappingState.PAUSED if _PAUSED in self._tags() else MappingState.STOPPED
 
     def pause(self) -> None:
         """Stop the mappings: photos wait in the queues, and no receive is spent on them.
@@ -146,12 +147,8 @@ class Function:
             s3.delete_object(Bucket=bucket, Key=key, **({"VersionId": version} if version else {}))
 
     def _in_flight(self) -> int:
-        name: Any = "ApproximateNumberOfMessagesNotVisible"
         sqs = self._target.client("sqs")
-        return sum(
-            int(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name])
-            for queue in self._target.outputs.queue_urls
-        )
+        return sum(depth(sqs, queue)[1] for queue in self._target.outputs.queue_urls)
 
     def _arn(self) -> str:
         return self._client.get_function_configuration(FunctionName=self._name)["FunctionArn"]

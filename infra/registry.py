@@ -27,7 +27,7 @@ _BROKEN_OFF = (DockerException, requests.RequestException, urllib3.exceptions.HT
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class PushProgress:
     """How far a push is; layers that are there already count as sent."""
 
     layers: int
@@ -61,7 +61,7 @@ class Registry:
             )
         return f"{self._uri}@{image['imageDigest']}"
 
-    def push(self, engine: docker.DockerClient, image: Image, show: Callable[[Progress], None]) -> str:
+    def push(self, engine: docker.DockerClient, image: Image, show: Callable[[PushProgress], None]) -> str:
         """Push an image and give it by digest, read back from ECR. Raises UserError."""
         data = self._client.get_authorization_token()["authorizationData"][0]
         user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
@@ -86,7 +86,7 @@ class Registry:
         return found
 
 
-def _follow(stream: Iterable[dict[str, Any]], show: Callable[[Progress], None]) -> None:
+def _follow(stream: Iterable[dict[str, Any]], show: Callable[[PushProgress], None]) -> None:
     """Read a push to its end. The SDK raises nothing of what goes wrong: it stands in the stream."""
     sent: dict[str, bool] = {}
     bytes_sent: dict[str, int] = {}
@@ -98,4 +98,4 @@ def _follow(stream: Iterable[dict[str, Any]], show: Callable[[Progress], None]) 
             sent[layer] = line.get("status") in {"Pushed", "Layer already exists"}
             if "current" in line.get("progressDetail", {}):
                 bytes_sent[layer] = line["progressDetail"]["current"]
-            show(Progress(len(sent), sum(sent.values()), sum(bytes_sent.values()) / 1e6))
+            show(PushProgress(len(sent), sum(sent.values()), sum(bytes_sent.values()) / 1e6))

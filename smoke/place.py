@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from infra.deploy import deploy, destroy
+from infra.deploy import deploy
+from infra.deployment import Deployment
+from infra.destroy import destroy
 from infra.display import Display
-from infra.place import Place
 from local.cloud import LocalCloud
 from photo_labels.library.target import Connection, Target, aws_session
 
@@ -46,9 +47,10 @@ def on_aws(
     )
     if not yes:
         click.confirm("Go on?", abort=True)
-    place = Place(stack, account, Connection(session, None, description), None, Display(console, yes=True))
+    display = Display(console, yes=True)
+    deployment = Deployment(stack, account, Connection(session, None, description), display.event)
     try:
-        deploy(place, {"TablePrefix": f"{stack}-"}, base, None)
-        yield place.deployed(), account
+        deploy(deployment, display, {"TablePrefix": f"{stack}-"}, base, None)
+        yield deployment.target, account
     finally:
-        destroy(place, with_data=True)
+        destroy(deployment, display, with_data=True)

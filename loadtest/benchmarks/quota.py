@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from infra.quota import environments_for
+from infra.service_quotas import environments_for
 from loadtest.log import invocations
 from loadtest.mix import one_size
 from local.cloud import LocalCloud

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from infra.place import Place
+    from infra.deployment import Deployment
 
 
 def test_given_a_local_cloud_when_walked_through_then_every_step_is_taken_and_every_answer_kept(
@@ -103,23 +103,26 @@ def test_given_aws_when_walked_through_then_the_stack_is_removed_however_it_ends
 ) -> None:
     done: list[str] = []
 
-    def deploy(place: Place, parameters: dict[str, str], *_: Any) -> None:
-        done.append(f"deploy {place.stack}")
-        assert parameters == {"TablePrefix": f"{place.stack}-"}
+    def deploy(deployment: Deployment, _display: Any, parameters: dict[str, str], *_: Any) -> None:
+        done.append(f"deploy {deployment.name}")
+        assert parameters == {"TablePrefix": f"{deployment.name}-"}
         if failing == "deploy":
             raise UserError("CloudFormation failed")
 
-    def destroy(place: Place, *, with_data: bool) -> None:
+    def destroy(deployment: Deployment, _display: Any, *, with_data: bool) -> None:
         assert with_data
-        done.append(f"destroy {place.stack}")
+        done.append(f"destroy {deployment.name}")
 
     class Session:
         region_name = "eu-central-1"
 
+        def client(self, *_: Any, **__: Any) -> None:
+            """No client of AWS."""
+
     monkeypatch.setattr(places, "aws_session", lambda *_: (Session(), "123456789012"))
     monkeypatch.setattr(places, "deploy", deploy)
     monkeypatch.setattr(places, "destroy", destroy)
-    monkeypatch.setattr("infra.place.Place.deployed", lambda _: None)
+    monkeypatch.setattr("infra.deployment.Deployment.target", None)
     with (
         pytest.raises((UserError, KeyboardInterrupt)) if failing else nullcontext(),
         places.on_aws("eu-central-1", None, None, Console(), yes=True),

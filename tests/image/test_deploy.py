@@ -137,7 +137,7 @@ def test_given_a_deployed_pipeline_when_deployed_again_then_nothing_changes(
     said = account.run("deploy", *LOCAL)
     assert "is in ECR already" in said
     assert "photo-labels is as it should be: nothing to change" in said
-    assert "Nobody hears the alarms" in said
+    assert "No alarm subscription" in said
     assert image_of(target) == before
 
 

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from infra import image as images
-from infra.alarms import listeners_of
-from infra.deploy import _delete_bucket, _waiting
+from infra.alarm_subscribers import subscribers_of
+from infra.destroy import _delete_bucket, _waiting
 from infra.display import Display
 from infra.notifications import EVENTS, added, overlapping, removed
-from infra.quota import detect_labels_tps, environments_for
-from infra.registry import Progress, Registry, _follow
+from infra.registry import PushProgress, Registry, _follow
+from infra.service_quotas import detect_labels_tps, environments_for
 from infra.stacks import Change, ChangeSet, Event, Stack
 from photo_labels.library.user_errors import UserError
 from tests.fakes.stack import outputs_of_stack
@@ -174,7 +174,7 @@ def test_given_an_address_that_has_not_confirmed_when_asked_then_it_is_told_apar
     answer = {"Subscriptions": [waiting, left, heard]}
     stub.add_response("list_subscriptions_by_topic", answer, {"TopicArn": arn})
     stub.activate()
-    assert listeners_of(client, arn) == (["old@example.com"], ["new@example.com"])
+    assert subscribers_of(client, arn) == (["old@example.com"], ["new@example.com"])
 
 
 # ---------------------------------------------------------------- mapping
@@ -220,7 +220,7 @@ def test_given_a_push_that_fails_in_its_stream_when_followed_then_it_is_raised()
 
 
 def test_given_a_push_when_followed_then_its_progress_is_shown() -> None:
-    shown: list[Progress] = []
+    shown: list[PushProgress] = []
     stream: list[dict[str, Any]] = [
         {"status": "The push refers to repository"},
         {"status": "Layer already exists", "id": "a"},
@@ -228,7 +228,7 @@ def test_given_a_push_when_followed_then_its_progress_is_shown() -> None:
         {"status": "Pushed", "id": "b", "progressDetail": {}},
     ]
     _follow(stream, shown.append)
-    assert shown[-1] == Progress(layers=2, layers_sent=2, sent_mb=0.5)
+    assert shown[-1] == PushProgress(layers=2, layers_sent=2, sent_mb=0.5)
 
 
 def test_given_an_engine_that_goes_away_when_pushing_then_a_sentence() -> None:

@@ -1,0 +1,96 @@
+"""`make destroy`: remove the pipeline; photos and tables stay, unless they are to go, too."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from infra.notifications import Notifications
+from photo_labels.library.queues import depth
+from photo_labels.library.user_errors import UserError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+    from infra.deployment import Deployment
+    from infra.display import Display
+    from photo_labels.library.target import Target
+
+
+def destroy(deployment: Deployment, display: Display, *, with_data: bool) -> None:
+    """Remove the stacks; bucket and tables stay, unless they are to go, too."""
+    if deployment.pipeline.status() is None:
+        display.say(f"There is no stack {deployment.name} in {deployment.connection.description}.")
+        if with_data:  # which tables are its own only the stack knows: another may have the same ones
+            display.say(
+                "If an earlier `make destroy` kept its bucket and tables: `make deploy` adopts them again, and "
+                "`make destroy DATA=delete` then removes them, too."
+            )
+    else:
+        deployment.require_own_stack()
+        _destroy_pipeline(deployment, display, with_data=with_data)
+    if deployment.registry.status():
+        deployment.registry.delete()
+        display.say("The registry is gone, and its images.")
+
+
+def _destroy_pipeline(deployment: Deployment, display: Display, *, with_data: bool) -> None:
+    if not deployment.pipeline.outputs():  # a first deployment that failed, or was not confirmed
+        deployment.pipeline.delete()
+        display.say(
+            f"{deployment.name} is gone. A bucket and tables that it had made already are kept; "
+            "`make deploy` adopts them."
+        )
+        return
+    target = deployment.target
+    outputs = target.outputs
+    is_own = not deployment.pipeline.parameters().get("ExistingBucket")
+    data = [f"table {outputs.image_labels_table}", f"table {outputs.label_index_table}"]
+    data += [f"bucket {outputs.bucket} with all its photos"] if is_own else []
+    waiting = _waiting(target)
+    display.say(f"This removes {deployment.name} from {target.description}.", style="bold")
+    if waiting:
+        display.say(f"{waiting} messages wait in its queues: their photos will not be labelled.", style="yellow")
+    display.say(f"{'It removes, too' if with_data else 'It keeps'}: {', '.join(data)}.")
+    if not display.confirmed(f"Destroy {deployment.name}?"):
+        raise UserError("Nothing was removed.")
+    Notifications(target.client("s3"), outputs.bucket).remove(outputs.queue_arn)
+    if with_data:  # while the stack can still tell what is its own, should this be broken off
+        _delete_data(target, is_own=is_own)
+    deployment.pipeline.delete()
+    display.say(f"{deployment.name} is gone. {'Removed, too' if with_data else 'Kept'}: {', '.join(data)}.")
+    if not with_data:
+        display.say("`make deploy` adopts again what was kept.")
+
+
+def _delete_data(target: Target, *, is_own: bool) -> None:
+    tables = target.client("dynamodb")
+    for name in target.outputs.tables:
+        with suppress(tables.exceptions.ResourceNotFoundException):
+            tables.delete_table(TableName=name)
+    if is_own:
+        s3 = target.client("s3")
+        with suppress(s3.exceptions.NoSuchBucket):
+            _delete_bucket(s3, target.outputs.bucket)
+
+
+def _delete_bucket(s3: S3Client, bucket: str) -> None:
+    """Delete it with all objects and versions. Raises UserError for what S3 does not let go."""
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        objects: Any = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+        if objects:
+            answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+            if errors := answer.get("Errors"):
+                first = f"{errors[0]['Key']} ({errors[0]['Message']})"
+                raise UserError(f"S3 does not delete {len(errors)} objects of {bucket}, the first {first}.")
+    s3.delete_bucket(Bucket=bucket)
+
+
+def _waiting(target: Target) -> int:
+    sqs = target.client("sqs")
+    total = 0
+    for queue in target.outputs.queue_urls + target.outputs.dead_letter_queue_urls:
+        with suppress(sqs.exceptions.QueueDoesNotExist):  # an earlier run was broken off
+            total += sum(depth(sqs, queue))
+    return total
