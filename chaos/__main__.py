@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from chaos.faults import FILE, Switch
-from chaos.run import Run, plan
+from chaos.run import ChaosRun, plan
 from chaos.table import show
 from chaos.verdict import judged
 from local.cloud import LocalCloud
@@ -36,9 +36,9 @@ def main(number: int, seed: int) -> None:
             Path(folder) / "cloud",
             recogniser=["--mode", "simulated", "--simulation", simulation],
             parameters={"MaxConcurrency": "6"},
-            handler="chaos.faulty.handler",
+            handler="chaos.faulty_function.handler",
         ) as cloud:
-            run = Run(cloud, switch, plan(number, seed), seed)
+            run = ChaosRun(cloud, switch, plan(number, seed), seed)
             with console.status("photos flow, and nothing is wrong yet") as status:
                 run.go(status.update)
                 status.update("comparing what is there with what was done")

@@ -1,7 +1,7 @@
 """The faults: what happens where, and how both sides know of it.
 
-`python -m chaos` writes what is on into a file, which the function with faults (chaos/faulty.py) reads before each
-of its calls; it writes a line into another for each fault that it has injected.
+`python -m chaos` writes the present faults into a file, which the function with faults (chaos/faulty_function.py)
+reads before each of its calls; it writes a line into another file for each fault that it has injected.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def plan(number: int, seed: int) -> list[tuple[Fault, ...]]:
     ]
 
 
-class Run:
+class ChaosRun:
     """Goes through a plan."""
 
     def __init__(self, cloud: LocalCloud, switch: Switch, phases: list[tuple[Fault, ...]], seed: int) -> None:

@@ -12,8 +12,8 @@ from urllib.parse import quote_plus
 
 from chaos import poison
 from loadtest.mix import one_size
-from photo_labels.library.reading import Reader
-from photo_labels.library.reconciling import Reconciler
+from photo_labels.library.reconciler import Reconciler
+from photo_labels.library.table_reader import TableReader
 from photo_labels.records.documents import Document, image_id
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ _MANY = 500
 
 
 @dataclass(slots=True)
-class Thing:
+class TrackedPhoto:
     """One key, and all that was done with it."""
 
     key: str
@@ -89,16 +89,16 @@ class Traffic:
         self._bucket = target.outputs.bucket
         self._queue = target.outputs.labelling.queue_url
         self._s3, self._sqs = target.client("s3"), target.client("sqs")
-        self._reader = Reader(target)
+        self._reader = TableReader(target)
         self._reconciler = Reconciler(target)
         self._random = random.Random(seed)
         [self._photo] = one_size("2KB").bodies
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._settled = threading.Event()
-        self._waited_for: dict[str, Thing] = {}
+        self._waited_for: dict[str, TrackedPhoto] = {}
         self._failure: BaseException | None = None
-        self.things: dict[str, Thing] = {}
+        self.things: dict[str, TrackedPhoto] = {}
         self.poison: dict[str, str] = {}
         # Messages that nobody can understand, and the fault that was on.
         self.phase = CALM
@@ -168,7 +168,7 @@ class Traffic:
             [action] = self._random.choices(list(weights), list(weights.values()))
             actions[action if self.things else "new"]()
 
-    def _any(self) -> Thing:
+    def _any(self) -> TrackedPhoto:
         return self.things[self._random.choice(list(self.things))]
 
     def _upload_new(self) -> None:
@@ -186,13 +186,13 @@ class Traffic:
         name = self._random.choice(list(poison.OTHER_FORMATS))
         self._upload(self._made(f"chaos/{len(self.things):06d} {name}"), poison.OTHER_FORMATS[name])
 
-    def _made(self, key: str) -> Thing:
-        return self.things.setdefault(key, Thing(key, self.phase))
+    def _made(self, key: str) -> TrackedPhoto:
+        return self.things.setdefault(key, TrackedPhoto(key, self.phase))
 
     def _overwrite(self) -> None:
         self._upload(self._any(), self._photo)
 
-    def _upload(self, thing: Thing, content: bytes) -> None:
+    def _upload(self, thing: TrackedPhoto, content: bytes) -> None:
         is_photo = content == self._photo or content in poison.OTHER_FORMATS.values()
         # A photo that is overwritten keeps its name, by which it is converted, too.
         is_converted = content in poison.OTHER_FORMATS.values() or thing.key.endswith((".HEIC", ".webp"))
@@ -221,7 +221,7 @@ class Traffic:
         """Deliver many events again in one message."""
         self._deliver_again(self._random.choices(list(self.things.values()), k=_MANY))
 
-    def _deliver_again(self, things: list[Thing]) -> None:
+    def _deliver_again(self, things: list[TrackedPhoto]) -> None:
         images = list({image_id(self._bucket, thing.key) for thing in things})
         documents = self._reader.documents(images).values()
         events = [_event_of(document) for document in documents if document.status != "REMOVED"]

@@ -14,17 +14,17 @@ from loadtest.log import invocations
 from local.models.vision import LabelTable
 from local.request import Call
 from local.simulation import Simulation, SimulationSettings
-from photo_labels.library.auditing import Auditor, Finding, Problem, Repairer
+from photo_labels.library.audit import Auditor, Finding, Problem, Repairer
 from photo_labels.library.failures import Failures
-from photo_labels.library.reading import Reader
-from photo_labels.library.reconciling import Reconciler
+from photo_labels.library.reconciler import Reconciler
+from photo_labels.library.table_reader import TableReader
 from photo_labels.records.documents import Document, image_id, labels_from
 from photo_labels.records.index import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from chaos.traffic import Thing, Traffic
+    from chaos.traffic import TrackedPhoto, Traffic
     from local.cloud import LocalCloud
     from photo_labels.library.target import Target
 
@@ -86,7 +86,7 @@ def judged(cloud: LocalCloud, traffic: Traffic, since_s: float) -> Verdict:
     problems, strays = _audited(target)
     dead_letters = list(Failures(target).dead_letters())
     buried = {what for letter in dead_letters for what in letter.what.split(", ")}
-    documents = Reader(target).documents([image_id(bucket, key) for key in things])
+    documents = TableReader(target).documents([image_id(bucket, key) for key in things])
     receives: Counter[str] = Counter()
     for function in target.outputs.functions:
         receives |= _receives(target.client("logs"), function.log_group, since_s)
@@ -130,7 +130,7 @@ def _audited(target: Target) -> tuple[list[Problem], int]:
     return problems + [problem for problem in again if problem not in problems], len(strays)
 
 
-def _end(thing: Thing, document: Document | None) -> str:
+def _end(thing: TrackedPhoto, document: Document | None) -> str:
     if thing.is_removed:
         return "removed" if document is None or document.status == "REMOVED" else "lost"
     if document is None or document.etag != thing.etags[-1]:

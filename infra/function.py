@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from photo_labels.library.mapping import Mappings
 from photo_labels.library.queues import depth
-from photo_labels.library.reading import Reader
+from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.documents import image_id
 from photo_labels.records.messages import reconcile_message
@@ -122,7 +122,7 @@ class Function:
 
     def _label(self, name: str, bucket: str, key: str) -> None:
         """Raises UserError."""
-        image, reader = image_id(bucket, key), Reader(self._target)
+        image, reader = image_id(bucket, key), TableReader(self._target)
         before = reader.documents([image]).get(image)
         answer = self._client.invoke(FunctionName=name, Payload=json.dumps(_batch(bucket, key)), LogType="Tail")
         said = answer["Payload"].read().decode()

@@ -16,13 +16,13 @@ import click
 from rich.console import Console
 
 from loadtest import mix as mixes
-from loadtest import place as places
+from loadtest import target as targets
 from loadtest.measure import Order, measured
 from loadtest.prices import PRICES
+from loadtest.result_files import prepare, write
 from loadtest.schedule import PROFILES
 from loadtest.slo import objectives
 from loadtest.summary import show
-from loadtest.written import prepare, write
 from local.folders import as_written
 from local.state import State
 from photo_labels.library.target import DEFAULT_STACK, LOCAL_STATE
@@ -30,8 +30,8 @@ from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import is_agreed, run
 
 if TYPE_CHECKING:
-    from loadtest.mix import Mix
-    from loadtest.place import Place
+    from loadtest.mix import PhotoMix
+    from loadtest.target import LoadTestTarget
 
 _LOCAL_RATE = 25.0
 _SHARE_OF_QUOTA = 0.5
@@ -56,7 +56,7 @@ class Folder(click.Path):
 @click.option("--size", help="Photos of one size: 2KB, 3MB.")
 @click.option("--photos", type=Folder(exists=True), help="A folder of yours.")
 @click.option("--target", type=click.Choice(["local", "aws"]), default="local", show_default=True)
-@click.option("--recogniser", type=click.Choice(places.RECOGNISERS), default="simulated", show_default=True)
+@click.option("--recogniser", type=click.Choice(targets.RECOGNISERS), default="simulated", show_default=True)
 @click.option("--slo", default="p95<1s,p99<2s,lost=0", show_default=True, help="What has to hold.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--warmup", type=click.IntRange(0), help="Photos before, not counted. [those of a second]")
@@ -99,22 +99,22 @@ def main(**options: Any) -> None:
     sys.exit(0 if is_whole and all(verdict["met"] for verdict in outcome.figures["slo"]) else 1)
 
 
-def _place(options: dict[str, Any]) -> AbstractContextManager[Place]:
+def _place(options: dict[str, Any]) -> AbstractContextManager[LoadTestTarget]:
     if options["target"] == "aws":
-        return nullcontext(places.on_aws(options["stack"], options["region"]))
+        return nullcontext(targets.on_aws(options["stack"], options["region"]))
     if State(LOCAL_STATE).is_held():
-        return places.running_cloud(options["recogniser"], options["seed"])
+        return targets.running_cloud(options["recogniser"], options["seed"])
     rate = _LOCAL_RATE if options["rate"] is None else options["rate"]
-    return places.own_cloud(rate, options["recogniser"], options["seed"])
+    return targets.own_cloud(rate, options["recogniser"], options["seed"])
 
 
-def _mix(options: dict[str, Any]) -> Mix:
+def _mix(options: dict[str, Any]) -> PhotoMix:
     if options["size"]:
         return mixes.one_size(options["size"])
     return mixes.of_folder(options["photos"]) if options["photos"] else mixes.many_sizes()
 
 
-def _agree(order: Order, place: Place, console: Console, *, yes: bool) -> None:
+def _agree(order: Order, place: LoadTestTarget, console: Console, *, yes: bool) -> None:
     """Say what it costs and ask. Raises UserError."""
     photos = order.number + order.warmup
     usd = photos * PRICES["rekognition_calls"].usd

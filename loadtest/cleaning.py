@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from loadtest.run import Run
-    from loadtest.system_under_test import Deployed
+    from loadtest.system_under_test import DeployedPipeline
 
 _PATIENCE_S = 60.0
 # Without any progress.
 
 
-def clean(system: Deployed, runs: Sequence[Run], prefix: str, console: Console) -> None:
+def clean(system: DeployedPipeline, runs: Sequence[Run], prefix: str, console: Console) -> None:
     """Remove all that was sent, and say what stays, also when it is interrupted."""
     done, under_way, lost, refused = (
         [key for run in runs for key in _keys(run, ends)]
@@ -69,7 +69,7 @@ def _keys(run: Run, ends: Sequence[End]) -> list[str]:
     return [run.plan.key(int(photo)) for photo in np.flatnonzero(np.isin(run.samples.end, ends) & began)]
 
 
-def _not_done(system: Deployed, keys: Sequence[str]) -> list[str]:
+def _not_done(system: DeployedPipeline, keys: Sequence[str]) -> list[str]:
     left = []
     for start in range(0, len(keys), MAX_LOOKED_AT):
         some = keys[start : start + MAX_LOOKED_AT]

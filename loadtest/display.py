@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LATELY_S = 5.0
 
 
-class Progress:
+class ProgressDisplay:
     """A line that is written over and over; quiet where nobody watches."""
 
     def __init__(self, console: Console) -> None:

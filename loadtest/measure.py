@@ -13,12 +13,12 @@ import numpy as np
 from loadtest import cpu
 from loadtest.account import Work, account, corrected
 from loadtest.cleaning import clean
-from loadtest.display import Progress
+from loadtest.display import ProgressDisplay
 from loadtest.results import Setting, photos_a_second, quantiles, results
 from loadtest.run import Plan, Runner
 from loadtest.samples import End
 from loadtest.schedule import intended_s
-from loadtest.system_under_test import Deployed
+from loadtest.system_under_test import DeployedPipeline
 from photo_labels.library.user_errors import USER_FACING_ERRORS, UserError, user_message
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from loadtest.cpu import Use
-    from loadtest.mix import Mix
-    from loadtest.place import Place
+    from loadtest.mix import PhotoMix
     from loadtest.run import Run
     from loadtest.slo import Objective
+    from loadtest.target import LoadTestTarget
     from photo_labels.records.documents import Document
 
 _SENDERS = 16
@@ -50,7 +50,7 @@ class Order:
     rate: float
     # Photos a second; 0: all at once.
     profile: str
-    mix: Mix
+    mix: PhotoMix
     seed: int
     warmup: int
     # Photos that are sent beforehand, at once.
@@ -59,7 +59,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Measurement:
     """A run with all its samples, and the figures."""
 
     run: Run
@@ -67,18 +67,18 @@ class Outcome:
 
 
 @contextmanager
-def measured(place: Place, order: Order, console: Console) -> Iterator[Outcome]:
+def measured(place: LoadTestTarget, order: Order, console: Console) -> Iterator[Measurement]:
     """Do it and give the outcome; then remove what was sent, unless it is to be kept or goes with its cloud.
 
     Raises UserError where no photo of the warm-up gets through, and KeyboardInterrupt when that is interrupted.
     """
     senders = _SENDERS if place.target.is_local else _SENDERS_AWS
-    system = Deployed(place.target, connections=senders)
+    system = DeployedPipeline(place.target, connections=senders)
     prefix = f"{system.prefix}loadtest/{secrets.token_hex(4)}/"
     warmup = Runner(system, _plan(order, f"{prefix}warmup/", np.zeros(order.warmup), senders))
     runs = [warmup.run]
     try:
-        with Progress(console) as progress:
+        with ProgressDisplay(console) as progress:
             warmed = _warm_up(system, warmup, progress)
             intended = intended_s(order.number, order.rate, order.profile)
             runner = Runner(system, _plan(order, f"{prefix}run/", intended, senders))
@@ -92,7 +92,7 @@ def measured(place: Place, order: Order, console: Console) -> Iterator[Outcome]:
             clean(system, runs, prefix, console)
 
 
-def _warm_up(system: Deployed, warmup: Runner, progress: Progress) -> dict[str, Any]:
+def _warm_up(system: DeployedPipeline, warmup: Runner, progress: ProgressDisplay) -> dict[str, Any]:
     """Wake the environments; returns the figures."""
     run = warmup.execute(progress.warming)
     if run.interrupted:
@@ -112,7 +112,7 @@ def _warm_up(system: Deployed, warmup: Runner, progress: Progress) -> dict[str, 
     }
 
 
-def _accounted(system: Deployed, run: Run) -> Work:
+def _accounted(system: DeployedPipeline, run: Run) -> Work:
     """Read the function's log; a run whose log cannot be read, or is not waited for, is one with less known."""
     try:
         return account(system, run, system.target.outputs.bucket)
@@ -126,8 +126,8 @@ def _accounted(system: Deployed, run: Run) -> Work:
 
 
 def _outcome(
-    system: Deployed, place: Place, order: Order, run: Run, *, work: Work, warmed: dict[str, Any]
-) -> Outcome:
+    system: DeployedPipeline, place: LoadTestTarget, order: Order, run: Run, *, work: Work, warmed: dict[str, Any]
+) -> Measurement:
     """Compute the figures; what cannot be read is left out, and said."""
     ahead_s = corrected(run.samples)
     documents: list[Document] = []
@@ -150,16 +150,16 @@ def _outcome(
         clock_ahead_s=ahead_s,
         counted_calls=place.calls(run.plan.prefix),
     )
-    return Outcome(run, figures)
+    return Measurement(run, figures)
 
 
-def throughput(place: Place, order: Order, console: Console) -> tuple[Run, float | None, Use]:
+def throughput(place: LoadTestTarget, order: Order, console: Console) -> tuple[Run, float | None, Use]:
     """Warm up and run; returns the photos a second that were seen, and the CPU that the run took.
 
     The function's log is left alone. Raises KeyboardInterrupt.
     """
-    system = Deployed(place.target, connections=_SENDERS)
-    with Progress(console) as progress:
+    system = DeployedPipeline(place.target, connections=_SENDERS)
+    with ProgressDisplay(console) as progress:
         prefix = f"{system.prefix}loadtest/{secrets.token_hex(4)}/"
         warmup = _plan(order, f"{prefix}warmup/", np.zeros(order.warmup), _SENDERS)
         warmed = Runner(system, warmup).execute(progress.warming)
@@ -183,7 +183,7 @@ def _plan(order: Order, prefix: str, intended: Any, senders: int) -> Plan:
     )
 
 
-def _setting(place: Place, order: Order) -> Setting:
+def _setting(place: LoadTestTarget, order: Order) -> Setting:
     return Setting(
         simulated=place.simulated,
         target=place.target.description,

@@ -24,7 +24,7 @@ _SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 
 @dataclass(frozen=True, slots=True)
-class Mix:
+class PhotoMix:
     """Bodies to choose from, and what they are in words."""
 
     bodies: list[bytes]
@@ -36,7 +36,7 @@ class Mix:
         return random.Random(seed).choices(range(len(self.bodies)), self.weights, k=number)
 
 
-def many_sizes() -> Mix:
+def many_sizes() -> PhotoMix:
     """The samples, each scaled to several sizes."""
     bodies, weights = [], []
     for path in sorted(_SAMPLES.glob("*.jpg")):
@@ -46,10 +46,10 @@ def many_sizes() -> Mix:
                 bodies.append(path.read_bytes() if scale == 1 else _jpeg(scaled))
                 weights.append(weight)
     smallest, largest = min(map(len, bodies)), max(map(len, bodies))
-    return Mix(bodies, weights, f"real photos of {_kb(smallest)} to {_kb(largest)}")
+    return PhotoMix(bodies, weights, f"real photos of {_kb(smallest)} to {_kb(largest)}")
 
 
-def one_size(text: str) -> Mix:
+def one_size(text: str) -> PhotoMix:
     """A small real photo, with nothing that means anything after its end. Raises UserError.
 
     `text`: bytes, or with a unit: "2KB", "3.5MB".
@@ -63,10 +63,10 @@ def one_size(text: str) -> Mix:
         photo = _jpeg(sample.resize((120, 80)), quality=30)
     if not len(photo) <= size <= _MAX_BYTES:
         raise UserError(f"SIZE must be from {len(photo)} bytes to 15 MB, not {text}.")
-    return Mix([photo + bytes(size - len(photo))], [1], f"a photo of {_kb(size)}")
+    return PhotoMix([photo + bytes(size - len(photo))], [1], f"a photo of {_kb(size)}")
 
 
-def of_folder(folder: Path) -> Mix:
+def of_folder(folder: Path) -> PhotoMix:
     """The photos of a folder, each as likely. Raises UserError."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
     if not paths:
@@ -76,7 +76,7 @@ def of_folder(folder: Path) -> Mix:
         bodies = [path.read_bytes() for path in chosen]
     except OSError as error:
         raise UserError(f"A photo cannot be read ({error}): mend that, or name another folder.") from error
-    return Mix(bodies, [1] * len(bodies), f"{len(bodies)} of the {len(paths)} photos of {folder}")
+    return PhotoMix(bodies, [1] * len(bodies), f"{len(bodies)} of the {len(paths)} photos of {folder}")
 
 
 def _jpeg(image: Image.Image, quality: int = 85) -> bytes:

@@ -12,7 +12,7 @@ from plotly.offline import get_plotlyjs
 from loadtest.charts import ON_DARK, charts
 from loadtest.results import QUANTILES
 from loadtest.samples import STAGES
-from loadtest.words import late_words, load_of, measured_words, number, percent
+from loadtest.wording import late_words, load_of, measured_words, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from loadtest.results import QUANTILES
 from loadtest.samples import STAGES
-from loadtest.words import late_words, load_of, measured_words, number, percent
+from loadtest.wording import late_words, load_of, measured_words, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,7 +23,7 @@ from botocore.utils import get_environ_proxies
 from loadtest.log import Invocation, invocations
 from loadtest.samples import End
 from photo_labels.library.queues import depth
-from photo_labels.library.reading import Reader
+from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.documents import Document, image_id
 from photo_labels.records.index import row_key
@@ -46,7 +46,7 @@ _ENDS = {"LABELLED": End.LABELLED, "REJECTED": End.REJECTED}
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LookResult:
     """A photo's document as a reader sees it."""
 
     end: End
@@ -69,7 +69,7 @@ class SystemUnderTest(Protocol):
     def send(self, key: str, body: bytes) -> int:
         """Upload a photo; returns the PUTs that it took. Raises one of TOLD when it was not."""
 
-    def look(self, keys: Sequence[str]) -> dict[str, Found | None]:
+    def look(self, keys: Sequence[str]) -> dict[str, LookResult | None]:
         """Read the documents of at most LOOK_AT_MOST photos, consistently, by key.
 
         None: it is not done. A key that could not be read is left out.
@@ -85,7 +85,7 @@ class SystemUnderTest(Protocol):
         """What the function has logged since a moment, in epoch seconds, as far as it has arrived."""
 
 
-class Deployed:
+class DeployedPipeline:
     """A deployed pipeline, on AWS or on this machine."""
 
     def __init__(self, target: Target, connections: int) -> None:
@@ -112,7 +112,7 @@ class Deployed:
             socket_options=no_delay,
         )
         self._dynamodb = target.client("dynamodb", config=Config(parameter_validation=False))
-        self._reader = Reader(target)
+        self._reader = TableReader(target)
         self._versions: dict[str, str] = {}
         # By key, where the bucket has versions.
         self._sqs = target.client("sqs")
@@ -132,7 +132,7 @@ class Deployed:
         code = re.search(r"<Code>(\w+)</Code>", answer.text)
         raise UserError(f"S3 refuses photos ({code[1] if code else answer.status_code}).")
 
-    def look(self, keys: Sequence[str]) -> dict[str, Found | None]:
+    def look(self, keys: Sequence[str]) -> dict[str, LookResult | None]:
         images = {image_id(self._bucket, key): key for key in keys}
         request: Any = {
             "Keys": [{"ImageID": {"S": image}} for image in images],
@@ -142,13 +142,13 @@ class Deployed:
         }
         answer = self._dynamodb.batch_get_item(RequestItems={self._documents: request})
         unread = answer.get("UnprocessedKeys", {}).get(self._documents, {}).get("Keys", ())
-        found: dict[str, Found | None] = dict.fromkeys(keys)
+        found: dict[str, LookResult | None] = dict.fromkeys(keys)
         for key in unread:
             del found[images[key["ImageID"]["S"]]]
         for item in answer["Responses"].get(self._documents, ()):
             if end := _ENDS.get(item["Status"]["S"]):
                 at = datetime.fromisoformat(item["EventTime"]["S"]).timestamp() if "EventTime" in item else None
-                found[images[item["ImageID"]["S"]]] = Found(end, at)
+                found[images[item["ImageID"]["S"]]] = LookResult(end, at)
         return found
 
     def depth(self) -> Depth:

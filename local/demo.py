@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Column, Table
 
-from photo_labels.library.importing.finding import Finder
+from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import End, Journal
-from photo_labels.library.reading import Reader
 from photo_labels.library.searching.query import Has
-from photo_labels.library.searching.searcher import Searcher, Wanted
+from photo_labels.library.searching.searcher import SearchCriteria, Searcher
+from photo_labels.library.table_reader import TableReader
 from photo_labels.records.documents import image_id
 from photo_labels.terminal.hits_table import hits_table
 from photo_labels.terminal.import_display import ImportDisplay, show_summary
@@ -33,7 +33,7 @@ def demonstrate(target: Target, folder: Path, started_s: float) -> int:
     console = Console(highlight=False)
     console.print(f"local cloud up in {started_s:.1f} s: stack deployed, function warm")
     with Journal(None) as journal:
-        finder = Finder(target.outputs.key_prefix)
+        finder = PhotoFinder(target.outputs.key_prefix)
         importer = Importer(target, journal)
         with ImportDisplay(console) as display:
             importer.find(finder, [folder], display.found)
@@ -47,14 +47,14 @@ def demonstrate(target: Target, folder: Path, started_s: float) -> int:
         ends = journal.counts().ends
     if label := _common([document.labels for _, document in photos if document]):
         console.print(f"\n$ photos search {label!r}")
-        console.print(hits_table(Searcher(Reader(target), {}).page(Wanted(Has(label)), 5).hits))
+        console.print(hits_table(Searcher(TableReader(target), {}).page(SearchCriteria(Has(label)), 5).hits))
     return 0 if ends[End.LABELLED] + ends[End.REJECTED] == ends.total() else 1
 
 
 def _with_documents(target: Target, journal: Journal) -> list[tuple[File, Document | None]]:
     files = list(journal.files(but_labelled=False))
     images = {file.path: image_id(target.outputs.bucket, file.content_key or "") for file in files}
-    documents = Reader(target).documents(list(dict.fromkeys(images.values())))
+    documents = TableReader(target).documents(list(dict.fromkeys(images.values())))
     return [(file, documents.get(images[file.path])) for file in files]
 
 

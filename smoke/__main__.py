@@ -16,7 +16,7 @@ from rich.console import Console
 
 from photo_labels.library.user_errors import UserError, user_message
 from photo_labels.terminal.ending import run
-from smoke import place as places
+from smoke import pipelines
 from smoke.recording import Recorder
 from smoke.walk import NotSeenError, SkippedError, Walk
 
@@ -34,7 +34,7 @@ _ALARM_S = {"local": 30.0, "aws": 600.0}
 def main(target: str, out: Path, yes: bool, **options: Any) -> None:
     """Walk through one photo of each kind, and keep each answer of AWS as it came."""
     console = Console(highlight=False, soft_wrap=True)
-    where = places.local() if target == "local" else places.on_aws(**options, console=console, yes=yes)
+    where = pipelines.local() if target == "local" else pipelines.on_aws(**options, console=console, yes=yes)
     with where as (deployed, account):
         recorder = Recorder(out, account, deployed.session)
         walk = Walk(deployed, patience_s=_PATIENCE_S[target], alarm_s=_ALARM_S[target])

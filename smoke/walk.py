@@ -15,8 +15,8 @@ from PIL import Image
 from local.ministack import REPOSITORY
 from photo_labels.library.failures import Failures
 from photo_labels.library.queues import delete, received
-from photo_labels.library.reading import Reader
-from photo_labels.library.reconciling import Reconciler
+from photo_labels.library.reconciler import Reconciler
+from photo_labels.library.table_reader import TableReader
 from smoke import refused
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Walk:
         self._s3 = target.client("s3")
         self._sqs = target.client("sqs")
         self._cloudwatch = target.client("cloudwatch")
-        self._reader = Reader(target)
+        self._reader = TableReader(target)
 
     def steps(self) -> Iterator[tuple[str, Callable[[], None]]]:
         """Return each with its name."""

@@ -28,10 +28,10 @@ from local.child import Child
 from photo_labels.browsing.server import Browse
 from photo_labels.library import target as targets
 from photo_labels.library.outputs import StackOutputs
-from photo_labels.library.reading import Reader
 from photo_labels.library.searching import vocabulary
 from photo_labels.library.searching.query import parse
-from photo_labels.library.searching.searcher import Searcher, Wanted
+from photo_labels.library.searching.searcher import SearchCriteria, Searcher
+from photo_labels.library.table_reader import TableReader
 from photo_labels.library.target import Target, local_session, scrub_environment
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import run
@@ -61,7 +61,7 @@ _IN_VIEW = """
 
 
 def _searches(target: Target, counts: dict[str, int]) -> Table:
-    reader = Reader(target)
+    reader = TableReader(target)
     table = Table(
         "search", "median ms", "longest ms", "CPU ms", "rows", "documents",
         title=f"first page of {_SHOWN}, {_TIMES} times each", title_justify="left",
@@ -70,7 +70,7 @@ def _searches(target: Target, counts: dict[str, int]) -> Table:
         walls, cpu_s = [], time.process_time()
         for _ in range(_TIMES):
             started, searcher = time.perf_counter(), Searcher(reader, counts)
-            searcher.page(Wanted(parse(text)), _SHOWN)
+            searcher.page(SearchCriteria(parse(text)), _SHOWN)
             walls.append((time.perf_counter() - started) * 1000)
         cpu_ms = (time.process_time() - cpu_s) * 1000 / _TIMES
         spent = searcher.spent

@@ -43,7 +43,7 @@ _12_MEGAPIXELS, _48_MEGAPIXELS = (4032, 3024), (8064, 6048)
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class DecoderRun:
     """One photo decoded."""
 
     wall_s: float
@@ -65,7 +65,7 @@ def photos() -> Iterator[tuple[str, bytes]]:
             yield f"{kind} {size[0] * size[1] // 10**6} MP", file.getvalue()
 
 
-def decoded(photo: Path, answer: Path) -> Run:
+def decoded(photo: Path, answer: Path) -> DecoderRun:
     """Run the decoder once."""
     with photo.open("rb") as given, answer.open("wb") as taken:
         started = time.monotonic()
@@ -83,7 +83,7 @@ def decoded(photo: Path, answer: Path) -> Run:
     facts, _, jpeg = answer.read_bytes().partition(b"\n")
     if status or "reason" in json.loads(facts):
         raise RuntimeError(f"{photo.name} was not decoded: {facts.decode()}")
-    return Run(wall_s, used.ru_utime + used.ru_stime, peak_mb, len(jpeg))
+    return DecoderRun(wall_s, used.ru_utime + used.ru_stime, peak_mb, len(jpeg))
 
 
 def main() -> None:

@@ -15,11 +15,11 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from loadtest import place as places
+from loadtest import target as targets
 from loadtest.benchmarks.arguments import whole_number
 from loadtest.measure import Order, throughput
 from loadtest.mix import many_sizes
-from loadtest.words import number
+from loadtest.wording import number
 from photo_labels.terminal.ending import run
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def main(minutes: int) -> None:
             looks.append(look())
 
     order = Order(round(minutes * 60 * _RATE), _RATE, "steady", many_sizes(), 0, round(_RATE), [], keep=True)
-    with places.own_cloud(_RATE, "simulated", 0) as place:
+    with targets.own_cloud(_RATE, "simulated", 0) as place:
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:

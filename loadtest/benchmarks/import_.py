@@ -19,7 +19,7 @@ from rich.table import Table
 from loadtest.benchmarks.arguments import whole_number
 from loadtest.mix import many_sizes
 from local.cloud import LocalCloud
-from photo_labels.library.importing.finding import Finder
+from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import Journal
 from photo_labels.library.importing.pace import MOST
@@ -58,7 +58,7 @@ class Bench:
         started = time.monotonic()
         with Journal(self._folder.parent / f"{name}.sqlite") as journal:
             importer = Importer(self._target, journal)
-            importer.find(Finder(f"{name}/"), [self._folder], lambda _count: None)
+            importer.find(PhotoFinder(f"{name}/"), [self._folder], lambda _count: None)
             importer.run(is_waiting=False)
             uploaded = journal.counts().uploaded
         return uploaded / (time.monotonic() - started)

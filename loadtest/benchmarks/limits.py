@@ -13,13 +13,13 @@ import psutil
 from rich.console import Console
 from rich.table import Column, Table
 
-from loadtest import place as places
+from loadtest import target as targets
 from loadtest.benchmarks.arguments import whole_number
 from loadtest.cpu import PARTIES
 from loadtest.measure import Order, throughput
 from loadtest.mix import many_sizes, one_size
 from loadtest.results import quantiles
-from loadtest.words import number
+from loadtest.wording import number
 from photo_labels.terminal.ending import run
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def main(most: int) -> None:
         "photos", "", "all seen after", "a second", "missing", "load test's memory",
         title="all at once, 2 KB each; recogniser answers at once", title_justify="left",
     )  # fmt: skip
-    p50_ms, p99_ms = places.LATENCY_MS["simulated"]
+    p50_ms, p99_ms = targets.LATENCY_MS["simulated"]
     steady = Table(
         "photos", "", "p50 ms", "beyond", "p99 ms", "beyond", "missing", "calls a photo",
         title=f"{_RATE:g} photos a second of many sizes; recogniser p50 {p50_ms} ms, p99 {p99_ms} ms",
@@ -75,7 +75,7 @@ def _cases(numbers: Sequence[int], most: int) -> Iterator[tuple[int, str, str | 
 
 def _at_once(photos: int, handler: str | None, console: Console) -> tuple[list[str], Use]:
     order = Order(photos, 0.0, "steady", one_size("2KB"), 0, 50, [], keep=True)
-    with places.own_cloud(0.0, "instant", 0, handler) as place:
+    with targets.own_cloud(0.0, "instant", 0, handler) as place:
         run, rate, use = throughput(place, order, console)
     took = f"{np.nanmax(run.samples.seen):.1f} s"
     console.log(f"{photos:,} at once, {handler or 'ours'}: {took}")
@@ -84,13 +84,13 @@ def _at_once(photos: int, handler: str | None, console: Console) -> tuple[list[s
 
 def _steady(photos: int, handler: str | None, console: Console) -> tuple[list[str], Use]:
     order = Order(photos, _RATE, "steady", many_sizes(), 0, round(_RATE), [], keep=True)
-    with places.own_cloud(_RATE, "simulated", 0, handler) as place:
+    with targets.own_cloud(_RATE, "simulated", 0, handler) as place:
         run, _, use = throughput(place, order, console)
         calls = place.calls(run.plan.prefix)
     cuts = quantiles(run.samples.latency_s * 1000)
     figures = [
         text
-        for cut, usual in zip(("p50", "p99"), places.LATENCY_MS["simulated"], strict=True)
+        for cut, usual in zip(("p50", "p99"), targets.LATENCY_MS["simulated"], strict=True)
         for text in (number(cuts[cut]), f"+ {(cuts[cut] or np.nan) - usual:.0f}")
     ]
     console.log(f"{photos:,} steadily, {handler or 'ours'}: p50 {figures[0]}, p99 {figures[2]}")

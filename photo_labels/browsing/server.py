@@ -22,7 +22,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, Router
 
-from photo_labels.browsing.library import Library
+from photo_labels.browsing.api import Api
 from photo_labels.browsing.pictures import Pictures
 from photo_labels.library.http_server import create_server, listen
 from photo_labels.library.opening import links
@@ -136,7 +136,7 @@ class Browse:
         except OSError as error:
             raise UserError(f"Port {port} cannot be used ({error.strerror}): name another, or none.") from error
         self._port = self._listener.getsockname()[1]
-        self._library = Library(target)
+        self._library = Api(target)
         self._pictures = Pictures(target)
         self._guard = Guard(self._app(), self._port)
         self._server = create_server(self._guard)

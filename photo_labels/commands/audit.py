@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from photo_labels.library.auditing import Auditor, Finding, Problem, Repairer
-from photo_labels.library.reconciling import Reconciler
+from photo_labels.library.audit import Auditor, Finding, Problem, Repairer
+from photo_labels.library.reconciler import Reconciler
 from photo_labels.terminal.status_line import StatusLine
 from photo_labels.terminal.text import counted, safe
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from photo_labels.commands import Session
-    from photo_labels.library.auditing import Audit
+    from photo_labels.library.audit import Audit
 
 
 @click.command()

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photo_labels.commands import GIVEN
-from photo_labels.library.backfilling.backfill import Backfill, Place
-from photo_labels.library.backfilling.granting import Grant
+from photo_labels.library.backfilling.backfill import Backfill, BackfillScope
+from photo_labels.library.backfilling.bucket_policy import Grant
 from photo_labels.library.costs import ASK_ABOVE_USD, PRICES, USD_A_PHOTO
-from photo_labels.library.reconciling import Reconciler
+from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.target import state_path
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import agree
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from photo_labels.commands import Session
-    from photo_labels.library.backfilling.backfill import Counts as BackfillCounts
-    from photo_labels.library.backfilling.backfill import Progress as BackfillProgress
+    from photo_labels.library.backfilling.backfill import BackfillCounts, BackfillProgress
     from photo_labels.library.target import Target
 
 
@@ -105,15 +104,15 @@ def run_backfill(target: Target, options: BackfillOptions, console: Console) -> 
     return 0
 
 
-def _what_is_left(target: Target, place: Place) -> str:
+def _what_is_left(target: Target, place: BackfillScope) -> str:
     """An audit looks at the pipeline's own bucket."""
     return "photos audit" if place.bucket == target.outputs.bucket else f"photos backfill {place} --dry-run"
 
 
-def _place(target: Target, options: BackfillOptions) -> Place:
+def _place(target: Target, options: BackfillOptions) -> BackfillScope:
     own, own_prefix = target.outputs.bucket, target.outputs.key_prefix
     if options.where is None:
-        return Place(own, own_prefix, options.is_all, options.is_forced)
+        return BackfillScope(own, own_prefix, options.is_all, options.is_forced)
     bucket, _, prefix = options.where.removeprefix("s3://").partition("/")
     if not options.where.startswith("s3://") or not bucket:
         raise UserError(f"{options.where} names no bucket: say s3://bucket, or s3://bucket/prefix.")
@@ -122,7 +121,7 @@ def _place(target: Target, options: BackfillOptions) -> Place:
             f"The functions may read what begins with {own_prefix} only: say s3://{own}/{own_prefix}, or set "
             "the parameter KeyPrefix."
         )
-    return Place(bucket, prefix, options.is_all, options.is_forced)
+    return BackfillScope(bucket, prefix, options.is_all, options.is_forced)
 
 
 def _check_permissions(target: Target, bucket: str, options: BackfillOptions, console: Console) -> None:
@@ -154,7 +153,7 @@ class BackfillDisplay(StatusLine):
         self.tell(f"{counted(counts.objects, 'photo')}, {counts.wanted:,} to be labelled, at {progress.key}{full}")
 
 
-def show_backfill(console: Console, place: Place, counts: BackfillCounts, usd: float) -> None:
+def show_backfill(console: Console, place: BackfillScope, counts: BackfillCounts, usd: float) -> None:
     """What was found, and what labelling it costs."""
     parts = [f"{count:,} {finding.value}" for finding, count in counts.found.items()]
     fitting = counts.objects - sum(counts.found.values())

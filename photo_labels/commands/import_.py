@@ -15,7 +15,7 @@ from rich.console import Console
 
 from photo_labels.commands import GIVEN, GIVEN_PATH
 from photo_labels.library.costs import ASK_ABOVE_USD, PRICES, USD_A_PHOTO
-from photo_labels.library.importing.finding import Finder
+from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import End, Journal
 from photo_labels.library.target import state_path
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from photo_labels.commands import Session
     from photo_labels.library.importing.importer import Stop
-    from photo_labels.library.importing.journal import Counts
+    from photo_labels.library.importing.journal import ImportCounts
     from photo_labels.library.target import Target
 
 
@@ -91,7 +91,7 @@ def run_import(target: Target, options: ImportOptions, console: Console) -> int:
 
 
 def _import(target: Target, options: ImportOptions, console: Console) -> int:
-    finder = Finder(target.outputs.key_prefix + options.prefix, options.include, options.exclude)
+    finder = PhotoFinder(target.outputs.key_prefix + options.prefix, options.include, options.exclude)
     with ExitStack() as opened:
         journal = opened.enter_context(Journal(journal_path(target)))
         if options.is_dry:  # which takes note of what would be uploaded
@@ -128,7 +128,7 @@ def _usd(target: Target, photos: int) -> float:
     return 0.0 if target.is_local else photos * USD_A_PHOTO
 
 
-def _exit_code(counts: Counts, stop: Stop | None) -> int:
+def _exit_code(counts: ImportCounts, stop: Stop | None) -> int:
     if stop:
         return INTERRUPTED if stop.is_interruption else NOT_ALL_DONE
     if counts.ends[End.NOT_UPLOADED] or counts.ends[End.UNACCOUNTED]:
@@ -136,7 +136,7 @@ def _exit_code(counts: Counts, stop: Stop | None) -> int:
     return _SOME_CANNOT_BE_LABELLED if counts.ends[End.REJECTED] or counts.ends[End.REMOVED] else 0
 
 
-def _print_json(journal: Journal, finder: Finder) -> None:
+def _print_json(journal: Journal, finder: PhotoFinder) -> None:
     """A line for each file, in the order of their paths, and one for the sum."""
     for file in journal.files(but_labelled=False):
         line = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photo_labels.commands import GIVEN
-from photo_labels.library.purging import Chosen, Purger, beginning_with, named
+from photo_labels.library.purge import Chosen, Purger, beginning_with, named
 from photo_labels.terminal.ending import agree
 from photo_labels.terminal.status_line import StatusLine
 from photo_labels.terminal.text import counted, safe
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from photo_labels.commands import Session
-    from photo_labels.library.purging import Purged
+    from photo_labels.library.purge import Purged
     from photo_labels.library.target import Target
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from photo_labels.commands import GIVEN
 from photo_labels.commands.failures import show_reasons
 from photo_labels.library.failures import Failures
-from photo_labels.library.reconciling import Reconciler
+from photo_labels.library.reconciler import Reconciler
 from photo_labels.terminal.text import counted, safe
 
 if TYPE_CHECKING:

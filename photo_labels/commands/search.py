@@ -13,11 +13,11 @@ from rich.console import Console
 
 from photo_labels.commands import GIVEN
 from photo_labels.library.opening import launch, links
-from photo_labels.library.reading import Reader, beginning_of
 from photo_labels.library.searching import vocabulary as vocabularies
 from photo_labels.library.searching.query import parse
 from photo_labels.library.searching.search import Search
-from photo_labels.library.searching.searcher import Wanted
+from photo_labels.library.searching.searcher import SearchCriteria
+from photo_labels.library.table_reader import TableReader, beginning_of
 from photo_labels.library.target import state_folders
 from photo_labels.terminal.hits_table import hits_table
 from photo_labels.terminal.text import counted, safe
@@ -86,14 +86,14 @@ def search(session: Session, /, **options: Any) -> None:
     said = parse(" ".join(asked.words))
     shown = Console(stderr=True) if asked.is_json else session.console
     target = session.target(shown)
-    found = Search.prepare(said, target, Reader(target))
+    found = Search.prepare(said, target, TableReader(target))
     searcher = found.searcher
     for label, close in found.unknown.items():
         hint = f"Did you mean {' or '.join(close)}?" if close else "`photos labels` lists those that there are."
         shown.print(safe(f"No photo is labelled {label}. {hint}"))
     beginning = beginning_of(target.outputs.bucket, asked.prefix)
     since = asked.since and asked.since.replace(tzinfo=UTC)
-    wanted = Wanted(found.query, asked.min_confidence, since, beginning)
+    wanted = SearchCriteria(found.query, asked.min_confidence, since, beginning)
     if asked.is_counting:
         count = sum(1 for _ in searcher.hits(wanted))
         if asked.is_json:

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from photo_labels.commands import GIVEN
 from photo_labels.commands.export import as_json
 from photo_labels.library.opening import drawn_photo, launch
-from photo_labels.library.reading import Reader, candidates
+from photo_labels.library.table_reader import TableReader, candidates
 from photo_labels.terminal.text import safe
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def show(session: Session, image: str, is_opening: bool, is_json: bool) -> None:
     target = session.target(shown)
     bucket = target.outputs.bucket
     wanted = candidates(bucket, image)
-    known = Reader(target).documents(wanted)
+    known = TableReader(target).documents(wanted)
     document = next((known[one] for one in wanted if one in known), None)
     if document is None:
         shown.print(safe(f"Nothing is known of {image}: it is not in {bucket}, or not labelled yet."))

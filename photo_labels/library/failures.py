@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import ClientError
 
 from photo_labels.library.queues import delete, give_back, photos_of, received, send, sent_at
-from photo_labels.library.reading import documents_in
+from photo_labels.library.table_reader import documents_in
 from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from photo_labels.library.reconciling import Reconciler
+    from photo_labels.library.reconciler import Reconciler
     from photo_labels.library.target import Target
 
 RECEIVED_TOO_OFTEN = "ReceivedTooOften"

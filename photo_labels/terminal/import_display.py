@@ -15,8 +15,8 @@ from photo_labels.terminal.text import counted, safe, spread
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from photo_labels.library.importing.finding import Finder
-    from photo_labels.library.importing.importer import Progress
+    from photo_labels.library.importing.finder import PhotoFinder
+    from photo_labels.library.importing.importer import ImportProgress
     from photo_labels.library.importing.journal import Journal
 
 
@@ -48,7 +48,7 @@ class ImportDisplay:
     def found(self, count: int) -> None:
         self._bar.update(self._task, completed=count, refresh=True)
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: ImportProgress) -> None:
         counts = progress.counts
         parts = [
             f"{counts.uploaded:,} {'to upload' if self._is_dry else 'uploaded'}",
@@ -70,7 +70,7 @@ class ImportDisplay:
         )
 
 
-def show_summary(console: Console, journal: Journal, finder: Finder) -> None:
+def show_summary(console: Console, journal: Journal, finder: PhotoFinder) -> None:
     """Numbers that add up, what was left alone, then every file that is not labelled, with its reason."""
     counts = journal.counts()
     always = set() if counts.ends[End.TO_UPLOAD] or counts.ends[End.UPLOADED] else {End.LABELLED, End.REJECTED}

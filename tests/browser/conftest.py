@@ -15,8 +15,8 @@ from playwright.sync_api import sync_playwright
 from local.cloud import LocalCloud
 from local.ministack import REPOSITORY
 from photo_labels.browsing.server import Browse
-from photo_labels.library.reading import Reader
 from photo_labels.library.searching import vocabulary
+from photo_labels.library.table_reader import TableReader
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         for key, body in photos.items():
             s3.put_object(Bucket=bucket, Key=key, Body=body)
         images = [f"{bucket}/{key}" for key in photos]
-        eventually(lambda: len(Reader(cloud.target).documents(images)) == len(images))
+        eventually(lambda: len(TableReader(cloud.target).documents(images)) == len(images))
         yield cloud.target
 
 

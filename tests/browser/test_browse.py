@@ -95,7 +95,7 @@ def test_given_labels_with_their_counts_when_clicked_then_the_search_is_narrowed
 def test_given_another_search_that_is_only_written_when_scrolled_then_the_one_that_is_shown_goes_on(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photo_labels.browsing.library._AT_A_TIME", 1)
+    monkeypatch.setattr("photo_labels.browsing.api._AT_A_TIME", 1)
     page = opened()
     search(page, "cup")
     expect(page.locator("#grid li")).to_have_count(2)

@@ -11,20 +11,20 @@ import pytest
 
 from loadtest.account import Work
 from loadtest.charts import ON_DARK
-from loadtest.measure import Outcome
+from loadtest.measure import Measurement
 from loadtest.report import CHARTS
+from loadtest.result_files import write
 from loadtest.results import Setting, results
 from loadtest.run import Plan, Run
 from loadtest.samples import STAGES, End, Samples
 from loadtest.schedule import intended_s
 from loadtest.slo import objectives
-from loadtest.written import write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def outcome_of(number: int) -> Outcome:
+def outcome_of(number: int) -> Measurement:
     """A run of which everything is known."""
     chance = np.random.default_rng(1)
     intended = intended_s(number, 50, "steady")
@@ -44,7 +44,7 @@ def outcome_of(number: int) -> Outcome:
         setting, run, Work(), objectives("p95<1s,lost=0"), [],
         rows=(0, 0), warmup=warmup, clock_ahead_s=0.0, counted_calls=None,
     )  # fmt: skip
-    return Outcome(run, figures)
+    return Measurement(run, figures)
 
 
 def rendered(chromium: str, page: Path, *options: str) -> str:

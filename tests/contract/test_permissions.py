@@ -17,7 +17,7 @@ from botocore import xform_name
 
 from infra.trim_botocore import OPERATIONS
 from local.ministack import REPOSITORY
-from photo_labels.library.backfilling.granting import Grant
+from photo_labels.library.backfilling.bucket_policy import Grant
 from photo_labels.library.target import Target
 from tests.fakes.stack import outputs_of_stack
 from tests.infra.template import INFRA, Stack, as_list, policy_statements, read

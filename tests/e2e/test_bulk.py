@@ -12,8 +12,8 @@ from PIL import Image
 from rich.console import Console
 
 from photo_labels.commands.backfill import BackfillOptions, run_backfill
-from photo_labels.library.purging import Purger, beginning_with
-from photo_labels.library.reading import Reader
+from photo_labels.library.purge import Purger, beginning_with
+from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
 from tests.waiting import eventually
 
@@ -33,7 +33,7 @@ def webp() -> bytes:
 
 def statuses(pipeline: Pipeline, bucket: str, *keys: str) -> dict[str, str]:
     images = [f"{bucket}/{key}" for key in keys]
-    documents: dict[str, Document] = Reader(pipeline.cloud.target).documents(images)
+    documents: dict[str, Document] = TableReader(pipeline.cloud.target).documents(images)
     return {document.key: document.status for document in documents.values()}
 
 

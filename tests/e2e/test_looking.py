@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photo_labels.commands.export import documents, write_json
-from photo_labels.library.reading import Reader, beginning_of
 from photo_labels.library.searching import vocabulary
 from photo_labels.library.searching.query import parse
-from photo_labels.library.searching.searcher import Searcher, Wanted
+from photo_labels.library.searching.searcher import SearchCriteria, Searcher
 from photo_labels.library.status import StatusReader
+from photo_labels.library.table_reader import TableReader, beginning_of
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def test_given_photos_that_were_labelled_when_looked_at_then_search_labels_expor
     beginning = beginning_of(pipeline.bucket, folder)
 
     def found(text: str) -> set[str]:
-        wanted = Wanted(parse(text), beginning=beginning)
-        return {hit.document.key for hit in Searcher(Reader(target), counts).hits(wanted)}
+        wanted = SearchCriteria(parse(text), beginning=beginning)
+        return {hit.document.key for hit in Searcher(TableReader(target), counts).hits(wanted)}
 
     assert found("Pet and not Dog") == {f"{folder}cat.jpg"}
     assert found("Dog or Cup") == {f"{folder}dogs.jpg", f"{folder}coffee.jpg"}

@@ -16,7 +16,7 @@ from rich.console import Console
 from local.ministack import REPOSITORY
 from photo_labels.library.user_errors import UserError
 from smoke import __main__ as command
-from smoke import place as places
+from smoke import pipelines
 from smoke.walk import NotSeenError, SkippedError, Walk
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def test_given_a_step_that_fails_when_walked_through_then_the_others_are_taken_a
 
         return Ready()
 
-    monkeypatch.setattr(places, "local", place)
+    monkeypatch.setattr(pipelines, "local", place)
     monkeypatch.setattr(Walk, "__init__", lambda *_, **__: None)
     monkeypatch.setattr(Walk, "steps", steps)
     result = CliRunner().invoke(command.main, ["--out", str(tmp_path)])
@@ -119,13 +119,13 @@ def test_given_aws_when_walked_through_then_the_stack_is_removed_however_it_ends
         def client(self, *_: Any, **__: Any) -> None:
             """No client of AWS."""
 
-    monkeypatch.setattr(places, "aws_session", lambda *_: (Session(), "123456789012"))
-    monkeypatch.setattr(places, "deploy", deploy)
-    monkeypatch.setattr(places, "destroy", destroy)
+    monkeypatch.setattr(pipelines, "aws_session", lambda *_: (Session(), "123456789012"))
+    monkeypatch.setattr(pipelines, "deploy", deploy)
+    monkeypatch.setattr(pipelines, "destroy", destroy)
     monkeypatch.setattr("infra.deployment.Deployment.target", None)
     with (
         pytest.raises((UserError, KeyboardInterrupt)) if failing else nullcontext(),
-        places.on_aws("eu-central-1", None, None, Console(), yes=True),
+        pipelines.on_aws("eu-central-1", None, None, Console(), yes=True),
     ):
         _end(KeyboardInterrupt() if failing == "walk" else None)
     [deployed, destroyed] = done

@@ -21,8 +21,8 @@ from handler.labelling import Labeller
 from handler.pipeline import Pipeline
 from handler.report import Outcome
 from handler.storage import Committed, Storage
-from photo_labels.library import auditing
-from photo_labels.library.auditing import Repairer
+from photo_labels.library import audit as auditing
+from photo_labels.library.audit import Repairer
 from photo_labels.records import heads
 from photo_labels.records.documents import Document
 from photo_labels.records.index import rank

@@ -23,10 +23,10 @@ from handler.objects import Objects
 from handler.pipeline import Pipeline
 from handler.recognition import Recogniser
 from handler.storage import Storage
-from photo_labels.library.auditing import UNDER_WAY_FOR, Auditor, Repairer
+from photo_labels.library.audit import UNDER_WAY_FOR, Auditor, Repairer
 from photo_labels.library.failures import Failures
-from photo_labels.library.purging import Chosen, Purger
-from photo_labels.library.reconciling import Reconciler
+from photo_labels.library.purge import Chosen, Purger
+from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.user_errors import UserError
 from tests.fakes.bucket import BUCKET, S3, Bucket, Rekognition, Versioning
 from tests.fakes.dynamodb import DynamoDB, Tables
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
-    from photo_labels.library.auditing import Problem
+    from photo_labels.library.audit import Problem
 
 QUEUES = {
     "QueueUrl": SETTINGS.queue_url,

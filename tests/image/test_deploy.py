@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from local.ministack import REPOSITORY
-from photo_labels.library.reading import Reader
+from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
 from tests.image.conftest import STACK, Account
 from tests.waiting import eventually
@@ -37,7 +37,7 @@ def upload(target: Target, key: str) -> None:
 
 def labelled(target: Target, keys: list[str]) -> dict[str, Document]:
     """Wait until all are; the deadline is that of a test."""
-    bucket, reader = target.outputs.bucket, Reader(target)
+    bucket, reader = target.outputs.bucket, TableReader(target)
     images = [f"{bucket}/{key}" for key in keys]
 
     def look() -> dict[str, Document] | None:

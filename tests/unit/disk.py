@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from photo_labels.library.importing.finding import Finder
+from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import Journal
 from photo_labels.terminal.import_display import show_summary
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from photo_labels.library.importing.importer import Stop
-    from photo_labels.library.importing.journal import Counts, File
+    from photo_labels.library.importing.journal import File, ImportCounts
     from photo_labels.library.target import Target
 
 
@@ -47,11 +47,13 @@ class Disk:
         body: bytes = self.target.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
         return body
 
-    def run(self, *, finder: Finder | None = None, paths: list[Path] | None = None, **options: Any) -> JobResult:
+    def run(
+        self, *, finder: PhotoFinder | None = None, paths: list[Path] | None = None, **options: Any
+    ) -> JobResult:
         """One import, in a process of its own as far as it can tell."""
         is_waiting = options.pop("is_waiting", True)
         on_progress = options.pop("on_progress", None)
-        finder = finder or Finder("")
+        finder = finder or PhotoFinder("")
         with Journal(self.journal_path) as journal:
             importer = Importer(self.target, journal, **options)
             self._watch(importer)
@@ -78,9 +80,9 @@ class Disk:
 class JobResult:
     """What a journal says in the end."""
 
-    def __init__(self, journal: Journal, finder: Finder, stop: Stop | None) -> None:
+    def __init__(self, journal: Journal, finder: PhotoFinder, stop: Stop | None) -> None:
         self.stop = stop
-        self.counts: Counts = journal.counts()
+        self.counts: ImportCounts = journal.counts()
         self.files: dict[str, File] = {file.path.name: file for file in journal.files(but_labelled=False)}
         console = Console(width=200, record=True, file=io.StringIO())
         show_summary(console, journal, finder)

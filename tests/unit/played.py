@@ -6,7 +6,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from photo_labels.library.reading import Reader
+from photo_labels.library.table_reader import TableReader
 from photo_labels.records.documents import image_id
 from tests.unit.deployed import BUCKET, document, store
 
@@ -28,7 +28,7 @@ class PlayedPipeline(threading.Thread):
         self.stop = threading.Event()
 
     def run(self) -> None:
-        s3, reader = self._target.client("s3"), Reader(self._target)
+        s3, reader = self._target.client("s3"), TableReader(self._target)
         while not self.stop.wait(0.01):
             etags = {
                 one["Key"]: one["ETag"].strip('"') for one in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from photo_labels import cli
-from photo_labels.library.auditing import UNDER_WAY_FOR, Auditor, Finding, Problem, Repairer
-from photo_labels.library.reconciling import Reconciler
+from photo_labels.library.audit import UNDER_WAY_FOR, Auditor, Finding, Problem, Repairer
+from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.user_errors import UserError
 from tests.fakes.aws import aws_error
 from tests.unit.deployed import BUCKET, document, put, store
@@ -268,7 +268,7 @@ def test_given_the_command_when_something_is_wrong_then_it_says_what_and_exits_w
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cli, "aws_target", lambda *_: target)
-    monkeypatch.setattr("photo_labels.library.auditing._SAME_FOR", timedelta())
+    monkeypatch.setattr("photo_labels.library.audit._SAME_FOR", timedelta())
     run = CliRunner().invoke
     labelled(target, "good.jpg")
     clean = run(cli.photos, ["audit"])

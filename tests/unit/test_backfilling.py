@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from photo_labels import cli
-from photo_labels.library.auditing import Finding
+from photo_labels.library.audit import Finding
 from photo_labels.library.backfilling import backfill as backfilling
-from photo_labels.library.backfilling.backfill import Backfill, Counts, Place
-from photo_labels.library.backfilling.granting import Grant
-from photo_labels.library.reconciling import Reconciler
+from photo_labels.library.backfilling.backfill import Backfill, BackfillCounts, BackfillScope
+from photo_labels.library.backfilling.bucket_policy import Grant
+from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.user_errors import UserError
 from tests.fakes.stack import queue_of
 from tests.unit.deployed import BUCKET, document, store
@@ -52,8 +52,8 @@ def state(tmp_path: Path) -> Path:
     return tmp_path / "state" / "backfill.json"
 
 
-def run(target: Target, state: Path, place: Place | None = None, **options: Any) -> Counts:
-    backfill = Backfill(target, place or Place(BUCKET, ""), state, **options)
+def run(target: Target, state: Path, place: BackfillScope | None = None, **options: Any) -> BackfillCounts:
+    backfill = Backfill(target, place or BackfillScope(BUCKET, ""), state, **options)
     with Reconciler(target) as reconciler:
         return backfill.run(backfill.stopped_after(), reconciler, lambda _: None)
 
@@ -83,7 +83,7 @@ def test_given_a_bucket_when_filled_then_what_is_missing_or_changed_is_queued(ta
 @pytest.mark.parametrize("is_forced", [False, True])
 def test_given_all_when_filled_then_everything_is_queued(target: Target, state: Path, is_forced: bool) -> None:
     mixed(target)
-    run(target, state, Place(BUCKET, "", is_all=True, is_forced=is_forced))
+    run(target, state, BackfillScope(BUCKET, "", is_all=True, is_forced=is_forced))
     messages = queued(target)
     assert len(messages) == 7
     assert {message["force"] for message in messages} == {is_forced}
@@ -91,13 +91,13 @@ def test_given_all_when_filled_then_everything_is_queued(target: Target, state: 
 
 def test_given_a_prefix_when_filled_then_only_what_is_below(target: Target, state: Path) -> None:
     upload(target, "2019/a.jpg", "2019-b.jpg", "2020/c.jpg")
-    run(target, state, Place(BUCKET, "2019/"))
+    run(target, state, BackfillScope(BUCKET, "2019/"))
     assert keys(queued(target)) == ["2019/a.jpg"]
 
 
 def test_given_a_pass_that_only_counts_when_made_then_nothing_is_queued(target: Target, state: Path) -> None:
     mixed(target)
-    assert Backfill(target, Place(BUCKET, ""), state).count("", lambda _: None).wanted == 5
+    assert Backfill(target, BackfillScope(BUCKET, ""), state).count("", lambda _: None).wanted == 5
     assert queued(target) == []
     assert not state.exists()
 
@@ -113,7 +113,7 @@ def test_given_it_is_stopped_when_run_again_then_it_goes_on_and_nothing_is_missi
     monkeypatch.setattr(backfilling, "_AT_A_TIME", 10)
     names = [f"{number:03d}.jpg" for number in range(45)]
     upload(target, *names)
-    forced = Place(BUCKET, "", is_all=True, is_forced=True)
+    forced = BackfillScope(BUCKET, "", is_all=True, is_forced=True)
     backfill, pages = Backfill(target, forced, state), 0
 
     def stop(_: Any) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from boto3.s3.transfer import TransferConfig
 
-from photo_labels.library.importing.comparing import Comparison, compare
+from photo_labels.library.importing.comparison import Comparison, compare
 from tests.unit.deployed import BUCKET
 from tests.unit.disk import Disk
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from photo_labels import cli
 from photo_labels.library.failures import RECEIVED_TOO_OFTEN, Failure, Failures, Redriven
 from photo_labels.library.queues import _within_limits, without_photos
-from photo_labels.library.reconciling import Reconciler
+from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.user_errors import UserError
 from tests.fakes.aws import aws_error
 from tests.fakes.move_tasks import MoveTasks

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from loadtest.__main__ import Folder
 from loadtest.benchmarks.arguments import whole_number
-from loadtest.written import prepare
+from loadtest.result_files import prepare
 from local.folders import as_written
 from photo_labels.library.user_errors import UserError
 

@@ -28,11 +28,11 @@ from rich.console import Console
 from photo_labels import cli
 from photo_labels.commands import import_
 from photo_labels.commands.import_ import ImportOptions, run_import
-from photo_labels.library.importing.finding import Finder
-from photo_labels.library.importing.importer import PATIENCE_S, Importer, Progress
+from photo_labels.library.importing.finder import PhotoFinder
+from photo_labels.library.importing.importer import PATIENCE_S, Importer, ImportProgress
 from photo_labels.library.importing.journal import End, Journal
 from photo_labels.library.importing.pace import MOST, Pace
-from photo_labels.library.reading import Reader
+from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
 from tests.unit.deployed import BUCKET, document, store
 from tests.unit.played import PLAYING
@@ -164,8 +164,8 @@ def test_given_accents_composed_or_not_when_imported_then_patterns_and_prefix_me
     name = unicodedata.normalize(form, "Privé/é.jpg")
     disk.write(name, "a.jpg")
     pattern = unicodedata.normalize(typed, "Privé/*")
-    assert disk.run(finder=Finder("", exclude=(pattern,))).ends() == {"a.jpg": "labelled"}
-    finder = Finder(unicodedata.normalize(typed, "é/"), include=(pattern,))
+    assert disk.run(finder=PhotoFinder("", exclude=(pattern,))).ends() == {"a.jpg": "labelled"}
+    finder = PhotoFinder(unicodedata.normalize(typed, "é/"), include=(pattern,))
     [file] = disk.run(finder=finder).files.values()
     assert file.key == "é/Privé/é.jpg"
 
@@ -189,14 +189,14 @@ def test_given_a_folder_that_cannot_be_read_when_imported_then_it_is_named_and_o
 
 def test_given_patterns_when_imported_then_only_what_they_let_through(disk: Disk) -> None:
     disk.write("2019/a.jpg", "2019/raw/b.jpg", "2020/c.png", "2020/d.jpg")
-    finder = Finder("", include=("2019/*", "*.png"), exclude=("*/raw/*",))
+    finder = PhotoFinder("", include=("2019/*", "*.png"), exclude=("*/raw/*",))
     assert disk.run(finder=finder).ends() == {"a.jpg": "labelled", "c.png": "labelled"}
     assert finder.left_alone == {"not included, or excluded": 2}
 
 
 def test_given_files_and_folders_and_a_prefix_when_imported_then_keys_are_below_it(disk: Disk) -> None:
     disk.write("one/a.jpg", "b.jpg")
-    ended = disk.run(finder=Finder("in/"), paths=[disk.folder / "one", disk.folder / "b.jpg"])
+    ended = disk.run(finder=PhotoFinder("in/"), paths=[disk.folder / "one", disk.folder / "b.jpg"])
     assert {file.key for file in ended.files.values()} == {"in/a.jpg", "in/b.jpg"}
 
 
@@ -386,7 +386,7 @@ def test_given_a_file_that_is_written_to_when_imported_then_it_is_named_and_half
     disk.write("a.jpg", "b.jpg")
     with Journal(disk.journal_path) as journal:
         importer = Importer(disk.target, journal)
-        importer.find(Finder(""), [disk.folder], lambda _count: None)
+        importer.find(PhotoFinder(""), [disk.folder], lambda _count: None)
         disk.write("a.jpg", body=b"more than there was")
         (disk.folder / "b.jpg").unlink()
         importer.run()
@@ -405,7 +405,7 @@ def test_given_no_news_when_the_queue_is_empty_then_a_photo_is_unaccounted_for_w
     )
     assert held
 
-    def empty_the_queue_later(_progress: Progress) -> None:
+    def empty_the_queue_later(_progress: ImportProgress) -> None:
         if time.now > 3 * PATIENCE_S:
             sqs = disk.target.client("sqs")
             for message in sqs.receive_message(QueueUrl=disk.target.outputs.labelling.queue_url).get(
@@ -449,7 +449,7 @@ def test_given_the_tombstone_of_an_older_photo_when_imported_then_the_new_one_is
 def test_given_ctrl_c_when_importing_then_every_file_has_an_end_and_another_run_goes_on(disk: Disk) -> None:
     disk.write(*(f"{number}.jpg" for number in range(50)), "lost.jpg")
 
-    def interrupt(_progress: Progress) -> None:
+    def interrupt(_progress: ImportProgress) -> None:
         raise KeyboardInterrupt
 
     ended = disk.run(on_progress=interrupt)
@@ -495,7 +495,7 @@ def looking(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception, float], Non
     """Has the first calls fail by which labels are waited for."""
 
     def fail(error: Exception, times: float) -> None:
-        class Failing(Reader):
+        class Failing(TableReader):
             def documents(self, *arguments: Any) -> dict[str, Document]:
                 nonlocal times
                 times -= 1
@@ -503,7 +503,7 @@ def looking(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception, float], Non
                     raise error
                 return super().documents(*arguments)
 
-        monkeypatch.setattr("photo_labels.library.importing.importer.Reader", Failing)
+        monkeypatch.setattr("photo_labels.library.importing.importer.TableReader", Failing)
 
     return fail
 

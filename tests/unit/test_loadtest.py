@@ -24,16 +24,16 @@ from rich.console import Console
 
 from loadtest.account import account, corrected
 from loadtest.log import Invocation, invocations
-from loadtest.measure import Outcome
+from loadtest.measure import Measurement
 from loadtest.mix import many_sizes, one_size
+from loadtest.result_files import write
 from loadtest.results import Setting, results
 from loadtest.run import Plan, Runner
 from loadtest.samples import End
 from loadtest.schedule import PROFILES, intended_s
 from loadtest.slo import objectives
 from loadtest.summary import show
-from loadtest.system_under_test import Deployed, Depth, Found
-from loadtest.written import write
+from loadtest.system_under_test import DeployedPipeline, Depth, LookResult
 from photo_labels.library.target import Target, scrub_environment
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.index import digest
@@ -68,9 +68,9 @@ class Injected:
             self.visible_at[key] = time.perf_counter() + delay_s
         return 1
 
-    def look(self, keys: Sequence[str]) -> dict[str, Found | None]:
+    def look(self, keys: Sequence[str]) -> dict[str, LookResult | None]:
         now = time.perf_counter()
-        done = Found(End.LABELLED, time.time() + self.event_ahead_s)
+        done = LookResult(End.LABELLED, time.time() + self.event_ahead_s)
         return {key: done if self.visible_at.get(key, now + 1) <= now else None for key in keys}
 
     def depth(self) -> Depth:
@@ -228,7 +228,7 @@ def test_given_a_reader_that_keeps_failing_when_running_then_it_is_raised(monkey
     monkeypatch.setattr("loadtest.run._LOOK_AGAIN_S", 0)
     system = Injected(lambda _: 0.0)
 
-    def refused(_: Sequence[str]) -> dict[str, Found | None]:
+    def refused(_: Sequence[str]) -> dict[str, LookResult | None]:
         raise REFUSED
 
     system.look = refused  # type: ignore[assignment,method-assign]
@@ -243,7 +243,7 @@ def test_given_looks_that_fail_or_are_not_answered_when_running_then_only_reads_
     system, looks = Injected(lambda _: 0.0), itertools.count()
     look = system.look
 
-    def sometimes(keys: Sequence[str]) -> dict[str, Found | None]:
+    def sometimes(keys: Sequence[str]) -> dict[str, LookResult | None]:
         number = next(looks)
         if number < 3:
             raise REFUSED
@@ -298,7 +298,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     def give(region: str, *codes: int) -> tuple[Any, Answers]:
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)
-        system: Any = Deployed(
+        system: Any = DeployedPipeline(
             Target(session, None, "AWS", outputs_of_stack(dict.fromkeys(names, "photos"))), connections=1
         )
         system._http = answers = Answers(*codes)
@@ -529,7 +529,7 @@ def test_given_a_run_when_written_then_json_csv_and_a_page_that_needs_no_network
     figures = figures_of(runner, warmup=warmup, slo="p95<1s,lost=0")
     figures["not_sent_because"] = {HOSTILE: 1}
     figures["setting"]["photos"] = HOSTILE
-    write(Outcome(runner.run, figures), tmp_path)
+    write(Measurement(runner.run, figures), tmp_path)
     assert json.loads((tmp_path / "results.json").read_text()) == figures
     with (tmp_path / "samples.csv").open() as file:
         lines = list(csv.DictReader(file))
@@ -546,7 +546,7 @@ def test_given_a_run_in_which_nothing_was_seen_when_shown_then_it_says_so(tmp_pa
     runner = executed(Injected(lambda _: None), plan_of(np.zeros(3), patience_s=0.05))
     warmup = {"photos": 0, "cold_starts": 0, "latency_ms": {"p50": None, "max": None}}
     figures = figures_of(runner, warmup=warmup, slo="p95<1s,lost=0")
-    write(Outcome(runner.run, figures), tmp_path)
+    write(Measurement(runner.run, figures), tmp_path)
     assert "NaN" not in (tmp_path / "results.json").read_text()
     console = Console(record=True, width=300)
     figures["not_sent_because"], figures["setting"]["photos"] = {HOSTILE: 1}, HOSTILE

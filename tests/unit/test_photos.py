@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from photo_labels import cli
-from photo_labels.library.reading import Reader
+from photo_labels.library.table_reader import TableReader
 from photo_labels.library.target import Connection, Target, aws_target, described
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.text import safe
@@ -26,7 +26,7 @@ def test_given_unprocessed_keys_when_read_then_they_are_asked_for_again(target: 
     for number in range(150):
         store(target, document(f"{number}.jpg", {}))
     pauses: list[float] = []
-    reader = Reader(target, pauses.append)
+    reader = TableReader(target, pauses.append)
     batch_get_item, sizes = reader._client.batch_get_item, []
 
     def half(RequestItems: dict[str, Any], **_: Any) -> Any:  # noqa: N803 - boto3's name

@@ -23,7 +23,7 @@ from PIL import Image
 from urllib3 import HTTPResponse
 
 from photo_labels.browsing import pictures
-from photo_labels.browsing.library import Library
+from photo_labels.browsing.api import Api
 from photo_labels.browsing.pictures import Pictures
 from photo_labels.library.decoding import Decoder
 from photo_labels.library.opening import downloaded
@@ -352,7 +352,7 @@ def test_given_more_documents_than_are_read_at_a_time_when_all_are_asked_for_the
     for number in range(150):
         store(target, document(f"{number}.jpg", {}, status="REJECTED" if number % 50 == 0 else "LABELLED"))
     for status, expected in (("LABELLED", 147), ("REJECTED", 3)):
-        library, found, after = Library(target), list[str](), None
+        library, found, after = Api(target), list[str](), None
         while True:
             page = library.all(status, after)
             found += [one["key"] for one in page["photos"]]
@@ -369,7 +369,7 @@ def test_given_items_that_are_no_documents_when_the_page_asks_then_they_are_left
     for key, change in changes.items():
         store(target, replace(written, key=key))
         put(target, "ImageLabels", replace(written, key=key).to_item() | change)
-    library = Library(target)
+    library = Api(target)
     assert [one["key"] for one in library.all("LABELLED", None)["photos"]] == ["a.jpg"]
     assert [one["key"] for one in library.search("cat", 0, None)["photos"]] == ["a.jpg"]
     assert library.document(f"{BUCKET}/b.jpg") is None

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from photo_labels import cli
-from photo_labels.library.purging import Chosen, Purged, Purger, beginning_with, named
+from photo_labels.library.purge import Chosen, Purged, Purger, beginning_with, named
 from tests.fakes.stack import queue_of
 from tests.unit.deployed import BUCKET, document, put, store
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from photo_labels.library.importing.finding import Finder
+from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import End, Journal
 from photo_labels.library.target import Target
@@ -137,7 +137,7 @@ class History:
             importer = Importer(self._target, journal, is_dry=is_dry)
             if not any(found.is_file() for found in self._mount.rglob("*")):
                 return {}
-            importer.find(Finder(self._prefix), [path], lambda _: None)
+            importer.find(PhotoFinder(self._prefix), [path], lambda _: None)
             assert importer.run(is_waiting=False) is None
             return {file.path: file.end for file in journal.files(but_labelled=False)}
 
@@ -164,7 +164,7 @@ def test_given_two_cards_at_one_mount_point_when_imported_then_the_second_photo_
     assert ended.ends() == {"IMG_0001.JPG": "not uploaded"}
     assert "use --prefix for this one, or --replace that one" in ended.told
     assert disk.content("DCIM/IMG_0001.JPG") == b"first card"
-    assert disk.run(finder=Finder("card 2/")).ends() == {"IMG_0001.JPG": "labelled"}
+    assert disk.run(finder=PhotoFinder("card 2/")).ends() == {"IMG_0001.JPG": "labelled"}
     assert disk.content("card 2/DCIM/IMG_0001.JPG") == b"other card"
 
 

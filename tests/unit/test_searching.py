@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from photo_labels import cli
-from photo_labels.library.reading import Reader
 from photo_labels.library.searching import vocabulary
 from photo_labels.library.searching.query import Has, Query, holds, parse
-from photo_labels.library.searching.searcher import Searcher, Wanted
+from photo_labels.library.searching.searcher import SearchCriteria, Searcher
+from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.documents import image_id
 from tests.fakes.index import Index
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def keys(target: Target, text: str, limit: int = 20, **wanted: Any) -> list[str]:
-    page = Searcher(Reader(target), {}).page(Wanted(parse(text), **wanted), limit)
+    page = Searcher(TableReader(target), {}).page(SearchCriteria(parse(text), **wanted), limit)
     return [hit.document.key for hit in page.hits]
 
 
@@ -51,7 +51,7 @@ def test_given_many_photos_when_searched_then_the_surest_come_first_and_only_as_
 ) -> None:
     for number in range(30):
         store(target, document(f"{number}.jpg", {"Cat": 70.5 + number}))
-    page = Searcher(Reader(target), {}).page(Wanted(Has("Cat"), 80), 10)
+    page = Searcher(TableReader(target), {}).page(SearchCriteria(Has("Cat"), 80), 10)
     assert [hit.confidence for hit in page.hits] == [99.5 - number for number in range(10)]
     assert len(keys(target, "Cat", 100, min_confidence=90)) == 10
 
@@ -70,8 +70,8 @@ def test_given_stale_rows_in_front_when_searched_then_pages_are_read_until_there
 def test_given_one_label_when_searched_then_one_query_reads_what_is_shown_and_one_row_more(target: Target) -> None:
     for number in range(50):
         store(target, document(f"{number}.jpg", {"Cat": 50.0 + number}))
-    searcher = Searcher(Reader(target), {})
-    searcher.page(Wanted(Has("Cat")), 10)
+    searcher = Searcher(TableReader(target), {})
+    searcher.page(SearchCriteria(Has("Cat")), 10)
     assert (searcher.spent.rows, searcher.spent.documents) == (11, 11)
 
 
@@ -79,7 +79,7 @@ def test_given_a_place_below_the_confidence_that_is_asked_for_when_searched_then
     target: Target,
 ) -> None:
     store(target, document("a.jpg", {"Cat": 95.0}))
-    page = Searcher(Reader(target), {}).page(Wanted(Has("Cat"), 90.0), 10, after="050.00#0")
+    page = Searcher(TableReader(target), {}).page(SearchCriteria(Has("Cat"), 90.0), 10, after="050.00#0")
     assert (page.hits, page.more_after) == ([], None)
 
 
@@ -90,8 +90,8 @@ def test_given_and_when_searched_then_the_rarest_label_is_read(target: Target) -
     for number in range(40):
         labels = {"Animal": 99.0, "Cat": 90.0} if number < 3 else {"Animal": 99.0}
         store(target, document(f"{number}.jpg", labels))
-    searcher = Searcher(Reader(target), {})
-    assert len(searcher.page(Wanted(parse("Animal and Cat")), 20).hits) == 3
+    searcher = Searcher(TableReader(target), {})
+    assert len(searcher.page(SearchCriteria(parse("Animal and Cat")), 20).hits) == 3
     assert searcher.spent.documents == 3
 
 
@@ -159,9 +159,9 @@ def test_given_any_overwrites_and_removals_when_searched_page_by_page_then_it_is
         documents[key] = written
     query = parse(text)
     found: list[str] = []
-    wanted, after = Wanted(query, least), None
+    wanted, after = SearchCriteria(query, least), None
     while True:
-        page = Searcher(Reader(index.target), {}).page(wanted, limit, after, max_rows)
+        page = Searcher(TableReader(index.target), {}).page(wanted, limit, after, max_rows)
         found += [hit.document.key for hit in page.hits]
         after = page.more_after
         if after is None:

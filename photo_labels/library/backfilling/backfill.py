@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from photo_labels.library.auditing import Finding, compared
+from photo_labels.library.audit import Finding, compared
 from photo_labels.library.queues import depth
-from photo_labels.library.reading import Reader
+from photo_labels.library.table_reader import TableReader
 from photo_labels.library.target import keep_state, kept_state
 from photo_labels.records.documents import image_id
 from photo_labels.records.formats import PHOTO_SUFFIXES
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from photo_labels.library.reconciling import Reconciler
+    from photo_labels.library.reconciler import Reconciler
     from photo_labels.library.target import Target
 
 _AT_A_TIME = 100
@@ -35,7 +35,7 @@ _LOOK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BackfillScope:
     """What is to be backfilled, and how."""
 
     bucket: str
@@ -50,7 +50,7 @@ class Place:
 
 
 @dataclass(slots=True)
-class Counts:
+class BackfillCounts:
     """What was looked at."""
 
     objects: int = 0
@@ -62,10 +62,10 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class BackfillProgress:
     """How far it is."""
 
-    counts: Counts
+    counts: BackfillCounts
     key: str
     # The last that was looked at.
     waiting: int | None
@@ -76,7 +76,7 @@ class Backfill:
     """One pass over a place."""
 
     def __init__(
-        self, target: Target, place: Place, state: Path, pause: Callable[[float], None] = time.sleep
+        self, target: Target, place: BackfillScope, state: Path, pause: Callable[[float], None] = time.sleep
     ) -> None:
         """`state`: the file that keeps where it is; it is gone when the end is reached."""
         self._place = place
@@ -84,7 +84,7 @@ class Backfill:
         self._s3 = target.client("s3")
         self._sqs = target.client("sqs")
         self._queues = target.outputs.queue_urls
-        self._reader = Reader(target)
+        self._reader = TableReader(target)
         self._pause = pause
 
     def stopped_after(self) -> str:
@@ -93,24 +93,24 @@ class Backfill:
         is_same = isinstance(kept, dict) and kept.get("place") == asdict(self._place)
         return str(kept.get("after", "")) if is_same else ""
 
-    def count(self, after: str, tell: Callable[[Progress], None]) -> Counts:
+    def count(self, after: str, tell: Callable[[BackfillProgress], None]) -> BackfillCounts:
         """Only look."""
-        counts = Counts()
+        counts = BackfillCounts()
         for objects in self._objects(after):
             self._compare(objects, counts)
-            tell(Progress(counts, objects[-1]["Key"], None))
+            tell(BackfillProgress(counts, objects[-1]["Key"], None))
         return counts
 
-    def run(self, after: str, reconciler: Reconciler, tell: Callable[[Progress], None]) -> Counts:
+    def run(self, after: str, reconciler: Reconciler, tell: Callable[[BackfillProgress], None]) -> BackfillCounts:
         """Queue what is wanted, as fast as the queues empty. Raises UserError when SQS does not take messages.
 
         Stopped at any moment, a run with `stopped_after` goes on; what was queued is labelled in any case.
         """
-        counts = Counts()
+        counts = BackfillCounts()
         self._keep(after)  # where that cannot be written it is said before anything is queued
         for objects in self._objects(after):
             wanted, last = self._compare(objects, counts), objects[-1]["Key"]
-            self._wait_for_room(lambda waiting: tell(Progress(counts, last, waiting)))  # noqa: B023 - called at once
+            self._wait_for_room(lambda waiting: tell(BackfillProgress(counts, last, waiting)))  # noqa: B023 - called at once
             for key in wanted:
                 reconciler.ask(self._place.bucket, key, force=self._place.is_forced)
             reconciler.flush()
@@ -128,7 +128,7 @@ class Backfill:
             for begin in range(0, len(objects), _AT_A_TIME):
                 yield objects[begin : begin + _AT_A_TIME]
 
-    def _compare(self, objects: Sequence[Any], counts: Counts) -> list[str]:
+    def _compare(self, objects: Sequence[Any], counts: BackfillCounts) -> list[str]:
         """Return the keys that are wanted."""
         photos = [one for one in objects if _may_be_photo(one["Key"])]
         counts.objects += len(photos)

@@ -13,7 +13,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 
 from photo_labels.library.importing.journal import End
 from photo_labels.library.importing.pace import MOST, Pace
-from photo_labels.library.importing.uploading import (
+from photo_labels.library.importing.uploader import (
     Bucket,
     ConnectionLostError,
     SlowDownError,
@@ -22,7 +22,7 @@ from photo_labels.library.importing.uploading import (
     Uploader,
 )
 from photo_labels.library.queues import depth
-from photo_labels.library.reading import Reader
+from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError, user_message
 from photo_labels.records.documents import image_id
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from photo_labels.library.importing.finding import Finder
-    from photo_labels.library.importing.journal import Counts, File, Journal, Waiting
+    from photo_labels.library.importing.finder import PhotoFinder
+    from photo_labels.library.importing.journal import File, ImportCounts, Journal, Waiting
     from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
 
@@ -52,10 +52,10 @@ _FOUND_AT_A_TIME = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ImportProgress:
     """How far an import is."""
 
-    counts: Counts
+    counts: ImportCounts
     at_a_time: int
     # Uploads.
     offline_s: float
@@ -93,8 +93,8 @@ class Importer:
         self._is_dry = is_dry
         self._objects = UntouchedBucket(target) if is_dry else Bucket(target)
         self._uploader = Uploader(self._objects, journal, clock, is_replacing=is_replacing)
-        self._reader = Reader(target)
-        self.on_progress: Callable[[Progress], None] = lambda _progress: None
+        self._reader = TableReader(target)
+        self.on_progress: Callable[[ImportProgress], None] = lambda _progress: None
         self._clock = clock
         self._pause = pause
         self._pace = Pace(clock)
@@ -108,7 +108,7 @@ class Importer:
         self._news_at = clock()
         self._tell_at = 0.0
 
-    def find(self, finder: Finder, paths: Sequence[Path], on_found: Callable[[int], None]) -> None:
+    def find(self, finder: PhotoFinder, paths: Sequence[Path], on_found: Callable[[int], None]) -> None:
         """Find everything. Raises UserError where a path is not there, or nothing is to be imported."""
         self._journal.begin()
         found, count = finder.find(paths), 0
@@ -261,7 +261,7 @@ class Importer:
         if now < self._tell_at:
             return
         offline_s = 0.0 if self._offline_since is None else now - self._offline_since
-        self.on_progress(Progress(self._journal.counts(), len(self._uploading), offline_s))
+        self.on_progress(ImportProgress(self._journal.counts(), len(self._uploading), offline_s))
         # Counting takes longer the more files there are.
         self._tell_at = self._clock() + max(_TELL_S, 20 * (self._clock() - now))
 

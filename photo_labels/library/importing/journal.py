@@ -6,7 +6,7 @@ not changed is not read again, and one that was moved is not uploaded again. Eac
 found; what becomes of them is counted by SQL, so that memory does not grow with them.
 
 The journal is a cache, and nothing in a bucket is replaced because of what it says: without it files are read
-again, and S3 says which are there (`photo_labels.library.importing.uploading`).
+again, and S3 says which are there (`photo_labels.library.importing.uploader`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from photo_labels.library.user_errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from photo_labels.library.importing.finding import Found
+    from photo_labels.library.importing.finder import FoundFile
 
 # Not for two runs at a time. What a power cut can undo is the last moment, and S3 is asked about that.
 _SETTINGS = """
@@ -118,7 +118,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class ImportCounts:
     """How far a run is, in files."""
 
     found: int
@@ -200,13 +200,13 @@ class Journal:
             database.execute("DELETE FROM claims")
             database.execute("UPDATE contents SET is_there = 0, is_new = 0, look_at = NULL")
 
-    def add(self, some: Iterable[Found]) -> None:
+    def add(self, some: Iterable[FoundFile]) -> None:
         """Take note of files that were found; those that have changed have no content any more."""
         with self._transaction() as database:
             for one in some:
                 self._add(database, one)
 
-    def _add(self, database: sqlite3.Connection, one: Found) -> None:
+    def _add(self, database: sqlite3.Connection, one: FoundFile) -> None:
         why = one.why
         if not why:
             same = database.execute("SELECT path FROM files WHERE is_found AND key = ?", (one.key,)).fetchone()
@@ -385,7 +385,7 @@ class Journal:
 
     # Telling
 
-    def counts(self) -> Counts:
+    def counts(self) -> ImportCounts:
         """Count this run's files."""
         ends = self._all("SELECT end, count(*) FROM files WHERE is_found GROUP BY end")
         [(uploaded, before, copies, waiting)] = self._all(
@@ -393,7 +393,7 @@ class Journal:
             " total(contents.key <> files.key), total(end IS NULL)"
             " FROM files JOIN contents USING (sha256) WHERE is_found AND etag IS NOT NULL"
         )
-        return Counts(
+        return ImportCounts(
             found=sum(count for _, count in ends),
             ends=Counter({End(end): count for end, count in ends if end}),
             uploaded=int(uploaded),

@@ -9,8 +9,8 @@ from photo_labels.library.searching import vocabulary as vocabularies
 from photo_labels.library.searching.searcher import Searcher, spelled
 
 if TYPE_CHECKING:
-    from photo_labels.library.reading import Reader
     from photo_labels.library.searching.query import Query
+    from photo_labels.library.table_reader import TableReader
     from photo_labels.library.target import Target
 
 
@@ -24,7 +24,7 @@ class Search:
     # Labels that no photo has, with those that may be meant.
 
     @classmethod
-    def prepare(cls, query: Query, target: Target, reader: Reader) -> Search:
+    def prepare(cls, query: Query, target: Target, reader: TableReader) -> Search:
         """Spell the labels of a query as the index does, by what `photos labels` has counted and by reading."""
         vocabulary = vocabularies.kept(target)
         searcher = Searcher(reader, vocabulary.counts)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from photo_labels.library.reading import MAX_READ_ITEMS
 from photo_labels.library.searching.query import drivers, holds, labels_in, renamed
+from photo_labels.library.table_reader import MAX_READ_ITEMS
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.attributes import from_attributes
 from photo_labels.records.documents import backs, iso
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from photo_labels.library.reading import Reader
     from photo_labels.library.searching.query import Query
     from photo_labels.library.searching.vocabulary import Vocabulary
+    from photo_labels.library.table_reader import TableReader
     from photo_labels.records.documents import Document
 
 _MAX_QUERY_ROWS = 1_000
@@ -37,7 +37,7 @@ _MAX_COUNTED_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SearchCriteria:
     """What is searched for."""
 
     query: Query
@@ -91,7 +91,7 @@ class _Row:
 class Searcher:
     """Searches one pipeline's index."""
 
-    def __init__(self, reader: Reader, counts: Mapping[str, int]) -> None:
+    def __init__(self, reader: TableReader, counts: Mapping[str, int]) -> None:
         """`counts`: photos by label as far as they are known, by which the rarest label is chosen."""
         self._reader = reader
         self._counts = dict(counts)
@@ -101,7 +101,9 @@ class Searcher:
         """Tell whether there are rows of a label."""
         return bool(self._counts.get(label)) or bool(self._count(label, 1))
 
-    def page(self, wanted: Wanted, limit: int, after: str | None = None, max_rows: float = math.inf) -> Page:
+    def page(
+        self, wanted: SearchCriteria, limit: int, after: str | None = None, max_rows: float = math.inf
+    ) -> Page:
         """Find at most `limit` photos, those after the page that ended with `after`. Raises UserError.
 
         `rows_at_most`: a page may have less where it would have to look at more rows than that.
@@ -119,13 +121,15 @@ class Searcher:
         page.more_after = None
         return page
 
-    def hits(self, wanted: Wanted) -> Iterator[Hit]:
+    def hits(self, wanted: SearchCriteria) -> Iterator[Hit]:
         """Find all photos, one after another."""
         for _, hit in self._looked_at(wanted, _MAX_QUERY_ROWS, None):
             if hit:
                 yield hit
 
-    def _looked_at(self, wanted: Wanted, expected: int, after: str | None) -> Iterator[tuple[_Row, Hit | None]]:
+    def _looked_at(
+        self, wanted: SearchCriteria, expected: int, after: str | None
+    ) -> Iterator[tuple[_Row, Hit | None]]:
         """Look at rows one after another; `expected` is how many will be looked at, most likely."""
         read = drivers(wanted.query, self._rarity)
         if read is None:
@@ -211,7 +215,7 @@ def spelled(query: Query, vocabulary: Vocabulary, searcher: Searcher) -> tuple[Q
     return renamed(query, names.__getitem__), unknown
 
 
-def _is_wanted(document: Document, row: _Row, wanted: Wanted, read: Iterable[str]) -> bool:
+def _is_wanted(document: Document, row: _Row, wanted: SearchCriteria, read: Iterable[str]) -> bool:
     """Tell whether a row shows a photo that is wanted, and is the first of the photo's rows that does."""
     if not backs(document, row.label, row.rank):
         return False

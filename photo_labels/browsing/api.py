@@ -6,11 +6,11 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from photo_labels.library.reading import Reader, documents_in
 from photo_labels.library.searching import vocabulary as vocabularies
 from photo_labels.library.searching.query import parse
 from photo_labels.library.searching.search import Search
-from photo_labels.library.searching.searcher import Wanted
+from photo_labels.library.searching.searcher import SearchCriteria
+from photo_labels.library.table_reader import TableReader, documents_in
 
 if TYPE_CHECKING:
     from photo_labels.library.target import Target
@@ -24,13 +24,13 @@ _SCANNED_AT_A_TIME = 250
 _REMEMBERED = 5_000
 
 
-class Library:
+class Api:
     """Reads one pipeline for the page; used from several threads."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._dynamodb = target.client("dynamodb")
-        self._reader = Reader(target)
+        self._reader = TableReader(target)
         self._lock = threading.Lock()
         self._seen: OrderedDict[str, Document] = OrderedDict()
 
@@ -42,7 +42,7 @@ class Library:
     def search(self, text: str, min_confidence: float, after: str | None) -> dict[str, Any]:
         """Some of the photos that are searched for. Raises UserError where the search makes no sense."""
         found = Search.prepare(parse(text), self._target, self._reader)
-        page = found.searcher.page(Wanted(found.query, min_confidence), _AT_A_TIME, after, _MAX_READ_ITEMS)
+        page = found.searcher.page(SearchCriteria(found.query, min_confidence), _AT_A_TIME, after, _MAX_READ_ITEMS)
         photos = [self._photo(hit.document) for hit in page.hits]
         return {"photos": photos, "more": page.more_after, "query": str(found.query), "unknown": found.unknown}
 

@@ -12,7 +12,7 @@ from photo_labels.library.user_errors import UserError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loadtest.measure import Outcome
+    from loadtest.measure import Measurement
 
 _RESULTS, _SAMPLES, _REPORT = "results.json", "samples.csv", "report.html"
 
@@ -30,7 +30,7 @@ def prepare(folder: Path) -> None:
         raise UserError(f"{folder} has {', '.join(there)} already, which stay: name another folder with OUT=….")
 
 
-def write(outcome: Outcome, folder: Path) -> None:
+def write(outcome: Measurement, folder: Path) -> None:
     """Write all three into a folder that has been prepared. Raises UserError."""
     run = outcome.run
     keys = [run.plan.key(photo) for photo in range(len(run.samples))]

@@ -37,7 +37,7 @@ def documents_in(items: Iterable[dict[str, Any]]) -> Iterator[Document]:
             yield Document.from_item(from_attributes(item))
 
 
-class Reader:
+class TableReader:
     """Reads a pipeline's tables, consistently."""
 
     def __init__(self, target: Target, pause: Callable[[float], None] = time.sleep) -> None:

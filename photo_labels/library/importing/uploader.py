@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
-from photo_labels.library.importing.comparing import Comparison, compare
-from photo_labels.library.importing.finding import stamp_of
+from photo_labels.library.importing.comparison import Comparison, compare
+from photo_labels.library.importing.finder import stamp_of
 from photo_labels.library.importing.pace import MOST
 from photo_labels.library.user_errors import are_credentials_over, user_message
 from photo_labels.records.errors import code_of

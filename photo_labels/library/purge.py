@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import ClientError
 
 from photo_labels.library.queues import depth, give_back, photos_of, received, without_photos
-from photo_labels.library.reading import Reader, candidates, documents_in
+from photo_labels.library.table_reader import TableReader, candidates, documents_in
 from photo_labels.records.documents import image_id
 from photo_labels.records.index import row_key
 
@@ -42,7 +42,7 @@ def named(target: Target, images: Collection[str]) -> Chosen:
     """Choose photos by what a person calls them: that of which something is known, or else a key of ours."""
     bucket = target.outputs.bucket
     meant = [candidates(bucket, image) for image in images]
-    known = Reader(target).documents([one for some in meant for one in some])
+    known = TableReader(target).documents([one for some in meant for one in some])
     return Chosen({next((one for one in some if one in known), some[0]) for some in meant})
 
 
@@ -87,7 +87,7 @@ class Purger:
         self._objects_wanted = objects
         self._s3, self._sqs = target.client("s3"), target.client("sqs")
         self._dynamodb = target.client("dynamodb")
-        self._reader = Reader(target)
+        self._reader = TableReader(target)
         self._labels_table = target.outputs.image_labels_table
         self._index_table = target.outputs.label_index_table
         self._queues = target.outputs.queue_urls + target.outputs.dead_letter_queue_urls

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from photo_labels.library.reading import Reader, documents_in
+from photo_labels.library.table_reader import TableReader, documents_in
 from photo_labels.records.attributes import from_attributes
 from photo_labels.records.documents import Document, backs, image_id
 from photo_labels.records.errors import status_of
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Executor
 
-    from photo_labels.library.reconciling import Reconciler
+    from photo_labels.library.reconciler import Reconciler
     from photo_labels.library.target import Target
 
 _AT_A_TIME = 100
@@ -125,7 +125,7 @@ class Auditor:
         )
         self._s3 = target.client("s3", connections=_THREADS)
         self._dynamodb = target.client("dynamodb")
-        self._reader = Reader(target, pause)
+        self._reader = TableReader(target, pause)
         self._under_way_for = under_way_for
         self._same_for = max(timedelta(), min(_SAME_FOR, under_way_for))
         self._now = now

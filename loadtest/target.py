@@ -30,7 +30,7 @@ _MAX_ENVIRONMENTS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LoadTestTarget:
     """A pipeline, and what is known of it."""
 
     target: Target
@@ -55,7 +55,7 @@ class Place:
 
 
 @contextmanager
-def own_cloud(rate: float, recogniser: str, seed: int, handler: str | None = None) -> Iterator[Place]:
+def own_cloud(rate: float, recogniser: str, seed: int, handler: str | None = None) -> Iterator[LoadTestTarget]:
     """A local cloud with as many environments as the rate keeps busy on average: at it, no photo waits for one."""
     wanted = min(_MAX_ENVIRONMENTS, max(_FEWEST_ENVIRONMENTS, math.ceil(rate * _SECONDS_A_PHOTO)))
     if recogniser == "instant":  # nothing is waited for: more than one a core only get into each other's way
@@ -69,11 +69,11 @@ def own_cloud(rate: float, recogniser: str, seed: int, handler: str | None = Non
             Path(state), recogniser=options, parameters={"MaxConcurrency": str(wanted)}, handler=handler
         ) as cloud,
     ):
-        yield Place(cloud.target, _local(recogniser), wanted, 0.0, True, cloud.rekognition_url)
+        yield LoadTestTarget(cloud.target, _local(recogniser), wanted, 0.0, True, cloud.rekognition_url)
 
 
 @contextmanager
-def running_cloud(recogniser: str, seed: int) -> Iterator[Place]:
+def running_cloud(recogniser: str, seed: int) -> Iterator[LoadTestTarget]:
     """The local cloud of `make up`; its Rekognition is as before in the end. Raises UserError."""
     target = local_target()
     running = State(LOCAL_STATE).running()
@@ -87,20 +87,20 @@ def running_cloud(recogniser: str, seed: int) -> Iterator[Place]:
     )
     _json(settings, wanted)
     try:
-        yield Place(
+        yield LoadTestTarget(
             target, f"{_local(recogniser)} It is the one of `make up`.", _concurrency(target), 0.0, False, url
         )
     finally:
         _json(settings, before)
 
 
-def on_aws(stack: str, region: str | None) -> Place:
+def on_aws(stack: str, region: str | None) -> LoadTestTarget:
     """Find the stack. Raises UserError."""
     target = aws_target(stack, region, None)
     found = target.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
     said = f"Nothing was simulated: {target.description}, stack {stack}."
-    return Place(target, said, _concurrency(target), float(parameters.get("RekognitionTps", 0)), False)
+    return LoadTestTarget(target, said, _concurrency(target), float(parameters.get("RekognitionTps", 0)), False)
 
 
 def _local(recogniser: str) -> str:

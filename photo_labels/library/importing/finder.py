@@ -27,7 +27,7 @@ _SYSTEM_FOLDERS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFile:
     """A file that is a photo by its name; `why` says why it cannot be uploaded, where it cannot."""
 
     path: Path
@@ -48,7 +48,7 @@ def stamp_of(status: os.stat_result) -> str:
 
 
 @dataclass(slots=True)
-class Finder:
+class PhotoFinder:
     """Goes through folders and files, and counts what it leaves alone."""
 
     prefix: str
@@ -61,7 +61,7 @@ class Finder:
     folders_left_alone: Counter[str] = field(default_factory=Counter)
     # Hidden folders and a system's own, by name: nobody has looked into them.
 
-    def find(self, paths: Sequence[Path]) -> Iterator[Found]:
+    def find(self, paths: Sequence[Path]) -> Iterator[FoundFile]:
         """Find each photo folder by folder, in order. Raises UserError for a path that is not there.
 
         Links to files are followed, links to folders are named: they may lead in circles.
@@ -75,14 +75,14 @@ class Finder:
             else:
                 yield from self._file(path, path.name)
 
-    def _below(self, root: Path) -> Iterator[Found]:
+    def _below(self, root: Path) -> Iterator[FoundFile]:
         """Go through a folder; without recursion, for folders may be nested deeper than calls may be."""
         folders = [_listed(root)]
         while folders:
             entry = next(folders[-1], None)
             if entry is None:
                 folders.pop()
-            elif isinstance(entry, Found):
+            elif isinstance(entry, FoundFile):
                 yield entry
             elif entry.is_dir(follow_symlinks=False):
                 if _is_of_system(entry.name):
@@ -91,11 +91,11 @@ class Finder:
                     folders.append(_listed(Path(entry.path)))
             elif _is_link_to_folder(entry):
                 why = "It is a link to a folder: name that folder to have it imported."
-                yield Found(Path(entry.path), "", why=why)
+                yield FoundFile(Path(entry.path), "", why=why)
             else:
                 yield from self._file(Path(entry.path), Path(entry.path).relative_to(root).as_posix())
 
-    def _file(self, path: Path, name: str) -> Iterator[Found]:
+    def _file(self, path: Path, name: str) -> Iterator[FoundFile]:
         if path.name.startswith(".") or path.suffix.lower() not in PHOTO_SUFFIXES:
             self.left_alone["by name no photo"] += 1
         elif not self._is_wanted(_composed(name)):
@@ -109,25 +109,25 @@ class Finder:
 
         return (not self.include or any(map(matches, self.include))) and not any(map(matches, self.exclude))
 
-    def _looked_at(self, path: Path, name: str) -> Found:
+    def _looked_at(self, path: Path, name: str) -> FoundFile:
         try:
             status = path.stat()
         except OSError as error:
             what = "It is a link to nothing" if path.is_symlink() else f"It cannot be read: {error.strerror}"
-            return Found(path, "", why=f"{what}.")
+            return FoundFile(path, "", why=f"{what}.")
         if not stat.S_ISREG(status.st_mode):
-            return Found(path, "", why="It is no file.")
+            return FoundFile(path, "", why="It is no file.")
         if not status.st_size:
-            return Found(path, "", why="It is empty (0 bytes).")
+            return FoundFile(path, "", why="It is empty (0 bytes).")
         key = _composed(self.prefix + name)
         try:
             length = len(key.encode())
         except UnicodeEncodeError:  # the file system's bytes, which Python keeps as lone surrogates
-            return Found(path, "", why="Its name is not valid UTF-8: rename it.")
+            return FoundFile(path, "", why="Its name is not valid UTF-8: rename it.")
         if length > _MAX_KEY_BYTES:
             too_long = f"Its key would have {length:,} bytes, and S3 takes {_MAX_KEY_BYTES:,}: shorten its path."
-            return Found(path, "", why=too_long)
-        return Found(path, key, status.st_size, stamp_of(status))
+            return FoundFile(path, "", why=too_long)
+        return FoundFile(path, key, status.st_size, stamp_of(status))
 
 
 def _composed(text: str) -> str:
@@ -135,13 +135,13 @@ def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _listed(folder: Path) -> Iterator[os.DirEntry[str] | Found]:
+def _listed(folder: Path) -> Iterator[os.DirEntry[str] | FoundFile]:
     """List a folder in the order of names, or say why it cannot be."""
     try:
         with os.scandir(folder) as entries:
             return iter(sorted(entries, key=lambda entry: entry.name))
     except OSError as error:
-        return iter([Found(folder, "", why=f"The folder cannot be read: {error.strerror}.")])
+        return iter([FoundFile(folder, "", why=f"The folder cannot be read: {error.strerror}.")])
 
 
 def _is_of_system(folder: str) -> bool:
