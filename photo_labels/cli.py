@@ -7,6 +7,7 @@ import os
 import click
 from rich.console import Console
 
+from photo_labels import __version__
 from photo_labels.commands import (
     GIVEN,
     Session,
@@ -36,6 +37,7 @@ console = Console()
 @click.option("--stack", type=GIVEN, default=DEFAULT_STACK, show_default=True, help="The pipeline's stack on AWS.")
 @click.option("--region", type=GIVEN, help="The stack's region; otherwise that of your AWS settings.")
 @click.option("--profile", type=GIVEN, help="The profile of your AWS settings.")
+@click.version_option(__version__, prog_name="photos")
 @click.pass_context
 def photos(context: click.Context, local: bool, stack: str, region: str | None, profile: str | None) -> None:
     """Label photos and find them again."""

@@ -27,10 +27,9 @@ if TYPE_CHECKING:
 
     import boto3
 
-LOCAL_STATE = Path(
-    os.environ.get("PHOTOS_LOCAL_STATE") or Path(__file__).resolve().parents[2] / ".local" / "cloud"
-)
+_CHECKOUT = Path(__file__).resolve().parents[2]
 # Where `make up` leaves what the tools need to know.
+LOCAL_STATE = Path(os.environ.get("PHOTOS_LOCAL_STATE") or _CHECKOUT / ".local" / "cloud")
 STATE_FILE = "cloud.json"
 DEFAULT_STACK = "photo-labels"
 _FOREIGN = ("AWS_", "BOTO_")
@@ -96,6 +95,10 @@ def local_target(state: Path = LOCAL_STATE) -> Target:
         running = json.loads((state / STATE_FILE).read_text())
         endpoint_url, stack = str(running["endpoint_url"]), str(running["stack"])
     except FileNotFoundError:
+        if not (_CHECKOUT / "Makefile").is_file():  # `photos` was installed from a wheel
+            raise UserError(
+                "The local cloud needs a checkout of the repository: run `make up` and .venv/bin/photos there."
+            ) from None
         raise UserError("The local cloud is not running: start it with `make up`.") from None
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
