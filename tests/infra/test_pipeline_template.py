@@ -14,6 +14,7 @@ import pytest
 from cfnlint.api import lint
 
 from handler.settings import Settings
+from photo_labels import __version__
 from photo_labels.records.decoder import MEMORY_BYTES
 from tests.infra.template import INFRA, PSEUDO_PARAMETERS, Stack, as_list, policy_statements, read
 
@@ -218,6 +219,7 @@ def test_given_a_pattern_when_matched_then_it_takes_good_values_only(
 def test_given_the_outputs_when_read_then_they_name_all_that_the_tools_need(template: Template) -> None:
     stack = stack_of(template, KeyPrefix="in/")
     assert stack.outputs == {
+        "Version": __version__,
         "Bucket": "<PhotoBucket>",
         "KeyPrefix": "in/",
         "QueueUrl": "<Queue>",

@@ -73,8 +73,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     found = Installed(wheel, folder / "venv")
     # A path from a .pth file is a plain one: the .pth files in it, such as that of this checkout, are not read.
     (found.site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    into = ["--python", found.environment / "bin" / "python", "install", "--no-deps", "--no-index", "--no-compile"]
-    subprocess.run([*pip, *into, wheel], check=True)
+    into = ["--python", str(found.environment / "bin" / "python"), "install"]
+    subprocess.run([*pip, *into, "--no-deps", "--no-index", "--no-compile", str(wheel)], check=True)
     return found
 
 
