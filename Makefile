@@ -44,7 +44,7 @@ pinned = $(call pip,$1) --require-hashes -r requirements/$2.txt
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
 	test coverage test-image test-browser test-chaos test-all histories chaos smoke loadtest \
 	bench bench-quota bench-endurance bench-import bench-convert bench-browse \
-	bench-memory bench-limits bench-image lint audit format lock clean
+	bench-memory bench-limits bench-image lint docs wheel audit format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -146,6 +146,15 @@ lint: .venv/.dev ## style, types, template
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/cfn-lint infra/*.yaml
+	@$(BIN)/python -m cogapp --check --diff docs/commands.md
+
+docs: .venv/.dev ## write the --help pages into docs/commands.md
+	@$(BIN)/python -m cogapp -r docs/commands.md
+
+wheel: .venv/.run ## build dist/*.whl, which has `photos` alone
+	@rm -rf build dist # setuptools would put what an earlier build left there into the wheel
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	@rm -rf build
 
 audit: $(AUDIT)/.installed ## known vulnerabilities in what is pinned, as PyPI knows them
 	@for name in handler image run loadtest dev ministack models baselines; do echo "$$name:" && \
