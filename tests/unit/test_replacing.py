@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,6 +24,8 @@ from photo_labels.library.target import Target
 from tests.unit.deployed import BUCKET
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     import pytest
 
     from tests.unit.disk import Disk
@@ -144,7 +147,7 @@ class History:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=steps)
-def test_given_any_cards_edits_and_moves_when_imported_then_nothing_is_replaced_and_nothing_is_missed(
+def test_given_any_cards_edits_and_moves_when_imported_then_nothing_is_replaced_or_missed(
     target: Target, tmp_path: Path, steps: list[tuple[str, Any]]
 ) -> None:
     history = History(target, tmp_path)
@@ -153,7 +156,29 @@ def test_given_any_cards_edits_and_moves_when_imported_then_nothing_is_replaced_
     history.do("import", None)
 
 
-def test_given_two_cards_at_one_mount_point_when_imported_then_the_second_photo_is_named_and_can_be_put_elsewhere(
+def test_given_copies_when_the_first_is_read_slowest_then_a_dry_run_says_what_the_run_does(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.target.client("s3").put_object(Bucket=BUCKET, Key="copy.jpg", Body=b"photo")
+    disk.write("a.jpg", "copy.jpg", body=b"photo")
+    own, disk.journal_path = disk.journal_path, None
+    assert disk.run(is_dry=True, is_waiting=False).ends() == dict.fromkeys(("a.jpg", "copy.jpg"), "to upload")
+    disk.journal_path = own
+    is_copy_sent = threading.Event()
+    disk.before_put = lambda key: is_copy_sent.set() if key == "copy.jpg" else None
+    digest = hashlib.file_digest
+
+    def digest_of_the_first_last(body: BufferedReader, algorithm: str) -> Any:
+        if Path(body.name).name == "a.jpg":
+            is_copy_sent.wait(0.3)
+        return digest(body, algorithm)
+
+    monkeypatch.setattr(hashlib, "file_digest", digest_of_the_first_last)
+    assert disk.run(is_waiting=False).ends() == dict.fromkeys(("a.jpg", "copy.jpg"), "uploaded")
+    assert disk.puts == {"a.jpg": 1}
+
+
+def test_given_two_cards_at_one_mount_point_when_imported_then_the_second_photo_is_named(
     disk: Disk,
 ) -> None:
     disk.write("DCIM/IMG_0001.JPG", body=b"first card")
@@ -168,7 +193,7 @@ def test_given_two_cards_at_one_mount_point_when_imported_then_the_second_photo_
     assert disk.content("card 2/DCIM/IMG_0001.JPG") == b"other card"
 
 
-def test_given_two_folders_that_are_both_here_when_imported_then_the_second_is_not_taken_for_the_first(
+def test_given_two_folders_that_are_both_here_when_imported_then_they_are_told_apart(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("A", "B"):
@@ -190,7 +215,7 @@ CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, key T
 """
 
 
-def test_given_a_journal_of_an_older_version_when_imported_then_nothing_is_uploaded_twice_or_replaced(
+def test_given_a_journal_of_an_older_version_when_imported_then_nothing_is_uploaded_twice(
     disk: Disk,
 ) -> None:
     disk.write("a.jpg", "b.jpg")

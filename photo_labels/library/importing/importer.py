@@ -19,6 +19,7 @@ from photo_labels.library.importing.uploader import (
     SlowDownError,
     StopError,
     UntouchedBucket,
+    Upload,
     Uploader,
 )
 from photo_labels.library.queues import depth
@@ -98,7 +99,7 @@ class Importer:
         self._clock = clock
         self._pause = pause
         self._pace = Pace(clock)
-        self._uploading: set[Future[None]] = set()
+        self._uploading: dict[Future[None], Upload] = {}
         self._files = self._to_upload()
         self._is_pass_over = False
         self._is_any_in_pass = False
@@ -189,7 +190,8 @@ class Importer:
                 self._is_any_in_pass = False
                 return
             self._is_any_in_pass = True
-            self._uploading.add(pool.submit(self._uploader.upload, file))
+            upload = Upload(file, self._uploading.values())
+            self._uploading[pool.submit(self._uploader.upload, upload)] = upload
 
     @property
     def _is_pausing(self) -> bool:
@@ -197,7 +199,9 @@ class Importer:
         return self._offline_since is not None and self._clock() < self._try_again_at
 
     def _take_note(self, seconds: float) -> None:
-        done, self._uploading = wait(self._uploading, seconds, FIRST_COMPLETED)
+        done, _ = wait(self._uploading, seconds, FIRST_COMPLETED)
+        for future in done:
+            del self._uploading[future]
         for future in done:
             try:
                 future.result()

@@ -318,11 +318,12 @@ class Journal:
 
         `sha256`: of its content, where that is known; another file that has it may upload it still.
         """
-        self.release(file)
+        path = os.fsencode(file.path)
         with self._transaction() as database:
+            database.execute("DELETE FROM claims WHERE path = ?", (path,))
             database.execute(
                 "UPDATE files SET sha256 = ?, end = ?, why = ? WHERE path = ?",
-                (sha256, End.NOT_UPLOADED.value, why, os.fsencode(file.path)),
+                (sha256, End.NOT_UPLOADED.value, why, path),
             )
 
     # Waiting

@@ -11,6 +11,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import threading
+from concurrent.futures import Future
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,7 @@ from photo_labels.library.user_errors import are_credentials_over, user_message
 from photo_labels.records.errors import code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from io import BufferedReader
 
     from photo_labels.library.importing.journal import File, Journal
@@ -101,6 +103,35 @@ class UntouchedBucket(Bucket):
         return ""
 
 
+class Upload:
+    """One file on its way. Files with the same content are uploaded one after another, in the order they began.
+
+    Which of them is uploaded, and which are its copies, would otherwise depend on the order of threads: a dry run
+    would not say what the run does.
+    """
+
+    def __init__(self, file: File, under_way: Iterable[Upload] = ()) -> None:
+        """Begin an upload; `under_way`: those that began before it and have not ended."""
+        self.file = file
+        self._before = [one for one in under_way if one.file.size == file.size]
+        self._sha256: Future[bytes | None] = Future()
+        self._ended = threading.Event()
+
+    def wait_for_copies(self, sha256: bytes) -> None:
+        """Return when all uploads that began before this one and have its content, `sha256`, have ended."""
+        self._sha256.set_result(sha256)
+        for one in self._before:
+            if one._sha256.result() == sha256:  # noqa: SLF001 - of the same class
+                one._ended.wait()  # noqa: SLF001
+
+    def end(self) -> None:
+        """Let the others go on, however this one ended."""
+        self._before.clear()
+        if not self._sha256.done():
+            self._sha256.set_result(None)
+        self._ended.set()
+
+
 class Uploader:
     """Uploads files; called from several threads."""
 
@@ -113,24 +144,27 @@ class Uploader:
         self._now = now
         self._is_replacing = is_replacing
 
-    def upload(self, file: File) -> None:
+    def upload(self, upload: Upload) -> None:
         """Upload a file, unless its content is there; the journal has what came of it.
 
         Raises SlowDownError and ConnectionLostError, after which it may be tried again, and StopError.
         """
         try:
-            self._try(file)
+            self._try(upload)
         except BaseException:
-            self._journal.release(file)
+            self._journal.release(upload.file)
             raise
+        finally:
+            upload.end()
 
-    def _try(self, file: File) -> None:
+    def _try(self, upload: Upload) -> None:
+        file = upload.file
         try:
             with file.path.open("rb") as body:
                 if why := _unfit(file, body):
                     self._journal.not_uploaded(file, why)
                 else:
-                    self._put(file, body)
+                    self._put(upload, body)
         except OSError as error:
             self._journal.not_uploaded(file, f"It cannot be read: {error.strerror or error}.")
         except ClientError as error:
@@ -147,8 +181,10 @@ class Uploader:
         except BotoCoreError as error:
             raise StopError(user_message(error)) from error
 
-    def _put(self, file: File, body: BufferedReader) -> None:
+    def _put(self, upload: Upload, body: BufferedReader) -> None:
+        file = upload.file
         sha256 = hashlib.file_digest(body, "sha256").digest()
+        upload.wait_for_copies(sha256)
         if not self._journal.claim(file, sha256, self._now()):
             return
         try:
