@@ -132,7 +132,7 @@ def test_given_an_interruption_when_load_tested_then_what_was_sent_is_removed(
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("options", "user_message"),
     [
         (("--number", "10"), "say so beforehand with YES=1"),
         (("--yes", "--stack", "another"), "There is no stack 'another'"),

@@ -10,10 +10,12 @@ import json
 import os
 import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from photo_labels import cli
+from photo_labels.library import auditing, queues
 from tests.unit.conftest import deployed_target
 from tests.unit.deployed import BUCKET, document, store
 
@@ -63,6 +65,9 @@ def main(streams: str) -> None:
         os.environ |= {"XDG_STATE_HOME": f"{folder}/state", "XDG_CACHE_HOME": f"{folder}/cache", "COLUMNS": "80"}
         _fill(target, Path(folder) / "photos")
         vars(cli)["aws_target"] = lambda *_: target
+        # Nothing changes here while a command runs: an audit has no second look to wait for, nor a queue a message.
+        vars(auditing)["_SAME_FOR"] = timedelta()
+        vars(queues)["_WAIT_S"] = 0
         for name, words in COMMANDS.items():
             arguments = [word.format(folder=f"{folder}/photos") for word in words]
             print(json.dumps({"command": name} | _ran(arguments, STREAMS[streams]())), flush=True)

@@ -293,14 +293,22 @@ def test_given_any_settings_of_pip_and_python_when_set_up_then_packages_go_where
     assert not checkout.folder.with_name("elsewhere").exists()
 
 
+@pytest.fixture(scope="module")
+def fresh_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a venv with pip that no test touches: making one takes seconds, copying it does not."""
+    folder = tmp_path_factory.mktemp("venv") / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    return folder
+
+
 CONFIGURED = ["user = true", "target = elsewhere", "prefix = elsewhere", "root = elsewhere"]
 
 
 @pytest.mark.parametrize("line", [*CONFIGURED, "cache-dir = elsewhere2"])
 def test_given_a_pip_conf_when_pip_installs_as_the_makefile_has_it_then_the_package_is_in_the_venv(
-    tmp_path: Path, line: str
+    tmp_path: Path, fresh_venv: Path, line: str
 ) -> None:
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / ".venv"], check=True)
+    shutil.copytree(fresh_venv, tmp_path / ".venv", symlinks=True)
     argv = next(one["argv"] for one in Checkout(tmp_path / "checkout").make("setup") if "pip" in one["argv"])
     options = [word for word in argv[3 : argv.index("--require-hashes")] if not word.startswith("--prefix=")]
     (tmp_path / "pip.conf").write_text(f"[global]\n{line}\n")
