@@ -14,7 +14,7 @@ from photo_labels.library.backfilling.backfill import Backfill, BackfillScope
 from photo_labels.library.backfilling.bucket_policy import Grant
 from photo_labels.library.costs import ASK_ABOVE_USD, PRICES, USD_A_PHOTO
 from photo_labels.library.reconciler import Reconciler
-from photo_labels.library.target import state_path
+from photo_labels.library.state_files import state_path
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import agree
 from photo_labels.terminal.status_line import StatusLine

@@ -18,7 +18,7 @@ from photo_labels.library.costs import ASK_ABOVE_USD, PRICES, USD_A_PHOTO
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import End, Journal
-from photo_labels.library.target import state_path
+from photo_labels.library.state_files import state_path
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import INTERRUPTED, NOT_ALL_DONE, agree
 from photo_labels.terminal.import_display import ImportDisplay, show_summary

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from photo_labels import cli
-from photo_labels.library import auditing, queues
+from photo_labels.library import audit, queues
 from tests.unit.conftest import deployed_target
 from tests.unit.deployed import BUCKET, document, store
 
@@ -66,7 +66,7 @@ def main(streams: str) -> None:
         _fill(target, Path(folder) / "photos")
         vars(cli)["aws_target"] = lambda *_: target
         # Nothing changes here while a command runs: an audit has no second look to wait for, nor a queue a message.
-        vars(auditing)["_SAME_FOR"] = timedelta()
+        vars(audit)["_SAME_FOR"] = timedelta()
         vars(queues)["_WAIT_S"] = 0
         for name, words in COMMANDS.items():
             arguments = [word.format(folder=f"{folder}/photos") for word in words]

@@ -185,7 +185,7 @@ def _scanned(documents: dict[str, Document], query: Query, least: float) -> list
 
 @pytest.fixture
 def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setattr("photo_labels.library.target._users_state", lambda: tmp_path)
+    monkeypatch.setattr("photo_labels.library.state_files._users_state", lambda: tmp_path)
     return tmp_path
 
 

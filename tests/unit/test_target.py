@@ -17,17 +17,15 @@ from click.testing import CliRunner
 from photo_labels import cli
 from photo_labels.library.credentials import CheckedSession
 from photo_labels.library.outputs import StackOutputs
+from photo_labels.library.state_files import home_folder, keep_state, state_path
 from photo_labels.library.target import (
     LOCAL_STATE,
     Connection,
     Target,
     aws_session,
     described,
-    home_folder,
-    keep_state,
     local_target,
     scrub_environment,
-    state_path,
 )
 from photo_labels.library.user_errors import UserError, are_credentials_over
 from tests.infra.template import read

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from photo_labels.library.audit import Finding, compared
 from photo_labels.library.queues import depth
+from photo_labels.library.state_files import keep_state, kept_state
 from photo_labels.library.table_reader import TableReader
-from photo_labels.library.target import keep_state, kept_state
 from photo_labels.records.documents import image_id
 from photo_labels.records.formats import PHOTO_SUFFIXES
 

@@ -21,7 +21,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from photo_labels.library.target import private
+from photo_labels.library.state_files import private
 from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:

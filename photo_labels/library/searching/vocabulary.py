@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from photo_labels.library.target import keep_state, kept_state, state_path
+from photo_labels.library.state_files import keep_state, kept_state, state_path
 from photo_labels.records.documents import iso
 
 if TYPE_CHECKING:

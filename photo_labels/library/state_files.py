@@ -1,0 +1,70 @@
+"""Files in which the commands keep what they have done: with the local cloud, or in the user's state folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from photo_labels.library import target as targets
+from photo_labels.library.user_errors import UserError
+
+if TYPE_CHECKING:
+    from photo_labels.library.target import Target
+
+
+def state_path(target: Target, name: str) -> Path:
+    """Where a command keeps what it has done: with the local cloud, which forgets it, or in the user's state."""
+    if target.is_local:
+        return targets.LOCAL_STATE / name
+    return _users_state() / f"{target.outputs.bucket}.{name}"
+
+
+def keep_state(path: Path, content: str) -> None:
+    """Write a state whole or not at all, for its user alone. Raises UserError where it cannot be written."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        with private(new).open("w") as file:
+            file.write(content)
+        new.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}): set XDG_STATE_HOME to a folder that can."
+        ) from error
+
+
+def kept_state(path: Path) -> Any:
+    """Return what JSON a state has; None where there is none, or none that can be read."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):  # not there, not written whole, or damaged
+        return None
+
+
+def private(path: Path) -> Path:
+    """Make a file, where there is none, and have only its user read it. Raises OSError."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+    path.chmod(0o600)
+    return path
+
+
+def state_folders() -> tuple[Path, ...]:
+    """All folders in which `state_path` may be."""
+    return targets.LOCAL_STATE, _users_state()
+
+
+def _users_state() -> Path:
+    return home_folder("XDG_STATE_HOME", ".local/state") / "photo-labels"
+
+
+def home_folder(variable: str, usual: str) -> Path:
+    """Return a folder of the user's, as the XDG base directory specification has it. Raises UserError."""
+    if own := os.environ.get(variable):
+        return Path(own)
+    try:
+        return Path.home() / usual
+    except RuntimeError as error:  # a user of whom the system knows nothing, without HOME
+        raise UserError(f"There is no home folder: set HOME, or {variable} to a folder of yours.") from error
