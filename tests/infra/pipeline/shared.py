@@ -1,0 +1,166 @@
+"""What these tests share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.infra.template import Stack, as_list
+
+Template = dict[str, Any]
+
+
+BUCKET = "photo-labels-123456789012-eu-central-1"
+
+
+IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
+
+
+USER_FACING_ERRORS = {"ImageUri": IMAGE, "Architecture": "arm64"}
+
+
+# What AWS, and our function by EMF, really report: metric -> namespace, and the one dimension of each
+# namespace. An alarm on anything else would be silent for ever.
+NAMESPACE_OF = {
+    "ApproximateNumberOfMessagesVisible": "AWS/SQS",
+    "ApproximateNumberOfMessagesNotVisible": "AWS/SQS",
+    "ApproximateAgeOfOldestMessage": "AWS/SQS",
+    "Errors": "AWS/Lambda",
+    "Throttles": "AWS/Lambda",
+    "Duration": "AWS/Lambda",
+    "ImagesLabelled": "PhotoLabels",
+    "ImagesRejected": "PhotoLabels",
+    "ImagesRemoved": "PhotoLabels",
+    "RecordsFailed": "PhotoLabels",
+    "DuplicateEvents": "PhotoLabels",
+    "RekognitionCalls": "PhotoLabels",
+    "RekognitionThrottles": "PhotoLabels",
+    "RecognitionLatency": "PhotoLabels",
+    "EndToEndLatency": "PhotoLabels",
+    "OldestPhotoAge": "PhotoLabels",
+    "ImagesHandedOver": "PhotoLabels",
+}
+
+
+DIMENSION_OF = {"AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName", "PhotoLabels": "service"}
+
+
+QUEUES = [("Queue", "DeadLetterQueue"), ("ConvertQueue", "ConvertDeadLetterQueue")]
+
+
+# alarm: metric, of what, statistic, operator, threshold, seconds until it rings
+ALARMS = {
+    "QueueDepth": ("ApproximateNumberOfMessagesVisible", "<Queue.QueueName>", "Average", ">=", 3000, 300),
+    "MessagesInBackoff": ("ApproximateNumberOfMessagesNotVisible", "<Queue.QueueName>", "Average", ">", 20, 900),
+    "OldestMessage": ("ApproximateAgeOfOldestMessage", "<Queue.QueueName>", "Maximum", ">=", 15 * 60, 180),
+    "OldestPhoto": ("OldestPhotoAge", "photo-labels", "Maximum", ">=", 30 * 60, 300),
+    "DeadLetters": ("ApproximateNumberOfMessagesVisible", "<DeadLetterQueue.QueueName>", "Maximum", ">=", 1, 60),
+    "FunctionErrors": ("Errors", "<Function>", "Sum", ">=", 1, 300),
+    "FunctionThrottles": ("Throttles", "<Function>", "Sum", ">=", 1, 300),
+    "RejectedShare": ("ImagesRejected", "photo-labels", "Average", ">", 0.05, 300),
+    "RejectedCount": ("ImagesRejected", "photo-labels", "Sum", ">=", 100, 300),
+    "DailyPhotos": ("RekognitionCalls", "photo-labels", "Sum", ">=", 100_000, 86_400),
+    "ConvertQueueDepth": (
+        "ApproximateNumberOfMessagesVisible",
+        "<ConvertQueue.QueueName>",
+        "Average",
+        ">=",
+        3000,
+        300,
+    ),
+    "ConvertOldestMessage": (
+        "ApproximateAgeOfOldestMessage",
+        "<ConvertQueue.QueueName>",
+        "Maximum",
+        ">=",
+        15 * 60,
+        180,
+    ),
+    "ConvertDeadLetters": (
+        "ApproximateNumberOfMessagesVisible",
+        "<ConvertDeadLetterQueue.QueueName>",
+        "Maximum",
+        ">=",
+        1,
+        60,
+    ),
+    "ConvertErrors": ("Errors", "<ConvertFunction>", "Sum", ">=", 1, 300),
+    "ConvertThrottles": ("Throttles", "<ConvertFunction>", "Sum", ">=", 1, 300),
+}
+
+
+OPERATORS = {"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">="}
+
+
+PARAMETERS: dict[str, Any] = {
+    "ImageUri": None,
+    "Architecture": None,
+    "TablePrefix": "",
+    "ExistingBucket": "",
+    "KeyPrefix": "",
+    "MinConfidence": 80,
+    "MaxLabels": 50,
+    "RekognitionTps": 5,
+    "MaxConcurrency": 2,
+    "ConvertConcurrency": 5,
+    "Memory": 1769,
+    "AlarmEmail": "",
+    "QueueDepthAlarm": 3000,
+    "DailyPhotosAlarm": 100_000,
+    "EnforceTls": "true",
+    "LogRetentionDays": 30,
+}
+
+
+LABELLING: dict[str, set[str]] = {
+    "s3:GetObject": {"arn:aws:s3:::<PhotoBucket>/*"},
+    "s3:GetObjectVersion": {"arn:aws:s3:::<PhotoBucket>/*"},
+    "s3:ListBucket": {"arn:aws:s3:::<PhotoBucket>"},
+    "rekognition:DetectLabels": {"*"},
+    "dynamodb:BatchGetItem": {"<ImageLabels.Arn>"},
+    "dynamodb:PartiQLInsert": {"<ImageLabels.Arn>"},
+    "dynamodb:PutItem": {"<ImageLabels.Arn>"},
+    "dynamodb:BatchWriteItem": {"<LabelIndex.Arn>"},
+    "dynamodb:UpdateItem": {"<LabelQuota.Arn>"},
+}
+
+
+def may(queue: str, logs: str, sends_to: set[str]) -> dict[str, set[str]]:
+    """What the role of a function may do that takes from this queue."""
+    of_queue = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility")
+    group = f"arn:aws:logs:eu-central-1:123456789012:log-group:<{logs}>"
+    return {
+        **{f"sqs:{action}": {f"<{queue}.Arn>"} for action in of_queue},
+        "sqs:SendMessage": {f"<{other}.Arn>" for other in sends_to},
+        **{f"logs:{action}": {group, f"{group}:*"} for action in ("CreateLogStream", "PutLogEvents")},
+        **LABELLING,
+    }
+
+
+MAY = {
+    "FunctionRole": may("Queue", "FunctionLogs", {"DeadLetterQueue", "ConvertQueue"}),
+    "ConvertRole": may("ConvertQueue", "ConvertLogs", {"ConvertDeadLetterQueue"}),
+}
+
+
+FUNCTIONS = {"FunctionRole": "Function", "ConvertRole": "ConvertFunction"}
+
+
+def stack_of(template: Template, **given: Any) -> Stack:
+    return Stack.of(template, **USER_FACING_ERRORS | given)
+
+
+def alarms_of(stack: Stack) -> dict[str, dict[str, Any]]:
+    """By name, as an operator sees them, less the stack's."""
+    alarms = stack.of_type("AWS::CloudWatch::Alarm").values()
+    return {alarm["AlarmName"].removeprefix("photo-labels-"): alarm for alarm in alarms}
+
+
+def actions_of(stack: Stack, role: str = "FunctionRole") -> dict[str, set[str]]:
+    """What a function's role may do: action -> resources."""
+    allowed: dict[str, set[str]] = {}
+    [own] = stack.properties(role)["Policies"]
+    shared = [one for one in stack.of_type("AWS::IAM::Policy").values() if f"<{role}>" in one["Roles"]]
+    for statement in [one for policy in (own, *shared) for one in policy["PolicyDocument"]["Statement"]]:
+        for action in as_list(statement["Action"]):
+            allowed.setdefault(action, set()).update(as_list(statement["Resource"]))
+    return allowed

@@ -1,0 +1,197 @@
+"""Alarms and the dashboard."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.infra.pipeline.shared import (
+    ALARMS,
+    DIMENSION_OF,
+    NAMESPACE_OF,
+    OPERATORS,
+    Template,
+    alarms_of,
+    stack_of,
+)
+from tests.infra.template import INFRA, PSEUDO_PARAMETERS, Stack
+
+
+def test_given_the_alarms_when_read_then_they_are_those_of_the_design(template: Template) -> None:
+    assert {
+        name: (
+            alarm["MetricName"],
+            alarm["Dimensions"][0]["Value"],
+            alarm["Statistic"],
+            OPERATORS[alarm["ComparisonOperator"]],
+            float(alarm["Threshold"]),
+            alarm["Period"] * alarm["EvaluationPeriods"],
+        )
+        for name, alarm in alarms_of(stack_of(template)).items()
+    } == ALARMS
+
+
+def test_given_the_alarms_when_read_then_each_watches_what_is_really_reported(template: Template) -> None:
+    for name, alarm in alarms_of(stack_of(template)).items():
+        assert alarm["Namespace"] == NAMESPACE_OF[alarm["MetricName"]], name
+        assert [one["Name"] for one in alarm["Dimensions"]] == [DIMENSION_OF[alarm["Namespace"]]], name
+
+
+def test_given_our_metrics_when_alarmed_or_drawn_then_the_handler_emits_them() -> None:
+    telemetry = (INFRA.parent / "handler" / "telemetry.py").read_text()
+    ours = [metric for metric, namespace in NAMESPACE_OF.items() if namespace == "PhotoLabels"]
+    assert [metric for metric in ours if f'"{metric}"' not in telemetry] == []
+
+
+def test_given_the_alarms_when_they_ring_then_somebody_is_told(template: Template) -> None:
+    for name, alarm in alarms_of(stack_of(template)).items():
+        assert alarm["AlarmActions"] == ["<AlarmTopic>"], name
+        assert alarm.get("ActionsEnabled", True) is True, name
+        assert alarm["TreatMissingData"] == "notBreaching", name
+
+
+def test_given_the_alarms_when_they_ring_then_they_say_where_to_look_and_what_to_set(template: Template) -> None:
+    settings = {*template["Parameters"], "MaxReceiveCount"}
+    for name, alarm in alarms_of(stack_of(template)).items():
+        description = alarm["AlarmDescription"]
+        assert 200 <= len(description) <= 1024, name
+        assert re.search(r"dashboard|log group|photos failures|ConcurrentExecutions", description), name
+        assert settings & set(re.findall(r"\w+", description)), name
+
+
+def test_given_the_alarms_when_they_name_figures_then_those_are_the_templates(template: Template) -> None:
+    stack = stack_of(template)
+    alarms = alarms_of(stack)
+    queue = stack.properties("Queue")
+    visible_minutes = int(queue["VisibilityTimeout"]) // 60
+    source_days = int(queue["MessageRetentionPeriod"]) // 86_400
+    dead_days = int(stack.properties("DeadLetterQueue")["MessageRetentionPeriod"]) // 86_400
+    receives = queue["RedrivePolicy"]["maxReceiveCount"]
+    backoff = alarms["MessagesInBackoff"]
+    for name, figure in {
+        ("QueueDepth", f"{source_days} days"),
+        ("MessagesInBackoff", f"For {backoff['Period'] * backoff['EvaluationPeriods'] // 60} minutes"),
+        ("MessagesInBackoff", f"batches of {stack.properties('QueueToFunction')['BatchSize']}"),
+        ("MessagesInBackoff", f"{receives} tries"),
+        ("OldestMessage", f"waited {int(alarms['OldestMessage']['Threshold']) // 60} minutes"),
+        ("OldestPhoto", f"{int(alarms['OldestPhoto']['Threshold']) // 60} minutes ago"),
+        ("OldestPhoto", f"After {source_days} days, or {receives} tries"),
+        ("DeadLetters", f"failed {receives} times"),
+        ("DeadLetters", f"expire {dead_days} days"),
+        ("FunctionErrors", f"{visible_minutes} minutes later"),
+        ("FunctionThrottles", f"one of {receives} tries"),
+        ("ConvertQueueDepth", f"{source_days} days"),
+        ("ConvertOldestMessage", f"waited {int(alarms['ConvertOldestMessage']['Threshold']) // 60} minutes"),
+        ("ConvertDeadLetters", f"failed {receives} times"),
+        ("ConvertDeadLetters", f"expire {dead_days} days"),
+        ("ConvertErrors", f"{int(stack.properties('ConvertQueue')['VisibilityTimeout']) // 60} minutes later"),
+        ("ConvertThrottles", f"one of {receives} tries"),
+        ("RejectedShare", f"More than {float(alarms['RejectedShare']['Threshold']):.0%}".replace("%", " %")),
+        ("RejectedCount", f"{alarms['RejectedCount']['Threshold']} photos or more"),
+        ("DailyPhotos", f"{source_days} days"),
+    }:
+        assert figure in alarms[name]["AlarmDescription"], (name, figure)
+
+
+@pytest.mark.parametrize("concurrency", [2, 10, 1000])
+def test_given_a_concurrency_when_messages_are_hidden_then_only_more_than_it_explains_rings(
+    template: Template, concurrency: int
+) -> None:
+    stack = stack_of(template, MaxConcurrency=concurrency)
+    in_hand = concurrency * stack.properties("QueueToFunction")["BatchSize"]
+    assert float(alarms_of(stack)["MessagesInBackoff"]["Threshold"]) == in_hand
+
+
+def test_given_the_alarm_parameters_when_set_then_the_alarms_follow(template: Template) -> None:
+    alarms = alarms_of(stack_of(template, QueueDepthAlarm=7, DailyPhotosAlarm=8))
+    assert (alarms["QueueDepth"]["Threshold"], alarms["DailyPhotos"]["Threshold"]) == ("7", "8")
+
+
+def test_given_the_topic_when_published_to_then_only_by_alarms_of_this_stack(template: Template) -> None:
+    stack = stack_of(template, EnforceTls="false")
+    policy = stack.properties("AlarmTopicPolicy")
+    assert policy["Topics"] == ["<AlarmTopic>"]
+    [allowed] = policy["PolicyDocument"]["Statement"]
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert (allowed["Effect"], allowed["Action"], allowed["Resource"]) == ("Allow", "sns:Publish", "<AlarmTopic>")
+    assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": "123456789012"}
+    pattern = allowed["Condition"]["ArnLike"]["aws:SourceArn"]
+    assert pattern == "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:photo-labels-*"
+    for alarm in stack.of_type("AWS::CloudWatch::Alarm").values():
+        assert alarm["AlarmName"].startswith("photo-labels-")
+
+
+def test_given_the_topic_when_made_then_no_key_keeps_cloudwatch_out(template: Template) -> None:
+    assert "KmsMasterKeyId" not in stack_of(template).properties("AlarmTopic")
+
+
+def test_given_an_address_when_set_then_and_only_then_it_is_subscribed(template: Template) -> None:
+    assert not stack_of(template).of_type("AWS::SNS::Subscription")
+    assert stack_of(template, AlarmEmail="me@example.com").properties("AlarmSubscription") == {
+        "TopicArn": "<AlarmTopic>",
+        "Protocol": "email",
+        "Endpoint": "me@example.com",
+    }
+
+
+def widgets_of(stack: Stack) -> list[dict[str, Any]]:
+    widgets: list[dict[str, Any]] = json.loads(stack.properties("Dashboard")["DashboardBody"])["widgets"]
+    return widgets
+
+
+def drawn_in(widget: dict[str, Any]) -> set[tuple[str, str, str, str, str]]:
+    """The metrics of a widget: namespace, name, dimension, its value, statistic."""
+    properties = widget["properties"]
+    metrics = [(*metric, {})[:5] for metric in properties["metrics"]]
+    return {(*metric, options.get("stat", properties.get("stat"))) for *metric, options in metrics}
+
+
+def test_given_the_dashboard_when_drawn_then_every_alarm_has_its_line_beside_its_metric(
+    template: Template,
+) -> None:
+    stack = stack_of(template, MaxConcurrency=20, QueueDepthAlarm=1234, DailyPhotosAlarm=5678)
+    lines = {
+        name.strip(): (float(line["value"]), drawn_in(widget))
+        for widget in widgets_of(stack)
+        for line in widget["properties"].get("annotations", {}).get("horizontal", [])
+        for name in line["label"].split(",")
+    }
+    alarms = alarms_of(stack)
+    assert lines.keys() == alarms.keys()
+    for name, alarm in alarms.items():
+        height, metrics = lines[name]
+        [dimension] = alarm["Dimensions"]
+        assert height == float(alarm["Threshold"]), name
+        watched = (
+            alarm["Namespace"],
+            alarm["MetricName"],
+            dimension["Name"],
+            dimension["Value"],
+            alarm["Statistic"],
+        )
+        assert watched in metrics, name
+
+
+def test_given_the_dashboard_when_drawn_then_all_of_it_is_really_reported(template: Template) -> None:
+    drawn = set().union(*map(drawn_in, widgets_of(stack_of(template))))
+    for namespace, metric, dimension, _value, statistic in drawn:
+        assert (namespace, dimension) == (NAMESPACE_OF[metric], DIMENSION_OF[namespace]), metric
+        assert statistic in {"Average", "Maximum", "Sum", "p50", "p99"}, metric
+    assert {metric for _, metric, *_ in drawn} == NAMESPACE_OF.keys()
+
+
+def test_given_the_dashboard_when_drawn_then_widgets_fill_rows_without_overlap(template: Template) -> None:
+    taken: set[tuple[int, int]] = set()
+    for widget in widgets_of(stack_of(template)):
+        cells = {
+            (widget["x"] + right, widget["y"] + down)
+            for right in range(widget["width"])
+            for down in range(widget["height"])
+        }
+        assert max(column for column, _ in cells) < 24
+        assert not taken & cells
+        taken |= cells
+        assert widget["properties"]["region"] == PSEUDO_PARAMETERS["AWS::Region"]

@@ -1,0 +1,112 @@
+"""The functions."""
+
+from __future__ import annotations
+
+import pytest
+
+from handler.settings import Settings
+from photo_labels.records.decoder import MEMORY_BYTES
+from tests.infra.pipeline.shared import IMAGE, Template, stack_of
+
+
+def test_given_the_function_when_made_then_the_handler_takes_its_environment(template: Template) -> None:
+    stack = stack_of(template, MinConfidence=55.5, MaxLabels=20, RekognitionTps=50, MaxConcurrency=30)
+    environment = stack.properties("Function")["Environment"]["Variables"]
+    assert Settings.from_environment(environment) == Settings(
+        image_labels_table="<ImageLabels>",
+        label_index_table="<LabelIndex>",
+        label_quota_table="<LabelQuota>",
+        queue_url="<Queue>",
+        dead_letter_queue_url="<DeadLetterQueue>",
+        convert_queue_url="<ConvertQueue>",
+        min_confidence=55.5,
+        max_labels=20,
+        rekognition_concurrency=10,
+        rekognition_tps=50,
+        max_concurrency=30,
+        convert_concurrency=5,
+    )
+    assert environment["POWERTOOLS_SERVICE_NAME"] == "photo-labels"
+    assert environment["POWERTOOLS_METRICS_NAMESPACE"] == "PhotoLabels"
+
+
+def test_given_the_function_that_converts_when_made_then_it_is_like_the_other_but_for_its_queues(
+    template: Template,
+) -> None:
+    stack = stack_of(template, MinConfidence=55.5, MaxLabels=20, RekognitionTps=50, ConvertConcurrency=30)
+    labelling, converting = (
+        stack.properties(name)["Environment"]["Variables"] for name in ("Function", "ConvertFunction")
+    )
+    theirs = {name: converting.get(name) for name in labelling if labelling[name] != converting.get(name)}
+    assert theirs == {
+        "QUEUE_URL": "<ConvertQueue>",
+        "DEAD_LETTER_QUEUE_URL": "<ConvertDeadLetterQueue>",
+        "CONVERT_QUEUE_URL": None,
+        "REKOGNITION_CONCURRENCY": "1",
+    }
+    assert (converting["MAX_CONCURRENCY"], converting["CONVERT_CONCURRENCY"]) == ("2", "30")
+    assert converting.keys() < labelling.keys()
+    function = stack.properties("ConvertFunction")
+    assert function["Code"] == stack.properties("Function")["Code"]
+    assert function["ImageConfig"] == {"Command": ["handler.convert.handler"]}
+    # What its decoder may take, and the function itself.
+    assert function["MemorySize"] * 2**20 >= MEMORY_BYTES + 400 * 2**20
+
+
+@pytest.mark.parametrize("bound", ["MinValue", "MaxValue"])
+def test_given_the_parameters_bounds_when_reached_then_the_handler_takes_them(
+    template: Template, bound: str
+) -> None:
+    names = ("MinConfidence", "MaxLabels", "RekognitionTps", "MaxConcurrency", "ConvertConcurrency")
+    extremes = {name: template["Parameters"][name][bound] for name in names}
+    environment = stack_of(template, **extremes).properties("Function")["Environment"]["Variables"]
+    settings = Settings.from_environment(environment)
+    assert extremes == dict(
+        zip(
+            names,
+            (
+                settings.min_confidence,
+                settings.max_labels,
+                settings.rekognition_tps,
+                settings.max_concurrency,
+                settings.convert_concurrency,
+            ),
+            strict=True,
+        )
+    )
+
+
+def test_given_the_function_when_made_then_every_setting_is_there_and_no_other(template: Template) -> None:
+    environment = stack_of(template).properties("Function")["Environment"]["Variables"]
+    assert environment.keys() - {name for name in environment if name.startswith("POWERTOOLS_")} == {
+        "IMAGE_LABELS_TABLE",
+        "LABEL_INDEX_TABLE",
+        "LABEL_QUOTA_TABLE",
+        "QUEUE_URL",
+        "DEAD_LETTER_QUEUE_URL",
+        "CONVERT_QUEUE_URL",
+        "MIN_CONFIDENCE",
+        "MAX_LABELS",
+        "REKOGNITION_CONCURRENCY",
+        "REKOGNITION_TPS",
+        "MAX_CONCURRENCY",
+        "CONVERT_CONCURRENCY",
+    }
+
+
+def test_given_the_function_when_made_then_it_is_the_image_under_a_name_that_tools_know(
+    template: Template,
+) -> None:
+    function = stack_of(template, Memory=512).properties("Function")
+    assert function["FunctionName"] == "photo-labels-label"
+    assert (function["PackageType"], function["Code"]) == ("Image", {"ImageUri": IMAGE})
+    assert (function["Architectures"], function["MemorySize"]) == (["arm64"], "512")
+
+
+def test_given_the_function_when_it_logs_then_its_group_is_there_and_forgets(template: Template) -> None:
+    stack = stack_of(template, LogRetentionDays=90)
+    assert stack.properties("FunctionLogs") == {
+        "LogGroupName": f"/aws/lambda/{stack.properties('Function')['FunctionName']}",
+        "RetentionInDays": "90",
+    }
+    assert stack.properties("Function")["LoggingConfig"] == {"LogGroup": "<FunctionLogs>"}

@@ -1,0 +1,82 @@
+"""The template as a template."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from cfnlint.api import lint
+
+from photo_labels import __version__
+from tests.infra.pipeline.shared import IMAGE, PARAMETERS, Template, stack_of
+from tests.infra.template import INFRA
+
+
+def test_given_the_template_when_linted_then_there_is_nothing_to_say(template: Template) -> None:
+    assert [str(match) for match in lint(json.dumps(template))] == []
+
+
+def test_given_the_file_when_linted_then_there_is_nothing_to_say() -> None:
+    # As it is written: aliases, for example, are gone once it has been read.
+    assert [str(match) for match in lint((INFRA / "pipeline.yaml").read_text())] == []
+
+
+def test_given_the_file_when_deployed_then_it_needs_no_bucket_to_be_uploaded_to() -> None:
+    assert (INFRA / "pipeline.yaml").stat().st_size <= 51_200
+
+
+def test_given_the_parameters_when_read_then_they_are_those_of_the_design(template: Template) -> None:
+    assert {name: facts.get("Default") for name, facts in template["Parameters"].items()} == PARAMETERS
+
+
+def test_given_the_parameters_when_read_then_each_is_described_and_constrained(template: Template) -> None:
+    for name, facts in template["Parameters"].items():
+        assert len(facts["Description"]) >= 30, name
+        assert facts.keys() & {"AllowedValues", "AllowedPattern", "MinValue"}, name
+        if name != "LogRetentionDays":
+            assert facts["ConstraintDescription"].startswith(("must be", "may hold")), name
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("ImageUri", [IMAGE], ["", "photo-labels:latest", IMAGE.replace("@sha256:", ":"), IMAGE + "0"]),
+        ("TablePrefix", ["", "two-", "a.b_c"], ["a/b", "two words", "ä"]),
+        ("ExistingBucket", ["", "my-photos", "a.b.c"], ["Photos", "-photos", "s3://photos", "ab", "a" * 64]),
+        ("KeyPrefix", ["", "in/", "a/b-c_d.e/"], ["*", "in/?", "with space/", "${aws:username}/", "x" * 501]),
+        ("AlarmEmail", ["", "me@example.com"], ["me", "me@example", "a b@example.com"]),
+    ],
+)
+def test_given_a_pattern_when_matched_then_it_takes_good_values_only(
+    template: Template, name: str, good: list[str], bad: list[str]
+) -> None:
+    pattern = template["Parameters"][name]["AllowedPattern"]
+    assert all(re.fullmatch(pattern, value) for value in good)
+    assert not any(re.fullmatch(pattern, value) for value in bad)
+
+
+def test_given_the_outputs_when_read_then_they_name_all_that_the_tools_need(template: Template) -> None:
+    stack = stack_of(template, KeyPrefix="in/")
+    assert stack.outputs == {
+        "Version": __version__,
+        "Bucket": "<PhotoBucket>",
+        "KeyPrefix": "in/",
+        "QueueUrl": "<Queue>",
+        "QueueArn": "<Queue.Arn>",
+        "DeadLetterQueueUrl": "<DeadLetterQueue>",
+        "DeadLetterQueueArn": "<DeadLetterQueue.Arn>",
+        "ImageLabelsTable": "<ImageLabels>",
+        "LabelIndexTable": "<LabelIndex>",
+        "FunctionName": "<Function>",
+        "LogGroup": "<FunctionLogs>",
+        "MappingId": "<QueueToFunction>",
+        "ConvertQueueUrl": "<ConvertQueue>",
+        "ConvertDeadLetterQueueUrl": "<ConvertDeadLetterQueue>",
+        "ConvertFunctionName": "<ConvertFunction>",
+        "ConvertLogGroup": "<ConvertLogs>",
+        "ConvertMappingId": "<ConvertQueueToFunction>",
+        "AlarmTopicArn": "<AlarmTopic>",
+        "DashboardUrl": "https://eu-central-1.console.aws.amazon.com/cloudwatch/home"
+        "?region=eu-central-1#dashboards/dashboard/<Dashboard>",
+    }

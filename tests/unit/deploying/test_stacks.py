@@ -1,0 +1,195 @@
+"""Stacks: change sets, events, and what is destroyed and shown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from rich.console import Console
+
+from infra.destroy import _delete_bucket, _waiting
+from infra.display import Display
+from infra.stacks import Change, ChangeSet, Event, Stack
+from photo_labels.library.user_errors import UserError
+from tests.fakes.stack import outputs_of_stack
+from tests.unit.deploying.shared import event
+
+
+class Scripted:
+    """CloudFormation whose stack has the given events."""
+
+    def __init__(self, status: str, events: list[dict[str, str]] | None = None) -> None:
+        self._status = status
+        self._events = events or []
+
+    def describe_stacks(self, **_: str) -> Any:
+        return {"Stacks": [{"StackStatus": self._status, "StackId": "arn"}]}
+
+    def execute_change_set(self, **given: str) -> None:
+        token = given["ClientRequestToken"]
+        for number, one in enumerate(self._events):
+            one |= {"EventId": str(number), "ClientRequestToken": token, "StackId": "arn"}
+
+    def get_paginator(self, _: str) -> Any:
+        return self
+
+    def paginate(self, **_: str) -> Any:
+        return [{"StackEvents": list(reversed(self._events))}]
+
+
+def test_given_a_failing_change_when_executed_then_the_first_reason_is_told() -> None:
+    client: Any = Scripted(
+        "CREATE_COMPLETE",
+        [
+            event("photo-labels", "UPDATE_IN_PROGRESS", physical="arn"),
+            event("Queue", "UPDATE_FAILED", "Resource update cancelled"),
+            event("Function", "UPDATE_FAILED", "the image is not there"),
+            event("Table", "UPDATE_FAILED", "something later"),
+            event("photo-labels", "UPDATE_ROLLBACK_COMPLETE", physical="arn"),
+        ],
+    )
+    told: list[Event] = []
+    stack = Stack(client, "photo-labels", told.append)
+    with pytest.raises(
+        UserError, match="photo-labels is UPDATE_ROLLBACK_COMPLETE: Function: the image is not there"
+    ):
+        stack.execute(ChangeSet("name", ()))
+    assert [one.resource for one in told] == ["photo-labels", "Queue", "Function", "Table", "photo-labels"]
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        ("UPDATE_IN_PROGRESS", "wait until it has ended"),
+        ("DELETE_IN_PROGRESS", "wait until it has ended"),
+        ("UPDATE_ROLLBACK_FAILED", "in CloudFormation's console"),
+        ("DELETE_FAILED", "in CloudFormation's console"),
+    ],
+)
+def test_given_a_stack_that_cannot_be_changed_now_when_proposed_then_a_sentence(status: str, advice: str) -> None:
+    client: Any = Scripted(status)
+    with pytest.raises(UserError, match=advice):
+        Stack(client, "photo-labels", lambda _: None).propose({}, "template")
+
+
+def cloudformation() -> tuple[Stack, Stubber]:
+    client = boto3.client("cloudformation", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+    return Stack(client, "photo-labels", lambda _: None), Stubber(client)
+
+
+def described(status: str, **parameters: str) -> dict[str, Any]:
+    pairs = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
+    stack = {"StackName": "photo-labels", "StackId": "arn", "CreationTime": datetime(2026, 1, 1, tzinfo=UTC)}
+    return {"Stacks": [stack | {"StackStatus": status, "Parameters": pairs}]}
+
+
+def test_given_an_execution_that_was_not_followed_when_settled_then_it_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("infra.stacks._LOOK_S", 0)
+    stack, stub = cloudformation()
+    stub.add_client_error("delete_change_set", "InvalidChangeSetStatus")
+    for status in ("EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE"):
+        stub.add_response("describe_change_set", {"ExecutionStatus": status})
+    for status in ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"):
+        stub.add_response("describe_stacks", described(status))
+    with stub:
+        stack.settle(ChangeSet("name", ()))
+    stub.assert_no_pending_responses()
+
+
+def test_given_a_stack_that_is_being_deleted_when_deleted_then_it_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("infra.stacks._LOOK_S", 0)
+    stack, stub = cloudformation()
+    for status in ("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS"):
+        stub.add_response("describe_stacks", described(status))
+    stub.add_client_error("describe_stacks", "ValidationError", "Stack with id photo-labels does not exist")
+    with stub:
+        stack.delete()
+    stub.assert_no_pending_responses()
+
+
+def test_given_a_first_deployment_that_failed_when_proposed_again_then_its_parameters_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack, stub = cloudformation()
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(Stack, "delete", lambda _: None)
+    monkeypatch.setattr(Stack, "_worked_out", lambda _, name: ChangeSet(name, ()))
+    for _ in range(2):
+        stub.add_response(
+            "describe_stacks", described("ROLLBACK_COMPLETE", TablePrefix="mine-", Memory="256", Old="")
+        )
+    names = [{"ParameterKey": name} for name in ("TablePrefix", "Memory", "ImageUri")]
+    stub.add_response("get_template_summary", {"Parameters": names})
+    stub.add_response("create_change_set", {"Id": "arn:aws:cloudformation:x"})
+    stack._client.meta.events.register(
+        "provide-client-params.cloudformation.CreateChangeSet", lambda params, **_: asked.update(params)
+    )
+    with stub:
+        stack.propose({"Memory": "512", "ImageUri": "uri"}, "template")
+    given_ = {one["ParameterKey"]: one["ParameterValue"] for one in asked["Parameters"]}
+    assert given_ == {"TablePrefix": "mine-", "Memory": "512", "ImageUri": "uri"}
+    assert asked["ChangeSetType"] == "CREATE"
+
+
+def test_given_queues_that_are_gone_already_when_counted_then_nothing_waits() -> None:
+    sqs = boto3.client("sqs", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+    target: Any = SimpleNamespace(
+        client=lambda _: sqs,
+        outputs=outputs_of_stack(
+            {"QueueUrl": "gone", "DeadLetterQueueUrl": "there"}
+            | {"ConvertQueueUrl": "empty", "ConvertDeadLetterQueueUrl": "gone, too"}
+        ),
+    )
+    with Stubber(sqs) as stub:
+        stub.add_client_error("get_queue_attributes", "QueueDoesNotExist")
+        for waiting, in_hand in ((2, 1), (0, 0)):
+            counts = {
+                "ApproximateNumberOfMessages": f"{waiting}",
+                "ApproximateNumberOfMessagesNotVisible": f"{in_hand}",
+            }
+            stub.add_response("get_queue_attributes", {"Attributes": counts})
+        stub.add_client_error("get_queue_attributes", "QueueDoesNotExist")
+        assert _waiting(target) == 3
+
+
+def test_given_objects_that_s3_keeps_when_a_bucket_is_deleted_then_a_sentence() -> None:
+    s3 = boto3.client("s3", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+    with Stubber(s3) as stub:
+        stub.add_response("list_object_versions", {"Versions": [{"Key": "held.jpg", "VersionId": "1"}]})
+        refused = {"Key": "held.jpg", "Code": "AccessDenied", "Message": "under legal hold"}
+        stub.add_response("delete_objects", {"Errors": [refused]})
+        with pytest.raises(
+            UserError, match=r"does not delete 1 objects of b, the first held.jpg \(under legal hold"
+        ):
+            _delete_bucket(s3, "b")
+
+
+def test_given_a_narrow_terminal_when_names_are_shown_then_they_are_whole() -> None:
+    console = Console(record=True, width=40)
+    url = "https://sqs.eu-central-1.amazonaws.com/123456789012/photo-labels-photos"
+    Display(console, yes=False).outputs({"QueueUrl": url, "KeyPrefix": ""})
+    assert console.export_text() == f"KeyPrefix  (none)\nQueueUrl   {url}\n"
+
+
+def test_given_what_would_be_made_anew_when_shown_then_it_stands_out() -> None:
+    console = Console(record=True, width=100)
+    changes = (Change("Modify", "ImageLabels", "AWS::DynamoDB::Table", "True"), Change("Add", "Queue", "x", ""))
+    Display(console, yes=False).changes("photo-labels", ChangeSet("name", changes))
+    said = console.export_text()
+    assert "ImageLabels" in said
+    assert "True" in said
+
+
+def test_given_nobody_to_ask_when_a_question_is_asked_then_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False)
+    assert Display(Console(), yes=True).confirmed("Change it?")
+    with pytest.raises(UserError, match="YES=1"):
+        Display(Console(), yes=False).confirmed("Change it?")

@@ -1,0 +1,115 @@
+"""The pace of an import, and its command."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+
+from photo_labels.commands import import_
+from photo_labels.commands.import_ import ImportOptions, run_import
+from photo_labels.library.importing.pace import MOST, Pace
+from photo_labels.library.user_errors import UserError
+from tests.unit.deployed import BUCKET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.disk import Disk
+
+from tests.unit.importing.shared import HOSTILE
+
+
+def rate_with(capacity: Callable[[int], float], seconds: int) -> Pace:
+    """Let time pass for a pace, while S3 does so many a second with so many at a time."""
+    now = 0.0
+    pace = Pace(lambda: now)
+    while now < seconds:
+        now += 1 / capacity(pace.at_a_time)
+        pace.done()
+    return pace
+
+
+def test_given_more_at_a_time_being_faster_when_paced_then_as_many_as_there_may_be() -> None:
+    assert rate_with(lambda at_a_time: at_a_time * 20.0, 30).at_a_time == MOST
+
+
+def test_given_more_at_a_time_being_no_faster_when_paced_then_about_as_many_as_at_first() -> None:
+    assert rate_with(lambda _: 200.0, 60).at_a_time <= 12
+
+
+def test_given_a_request_to_slow_down_when_paced_then_half_as_many_at_once() -> None:
+    pace = rate_with(lambda at_a_time: at_a_time * 20.0, 30)
+    pace.slow_down()
+    assert pace.at_a_time == MOST // 2
+
+
+def test_given_json_when_imported_then_each_file_has_a_line_and_the_sum_adds_up(
+    disk: Disk, runner: Callable[..., Any]
+) -> None:
+    disk.write("a.jpg", "bad.jpg", *HOSTILE)
+    ended = runner(disk.folder, "--json")
+    *lines, sums = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert ended.exit_code == 1
+    assert {(Path(line["path"]).name, line["end"]) for line in lines} >= {
+        ("a.jpg", "labelled"),
+        ("bad.jpg", "rejected"),
+    }
+    assert sums["files"] == len(lines) == sum(sums["ends"].values()) == 2 + len(HOSTILE)
+    assert [line["why"] for line in lines if line["end"] == "rejected"] == ["Bad: It is."]
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [(["a.jpg"], 0), (["a.jpg", "bad.jpg"], 1), (["a.jpg", "bad.jpg", "\u00e9.jpg", "e\u0301.jpg"], 3)],
+)
+def test_given_an_end_when_imported_then_the_exit_code_says_which(
+    disk: Disk, runner: Callable[..., Any], names: list[str], code: int
+) -> None:
+    disk.write(*names)
+    assert runner(disk.folder).exit_code == code
+
+
+def test_given_a_dry_run_when_imported_then_the_cost_is_said_and_nothing_sent(
+    disk: Disk, runner: Callable[..., Any]
+) -> None:
+    disk.write(*(f"{number}.jpg" for number in range(1000)))
+    ended = runner(disk.folder, "--dry-run")
+    assert ended.exit_code == 0
+    assert "1,000 photos, 1,000 to upload" in ended.output
+    assert "1,000 photos = 1,000 to upload" in ended.output
+    assert "1.02 USD" in ended.output
+    assert not disk.puts
+
+
+def test_given_a_cost_above_a_dollar_when_not_agreed_to_then_nothing_is_sent(
+    disk: Disk, runner: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_, "USD_A_PHOTO", 0.6)
+    disk.write("a.jpg", "b.jpg")
+    assert runner(disk.folder, input="n\n").exit_code == 1
+    assert disk.target.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    assert runner(disk.folder, input="y\n").exit_code == 0
+    disk.write("c.jpg", "d.jpg")
+    assert runner(disk.folder, "--yes").exit_code == 0
+
+
+def test_given_no_wait_when_imported_then_all_are_uploaded_and_the_next_run_waits(
+    disk: Disk, runner: Callable[..., Any]
+) -> None:
+    disk.write("a.jpg")
+    ended = runner(disk.folder, "--no-wait")
+    assert (ended.exit_code, "1 uploaded" in ended.output) == (0, True)
+    assert "1 labelled" in runner(disk.folder).output
+
+
+@pytest.mark.parametrize("name", ["missing", "file.txt", "empty", "without"])
+def test_given_nothing_to_import_when_asked_then_one_sentence_names_it(disk: Disk, name: str) -> None:
+    (disk.folder / "empty").mkdir()
+    disk.write("file.txt", "without/notes.txt")
+    with pytest.raises(UserError, match=name):
+        run_import(disk.target, ImportOptions((disk.folder / name,)), Console(file=io.StringIO()))

@@ -1,0 +1,166 @@
+"""What was uploaded once is not uploaded twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.deployed import BUCKET, document, store
+
+if TYPE_CHECKING:
+    from tests.unit.disk import Disk
+
+from tests.unit.importing.shared import Killed
+
+
+def test_given_a_second_run_when_nothing_has_changed_then_no_file_is_read_and_nothing_is_sent(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.write("a.jpg", "bad.jpg")
+    first = disk.run()
+    monkeypatch.setattr(Path, "open", None)
+    second = disk.run()
+    assert first.ends() == second.ends() == {"a.jpg": "labelled", "bad.jpg": "rejected"}
+    assert disk.puts == {"a.jpg": 1, "bad.jpg": 1}
+    assert (second.counts.uploaded, second.counts.there_before) == (0, 2)
+
+
+def test_given_a_renamed_folder_when_imported_then_only_what_is_new_is_uploaded(disk: Disk) -> None:
+    disk.write("old/a.jpg", "old/b.jpg")
+    disk.run()
+    (disk.folder / "old").rename(disk.folder / "new")
+    disk.write("new/c.jpg")
+    ended = disk.run()
+    assert set(ended.ends().values()) == {"labelled"}
+    assert disk.puts == {"old/a.jpg": 1, "old/b.jpg": 1, "new/c.jpg": 1}
+
+
+def test_given_a_changed_file_when_imported_again_then_it_is_named_and_replaces_what_it_was_when_asked_to(
+    disk: Disk,
+) -> None:
+    disk.write("a.jpg", "b.jpg")
+    disk.run()
+    disk.write("a.jpg", body=b"edited")
+    ended = disk.run()
+    assert ended.ends() == {"a.jpg": "not uploaded", "b.jpg": "labelled"}
+    assert "or of this one before it changed" in ended.told
+    assert disk.content("a.jpg") == b"a.jpg"
+    assert disk.run(is_replacing=True).ends() == {"a.jpg": "labelled", "b.jpg": "labelled"}
+    assert disk.puts == {"a.jpg": 2, "b.jpg": 1}
+    assert disk.content("a.jpg") == b"edited"
+
+
+def test_given_a_file_whose_name_is_taken_when_it_has_a_copy_then_the_copy_is_uploaded(disk: Disk) -> None:
+    disk.target.client("s3").put_object(Bucket=BUCKET, Key="a.jpg", Body=b"of somebody else")
+    disk.write("a.jpg", "copy.jpg", body=b"the same")
+    ended = disk.run()
+    assert ended.ends() == {"a.jpg": "labelled", "copy.jpg": "labelled"}
+    assert ended.counts.copies == 1
+    assert disk.content("a.jpg") == b"of somebody else"
+
+
+def test_given_a_photo_that_is_there_when_replacing_then_it_is_not_uploaded_and_paid_for_again(disk: Disk) -> None:
+    disk.write("a.jpg")
+    disk.run()
+    disk.journal_path = None
+    assert disk.run(is_replacing=True).ends() == {"a.jpg": "labelled"}
+    assert disk.puts == {"a.jpg": 1}
+
+
+def test_given_somebody_who_writes_at_the_same_moment_when_replacing_then_theirs_is_not_replaced_unseen(
+    disk: Disk,
+) -> None:
+    s3 = disk.target.client("s3")
+    s3.put_object(Bucket=BUCKET, Key="a.jpg", Body=b"first")
+    disk.write("a.jpg", body=b"mine")
+    looks = 0
+
+    def write(key: str) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 2:  # the PUT over what was seen
+            s3.put_object(Bucket=BUCKET, Key=key, Body=b"theirs")
+
+    disk.before_put = write
+    ended = disk.run(is_replacing=True)
+    assert ended.ends() == {"a.jpg": "not uploaded"}
+    assert "Others write to its key" in ended.told
+    assert disk.content("a.jpg") == b"theirs"
+
+
+def test_given_no_journal_when_imported_again_then_s3_says_what_is_there(disk: Disk) -> None:
+    disk.write("a.jpg", "b.jpg")
+    disk.run()
+    disk.journal_path = None
+    ended = disk.run()
+    assert ended.ends() == {"a.jpg": "labelled", "b.jpg": "labelled"}
+    assert ended.counts.there_before == 2
+    assert disk.puts == {"a.jpg": 1, "b.jpg": 1}
+
+
+def test_given_another_photo_of_that_name_in_the_bucket_when_imported_then_it_is_not_overwritten_unasked(
+    disk: Disk,
+) -> None:
+    s3 = disk.target.client("s3")
+    s3.put_object(Bucket=BUCKET, Key="a.jpg", Body=b"of somebody else")
+    disk.write("a.jpg")
+    ended = disk.run()
+    assert ended.ends() == {"a.jpg": "not uploaded"}
+    assert "--prefix" in ended.told
+    assert s3.get_object(Bucket=BUCKET, Key="a.jpg")["Body"].read() == b"of somebody else"
+    assert disk.run(is_replacing=True).ends() == {"a.jpg": "labelled"}
+    assert s3.get_object(Bucket=BUCKET, Key="a.jpg")["Body"].read() == b"a.jpg"
+
+
+def test_given_a_photo_that_was_deleted_from_the_bucket_when_imported_again_then_it_is_uploaded_again(
+    disk: Disk,
+) -> None:
+    disk.write("a.jpg", "copy-of-a.jpg", body=b"the same")
+    disk.run()
+    [key] = disk.puts
+    disk.target.client("s3").delete_object(Bucket=BUCKET, Key=key)
+    store(disk.target, document(key, {}, status="REMOVED", etag=None))
+    assert set(disk.run().ends().values()) == {"labelled"}
+    assert disk.puts.total() == 2
+
+
+def test_given_a_changed_file_that_was_deleted_from_the_bucket_when_imported_again_then_it_is_new(
+    disk: Disk,
+) -> None:
+    disk.write("a.jpg")
+    disk.run()
+    disk.target.client("s3").delete_object(Bucket=BUCKET, Key="a.jpg")
+    disk.write("a.jpg", body=b"edited")
+    assert disk.run().ends() == {"a.jpg": "labelled"}
+
+
+@pytest.mark.parametrize("moment", ["before_put", "after_put"])
+@pytest.mark.parametrize("at", range(1, 6))
+def test_given_a_kill_at_any_upload_when_run_again_then_nothing_is_uploaded_twice_and_nothing_is_missing(
+    disk: Disk, moment: str, at: int
+) -> None:
+    disk.write(*(f"{number}.jpg" for number in range(5)))
+    disk.write("copy.jpg", body=b"0.jpg")
+    calls, is_killed = 0, False
+
+    def kill(_key: str) -> None:
+        nonlocal calls, is_killed
+        calls += 1
+        is_killed = is_killed or calls >= at
+        is_dead(_key)
+
+    def is_dead(_key: str) -> None:
+        if is_killed:  # nothing goes on
+            raise Killed
+
+    disk.before_put = is_dead
+    setattr(disk, moment, kill)
+    with pytest.raises(Killed):
+        disk.run()
+    disk.before_put = disk.after_put = lambda _key: None
+    ended = disk.run()
+    assert set(ended.ends().values()) == {"labelled"}
+    assert set(disk.puts.values()) == {1}
+    assert disk.puts.total() == 5

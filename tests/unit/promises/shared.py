@@ -1,0 +1,42 @@
+"""What these tests share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.fakes.world import BUCKET, Photo, World
+
+CAT = Photo(labels={"Cat": 98.5, "Animal": 99.0, "Dog": 42.0})
+
+
+DOG = Photo(labels={"Dog": 99.0})
+
+
+COMMITS = ["BatchExecuteStatement", "PutItem"]
+# Of documents: those of images that had none, and all others.
+
+
+HOSTILE_KEY = "space plus+file 100% ünï/../<b>{0}%s\n.jpg"
+
+
+class Refuse:
+    """A hook that answers the first `times` calls of an operation with an error."""
+
+    def __init__(self, operation: str, error: Exception, times: int = 1) -> None:
+        self.operation, self.error, self.left = operation, error, times
+        self.calls: list[str] = []
+
+    def __call__(self, operation: str, _parameters: dict[str, Any]) -> None:
+        self.calls.append(operation)
+        if operation == self.operation and self.left:
+            self.left -= 1
+            raise self.error
+
+
+def documents(world: World) -> list[dict[str, Any]]:
+    return world.tables.plain("ImageLabels")
+
+
+def reconcile(world: World, key: str, *, force: bool = False) -> Any:
+    body = {"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": key, "force": force}
+    return world.message(body)

@@ -1,0 +1,224 @@
+"""The plain way, and promises 1 and 2: nothing is skipped, one record may hold several objects."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tests.fakes.aws import aws_error
+from tests.fakes.world import BUCKET, Function, Photo, World, failing
+from tests.unit.promises.shared import CAT, DOG, HOSTILE_KEY, Refuse
+
+
+def test_given_a_photo_when_received_then_it_is_found_by_its_labels(world: World) -> None:
+    report = Function(world).receive(world.message(world.put(HOSTILE_KEY, CAT)))
+    assert failing(report) == set()
+    document = world.document(HOSTILE_KEY)
+    assert document
+    assert document["Status"] == "LABELLED"
+    assert [label["Name"] for label in document["Labels"]] == ["Animal", "Cat"]
+    assert document["Sequencer"] == "0000000001"
+    assert (document["ETag"], document["Size"]) == ("etag-1", 100_000)
+    assert document["EventTime"] == "2026-11-23T06:00:00.000Z"
+    assert document["LabelModelVersion"] == "3.0"
+    assert world.found("Cat") == {HOSTILE_KEY}
+    assert world.found("Dog") == set()
+
+
+def test_given_plain_photos_when_received_then_no_more_is_called_than_it_takes(world: World) -> None:
+    calls = Refuse("nothing", RuntimeError())
+    function = Function(world, calls)
+    function.receive(*(world.message(world.put(f"{number}.jpg", CAT)) for number in range(10)))
+    once = ["BatchExecuteStatement", "BatchGetItem", "BatchWriteItem"]
+    assert calls.calls.count("DetectLabels") == 10
+    assert set(calls.calls) == {*once, "DetectLabels"}
+    calls.calls.clear()
+    function.receive(world.message(world.put("0.jpg", DOG)))
+    assert calls.calls == ["BatchGetItem", "DetectLabels", "BatchWriteItem", "PutItem", "BatchWriteItem"]
+
+
+def test_given_a_photo_with_nothing_in_it_when_received_then_it_is_labelled_with_nothing(world: World) -> None:
+    Function(world).receive(world.message(world.put("fog.jpg", Photo())))
+    document = world.document("fog.jpg")
+    assert document
+    assert (document["Status"], document["Labels"]) == ("LABELLED", [])
+
+
+def test_given_a_versioned_object_when_received_then_that_version_is_recognised(world: World) -> None:
+    world.bucket.set_versioning("Enabled")
+    event = world.put("cat.jpg", CAT)
+    world.put("cat.jpg", DOG)
+    Function(world).receive(world.message(event))
+    document = world.document("cat.jpg")
+    assert document
+    assert document["VersionId"] == "v1"
+    assert world.found("Cat") == {"cat.jpg"}
+
+
+def test_given_s3s_test_event_when_received_then_it_is_done(world: World) -> None:
+    body = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}
+    report = Function(world).receive(world.message(body))
+    assert (failing(report), world.dead) == (set(), [])
+
+
+S3_RECORD = World().put("cat.jpg", CAT)
+
+
+HOPELESS = {
+    "": "InvalidJson",
+    "not JSON": "InvalidJson",
+    "[" * 100_000: "InvalidJson",
+    "[]": "UnknownMessage",
+    "null": "UnknownMessage",
+    "{}": "UnknownMessage",
+    '{"Records": []}': "UnknownMessage",
+    '{"Records": {"a": 1}}': "UnknownMessage",
+    '{"Records": [7]}': "InvalidS3Record",
+    '{"Records": [{}]}': "InvalidS3Record",
+    '{"Type": "Notification", "TopicArn": "arn", "Message": "{}"}': "SnsEnvelope",
+    '{"detail-type": "Object Created", "detail": {}}': "EventBridgeEvent",
+    '{"source": "photo-labels", "action": "explode"}': "UnknownAction",
+    '{"source": "photo-labels", "action": "reconcile", "bucket": "b"}': "InvalidObjectName",
+    '{"source": "photo-labels", "action": "reconcile", "bucket": "b", "key": "k", "force": "yes"}': "InvalidReconcile",
+    '{"source": "photo-labels", "action": "reconcile", "bucket": "b", "key": "\\ud800"}': "InvalidObjectName",
+    json.dumps(
+        {"source": "photo-labels", "action": "reconcile", "bucket": "b" * 256, "key": "k"}
+    ): "InvalidObjectName",
+    json.dumps({"Records": [S3_RECORD | {"eventName": "ObjectRestore:Completed"}]}): "UnknownEvent",
+    json.dumps({"Records": [S3_RECORD | {"eventName": 7}]}): "InvalidS3Record",
+    json.dumps({"Records": [S3_RECORD | {"eventTime": "soon"}]}): "InvalidS3Record",
+    json.dumps({"Records": [S3_RECORD | {"eventTime": "0001-01-01T00:00:00+14:00"}]}): "InvalidS3Record",
+    json.dumps({"Records": [S3_RECORD | {"s3": "text"}]}): "InvalidS3Record",
+    json.dumps(
+        {"Records": [S3_RECORD | {"s3": {"bucket": {"name": "b"}, "object": {"key": 7}}}]}
+    ): "InvalidS3Record",
+    json.dumps({"Records": [S3_RECORD | {"s3": {"bucket": {"name": "b"}, "object": {"key": ""}}}]}): (
+        "InvalidObjectName"
+    ),
+    json.dumps({"Records": [S3_RECORD | {"s3": {"bucket": {"name": "b"}, "object": {"key": "k" * 1025}}}]}): (
+        "InvalidObjectName"
+    ),
+    json.dumps(
+        {"Records": [S3_RECORD | {"s3": {"bucket": {"name": "one"}, "object": {"key": "k", "size": 10**60}}}]}
+    ): "InvalidS3Record",
+    json.dumps(
+        {
+            "Records": [
+                S3_RECORD | {"s3": {"bucket": {"name": "one"}, "object": {"key": "k", "eTag": "e" * 500_000}}}
+            ]
+        }
+    ): "InvalidS3Record",
+}
+
+
+@pytest.mark.parametrize("name", ["eTag", "versionId"])
+def test_given_half_a_character_in_an_event_when_received_then_it_is_hopeless_and_nothing_is_paid(
+    world: World, name: str
+) -> None:
+    event = world.put("cat.jpg", CAT)
+    event["s3"]["object"][name] = "\ud800"
+    assert failing(Function(world).receive(world.message(event))) == set()
+    [dead] = world.dead
+    assert dead["MessageAttributes"]["Reason"]["StringValue"] == "InvalidS3Record"
+    assert world.recognised == []
+
+
+@pytest.mark.parametrize("left", [0, 1, 20, 50, 100, 150, 1000])
+def test_given_a_hopeless_body_of_nearly_1_mib_when_received_then_it_is_in_the_dlq_with_what_fits(
+    world: World, left: int
+) -> None:
+    body = "é" + "x" * (2**20 - 2 - left)
+    assert failing(Function(world).receive(world.message(body))) == set()
+    [dead] = world.dead
+    assert dead["MessageBody"] == body
+    assert set(dead["MessageAttributes"]) <= {"Reason", "SourceMessageId", "Detail"}
+    assert ("Reason" in dead["MessageAttributes"]) == (left >= 50)
+
+
+@pytest.mark.parametrize("body", HOPELESS, ids=lambda body: body[:60])
+def test_given_a_hopeless_body_when_received_then_it_is_in_the_dlq_with_its_reason(
+    world: World, body: str
+) -> None:
+    report = Function(world).receive(world.message(body), world.message(world.put("cat.jpg", CAT)))
+    assert failing(report) == set()
+    [dead] = world.dead
+    assert dead["MessageBody"] == (body or " ")
+    assert dead["MessageAttributes"]["Reason"]["StringValue"] == HOPELESS[body]
+    assert len(dead["MessageAttributes"]["Detail"]["StringValue"]) > 20
+    assert world.found("Cat") == {"cat.jpg"}
+
+
+def test_given_a_dlq_that_refuses_when_a_hopeless_body_comes_then_the_record_fails(world: World) -> None:
+    refuse = Refuse("SendMessage", aws_error("AccessDenied"))
+    report = Function(world, refuse).receive(world.message("not JSON", name="m"))
+    assert failing(report) == {"m"}
+
+
+def test_given_a_record_with_two_objects_when_one_fails_then_the_record_fails_and_the_other_is_kept(
+    world: World,
+) -> None:
+    records = [world.put("bad.jpg", replace(CAT, error="AccessDeniedException")), world.put("good.jpg", CAT)]
+    report = Function(world).receive(world.message({"Records": records}, name="m"))
+    assert failing(report) == {"m"}
+    assert world.found("Cat") == {"good.jpg"}
+
+
+def test_given_a_record_with_a_hopeless_part_when_received_then_the_rest_is_labelled_and_the_part_buried(
+    world: World,
+) -> None:
+    report = Function(world).receive(world.message({"Records": [world.put("cat.jpg", CAT), {}]}))
+    assert failing(report) == set()
+    assert world.found("Cat") == {"cat.jpg"}
+    assert len(world.dead) == 1
+
+
+def test_given_a_hopeless_part_when_the_rest_fails_then_it_is_buried_only_when_the_rest_is_done(
+    world: World,
+) -> None:
+    record = {"Records": [world.put("cat.jpg", CAT), {}]}
+    function = Function(world, Refuse("DetectLabels", aws_error("AccessDeniedException")))
+    assert failing(function.receive(world.message(record, name="m"))) == {"m"}
+    assert world.dead == []
+    assert failing(function.receive(world.message(record, name="m"))) == set()
+    assert len(world.dead) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "time"),
+    [
+        ("s3:ObjectCreated:Put", "2026-11-23T06:00:00.000Z"),
+        ("ObjectCreated:Copy", "2026-11-23T06:00:00"),
+        ("ObjectCreated:CompleteMultipartUpload", "2026-11-23T08:00:00+02:00"),
+    ],
+)
+def test_given_names_and_times_as_s3_and_others_write_them_when_received_then_they_are_understood(
+    world: World, name: str, time: str
+) -> None:
+    event = world.put("a.jpg", CAT) | {"eventName": name, "eventTime": time}
+    assert failing(Function(world).receive(world.message(event))) == set()
+    document = world.document("a.jpg")
+    assert document
+    assert document["EventTime"] == "2026-11-23T06:00:00.000Z"
+
+
+def test_given_events_of_one_object_in_a_batch_when_received_then_only_the_newest_is_paid(world: World) -> None:
+    events = [world.put("cat.jpg", CAT), world.put("cat.jpg", replace(CAT, labels={"Dog": 99.0}))]
+    report = Function(world).receive(*(world.message(event) for event in reversed(events)))
+    assert failing(report) == set()
+    assert world.recognised == ["cat.jpg"]
+    assert (world.found("Dog"), world.found("Cat")) == ({"cat.jpg"}, set())
+
+
+def test_given_events_of_one_object_when_the_newest_fails_then_all_its_records_fail(world: World) -> None:
+    events = [world.put("cat.jpg", CAT), world.put("cat.jpg", replace(CAT, error="AccessDeniedException"))]
+    report = Function(world).receive(*(world.message(event, name=f"m{n}") for n, event in enumerate(events)))
+    assert failing(report) == {"m0", "m1"}
+
+
+def test_given_a_thousand_objects_in_one_record_when_received_then_each_is_labelled(world: World) -> None:
+    records = [world.put(f"{number}.jpg", CAT) for number in range(1000)]
+    report = Function(world).receive(world.message({"Records": records}))
+    assert failing(report) == set()
+    assert len(world.found("Cat")) == 1000
