@@ -1,7 +1,7 @@
 """Labels of photos that Rekognition does not read as they are: downloaded, decoded, scaled, shown as bytes.
 
 The decoder is a process of its own for each photo (`photo_labels.records.decoder`): where it crashes, or takes
-more memory or time than it may, that is the end of this photo only.
+too much memory or time, only this photo fails.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _MODULES = Path(__file__).resolve().parent.parent
 
 
 class Converter:
-    """Recognises photos by way of their bytes, in as many processes as threads call it."""
+    """Recognises photos by their bytes; each call runs a decoder process."""
 
     def __init__(self, client: S3Client, recogniser: Recogniser, command: tuple[str, ...] = ()) -> None:
-        """`command`: of the decoder."""
+        """`command` starts the decoder."""
         self._client = client
         self._recogniser = recogniser
         self._command = command or (sys.executable, "-m", "photo_labels.records.decoder")

@@ -23,7 +23,7 @@ _MAX_PAUSE_S = 2.0
 class Deadline:
     """Counts down to the moment by which an invocation must have answered.
 
-    It is asked instead of a clock of ours because Lambda freezes an environment between invocations: a
+    It asks Lambda instead of a clock because Lambda freezes an environment between invocations: a
     thread that wakes up in a later invocation finds its own deadline closed, whatever any clock says.
     """
 
@@ -50,7 +50,7 @@ class Deadline:
         self._closed.set()
 
     def remaining_s(self) -> float:
-        """Seconds left; 0 when closed or over."""
+        """Return the seconds left; 0 when closed or over."""
         if self._closed.is_set():
             return 0.0
         return max(0.0, self._remaining_ms() / 1000 - self._reserve_s)
@@ -68,13 +68,13 @@ class Deadline:
 
 
 def backoff_s(attempt: int, first_s: float, longest_s: float) -> float:
-    """Exponential backoff with equal jitter: half of it certain, half of it random. `attempt` counts from 1."""
+    """Return exponential backoff with equal jitter: half fixed, half random. `attempt` counts from 1."""
     whole = min(longest_s, first_s * 2.0 ** min(attempt - 1, 30))
     return whole / 2 + random.random() * whole / 2
 
 
 def pauses_s(attempt: int) -> float:
-    """Pause before the next attempt inside an invocation."""
+    """Return the pause before the next attempt inside an invocation."""
     return backoff_s(attempt, _FIRST_PAUSE_S, _MAX_PAUSE_S)
 
 

@@ -50,14 +50,14 @@ _SETTLED_AFTER = timedelta(seconds=10)
 
 
 class _VersionGoneError(TransientError):
-    """The version that was to be labelled is gone, which proves nothing about the others."""
+    """The version that was to be labelled is gone, which says nothing about other versions."""
 
     def __init__(self) -> None:
         super().__init__("VersionGone", "the version is gone: what is there now is looked at next")
 
 
 class Labeller:
-    """Turns tasks into documents; writes nothing, so that what a late thread finds out harms nobody."""
+    """Turns tasks into documents; writes nothing, so that the result of a late thread does no harm."""
 
     def __init__(
         self,
@@ -213,7 +213,7 @@ class Labeller:
         )
 
     def _version_shown(self, task: Task) -> Version | None:
-        """Name what Rekognition is shown so that nothing else has this name; None where that cannot be done."""
+        """Identify what Rekognition is shown; None where that cannot be told from something else."""
         event = task.event
         since = None if is_lasting(event.version_id) else event.last_modified
         if since and self._now() - since < _SETTLED_AFTER:
@@ -222,19 +222,19 @@ class Labeller:
 
 
 def _rewrite(task: Task, known: Document, now: datetime) -> Write:
-    """Write a document anew, by another event; what it says is still true, and is not paid for again."""
+    """Write a document again for another event: what it says is still true, so Rekognition is not asked."""
     assert task.sequencer
     document = replace(known, sequencer=task.sequencer, commit=new_commit(), labelled_at=iso(now))
     return Write(fitted(document), known, reconciled=False, requested=task.reconcile, unchanged=True)
 
 
 def _without_version(task: Task) -> Task:
-    """Of an object that S3 does not show, it does not say either of which version and bytes it is."""
+    """Remove version, ETag and size: S3 does not tell them of an object that it does not show."""
     return replace(task, event=replace(task.event, etag=None, size=None, version_id=None))
 
 
 def _version_to_request(event: ObjectEvent) -> str | None:
-    """Return the version to look at by its name; None: what is there.
+    """Return the name of the version to look at; None: the present one.
 
     That is so for "null", too: nobody has seen whether Rekognition takes that for the name of a version.
     """
@@ -252,14 +252,14 @@ def _unsupported_reason(event: ObjectEvent) -> str | None:
 
 
 def _forward_to_converter(task: Task, why: str) -> ForwardToConverter:
-    # Whatever the event was, what is handed over is there, and to be labelled.
+    # Whatever the event was, a photo that is forwarded is there, and has to be labelled.
     kind = Kind.RECONCILE if task.reconcile else Kind.CREATED
     event = replace(task.event, kind=kind, sequencer=task.sequencer, force=task.force)
     return ForwardToConverter(body_of(event), why)
 
 
 def _with_head(event: ObjectEvent, head: Head) -> ObjectEvent:
-    """The object as HeadObject shows it; its time is of the last change that is known."""
+    """Return the event with what HeadObject shows; its time is that of the last known change."""
     return replace(
         event,
         etag=head.etag,

@@ -56,7 +56,7 @@ class Pipeline:
         self._threads = threads
 
     def run(self, messages: list[Message], deadline: Deadline) -> Report:
-        """Bring every message to an end: done, or among the report's `failed`. Raises nothing of AWS's."""
+        """Bring every message to an end: done, or among the report's `failed`. Raises no AWS error."""
         report = Report(messages, self._now())
         writing = deadline.earlier(_TO_REPORT_S)
         with self._threads(self._concurrency) as recognisers, self._threads(_WRITERS) as writers:
@@ -103,7 +103,7 @@ class Pipeline:
         threads: Threads,
         deadline: Deadline,
     ) -> None:
-        """Rows first, then documents, then the rows that nothing backs any more."""
+        """Write rows first, then documents; then delete the rows that no document backs any more."""
         writes: dict[str, Write] = {}
         others: dict[str, ForwardToConverter] = {}
         for image, resolved in completed.items():
@@ -164,7 +164,7 @@ class Pipeline:
     def classify_commit(
         self, write: Write, commit: JobResult[Committed | ConditionFailed]
     ) -> tuple[Outcome, list[Row]]:
-        """What a commit's end means, and which rows nothing backs after it; no other commit has any of them."""
+        """Return what the result of a commit means, and the rows that no document backs after it."""
         end = commit.value
         if end is None:  # it may be done all the same
             return Outcome(error=commit.error), []

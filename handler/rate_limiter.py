@@ -40,7 +40,7 @@ _AHEAD_S = 1.0
 _JITTER_S = 0.2
 _CUT = 0.8
 _CUT_EVERY_S = 1.0
-# At most: what was under way during a cut says nothing new.
+# At most: calls that were in flight during a cut say nothing new.
 _GROWTH = 0.01
 # Of the quota, times seconds squared: half of it takes seven.
 _LEAST = 0.02
@@ -117,7 +117,7 @@ class RateLimiter:
 
     def _slot(self, deadline: Deadline, then_s: float) -> tuple[float, Exception | None]:
         """Return a slot that was booked already, or book some for all threads that wait."""
-        # Those of long ago are of before a freeze.
+        # Older slots were booked before the environment was frozen.
         self._slots = [slot for slot in self._slots if slot > self._clock() - _AHEAD_S]
         while not self._slots:
             deadline.require(then_s)
@@ -162,7 +162,7 @@ class RateLimiter:
         return []
 
     def _update(self, update: str, condition: str, values: dict[str, float], deadline: Deadline) -> bool:
-        """Update the item on condition; either way it is known afterwards as it is."""
+        """Update the item on condition; afterwards `_item` is the present one in either case."""
         numbers: Any = {f":{name}": {"N": f"{value:.6f}"} for name, value in values.items()}
 
         def attempt() -> Any:

@@ -51,7 +51,7 @@ class Storage:
     def read(self, images: Sequence[str], deadline: Deadline) -> dict[str, Document | ForeignItemError]:
         """Read the documents of at most 100 ImageIDs, consistently. Raises when some could not be read.
 
-        Where an image's item is no document of ours, its error is given in place of one.
+        Where an image's item is not a document of ours, its error stands in place of it.
         """
         keys = [{"ImageID": {"S": image}} for image in images]
         documents: dict[str, Document | ForeignItemError] = {}
@@ -158,7 +158,7 @@ def _condition(write: Write) -> tuple[str, dict[str, Any]]:
         return "attribute_not_exists(ImageID)", {}
     if write.known.commit:
         return "CommitID = :commit", _values(commit=write.known.commit)
-    # Of before there were commits.
+    # Written before documents had a CommitID.
     values = _values(sequencer=write.known.sequencer, time=write.known.labelled_at)
     return "attribute_not_exists(CommitID) AND Sequencer = :sequencer AND LabelledAt = :time", values
 

@@ -17,7 +17,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 _LOOK_S = 0.25
-# How often the deadline is looked at while waiting: after a freeze the time left is not what it was.
+# How often the deadline is checked while waiting: a freeze of the environment changes the time left.
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Threads:
 
 
 def _ended(future: Future[T]) -> JobResult[T]:
-    """Any Exception of a job is that job's alone; what is none (the process is to end) ends the batch."""
+    """Return the result of a job. An Exception concerns only that job; a BaseException ends the batch."""
     error = future.exception()
     if error is None:
         return JobResult(future.result())

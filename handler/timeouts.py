@@ -1,4 +1,4 @@
-"""How long calls to AWS may take: one table for the clients, and for whoever plans the time that is left."""
+"""How long calls to AWS may take: one table for the clients, and for those who plan the time that is left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class CallTimeouts:
     connect_s: float
     read_s: float
     requests: int = 1
-    # That botocore may make for one call.
+    # The number of requests that botocore may make for one call.
 
     @property
     def call_s(self) -> float:
@@ -28,4 +28,4 @@ S3 = CallTimeouts(connect_s=0.5, read_s=1.5, requests=3)
 SQS = CallTimeouts(connect_s=0.5, read_s=1.5)
 
 MAX_BACKOFF_S = 300.0
-# Until a failed record comes back, by its receive count.
+# The longest time until a failed record comes back.

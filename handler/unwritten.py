@@ -1,4 +1,4 @@
-"""Labels that Rekognition has returned and DynamoDB has not taken: kept for the next try, and no more are bought.
+"""Labels that Rekognition has returned and DynamoDB has not accepted: kept for the next try.
 
 Rekognition is nearly all of what a photo costs. Where DynamoDB refuses what the function writes (a permission
 that is gone, a table at its limit), each of a photo's hundred tries would pay for it again. So labels are kept in

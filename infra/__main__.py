@@ -105,5 +105,5 @@ def destroy_(options: dict[str, Any], *, with_data: bool) -> None:
 
 
 if __name__ == "__main__":
-    # A mapping that is paused is told of, or works again, whatever ends this.
+    # However this ends, a paused mapping is resumed or reported.
     run(lambda: main.main(standalone_mode=False), "photo-labels")

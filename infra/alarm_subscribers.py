@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
 
 class Subscribers(NamedTuple):
-    """Endpoints that are subscribed to a topic: mail addresses, and what else a user subscribes."""
+    """Endpoints that are subscribed to a topic: e-mail addresses, and whatever else a user subscribes."""
 
     confirmed: list[str]
     pending: list[str]
-    # They get nothing yet.
+    # These get no alarms yet.
 
 
 def subscribers_of(client: SNSClient, topic_arn: str) -> Subscribers:
-    """Who is subscribed; until it is confirmed, a subscription has the word PendingConfirmation for an ARN."""
+    """Return who is subscribed; until confirmed, a subscription has the word PendingConfirmation for an ARN."""
     subscribers = Subscribers([], [])
     for page in client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn):
         for one in page["Subscriptions"]:

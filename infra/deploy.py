@@ -29,7 +29,7 @@ def deploy(
     base: str | None,
     architecture: str | None,
 ) -> None:
-    """Bring up or change everything; resources that an earlier `destroy` kept are adopted again."""
+    """Bring up or change everything; resources that an earlier `destroy` retained are adopted again."""
     deployment.require_own_stack()
     uri, architecture = push(deployment, display, base, architecture)
     values = _from_quota(deployment, display, parameters) | parameters
@@ -65,7 +65,7 @@ def _change(deployment: Deployment, display: Display, before: dict[str, str], va
 
 
 def _notify(deployment: Deployment, display: Display, earlier: str | None) -> None:
-    """Have the bucket notify the queue, and one that was labelled earlier no more."""
+    """Make the bucket notify the queue, and stop the notifications of an earlier one."""
     target = deployment.target
     bucket, queue = target.outputs.bucket, target.outputs.queue_arn
     if Notifications(target.client("s3"), bucket).add(queue, target.outputs.key_prefix):
@@ -75,7 +75,7 @@ def _notify(deployment: Deployment, display: Display, earlier: str | None) -> No
 
 
 def _from_quota(deployment: Deployment, display: Display, given: dict[str, str]) -> dict[str, str]:
-    """RekognitionTps and both concurrencies as the account's quota has them, where they are not given."""
+    """Return RekognitionTps and both concurrencies by the account's quota, where they are not given."""
     if given.keys() >= {"RekognitionTps", "MaxConcurrency", "ConvertConcurrency"}:
         return {}
     try:

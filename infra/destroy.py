@@ -1,4 +1,4 @@
-"""`make destroy`: remove the pipeline; photos and tables stay, unless they are to go, too."""
+"""`make destroy`: remove the pipeline; photos and tables stay, unless DATA=delete removes them, too."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def destroy(deployment: Deployment, display: Display, *, with_data: bool) -> None:
-    """Remove the stacks; bucket and tables stay, unless they are to go, too."""
+    """Remove the stacks; bucket and tables stay, unless `with_data`."""
     if deployment.pipeline.status() is None:
         display.say(f"There is no stack {deployment.name} in {deployment.connection.description}.")
-        if with_data:  # which tables are its own only the stack knows: another may have the same ones
+        if with_data:  # only the stack knows which tables are its own: another may have the same ones
             display.say(
                 "If an earlier `make destroy` kept its bucket and tables: `make deploy` adopts them again, and "
                 "`make destroy DATA=delete` then removes them, too."
@@ -55,7 +55,7 @@ def _destroy_pipeline(deployment: Deployment, display: Display, *, with_data: bo
     if not display.confirmed(f"Destroy {deployment.name}?"):
         raise UserError("Nothing was removed.")
     Notifications(target.client("s3"), outputs.bucket).remove(outputs.queue_arn)
-    if with_data:  # while the stack can still tell what is its own, should this be broken off
+    if with_data:  # while the stack still tells what is its own, in case this is interrupted
         _delete_data(target, is_own=is_own)
     deployment.pipeline.delete()
     display.say(f"{deployment.name} is gone. {'Removed, too' if with_data else 'Kept'}: {', '.join(data)}.")
@@ -75,7 +75,7 @@ def _delete_data(target: Target, *, is_own: bool) -> None:
 
 
 def _delete_bucket(s3: S3Client, bucket: str) -> None:
-    """Delete it with all objects and versions. Raises UserError for what S3 does not let go."""
+    """Delete it with all objects and versions. Raises UserError for what S3 does not delete."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         objects: Any = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
@@ -91,6 +91,6 @@ def _waiting(target: Target) -> int:
     sqs = target.client("sqs")
     total = 0
     for queue in target.outputs.queue_urls + target.outputs.dead_letter_queue_urls:
-        with suppress(sqs.exceptions.QueueDoesNotExist):  # an earlier run was broken off
+        with suppress(sqs.exceptions.QueueDoesNotExist):  # an earlier run was interrupted
             total += sum(depth(sqs, queue))
     return total

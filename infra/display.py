@@ -23,7 +23,7 @@ class Display:
     """A terminal, or a log: nothing it shows needs colours or a cursor."""
 
     def __init__(self, console: Console, *, yes: bool) -> None:
-        """`yes`: every question is answered already."""
+        """`yes`: every question is answered with yes beforehand."""
         self._console = console
         self._yes = yes
 
@@ -31,14 +31,14 @@ class Display:
         self._console.print(escape(sentence), style=style, soft_wrap=True)
 
     def event(self, event: Event) -> None:
-        """One line for each; what begins is left out, since it ends, too."""
+        """Print a line for each event but the beginnings, since each has an end."""
         if event.status.endswith("_FAILED"):
             self.say(f"  {event.status} {event.resource}: {event.reason}", style="red")
         elif not event.status.endswith("_IN_PROGRESS"):
             self.say(f"  {event.status} {event.resource}", style="dim")
 
     def changes(self, stack: str, change_set: ChangeSet) -> None:
-        """Show what is about to change; what would be made anew, and so lose what it holds, stands out."""
+        """Show what is about to change; resources that would be replaced, and so lose their content, stand out."""
         table = Table(title=f"changes to {stack}", title_justify="left")
         for column in ("action", "resource", "type", "made anew"):
             table.add_column(column)
@@ -55,7 +55,7 @@ class Display:
 
     @contextmanager
     def working(self, what: str) -> Iterator[None]:
-        """Show that something goes on."""
+        """Show that work is in progress."""
         with self._console.status(escape(what)):
             yield
 

@@ -52,7 +52,7 @@ class MappingState(Enum):
 class Function:
     """The function that labels, and with it the one that converts, which runs the same image.
 
-    What has to outlive a deployment is kept in the tags of the first.
+    What has to outlive a deployment is kept in the tags of the labelling function.
     """
 
     def __init__(self, target: Target) -> None:
@@ -67,7 +67,7 @@ class Function:
         return Running(found["Code"]["ImageUri"], found["Configuration"]["Architectures"][0])
 
     def previous(self) -> Running | None:
-        """What to roll back to; None: there is nothing, or it was rolled back to."""
+        """Return what to roll back to; None: there is nothing, or it runs already."""
         image, _, architecture = self._tags().get(_PREVIOUS, "").partition(" ")
         return Running(image, architecture) if image else None
 
@@ -80,11 +80,11 @@ class Function:
             self._client.untag_resource(Resource=self._arn(), TagKeys=[_PREVIOUS])
 
     def is_proved(self) -> bool:
-        """Whether what it runs has labelled a photo; a first deployment that was broken off has not."""
+        """Tell whether the present image has labelled a photo; that of an interrupted first deployment has not."""
         return self._tags().get(_PROVED) == self.running().image
 
     def mapping_state(self) -> MappingState:
-        """How the mappings are; a tag tells a pause of ours, which a killed run may have left, from others'."""
+        """Return the state; a tag tells a pause of this tool, which a killed run may have left, from others'."""
         if self._mappings.are_on():
             return MappingState.RUNNING
         return MappingState.PAUSED if _PAUSED in self._tags() else MappingState.STOPPED
@@ -108,9 +108,9 @@ class Function:
         self._client.untag_resource(Resource=self._arn(), TagKeys=[_PAUSED])
 
     def prove(self) -> None:
-        """Have both functions label a real photo, invoked directly. Raises UserError with what went wrong.
+        """Make both functions label a real photo, invoked directly. Raises UserError with what went wrong.
 
-        To be called while the mappings are paused: the photo's own event waits, and nobody else labels it. It
+        Call it while the mappings are paused: then the photo's own event waits, and nothing else labels it. It
         costs two Rekognition calls. The photo is removed again, and its document becomes a tombstone.
         """
         bucket = self._target.outputs.bucket
@@ -121,7 +121,7 @@ class Function:
         self._client.tag_resource(Resource=self._arn(), Tags={_PROVED: self.running().image})
 
     def _label(self, name: str, bucket: str, key: str) -> None:
-        """Raises UserError."""
+        """Make one function label the photo. Raises UserError where it does not."""
         image, reader = image_id(bucket, key), TableReader(self._target)
         before = reader.documents([image]).get(image)
         answer = self._client.invoke(FunctionName=name, Payload=json.dumps(_batch(bucket, key)), LogType="Tail")
@@ -158,7 +158,7 @@ class Function:
 
 
 def _batch(bucket: str, key: str) -> dict[str, Any]:
-    """An SQS event as Lambda gets it, of one message that asks for the present truth about one object."""
+    """Return an SQS event as Lambda gets it, with one reconcile message."""
     record = {
         "messageId": "probe",
         "receiptHandle": "probe",

@@ -52,10 +52,10 @@ class Image:
 
 
 def tag_of(architecture: str, base: str | None = None) -> str:
-    """Name an image: by the commit, or by its content where that is of no commit. Equal tags are equal images.
+    """Return an image's tag: its commit, or its content where that is not committed. Equal tags are equal images.
 
     A base other than the Dockerfile's own is part of the name.
-    Debian's part of it is as new as the build. Who wants a new one of the same source makes a commit.
+    Debian's packages are as new as the build: for newer ones of the same source, make a commit.
     """
     try:
         commit = _git("rev-parse", "--short=12", "HEAD").strip()
@@ -68,7 +68,7 @@ def tag_of(architecture: str, base: str | None = None) -> str:
 
 
 def reach_engine() -> docker.DockerClient:
-    """Reach the Docker engine that the docker command would. Raises UserError."""
+    """Return a client of the Docker engine that the docker command uses. Raises UserError."""
     try:
         client = docker.DockerClient(base_url=_host()) if _host() else docker.from_env()
         client.ping()
@@ -80,7 +80,7 @@ def reach_engine() -> docker.DockerClient:
 
 
 def native_architecture(engine: docker.DockerClient) -> str:
-    """What the engine builds without emulation."""
+    """Return the architecture that the engine builds without emulation."""
     has = engine.info()["Architecture"]
     if has not in _ARCHITECTURES:
         raise UserError(
@@ -211,7 +211,7 @@ def _files() -> Iterator[Path]:
 
 
 def _host() -> str | None:
-    """Of the docker command's context, which the SDK knows nothing of; None: the SDK's own default."""
+    """Return the host of the docker command's context, which the SDK does not read; None: the SDK's default."""
     if os.environ.get("DOCKER_HOST") or not shutil.which("docker"):
         return None
     asked = subprocess.run(

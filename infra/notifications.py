@@ -1,4 +1,4 @@
-"""The bucket's notifications: ours are added to what is there, or taken away; nothing of anybody else's changes.
+"""The bucket's notifications: ours are added to the present ones, or removed; others' do not change.
 
 PutBucketNotificationConfiguration replaces all that a bucket has, so it is read first.
 """
@@ -42,7 +42,7 @@ def removed(configuration: dict[str, Any], queue_arn: str) -> dict[str, Any]:
 
 
 def overlapping(configuration: dict[str, Any], queue_name: str, prefix: str) -> str | None:
-    """Name what is notified of the same objects already, which S3 refuses ours beside; None: nothing is.
+    """Return the notification for the same objects that S3 would refuse ours beside; None: there is none.
 
     S3 compares events, prefixes and suffixes ("Configuring event notifications using object key name
     filtering"); ours has no suffix, so that any suffix overlaps.
@@ -88,11 +88,11 @@ class Notifications:
             )
 
     def add(self, queue_arn: str, prefix: str) -> bool:
-        """See to it that the bucket notifies our queue; gives whether that was new. Raises UserError."""
+        """Make the bucket notify our queue; return whether that is new. Raises UserError."""
         return self._change(lambda present: added(present, queue_arn, prefix))
 
     def remove(self, queue_arn: str) -> bool:
-        """See to it that the bucket, if there is one, does not notify our queue. Raises UserError."""
+        """Stop the bucket's notifications to our queue, if it exists. Raises UserError."""
         try:
             return self._change(lambda present: removed(present, queue_arn))
         except NoBucketError:

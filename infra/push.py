@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def build(display: Display, base: str | None, architecture: str | None) -> images.Image:
-    """Build the image; its tag says of what."""
+    """Build the image; its tag tells from what."""
     engine = images.reach_engine()
     with display.working("building the image"):
         image = images.build(engine, architecture or images.native_architecture(engine), base=base)
@@ -41,7 +41,7 @@ def push(deployment: Deployment, display: Display, base: str | None, architectur
 
 
 def _registry(deployment: Deployment, display: Display) -> Registry:
-    """The registry, its stack brought up to date first."""
+    """Return the registry, after bringing its stack up to date."""
     proposed = deployment.registry.propose({"RepositoryName": deployment.name}, REGISTRY)
     if proposed:
         confirm(deployment, display, deployment.registry, proposed)
@@ -51,7 +51,7 @@ def _registry(deployment: Deployment, display: Display) -> Registry:
 
 
 def confirm(deployment: Deployment, display: Display, stack: Stack, proposed: ChangeSet) -> None:
-    """Show changes and ask; raises UserError, having forgotten them, when they are not wanted."""
+    """Show changes and ask; where the answer is no, discard them and raise UserError."""
     display.changes(stack.name, proposed)
     if not display.confirmed(f"Change {stack.name} in {deployment.connection.description}?"):
         stack.discard(proposed)

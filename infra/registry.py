@@ -28,7 +28,7 @@ _BROKEN_OFF = (DockerException, requests.RequestException, urllib3.exceptions.HT
 
 @dataclass(frozen=True, slots=True)
 class PushProgress:
-    """How far a push is; layers that are there already count as sent."""
+    """The progress of a push; layers that are in the registry already count as sent."""
 
     layers: int
     layers_sent: int
@@ -39,14 +39,14 @@ class Registry:
     """One repository of ECR."""
 
     def __init__(self, client: ECRClient, uri: str, host: str | None = None) -> None:
-        """`uri` is ECR's name of the repository; `host`: push there instead, to what stands in for ECR."""
+        """`uri` is ECR's name of the repository; `host`: push there instead, to a stand-in for ECR."""
         self._client = client
         self._uri = uri
         self._name = uri.partition("/")[2]
         self._place = f"{host}/{self._name}" if host else uri
 
     def find(self, tag: str) -> str | None:
-        """The image that a tag stands for, by digest, as Lambda takes it; None: there is none."""
+        """Return the image of a tag, by digest as Lambda takes it; None: there is none."""
         try:
             answer = self._client.describe_images(repositoryName=self._name, imageIds=[{"imageTag": tag}])
         except self._client.exceptions.ImageNotFoundException:
@@ -62,7 +62,7 @@ class Registry:
         return f"{self._uri}@{image['imageDigest']}"
 
     def push(self, engine: docker.DockerClient, image: Image, show: Callable[[PushProgress], None]) -> str:
-        """Push an image and give it by digest, read back from ECR. Raises UserError."""
+        """Push an image; return its URI by digest, read back from ECR. Raises UserError."""
         data = self._client.get_authorization_token()["authorizationData"][0]
         user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
         try:
@@ -87,7 +87,7 @@ class Registry:
 
 
 def _follow(stream: Iterable[dict[str, Any]], show: Callable[[PushProgress], None]) -> None:
-    """Read a push to its end. The SDK raises nothing of what goes wrong: it stands in the stream."""
+    """Read a push to its end. The SDK does not raise what goes wrong: the stream says it."""
     sent: dict[str, bool] = {}
     bytes_sent: dict[str, int] = {}
     for line in stream:

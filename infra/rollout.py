@@ -31,7 +31,7 @@ class _Before:
 
 
 def run(deployment: Deployment, display: Display, wanted: Running) -> None:
-    """Let the function run an image, if it labels a photo with it; otherwise what it ran before."""
+    """Make the functions run an image; where that does not label a photo, the one they ran before."""
     proposed = None
     if wanted != deployment.function.running():
         proposed = deployment.pipeline.propose({"ImageUri": wanted.image, "Architecture": wanted.architecture})
@@ -92,7 +92,7 @@ def _prove(display: Display, function: Function) -> None:
 
 
 def _roll_back(deployment: Deployment, abandoned: ChangeSet, before: _Before) -> None:
-    """Have template and parameters as they were, and the mappings. What worked needs no proof again."""
+    """Restore template, parameters and mappings. What worked before needs no proof."""
     deployment.pipeline.settle(abandoned)
     back = deployment.pipeline.propose(before.parameters, before.template)
     if back:
@@ -121,7 +121,7 @@ def _why(error: BaseException) -> str:
 
 
 def leave_running(deployment: Deployment, display: Display) -> None:
-    """Start a mapping that is paused, if the function labels a photo; tell of one that others stopped."""
+    """Start a mapping that is paused, if the function labels a photo; report one that others disabled."""
     function = deployment.function
     mapping_state = function.mapping_state()
     if mapping_state is MappingState.PAUSED:

@@ -16,7 +16,7 @@ _MAX_ENVIRONMENTS = 1000
 
 
 def detect_labels_tps(client: ServiceQuotasClient) -> float | None:
-    """Calls a second that the account may make in this region; None: Service Quotas does not say.
+    """Return the calls a second that the account may make in this region; None: Service Quotas does not tell.
 
     ListServiceQuotas leaves out quotas that have never been changed: those are among AWS's defaults.
     """
@@ -34,10 +34,10 @@ def detect_labels_tps(client: ServiceQuotasClient) -> float | None:
 
 
 def environments_for(tps: float) -> int:
-    """MaxConcurrency: enough to use up the quota, and no more, since what they have in hand waits for it."""
+    """Return MaxConcurrency: enough to use up the quota, and no more, since messages in flight wait for it."""
     return min(_MAX_ENVIRONMENTS, max(2, math.ceil(tps / _CALLS_OF_ONE_ENVIRONMENT)))
 
 
 def converting_environments_for(tps: float) -> int:
-    """ConvertConcurrency: each makes about one call a second, and has one photo in hand."""
+    """Return ConvertConcurrency: each environment makes about one call a second, for one photo at a time."""
     return min(_MAX_ENVIRONMENTS, max(2, math.ceil(tps)))

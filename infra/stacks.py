@@ -1,4 +1,4 @@
-"""CloudFormation: a stack is changed by a change set that is shown first, and its events are told as they come."""
+"""CloudFormation: a stack is changed by a change set, which is shown first; its events are shown as they come."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Change:
     resource: str
     kind: str
     replacement: str
-    # "True" or "Conditional" where the resource would be made anew, and what it holds be gone.
+    # "True" or "Conditional" where the resource would be replaced, and its content lost.
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Stack:
     """One stack, which may not exist yet."""
 
     def __init__(self, client: CloudFormationClient, name: str, tell: Callable[[Event], None]) -> None:
-        """`tell` gets the events of this object's own operations."""
+        """`tell` is called with the events of this object's own operations."""
         self._client = client
         self.name = name
         self._tell = tell
@@ -85,7 +85,7 @@ class Stack:
         return found if isinstance(found, str) else json.dumps(found)  # botocore reads what is JSON
 
     def propose(self, parameters: Mapping[str, str], template: str | None = None) -> ChangeSet | None:
-        """Work out what parameters, and a new template if there is one, would change; None: nothing.
+        """Return what parameters, and a new template if one is given, would change; None: nothing.
 
         Parameters that are not given stay as they are deployed, or as a first deployment that failed had them.
         Resources that an earlier stack of this name left behind are adopted again. Raises UserError when the
@@ -121,7 +121,7 @@ class Stack:
         return self._worked_out(name)
 
     def execute(self, change_set: ChangeSet) -> None:
-        """Make the changes; raises UserError with the first failure's reason, when all is rolled back."""
+        """Make the changes. Raises UserError with the first failure's reason once all is rolled back."""
         token = f"deploy-{time.time_ns()}"
         self._client.execute_change_set(
             StackName=self.name, ChangeSetName=change_set.name, ClientRequestToken=token
@@ -129,7 +129,7 @@ class Stack:
         self._follow(self.name, token)
 
     def settle(self, abandoned: ChangeSet) -> None:
-        """See to it that a change set, whose execution was not followed to its end, changes nothing any more."""
+        """Wait until a change set, whose execution was not followed to its end, changes nothing any more."""
         try:
             self._client.delete_change_set(StackName=self.name, ChangeSetName=abandoned.name)
         except self._client.exceptions.InvalidChangeSetStatusException:
@@ -147,13 +147,13 @@ class Stack:
         return answer["ExecutionStatus"]
 
     def discard(self, change_set: ChangeSet) -> None:
-        """Forget the changes, and the stack, too, if it would have been new."""
+        """Discard the changes, and the stack, too, if it is new."""
         self._client.delete_change_set(StackName=self.name, ChangeSetName=change_set.name)
         if self.status() == "REVIEW_IN_PROGRESS":
             self.delete()
 
     def delete(self) -> None:
-        """Delete it, and keep what its template says is to be kept. Raises UserError when that fails."""
+        """Delete the stack; resources that its template retains stay. Raises UserError where that fails."""
         found = self._describe()
         if found is None:
             return
@@ -197,7 +197,7 @@ class Stack:
         )
 
     def _follow(self, stack: str, token: str) -> None:
-        """Tell the events of an operation until it has ended."""
+        """Report the events of an operation until it ends."""
         told: set[str] = set()
         failure = ""
         while True:
@@ -215,7 +215,7 @@ class Stack:
             time.sleep(_LOOK_S)
 
     def _news(self, stack: str, token: str, told: set[str]) -> Iterator[Any]:
-        """Events of an operation that have not been told, the oldest first."""
+        """Return the events of an operation that were not reported yet, the oldest first."""
         events = []
         for page in self._client.get_paginator("describe_stack_events").paginate(StackName=stack):
             of_it = [one for one in page["StackEvents"] if one.get("ClientRequestToken") == token]

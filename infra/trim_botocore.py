@@ -1,4 +1,4 @@
-"""Run while the image is built: leave in botocore's data only what the function and botocore itself call.
+"""Run while the image is built: keep in botocore's data only what the function and botocore itself call.
 
 botocore reads a service's whole model, with all its operations and their documentation, to make a client of it.
 At a cold start that is a large part of the time (`make bench-image`), so the models here have the operations that
@@ -36,7 +36,7 @@ CALLED_BY_BOTOCORE = {
         "CreateSession",
     }
 }
-# What botocore's clients of these services call by themselves: AttributeErrors in the image, if it had them not.
+# What botocore's clients of these services call by themselves: without them the image would raise AttributeErrors.
 # DescribeEndpoints is not among them: botocore discovers endpoints only where it is told to in the environment,
 # and the model has the operation. Nor are STS and SSO: Lambda gives a function its credentials in the environment.
 

@@ -1,1 +1,1 @@
-"""`make smoke`: ten minutes on an account of yours, one photo of each kind, and nothing left behind."""
+"""`make smoke`: ten minutes on your account, one photo of each kind, and nothing is left behind."""

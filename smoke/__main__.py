@@ -47,7 +47,7 @@ def main(target: str, out: Path, yes: bool, **options: Any) -> None:
 
 
 def _taken(name: str, step: Any, console: Console) -> bool:
-    """Take a step and say how it ended; false where it failed."""
+    """Take a step and print how it ended; return false where it failed."""
     began = time.monotonic()
     try:
         with console.status(name):

@@ -1,4 +1,4 @@
-"""Where a smoke test walks: a pipeline of its own, which is removed with all that is in it."""
+"""The pipelines of a smoke test: each is its own, and is removed with all its content."""
 
 from __future__ import annotations
 

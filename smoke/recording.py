@@ -30,7 +30,7 @@ class Recorder:
 
     @property
     def answers(self) -> int:
-        """How many were written."""
+        """Return the number of answers written."""
         return sum(min(count, _OF_A_KIND) for count in self._kinds.values())
 
     def _record(self, response_dict: Any, event_name: str, **_: Any) -> None:

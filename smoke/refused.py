@@ -16,7 +16,7 @@ _TOO_LARGE = b"\xff\xd8\xff" + bytes(5 * 2**20)
 
 
 def ask(target: Target, key: str) -> list[str]:
-    """Make all calls; gives those that AWS did not refuse although it should. `key`: of a labelled photo."""
+    """Make all calls; return those that AWS did not refuse although it should. `key`: of a labelled photo."""
     return [name for name, call in _calls(target, key) if not _is_refused(call)]
 
 

@@ -1,4 +1,4 @@
-"""One photo of each kind, from its upload to what is found of it; and a message that nobody understands."""
+"""One photo of each kind, from its upload to what is found of it; and a malformed message."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _OWNERS_KEY = b"0" * 32
 
 
 class NotSeenError(Exception):
-    """A step did not come to what it should: the sentence says to what."""
+    """A step did not have the expected result; the text tells which."""
 
 
 class SkippedError(Exception):
-    """A step cannot be taken here: the sentence says why."""
+    """A step cannot be taken here; the text tells why."""
 
 
 class Walk:

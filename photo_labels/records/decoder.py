@@ -3,8 +3,8 @@
     python -m photo_labels.records.decoder < PHOTO > ANSWER
 
 The answer is a line of JSON, and after it the JPEG. Where there is none, the line has `reason` and `detail`.
-Decoders of photos crash, and strangers' files make them: so this process has no credentials and bounds of its
-own, and `handler.conversion` waits for it. Only it imports Pillow.
+Photo decoders crash on malformed files, and strangers make such files: so this process has no credentials and
+limits of its own, and `handler.conversion` waits for it. Only it imports Pillow.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class UndecodableError(Exception):
 
 
 def main() -> None:
-    """Decode what is on stdin, a file that can be sought in; answer on stdout, which is nobody else's."""
+    """Decode the seekable file on stdin; answer on stdout, to which nothing else may write."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S + 1))
@@ -76,7 +76,7 @@ def decoded(file: BinaryIO, longest_side: int = MAX_SIDE) -> tuple[dict[str, Any
 
     Raises UndecodableError.
     """
-    warnings.simplefilter("ignore")  # of broken metadata, of which the photo does not depend
+    warnings.simplefilter("ignore")  # about broken metadata, which the pixels do not depend on
     Image.MAX_IMAGE_PIXELS = None  # checked here, before anything is decoded
     try:
         beginning = file.read(_SIGNATURE_BYTES)
@@ -177,7 +177,7 @@ def _scaled(image: Image.Image, longest_side: int) -> Image.Image:
 
 
 def _rgb(image: Image.Image, longest_side: int) -> Image.Image:
-    """Return a photo of any mode as RGB, what is transparent on white."""
+    """Return a photo of any mode as RGB; transparent parts become white."""
     if image.mode == "RGB":
         return image
     if image.mode.startswith(("I", "F")):

@@ -75,7 +75,7 @@ class Document:
     version_id: str | None = None
     label_model_version: str | None = None
     min_confidence: Decimal | None = None
-    # With max_labels: the model settings that the labels were asked with.
+    # With max_labels, the model settings that the labels were requested with.
     max_labels: int | None = None
     orientation: int | None = None
     # EXIF's, of a photo that was converted: boxes refer to the photo after it is applied, upright.
@@ -83,7 +83,7 @@ class Document:
     detail: str | None = None
     expires_at: int | None = None
     commit: str | None = None
-    # What its rows are told by; None: of before there were commits, they are told by the Sequencer.
+    # Identifies its rows; None in documents written before there was one: then the Sequencer does.
 
     @property
     def image_id(self) -> str:

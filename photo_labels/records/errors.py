@@ -18,7 +18,7 @@ from botocore.exceptions import (
 AWS_ERRORS = (BotoCoreError, ClientError)
 
 _LOST = (ConnectionError, HTTPClientError, IncompleteReadError, FlexibleChecksumError)
-# What may happen to a call on its way; anything else that botocore raises it would raise again.
+# Errors of the connection; whatever else botocore raises, it would raise again.
 
 _THROTTLES = frozenset(
     {
@@ -35,7 +35,7 @@ _THROTTLES = frozenset(
 
 
 class PermanentError(Exception):
-    """Never going to work: `reason` is the code for machines, `detail` the sentence for a person."""
+    """Will never work: `reason` is the code for machines, `detail` the sentence for a person."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")

@@ -1,4 +1,4 @@
-"""An S3 object as HeadObject shows it: what decides for the function and for an audit what is true now."""
+"""An S3 object as HeadObject shows it: for the function and for an audit this is the present truth."""
 
 from __future__ import annotations
 
