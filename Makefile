@@ -46,13 +46,13 @@ pinned = $(call pip,$1) --require-hashes -r requirements/$2.txt
 	bench bench-quota bench-endurance bench-import bench-convert bench-browse \
 	bench-memory bench-limits bench-image lint docs wheel audit format lock clean
 
-help: ## what there is
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup ## photos in, labels out, on this machine: PHOTOS=dir for your own
+demo: setup ## label photos on this machine: PHOTOS=dir for your own
 	@$(BIN)/python -m local demo "$${PHOTOS}"
 
-up: setup ## start the local cloud and leave it running, for `photos --local`
+up: setup ## start the local cloud, for `photos --local`
 	@$(BIN)/python -m local up
 
 down: setup ## stop the local cloud
@@ -64,103 +64,103 @@ image: setup ## build the function's container image
 push: setup ## build it and push it to ECR
 	@$(DEPLOY) push
 
-deploy: setup ## bring up or change the pipeline on AWS: STACK= EXISTING_BUCKET= PREFIX= EMAIL= PARAMETERS="Name=value"
+deploy: setup ## deploy to AWS: REGION= EMAIL= (docs/deploying.md)
 	@$(DEPLOY) deploy $(call given,EXISTING_BUCKET,existing-bucket) $(call given,PREFIX,prefix) \
 		$(call given,EMAIL,email) $(call given,PARAMETERS,parameters)
 
-redeploy: setup ## run a new image; what does not label a photo is rolled back
+redeploy: setup ## run a new image; roll back if it labels no photo
 	@$(DEPLOY) redeploy
 
-rollback: setup ## run the image again that ran before
+rollback: setup ## run the previous image again
 	@$(DEPLOY) rollback
 
-destroy: setup ## remove the pipeline; photos and tables stay, unless DATA=delete
+destroy: setup ## remove the stacks; data stays, unless DATA=delete
 	@$(DEPLOY) destroy $(if $(call is,DATA,delete),--with-data)
 
-test: .venv/.dev $(MINISTACK)/.installed ## all tests that need no Docker and no browser
+test: .venv/.dev $(MINISTACK)/.installed ## run the tests that need no Docker and no browser
 	@$(BIN)/python -m pytest --ignore tests/image --ignore tests/browser --ignore tests/chaos --numprocesses 2 --dist loadgroup
 
-coverage: .venv/.dev ## branches of the function that the fast tests go through: fails below 95 %
+coverage: .venv/.dev ## measure the function's branches; fail below 95 %
 	@rm -rf .local/coverage && mkdir -p .local/coverage
 	@$(BIN)/coverage run -m pytest --quiet $(OF_HANDLER)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
-test-image: .venv/.dev $(MINISTACK)/.installed $(RIE)/.installed ## tests of the image and the deploy tool, in Docker
+test-image: .venv/.dev $(MINISTACK)/.installed $(RIE)/.installed ## test the image and the deploy tool, in Docker
 	@$(BIN)/python -m pytest tests/image
 
-test-browser: .venv/.dev ## tests of the load test's report, in Chromium
+test-browser: .venv/.dev ## test the web pages, in Chromium
 	@$(BIN)/python -m pytest tests/browser
 
-test-chaos: .venv/.dev $(MINISTACK)/.installed ## a few minutes of `make chaos`
+test-chaos: .venv/.dev $(MINISTACK)/.installed ## run a few minutes of `make chaos`
 	@$(BIN)/python -m pytest tests/chaos
 
-test-all: test test-image test-browser test-chaos ## everything, as CI does
+test-all: test test-image test-browser test-chaos ## run all tests, as CI does
 
-histories: .venv/.dev ## what S3, SQS and crashes can do to photos, in virtual time: N=100000 SEED= (minutes)
+histories: .venv/.dev ## play made-up histories in virtual time: N= SEED=
 	@$(BIN)/python -m tests.histories $(or $(call told,N),100000) $(call told,SEED)
 
-chaos: .venv/.loadtest $(MINISTACK)/.installed ## every fault, one after another, while photos flow; then an audit: N= SEED=
+chaos: .venv/.loadtest $(MINISTACK)/.installed ## inject every fault while photos flow: N= SEED=
 	@$(BIN)/python -m chaos $(call given,N,number) $(call given,SEED,seed)
 
-smoke: setup ## one photo of each kind on a pipeline that is made for it: TARGET=aws (ten minutes, 2 cents), REGION= OUT=
+smoke: setup ## label one photo of each kind: TARGET=aws REGION= OUT=
 	@$(BIN)/python -m smoke $(call given,TARGET,target) $(call given,REGION,region) $(call given,PROFILE,profile) \
 		$(call given,OUT,out) $(if $(value BASE_IMAGE),--base "$${BASE_IMAGE}") $(if $(call is,YES,1),--yes)
 
-bench: setup $(BASELINES)/.installed ## the function beside others for the same work, on a simulated AWS: ROUNDS=6
+bench: setup $(BASELINES)/.installed ## compare the function with three usual designs: ROUNDS=
 	@$(BIN)/python -m loadtest.benchmarks.handler $(call given,ROUNDS,rounds)
 
-loadtest: .venv/.loadtest $(MINISTACK)/.installed ## how fast, how much, none lost: N=500 RATE= PROFILE= SIZE= PHOTOS= TARGET=aws SLO= OUT=
+loadtest: .venv/.loadtest $(MINISTACK)/.installed ## measure latency and loss: N= RATE= (docs/loadtest.md)
 	@$(BIN)/python -m loadtest $(call given,N,number) $(call given,RATE,rate) $(call given,PROFILE,shape) \
 		$(call given,SIZE,size) $(call given,PHOTOS,photos) $(call given,TARGET,target) \
 		$(call given,RECOGNISER,recogniser) $(call given,SLO,slo) $(call given,SEED,seed) \
 		$(call given,WARMUP,warmup) $(call given,OUT,out) $(call given,STACK,stack) $(call given,REGION,region) \
 		$(if $(call is,KEEP,1),--keep) $(if $(call is,YES,1),--yes)
 
-bench-browse: .venv/.dev ## searches of a million rows, and the page of 100,000 photos in Chromium: N=100000
+bench-browse: .venv/.dev ## time searches of a million rows, and the page: N=
 	@$(BIN)/python -m loadtest.benchmarks.browse $(call told,N)
 
-bench-memory: .venv/.dev ## the page's server, asked for 24 photos of 190 MB at once
+bench-memory: .venv/.dev ## ask the page's server for 24 photos of 190 MB at once
 	@$(BIN)/python -m loadtest.benchmarks.memory
 
-bench-limits: .venv/.loadtest $(MINISTACK)/.installed ## what this machine lets through, beside a bare function (half an hour; N=5000: 5 minutes)
+bench-limits: .venv/.loadtest $(MINISTACK)/.installed ## find this machine's limits: half an hour; N=5000: less
 	@$(BIN)/python -m loadtest.benchmarks.limits $(call told,N)
 
-bench-quota: .venv/.loadtest $(MINISTACK)/.installed ## a backlog against quotas of 5, 20 and 80 calls a second (7 minutes)
+bench-quota: .venv/.loadtest $(MINISTACK)/.installed ## drain a backlog at quotas of 5, 20 and 80 (7 minutes)
 	@$(BIN)/python -m loadtest.benchmarks.quota
 
-bench-endurance: .venv/.loadtest $(MINISTACK)/.installed ## the environments minute by minute at a steady rate: MINUTES=20
+bench-endurance: .venv/.loadtest $(MINISTACK)/.installed ## watch the environments at a steady rate: MINUTES=20
 	@$(BIN)/python -m loadtest.benchmarks.endurance $(call told,MINUTES)
 
-bench-import: .venv/.loadtest $(MINISTACK)/.installed ## `photos import` beside bare PutObject calls: N=5000
+bench-import: .venv/.loadtest $(MINISTACK)/.installed ## compare `photos import` with bare PutObject: N=5000
 	@$(BIN)/python -m loadtest.benchmarks.import_ $(call told,N)
 
-bench-convert: .venv/.loadtest ## what photos of phones take to be decoded: CPU and memory
+bench-convert: .venv/.loadtest ## measure decoding phone photos: CPU and memory
 	@$(BIN)/python -m loadtest.benchmarks.convert
 
-bench-image: setup $(RIE)/.installed ## the image beside a plain one: size, cold start, memory
+bench-image: setup $(RIE)/.installed ## compare the image with a plain one
 	@$(BIN)/python -m loadtest.benchmarks.image $(if $(value BASE_IMAGE),"$${BASE_IMAGE}")
 
-lint: .venv/.dev ## style, types, template
+lint: .venv/.dev ## check style, types, template, help pages
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/cfn-lint infra/*.yaml
 	@$(BIN)/python -m cogapp --check --diff docs/commands.md
 
-docs: .venv/.dev ## write the --help pages into docs/commands.md
+docs: .venv/.dev ## write the help pages into docs/commands.md
 	@$(BIN)/python -m cogapp -r docs/commands.md
 
-wheel: .venv/.run ## build dist/*.whl, which has `photos` alone
+wheel: .venv/.run ## build dist/*.whl, which contains `photos` alone
 	@rm -rf build dist # setuptools would put what an earlier build left there into the wheel
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 	@rm -rf build
 
-audit: $(AUDIT)/.installed ## known vulnerabilities in what is pinned, as PyPI knows them
+audit: $(AUDIT)/.installed ## look up known vulnerabilities of pinned packages
 	@for name in handler image run loadtest dev ministack models baselines; do echo "$$name:" && \
 		$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements/$$name.txt || exit 1; done
 
-format: .venv/.dev ## put the code into shape
+format: .venv/.dev ## format the code
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
@@ -172,7 +172,7 @@ lock: .venv/.dev ## pin the newest of requirements/*.in, with hashes
 setup: .venv/.run $(MINISTACK)/.installed
 
 clean: ## remove what the Makefile made
-	@rm -rf .venv .local
+	@rm -rf .venv .local build dist
 
 .venv/.made:
 	@$(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
