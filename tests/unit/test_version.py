@@ -22,3 +22,8 @@ def test_given_the_template_when_read_then_its_output_is_the_version() -> None:
     assert re.findall(r"^  Version:\n    Description: .*\n    Value: (.+)$", template, re.MULTILINE) == [
         __version__
     ]
+
+
+def test_given_the_changelog_when_read_then_its_newest_release_is_the_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (\d\S*)", changelog, re.MULTILINE)[0] == __version__

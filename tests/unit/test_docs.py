@@ -1,0 +1,80 @@
+"""What the documentation points at is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("samples/*.md"),
+        *ROOT.glob("local/**/*.md"),
+    )
+)
+OF_THE_TREE = (
+    "chaos",
+    "docs",
+    "handler",
+    "infra",
+    "loadtest",
+    "local",
+    "photo_labels",
+    "requirements",
+    "smoke",
+    "tests",
+)
+
+
+def text_of(path: Path) -> str:
+    """Return a page without its code blocks: what is printed there links to nothing."""
+    return re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors_of(path: Path) -> set[str]:
+    """Return the anchors that GitHub gives to a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", text_of(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_given_a_page_when_its_relative_links_are_followed_then_files_and_anchors_exist(page: str) -> None:
+    path = ROOT / page
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text_of(path)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        target, _, anchor = link.partition("#")
+        file = (path.parent / target).resolve() if target else path
+        if not file.exists() or (anchor and anchor not in anchors_of(file)):
+            broken.append(link)
+    assert not broken
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_given_a_page_when_it_names_a_path_of_the_tree_then_that_is_there(page: str) -> None:
+    named = re.findall(rf"(?<![\w./-])(?:{'|'.join(OF_THE_TREE)})/[\w./-]*", text_of(ROOT / page))
+    assert [name for name in named if not (ROOT / name.rstrip(".")).exists()] == []
+
+
+def test_given_the_readme_when_counted_then_it_is_two_screens() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def test_given_the_docs_when_listed_then_the_readme_leads_to_each() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [page for page in PAGES if re.fullmatch(r"docs/[\w-]+\.md", page) and f"]({page})" not in readme] == []
+
+
+def test_given_the_makefile_when_asked_for_help_then_its_lines_fit_80_columns() -> None:
+    told = subprocess.run(
+        ["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    assert "make demo" in told
+    assert [line for line in told.splitlines() if len(line) > 80] == []
