@@ -64,7 +64,7 @@ image: setup ## build the function's container image
 push: setup ## build it and push it to ECR
 	@$(DEPLOY) push
 
-deploy: setup ## deploy to AWS: REGION= EMAIL= (docs/deploying.md)
+deploy: setup ## deploy to AWS: REGION= EMAIL= PARAMETERS="Name=value"
 	@$(DEPLOY) deploy $(call given,EXISTING_BUCKET,existing-bucket) $(call given,PREFIX,prefix) \
 		$(call given,EMAIL,email) $(call given,PARAMETERS,parameters)
 
