@@ -72,7 +72,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
     found = Installed(wheel, folder / "venv")
     # A path from a .pth file is a plain one: the .pth files in it, such as that of this checkout, are not read.
-    (found.site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    (found.site_packages / "dependencies.pth").write_text("\n".join(folders) + "\n")
     into = ["--python", str(found.environment / "bin" / "python"), "install"]
     subprocess.run([*pip, *into, "--no-deps", "--no-index", "--no-compile", str(wheel)], check=True)
     return found
