@@ -1,4 +1,4 @@
-"""One local cloud for all end-to-end tests: the real template, the real function, the real models."""
+"""Local clouds, each shared by many tests: the real template, the real function, the real models."""
 
 from __future__ import annotations
 
@@ -16,6 +16,18 @@ from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+# Fixtures that run a cloud for several tests. These tests run in one worker, so that each cloud is started once.
+SHARED = ("pipeline", "limited", "watched", "machine", "cloud_of_imports")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests by the cloud they share."""
+    for item in items:
+        for fixture in SHARED:
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(fixture))
 
 
 class Pipeline:

@@ -22,8 +22,6 @@ from tests.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.xdist_group("cloud")
-
 # "Available CloudWatch metrics for Amazon SQS" in the SQS developer guide: every minute, by QueueName.
 SQS_METRICS = {
     "ApproximateNumberOfMessagesVisible": "ApproximateNumberOfMessages",

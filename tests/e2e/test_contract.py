@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Pipeline
 
-pytestmark = pytest.mark.xdist_group("cloud")
-
 NEWER = "attribute_not_exists(ImageID) OR Sequencer < :new"
 
 

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-
-pytestmark = pytest.mark.xdist_group("importing")
-
 KILLS = 10
 SIMULATED = ["--mode", "simulated", "--simulation", json.dumps({"read_object": True, "p50_ms": 20, "p99_ms": 50})]
 
@@ -60,7 +57,7 @@ class Imports:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pipeline, Path]]:
+def cloud_of_imports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pipeline, Path]]:
     """One cloud for all imports, and the folder of its state."""
     state = tmp_path_factory.mktemp("importing") / "state"
     with LocalCloud(state, recogniser=SIMULATED) as cloud:
@@ -68,10 +65,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pipeline,
 
 
 @pytest.fixture
-def imports(shared: tuple[Pipeline, Path], tmp_path: Path) -> Imports:
+def imports(cloud_of_imports: tuple[Pipeline, Path], tmp_path: Path) -> Imports:
     folder = tmp_path / "photos"
     folder.mkdir()
-    return Imports(*shared, folder)
+    return Imports(*cloud_of_imports, folder)
 
 
 _photos = itertools.count()

@@ -74,75 +74,88 @@ class Machine:
         return [serving, *serving.children(recursive=True)]
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    machine = Machine(tmp_path / "cloud")
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    machine = Machine(tmp_path_factory.mktemp("machine") / "cloud")
     yield machine
     machine.run("down")
+
+
+@pytest.fixture
+def stopped(machine: Machine) -> Machine:
+    """Return a machine whose cloud does not run, and has left nothing."""
+    machine.run("down")
+    shutil.rmtree(machine.state, ignore_errors=True)
+    return machine
+
+
+@pytest.fixture
+def running(machine: Machine) -> Machine:
+    """Return a machine whose cloud runs: from an earlier test, if one has left it running."""
+    assert machine.run("up").returncode == 0
+    return machine
 
 
 def gone(processes: list[psutil.Process]) -> bool:
     return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
 
 
-def test_given_no_local_cloud_when_started_twice_and_stopped_then_each_says_what_is_so(machine: Machine) -> None:
-    first, second = machine.run("up"), machine.run("up")
+def test_given_no_local_cloud_when_started_twice_and_stopped_then_each_says_what_is_so(stopped: Machine) -> None:
+    first, second = stopped.run("up"), stopped.run("up")
     assert (first.returncode, second.returncode) == (0, 0)
     assert "is up" in first.stdout
     assert "running already" in second.stdout
     assert re.search(r"Process \d+, AWS at http://127.0.0.1:\d+", second.stdout)
-    processes = machine.processes()
+    processes = stopped.processes()
     assert len(processes) >= 4
-    assert "has stopped" in machine.run("down").stdout
+    assert "has stopped" in stopped.run("down").stdout
     eventually(lambda: gone(processes))
-    assert "is not running" in machine.run("down").stdout
+    assert "is not running" in stopped.run("down").stdout
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_given_a_running_cloud_when_it_is_ended_then_no_process_is_left_and_it_starts_again(
-    machine: Machine, how: signal.Signals
+def test_given_a_running_cloud_when_ended_then_no_process_is_left_and_it_starts_again(
+    running: Machine, how: signal.Signals
 ) -> None:
-    machine.run("up")
-    processes = machine.processes()
+    processes = running.processes()
     os.kill(processes[0].pid, how)
     eventually(lambda: gone(processes))
-    assert "is up" in machine.run("up").stdout
+    assert "is up" in running.run("up").stdout
 
 
-def test_given_a_running_cloud_when_one_of_its_processes_dies_then_all_end(machine: Machine) -> None:
-    machine.run("up")
-    processes = machine.processes()
+def test_given_a_running_cloud_when_one_of_its_processes_dies_then_all_end(running: Machine) -> None:
+    processes = running.processes()
     processes[1].kill()
     eventually(lambda: gone(processes))
 
 
-def test_given_two_starts_at_once_when_both_end_then_one_cloud_runs_and_both_name_it(machine: Machine) -> None:
-    starts = [machine.start("up") for _ in range(2)]
+def test_given_two_starts_at_once_when_both_end_then_one_cloud_runs_and_both_name_it(stopped: Machine) -> None:
+    starts = [stopped.start("up") for _ in range(2)]
     told = [start.communicate(timeout=100) for start in starts]
     assert [start.returncode for start in starts] == [0, 0], told
-    pid = machine.processes()[0].pid
+    pid = stopped.processes()[0].pid
     assert all(f"Process {pid}," in printed for printed, _ in told)
 
 
-def test_given_a_cloud_that_is_starting_when_stopped_then_it_ends_and_the_start_says_so(machine: Machine) -> None:
-    start = machine.start("up")
-    eventually((machine.state / "ministack.log").exists)
-    assert "has stopped" in machine.run("down").stdout
+def test_given_a_cloud_that_is_starting_when_stopped_then_it_ends_and_the_start_says_so(stopped: Machine) -> None:
+    start = stopped.start("up")
+    eventually((stopped.state / "ministack.log").exists)
+    assert "has stopped" in stopped.run("down").stdout
     printed, errors = start.communicate(timeout=100)
     assert "is up" in printed or "did not start" in errors
     assert "Traceback" not in errors
-    assert "is not running" in machine.run("down").stdout
+    assert "is not running" in stopped.run("down").stdout
 
 
-def test_given_a_start_when_interrupted_then_what_it_started_ends(machine: Machine) -> None:
-    start = machine.start("up")
-    eventually((machine.state / "ministack.log").exists)
+def test_given_a_start_when_interrupted_then_what_it_started_ends(stopped: Machine) -> None:
+    start = stopped.start("up")
+    eventually((stopped.state / "ministack.log").exists)
     started = psutil.Process(start.pid).children(recursive=True)
     start.send_signal(signal.SIGINT)
     _, errors = start.communicate(timeout=100)
     assert (start.returncode, errors) == (130, "photo-labels: stopped\n")
     eventually(lambda: gone(started))
-    assert "is not running" in machine.run("down").stdout
+    assert "is not running" in stopped.run("down").stdout
 
 
 DAMAGED = ["", "{", "[]", "null", '{"pid": 1}', '{"pid": "x", "endpoint_url": 3}']
@@ -150,37 +163,36 @@ DAMAGED = ["", "{", "[]", "null", '{"pid": 1}', '{"pid": "x", "endpoint_url": 3}
 
 @pytest.mark.parametrize("damaged", ["{", "[]"])
 def test_given_a_damaged_file_of_a_crash_when_stopped_and_started_then_it_is_no_hindrance(
-    machine: Machine, damaged: str
+    stopped: Machine, damaged: str
 ) -> None:
-    with State(machine.state).held():
-        (machine.state / "cloud.json").write_text(damaged)
-    assert "is not running" in machine.run("down").stdout
-    assert "is up" in machine.run("up").stdout
+    with State(stopped.state).held():
+        (stopped.state / "cloud.json").write_text(damaged)
+    assert "is not running" in stopped.run("down").stdout
+    assert "is up" in stopped.run("up").stdout
 
 
-def test_given_a_running_cloud_whose_file_is_damaged_when_stopped_then_it_ends_and_nobody_else_does(
-    machine: Machine,
+def test_given_a_running_cloud_with_a_damaged_file_when_stopped_then_it_alone_ends(
+    running: Machine,
 ) -> None:
-    machine.run("up")
-    processes = machine.processes()
-    running = json.loads((machine.state / "cloud.json").read_text())
+    processes = running.processes()
+    facts = json.loads((running.state / "cloud.json").read_text())
     with subprocess.Popen(["sleep", "1000"]) as bystander:
-        for damaged in [*DAMAGED, json.dumps(running | {"pid": None})]:
-            (machine.state / "cloud.json").write_text(damaged)
-            again = machine.run("up")
+        for damaged in [*DAMAGED, json.dumps(facts | {"pid": None})]:
+            (running.state / "cloud.json").write_text(damaged)
+            again = running.run("up")
             assert again.returncode == 2
             assert "is damaged" in again.stderr
             assert "make down && make up" in again.stderr
             assert "Traceback" not in again.stderr
-        (machine.state / "cloud.json").write_text(json.dumps(running | {"pid": bystander.pid}))
-        assert "has stopped" in machine.run("down").stdout
+        (running.state / "cloud.json").write_text(json.dumps(facts | {"pid": bystander.pid}))
+        assert "has stopped" in running.run("down").stdout
         assert bystander.poll() is None
         bystander.kill()
     eventually(lambda: gone(processes))
 
 
 @pytest.mark.parametrize("what", ["folder", "file"])
-def test_given_a_folder_of_somebody_elses_when_started_and_stopped_then_a_sentence_says_what_to_do(
+def test_given_a_folder_of_others_when_started_and_stopped_then_the_message_says_what_to_do(
     tmp_path: Path, what: str
 ) -> None:
     machine = Machine(tmp_path / "diary")
@@ -201,22 +213,20 @@ def test_given_a_folder_of_somebody_elses_when_started_and_stopped_then_a_senten
 
 
 def test_given_a_running_cloud_with_photos_when_looked_at_then_its_files_are_its_users_alone(
-    machine: Machine,
+    running: Machine,
 ) -> None:
-    machine.run("up")
-    assert machine.run("--local", "import", "samples", module="photo_labels").returncode == 0
-    kept = list(machine.state.rglob("*"))
+    assert running.run("--local", "import", "samples", module="photo_labels").returncode == 0
+    kept = list(running.state.rglob("*"))
     assert {"cat.jpg", "cloud.json", "cloud.log", "ministack.log", "imported.sqlite"} <= {
         path.name for path in kept
     }
-    assert not [path for path in [machine.state, *kept] if path.stat().st_mode & 0o077]
+    assert not [path for path in [running.state, *kept] if path.stat().st_mode & 0o077]
 
 
-def test_given_running_servers_when_looked_at_then_they_listen_on_loopback_only(machine: Machine) -> None:
-    machine.run("up")
+def test_given_running_servers_when_looked_at_then_they_listen_on_loopback_only(running: Machine) -> None:
     listening = [
         connection.laddr.ip
-        for process in machine.processes()
+        for process in running.processes()
         for connection in process.net_connections(kind="inet")
         if connection.status == psutil.CONN_LISTEN
     ]
@@ -231,7 +241,7 @@ def test_given_a_hostile_environment_when_demonstrated_then_it_is_unmoved(tmp_pa
 
 
 @pytest.mark.parametrize("folder", ["missing", "empty", "README.md"])
-def test_given_a_folder_without_photos_when_demonstrated_then_a_sentence_says_so(
+def test_given_a_folder_without_photos_when_demonstrated_then_the_message_says_so(
     tmp_path: Path, folder: str
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -248,7 +258,7 @@ def test_given_an_empty_word_when_demonstrated_then_it_is_not_the_current_folder
     assert "PHOTOS is empty" in demo.stderr
 
 
-def test_given_names_that_the_terminal_cannot_show_when_demonstrated_in_the_home_folder_then_they_are_labelled(
+def test_given_names_that_the_terminal_cannot_show_when_demonstrated_then_they_are_labelled(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "temporary").mkdir()
@@ -263,7 +273,7 @@ def test_given_names_that_the_terminal_cannot_show_when_demonstrated_in_the_home
 
 
 @pytest.mark.parametrize(("output", "code"), [("/dev/full", 2), ("a pipe that is closed", 0), ("nothing", 0)])
-def test_given_an_output_that_takes_nothing_when_demonstrated_then_there_is_at_most_a_sentence(
+def test_given_an_output_that_takes_nothing_when_demonstrated_then_there_is_one_line_at_most(
     tmp_path: Path, output: str, code: int
 ) -> None:
     redirected = {"/dev/full": ">/dev/full", "a pipe that is closed": "| true", "nothing": ">&-"}[output]
@@ -282,14 +292,14 @@ def test_given_an_output_that_takes_nothing_when_demonstrated_then_there_is_at_m
     assert "Exception" not in demo.stderr
 
 
-def test_given_no_local_cloud_when_asked_then_a_sentence_says_what_to_do(tmp_path: Path) -> None:
+def test_given_no_local_cloud_when_asked_then_the_message_says_what_to_do(tmp_path: Path) -> None:
     asked = Machine(tmp_path / "cloud").run("--local", "search", "Cat", module="photo_labels")
     assert asked.returncode == 2
     assert "make up" in asked.stderr
     assert "Traceback" not in asked.stderr
 
 
-def test_given_a_dead_local_cloud_when_asked_then_a_sentence_says_what_to_do(tmp_path: Path) -> None:
+def test_given_a_dead_local_cloud_when_asked_then_the_message_says_what_to_do(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "cloud")
     machine.state.mkdir()
     (machine.state / "cloud.json").write_text(
@@ -301,11 +311,10 @@ def test_given_a_dead_local_cloud_when_asked_then_a_sentence_says_what_to_do(tmp
     assert "Traceback" not in asked.stderr
 
 
-def test_given_a_stack_that_is_not_there_when_asked_then_a_sentence_says_so(machine: Machine) -> None:
-    machine.run("up")
-    running = json.loads((machine.state / "cloud.json").read_text())
-    (machine.state / "cloud.json").write_text(json.dumps(running | {"stack": "nothing"}))
-    asked = machine.run("--local", "search", "Cat", module="photo_labels")
-    (machine.state / "cloud.json").write_text(json.dumps(running))
+def test_given_a_stack_that_is_not_there_when_asked_then_the_message_says_so(running: Machine) -> None:
+    facts = json.loads((running.state / "cloud.json").read_text())
+    (running.state / "cloud.json").write_text(json.dumps(facts | {"stack": "nothing"}))
+    asked = running.run("--local", "search", "Cat", module="photo_labels")
+    (running.state / "cloud.json").write_text(json.dumps(facts))
     assert asked.returncode == 2
     assert "There is no stack 'nothing' in local" in asked.stderr

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-pytestmark = pytest.mark.xdist_group("cloud")
-
-
 class Command:
     """The load test as a user starts it, with the local cloud in AWS's place."""
 

@@ -22,8 +22,6 @@ from tests.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.xdist_group("cloud")
-
 NOT_ENFORCED = {
     "sqs:ReceiveMessage": "Lambda's pollers receive, and the local ones have no role",
     "sqs:DeleteMessage": "as above",

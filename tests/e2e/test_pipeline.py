@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Pipeline
 
-pytestmark = pytest.mark.xdist_group("cloud")
-
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 CAT = (SAMPLES / "cat.jpg").read_bytes()
 COFFEE = (SAMPLES / "coffee.jpg").read_bytes()

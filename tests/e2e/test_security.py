@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Pipeline
 
-pytestmark = pytest.mark.xdist_group("cloud")
-
 DENIED = ("AccessDenied", "AuthorizationError", "MissingAuthenticationToken")
 
 
