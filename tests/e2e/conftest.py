@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SHARED = ("pipeline", "limited", "watched", "machine", "cloud_of_imports")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests by the cloud they share."""
     for item in items:

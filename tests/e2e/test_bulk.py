@@ -37,7 +37,7 @@ def statuses(pipeline: Pipeline, bucket: str, *keys: str) -> dict[str, str]:
     return {document.key: document.status for document in documents.values()}
 
 
-def test_given_a_full_bucket_of_others_when_backfilled_then_it_takes_a_grant_and_all_is_labelled(
+def test_given_a_full_bucket_of_others_when_backfilled_then_it_needs_a_grant_and_is_labelled(
     pipeline: Pipeline,
 ) -> None:
     target, bucket = pipeline.cloud.target, "there-before"
@@ -77,7 +77,7 @@ def drained(pipeline: Pipeline) -> None:
     eventually(is_empty)
 
 
-def test_given_photos_when_purged_with_their_objects_then_they_leave_only_notes_that_they_are_gone(
+def test_given_photos_when_purged_with_their_objects_then_only_tombstones_are_left(
     pipeline: Pipeline,
 ) -> None:
     keys = [f"to-be-forgotten/{number}.jpg" for number in range(5)]

@@ -81,7 +81,7 @@ def command(pipeline: Pipeline) -> Command:
 FEW = ("--yes", "--rate", "20", "--size", "2KB", "--warmup", "2")
 
 
-def test_given_a_pipeline_when_load_tested_then_every_photo_is_accounted_for_and_nothing_is_left(
+def test_given_a_pipeline_when_load_tested_then_each_photo_is_accounted_for_and_none_is_left(
     command: Command, tmp_path: Path
 ) -> None:
     before = command.everything()
@@ -102,7 +102,7 @@ def test_given_a_pipeline_when_load_tested_then_every_photo_is_accounted_for_and
     assert command.everything() == before
 
 
-def test_given_an_objective_that_is_missed_when_load_tested_then_it_exits_with_1_and_keeps_what_it_is_told_to(
+def test_given_an_objective_that_is_missed_when_load_tested_with_keep_then_it_exits_with_1(
     command: Command,
 ) -> None:
     before = len(command.objects())
@@ -140,13 +140,13 @@ def test_given_an_interruption_when_load_tested_then_what_was_sent_is_removed(
         (("--photos", "/dev"), "There is no JPEG or PNG in /dev"),
     ],
 )
-def test_given_what_cannot_be_measured_when_load_tested_then_a_sentence_and_exit_2(
+def test_given_what_cannot_be_measured_when_load_tested_then_it_says_so_and_exits_with_2(
     command: Command, options: tuple[str, ...], user_message: str
 ) -> None:
     assert user_message in command.run(*options, expect=2)
 
 
-def test_given_a_function_to_hold_ours_against_when_photos_come_then_it_is_the_one_that_runs(
+def test_given_another_function_to_compare_with_when_photos_come_then_that_one_runs(
     tmp_path: Path,
 ) -> None:
     simulated = ["--mode", "simulated", "--simulation", '{"p50_ms": 0, "p99_ms": 0}']

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).parents[2] / "samples"
 
 
-def test_given_photos_that_were_labelled_when_looked_at_then_search_labels_export_and_status_agree(
+def test_given_labelled_photos_when_looked_at_then_search_labels_export_and_status_agree(
     pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("photo_labels.library.target.LOCAL_STATE", tmp_path)

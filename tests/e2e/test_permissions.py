@@ -218,7 +218,7 @@ BREAKS: dict[str, Callable[[Pipeline, str], Callable[[], Any]]] = {
 
 @pytest.mark.parametrize("action", BREAKS)
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_given_a_role_without_a_permission_when_photos_come_then_that_is_noticed_and_nothing_lost(
+def test_given_a_role_without_a_permission_when_photos_come_then_it_shows_and_none_is_lost(
     limited: Pipeline, function: str, action: str
 ) -> None:
     with Role(limited, function).without(action):
@@ -226,7 +226,7 @@ def test_given_a_role_without_a_permission_when_photos_come_then_that_is_noticed
     eventually(is_mended)
 
 
-def test_given_a_role_that_may_not_hand_over_when_photos_come_then_that_is_noticed_and_nothing_lost(
+def test_given_a_role_that_may_not_hand_over_when_photos_come_then_it_shows_and_none_is_lost(
     limited: Pipeline,
 ) -> None:
     with Role(limited, "FunctionName").without("sqs:SendMessage"):

@@ -270,7 +270,7 @@ def test_given_the_functions_role_when_it_does_more_than_it_needs_then_it_is_ref
     assert refused.value.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException"}
 
 
-def test_given_a_photo_that_the_role_may_not_read_when_recognised_then_rekognition_cannot_either(
+def test_given_a_photo_that_the_role_may_not_read_when_recognised_then_rekognition_may_not(
     pipeline: Pipeline, role: Role
 ) -> None:
     pipeline.s3.create_bucket(Bucket="another")

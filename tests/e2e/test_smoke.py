@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from infra.deployment import Deployment
 
 
-def test_given_a_local_cloud_when_walked_through_then_every_step_is_taken_and_every_answer_kept(
+def test_given_a_local_cloud_when_walked_through_then_each_step_is_done_and_each_answer_kept(
     tmp_path: Path,
 ) -> None:
     done = subprocess.run(

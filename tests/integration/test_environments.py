@@ -94,7 +94,7 @@ def test_given_no_environment_when_invoked_then_it_starts_cold_and_the_next_is_w
     asyncio.run(run())
 
 
-def test_given_invocations_at_the_same_time_when_invoked_then_each_has_an_environment_of_its_own() -> None:
+def test_given_invocations_at_the_same_time_then_each_has_an_environment_of_its_own() -> None:
     invoker = Invoker()
     answers = asyncio.run(all_of(invoker, {"sleep_s": 0.2}, {"sleep_s": 0.2}, {"sleep_s": 0.2}))
     assert len({answer["answer"]["pid"] for answer in answers}) == 3
@@ -116,7 +116,7 @@ def test_given_a_handler_beyond_its_deadline_when_invoked_then_its_process_is_ki
     asyncio.run(run())
 
 
-def test_given_a_handler_that_raises_when_invoked_then_its_error_is_the_answer_and_it_stays_warm() -> None:
+def test_given_a_handler_that_raises_when_invoked_then_it_answers_the_error_and_stays_warm() -> None:
     async def run() -> None:
         invoker = Invoker()
         try:
@@ -159,7 +159,7 @@ def test_given_what_a_handler_prints_when_invoked_then_it_is_in_its_log_stream()
     assert "/[$LATEST]" in stream
 
 
-def test_given_no_event_when_it_has_answered_then_it_is_frozen_and_what_it_left_running_with_it() -> None:
+def test_given_no_event_when_it_has_answered_then_it_is_frozen_with_what_it_left_running() -> None:
     async def run() -> None:
         invoker = Invoker()
         try:

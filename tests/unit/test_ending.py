@@ -51,7 +51,7 @@ def as_read(name: str) -> int:
 
 
 @pytest.mark.parametrize("streams", ["read", "unread"])
-def test_given_a_reader_or_one_that_has_gone_when_any_command_runs_then_it_ends_as_it_would_have(
+def test_given_a_reader_present_or_gone_when_any_command_runs_then_its_exit_code_is_the_same(
     streams: str,
 ) -> None:
     check(ends(streams), as_read)

@@ -35,7 +35,7 @@ def told(photos: Path | None, out: Path | None) -> None:
     click.echo(f"{photos}|{out}")
 
 
-def test_given_folders_with_tildes_when_told_to_the_load_test_then_they_are_those_of_the_home_folder(
+def test_given_folders_with_tildes_when_load_tested_then_they_are_those_of_the_home_folder(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "Pictures").mkdir()

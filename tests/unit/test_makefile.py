@@ -146,7 +146,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 @pytest.mark.parametrize("target", OPTIONS)
-def test_given_hostile_words_when_made_then_the_program_gets_each_letter_for_letter_and_nothing_runs(
+def test_given_hostile_words_when_made_then_the_program_gets_each_verbatim_and_nothing_runs(
     checkout: Checkout, target: str
 ) -> None:
     said = {name: f"{name} {HOSTILE}" for name in OPTIONS[target]}
@@ -191,7 +191,7 @@ def test_given_nothing_said_when_made_then_no_variable_of_the_caller_is_taken_fo
 @pytest.mark.parametrize(
     ("target", "name"), [("demo", "PHOTOS"), ("image", "BASE_IMAGE"), ("bench-image", "BASE_IMAGE")]
 )
-def test_given_hostile_words_in_the_environment_when_made_then_what_takes_them_gets_them_letter_for_letter(
+def test_given_hostile_words_in_the_environment_when_made_then_they_are_passed_on_verbatim(
     checkout: Checkout, target: str, name: str
 ) -> None:
     assert HOSTILE in checkout.argv(target, environment={name: HOSTILE})
@@ -305,7 +305,7 @@ CONFIGURED = ["user = true", "target = elsewhere", "prefix = elsewhere", "root =
 
 
 @pytest.mark.parametrize("line", [*CONFIGURED, "cache-dir = elsewhere2"])
-def test_given_a_pip_conf_when_pip_installs_as_the_makefile_has_it_then_the_package_is_in_the_venv(
+def test_given_a_pip_conf_when_pip_installs_as_in_the_makefile_then_the_package_is_in_the_venv(
     tmp_path: Path, fresh_venv: Path, line: str
 ) -> None:
     shutil.copytree(fresh_venv, tmp_path / ".venv", symlinks=True)
