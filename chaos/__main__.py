@@ -25,7 +25,7 @@ from photo_labels.terminal.ending import run
 @click.option("--number", default=0, help="Photos, about. [those that each fault takes once]")
 @click.option("--seed", default=0, show_default=True, help="What happens to which photos, and when.")
 def main(number: int, seed: int) -> None:
-    """Break the pipeline in every way, and see whether it loses a photo."""
+    """Inject every fault into the pipeline, and check whether it loses a photo."""
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="photo-labels-") as folder:
         switch = Switch(Path(folder) / "faults.json")

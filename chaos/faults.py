@@ -1,4 +1,4 @@
-"""The faults: what happens where, and how both sides know of it.
+"""The faults: what can fail where, and how both processes know of it.
 
 `python -m chaos` writes the present faults into a file, which the function with faults (chaos/faulty_function.py)
 reads before each of its calls; it writes a line into another file for each fault that it has injected.
@@ -30,7 +30,7 @@ CALLS = {
     "SendMessage": "sqs",
     "ChangeMessageVisibilityBatch": "sqs",
 }
-# All calls of the functions, and whose they are, in about the order in which they make them.
+# All calls of the functions with their services, in about the order in which they are made.
 KINDS = {
     "throttled": 0.5,
     "500": 0.5,
@@ -45,9 +45,9 @@ KINDS = {
     "killed before": 0.1,
     "killed after": 0.1,
 }
-# What can happen to any call, and to which share of them; half of those with no answer are done all the same.
+# What can happen to any call, and to which share of them; half of those without an answer take effect.
 PARTIAL = {"half left": 0.7, "all left": 0.5}
-# What can happen to calls about many items, besides: some are left unprocessed.
+# What can also happen to calls about many items: some are left unprocessed.
 BATCHES = ("BatchGetItem", "BatchWriteItem", "BatchExecuteStatement")
 
 ENVIRONMENT, DELIVERY = "environment", "delivery"
@@ -81,7 +81,7 @@ def every_fault() -> list[Fault]:
 
 
 class Switch:
-    """What is on, on both sides; the file is replaced whole, so that nobody reads half of it."""
+    """The faults that are on, for both processes; the file is replaced atomically."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -90,13 +90,13 @@ class Switch:
         self._on: dict[str, Fault] = {}
 
     def turn_on(self, *faults: Fault) -> None:
-        """Turn on these, and all others off."""
+        """Turn these faults on, and all others off."""
         new = self.file.with_suffix(".new")
         new.write_text(json.dumps([asdict(fault) for fault in faults]))
         new.replace(self.file)
 
     def drawn(self, place: str) -> Fault | None:
-        """Return the fault that is on in a place, in its share of the cases, and note that it is injected."""
+        """Return the fault that is on in a place, in its share of the cases, and record that it is injected."""
         fault = self._fault_in(place)
         if fault is None or random.random() >= fault.share:
             return None
@@ -112,7 +112,7 @@ class Switch:
         return self._on.get(place)
 
     def note(self, fault: Fault) -> None:
-        """Note that a fault was injected; whole lines, of as many processes as there are."""
+        """Record that a fault was injected: one line a write, so that several processes can append."""
         with self._injected.open("ab", buffering=0) as file:
             os.write(file.fileno(), fault.name.encode() + b"\n")
 

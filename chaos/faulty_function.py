@@ -54,7 +54,7 @@ class _Body(io.BytesIO):
 
 
 def _inject(request: AWSPreparedRequest, event_name: str, **_rest: Any) -> Any:
-    """Return the answer of a fault, or none: the call goes its way."""
+    """Return the answer of a fault; None: the call goes to AWS."""
     _before_send, service, call = event_name.split(".")
     fault = _switch.drawn(call)
     return _KINDS[fault.kind](request, service, call) if fault else None
@@ -85,7 +85,7 @@ def _status(status: int) -> Callable[[AWSPreparedRequest, str, str], AWSResponse
 
 
 def _done(request: AWSPreparedRequest) -> AWSResponse:
-    """Make the call after all."""
+    """Make the call in spite of the fault."""
     return _http.send(request)
 
 
@@ -103,7 +103,7 @@ def _reset(request: AWSPreparedRequest, _service: str, _call: str) -> AWSRespons
 
 
 def _truncated(request: AWSPreparedRequest, _service: str, _call: str) -> AWSResponse:
-    """Half of the body: by its length, which the client sees, or cut off neatly by something in between."""
+    """Return half of the body: shorter than its stated length, or cut off with a matching length."""
     answer = _done(request)
     if random.random() < 0.5:
         raise HTTPClientError(error=OSError("IncompleteRead"))
@@ -145,7 +145,7 @@ def _half_unprocessed(request: AWSPreparedRequest, _service: str, call: str) -> 
 
 
 def _processed(request: AWSPreparedRequest, call: str, every: int) -> AWSResponse:
-    """Do every n-th item of a call about many (0: none), and answer that the others were not processed."""
+    """Process every n-th item of a call about many (0: none), and answer that the others were not processed."""
     body: Any = request.body
     asked = json.loads(body)
     if call == "BatchExecuteStatement":
@@ -206,11 +206,11 @@ _function: Any = importlib.import_module(f"handler.{_name}")
 
 _sqs: Any = botocore.session.Session().create_client("sqs")
 _dynamodb: Any = botocore.session.Session().create_client("dynamodb")
-# Have no faults: they are the hands of SQS and DynamoDB themselves.
+# These clients have no faults: they act as SQS and DynamoDB.
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Do what the function does, under the faults that are on for the environment and for the delivery."""
+    """Run the function under the faults that are on for the environment and for the delivery."""
     fault = _switch.drawn(ENVIRONMENT) if event["Records"] else None
     kind = fault.kind if fault else None
     if kind == "killed first":
@@ -224,9 +224,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _end_connections() -> None:
-    """End every connection of this process's, as the other side does with those that are idle for long."""
+    """Close every connection of this process, as AWS does with connections that are idle for long."""
     for connection in psutil.Process().net_connections("tcp"):
-        with socket.socket(fileno=os.dup(connection.fd)) as same, suppress(OSError):  # closed meanwhile
+        with socket.socket(fileno=os.dup(connection.fd)) as same, suppress(OSError):  # closed in the meantime
             same.shutdown(socket.SHUT_RDWR)
 
 

@@ -16,7 +16,7 @@ _HTML = b"<!doctype html><script>alert('{0.__class__} %s %n ${jndi:ldap://x}')</
 
 
 def _s3(**parts: Any) -> dict[str, Any]:
-    """An S3 record that is understood, but for what is given."""
+    """Return a valid S3 record but for what is given."""
     found = {"key": "a.jpg", "size": 1, "eTag": "e", "sequencer": "0055AED6DCD90281E5"} | parts.pop("object", {})
     whole = {
         "eventName": "ObjectCreated:Put",
@@ -60,7 +60,7 @@ MESSAGES: tuple[Callable[[int], str], ...] = (
     lambda number: json.dumps({"number": number, "TopicArn": "arn", "Message": "{}"}),
     lambda number: json.dumps({"number": number, "detail-type": "Object Created", "detail": {}}),
 )
-# Bodies that can never be understood: each has to come to the dead-letter queue, as it is.
+# Malformed bodies: each has to arrive in the dead-letter queue unchanged.
 
 
 pillow_heif.register_heif_opener()
@@ -81,7 +81,7 @@ NO_PHOTOS: dict[str, bytes] = {
     "79 px.jpg": _picture(79, 200, "JPEG"),
     "bomb.png": _picture(30_000, 30_000, "PNG", "1"),
 }
-# Objects that are to be rejected, by their names' ends.
+# Objects that have to be rejected, by suffix.
 
 OTHER_FORMATS: dict[str, bytes] = {
     "IMG.HEIC": _picture(100, 100, "HEIF", "RGB"),
@@ -89,7 +89,7 @@ OTHER_FORMATS: dict[str, bytes] = {
     "webp.webp": _picture(100, 100, "WEBP"),
     "10,001 px.jpg": _picture(10_001, 1_000, "JPEG"),
 }
-# Photos that Rekognition does not read as they are, by their names' ends.
+# Photos that Rekognition does not read as they are, by suffix.
 
 KEYS: tuple[str, ...] = (
     "../../../etc/passwd {}.jpg",
@@ -105,5 +105,5 @@ KEYS: tuple[str, ...] = (
     "{:0>1024}",
     " {} ",
 )
-# Names of photos that are to be labelled like any other. None has a line end: the IAM of the local cloud refuses
+# Names of photos that have to be labelled like any other. None has a line end: the IAM of the local cloud refuses
 # those.

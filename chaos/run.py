@@ -33,7 +33,7 @@ _NEEDS = {
 
 
 def plan(number: int, seed: int) -> list[tuple[Fault, ...]]:
-    """What is on, phase by phase: some of all faults, or each once and then two or three at a time."""
+    """Return the faults phase by phase: some of all, or each once and then two or three at a time."""
     chance = random.Random(seed)
     alone = [(fault,) for fault in every_fault()]
     phases = round(number / (RATE * (_ON_S + _OFF_AT_LEAST_S))) or len(alone)
@@ -44,7 +44,7 @@ def plan(number: int, seed: int) -> list[tuple[Fault, ...]]:
 
 
 class ChaosRun:
-    """Goes through a plan."""
+    """Goes through the phases of a plan."""
 
     def __init__(self, cloud: LocalCloud, switch: Switch, phases: list[tuple[Fault, ...]], seed: int) -> None:
         self._cloud = cloud
@@ -56,7 +56,7 @@ class ChaosRun:
         # Epoch seconds.
 
     def go(self, tell: Callable[[str], None]) -> None:
-        """Do it all, and wait until nothing is under way."""
+        """Run all phases, and wait until nothing is in flight."""
         self._shorten_visibility()
         traffic = self.traffic
         traffic.start()
@@ -78,7 +78,7 @@ class ChaosRun:
             self._switch.turn_on()
 
     def _shorten_visibility(self) -> None:
-        """Have what a kill hides from the converting function come back as early as it does from the other."""
+        """Set the converting queue's visibility timeout to the other queue's, which is shorter."""
         target = self._cloud.target
         attributes: Any = {"VisibilityTimeout": "120"}
         target.client("sqs").set_queue_attributes(
@@ -86,7 +86,7 @@ class ChaosRun:
         )
 
     def slow_for(self) -> dict[str, float]:
-        """For how long after each fault's end photos were sent that were not searchable within a second."""
+        """Return for how long after each fault's end photos took more than a second."""
         late = dict.fromkeys(self._ended, 0.0)
         for thing in self.traffic.things.values():
             name = thing.phase.removeprefix(AFTER)
@@ -104,7 +104,7 @@ class ChaosRun:
         self._switch.turn_on()
 
     def _kill_frozen(self) -> None:
-        """End the environments that have nothing to do, so that the next event starts one."""
+        """Kill the idle environments, so that the next event starts one."""
         for process in psutil.Process().children(recursive=True):
             try:
                 if process.status() == psutil.STATUS_STOPPED:
@@ -114,7 +114,7 @@ class ChaosRun:
                 continue
 
     def _wait_until_quick(self) -> None:
-        """Wait until what was sent a second ago, and in the second before, was searchable within one."""
+        """Wait until the photos of the last two seconds were searchable within one second each."""
         began = time.monotonic()
         while (now := time.monotonic()) < began + _MAX_OFF_S:
             self.traffic.check()
@@ -123,7 +123,7 @@ class ChaosRun:
             time.sleep(0.1)
 
     def _wait_until_quiet(self, tell: Callable[[str], None]) -> None:
-        """Wait until every document is there and no message is left, or for so long that none can come."""
+        """Wait until every document is there and no message is left, or until none can come any more."""
         end = time.monotonic() + _MAX_QUIET_S
         sqs, outputs = self._cloud.target.client("sqs"), self._cloud.target.outputs
         while time.monotonic() < end:

@@ -53,7 +53,7 @@ _MANY = 500
 
 @dataclass(slots=True)
 class TrackedPhoto:
-    """One key, and all that was done with it."""
+    """One key, and everything that was done with it."""
 
     key: str
     phase: str
@@ -83,7 +83,7 @@ class TrackedPhoto:
 
 
 class Traffic:
-    """Does things to a bucket from a thread of its own, one after another, and looks for what comes of them."""
+    """Changes a bucket from a thread of its own, and looks for the resulting documents."""
 
     def __init__(self, target: Target, seed: int) -> None:
         self._bucket = target.outputs.bucket
@@ -100,7 +100,7 @@ class Traffic:
         self._failure: BaseException | None = None
         self.things: dict[str, TrackedPhoto] = {}
         self.poison: dict[str, str] = {}
-        # Messages that nobody can understand, and the fault that was on.
+        # Malformed messages, and the fault that was on.
         self.phase = CALM
         self.duplicates = 0
         self._threads = [threading.Thread(target=self._guarded, args=(job,)) for job in (self._act, self._look)]
@@ -124,12 +124,12 @@ class Traffic:
             thread.start()
 
     def check(self) -> None:
-        """Raise what ended a thread."""
+        """Raise the error that ended a thread."""
         if self._failure:
             raise self._failure
 
     def stop_acting(self) -> None:
-        """Nothing new is done from now on; what was done is looked for further."""
+        """Start nothing new; go on looking for what was done."""
         self._stopped.set()
         self._threads[0].join()
 
@@ -230,7 +230,7 @@ class Traffic:
             self.duplicates += len(events)
 
     def _reconcile(self) -> None:
-        """Overwrite a photo, and have what is there labelled in any case: its event may come first, or last."""
+        """Overwrite a photo and send a forced reconcile message: the event may come before it or after it."""
         thing = self._any()
         self._upload(thing, self._photo)
         with self._reconciler as reconciler:
@@ -243,7 +243,7 @@ class Traffic:
         self.poison[body] = self.phase
 
     def _look(self) -> None:
-        """Look for the newest uploads, and in turns for older ones."""
+        """Look for the newest uploads, and for some older ones each time."""
         while not self._settled.wait(_LOOK_S):
             with self._lock:
                 images = list(self._waited_for)

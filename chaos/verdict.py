@@ -1,4 +1,4 @@
-"""What became of everything, when it is quiet again: what is lost, wrong, or was paid for twice."""
+"""What became of every photo once nothing is in flight: what is lost, wrong, or was paid for twice."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def judged(cloud: LocalCloud, traffic: Traffic, since_s: float) -> Verdict:
 
 
 def _audited(target: Target) -> tuple[list[Problem], int]:
-    """Audit, have stray rows removed, and audit again."""
+    """Audit, remove stray rows, and audit again."""
     first: list[Problem] = []
     Auditor(target, _AT_ONCE).run(first.append)
     with Reconciler(target) as reconciler:

@@ -33,9 +33,9 @@ class Child:
         speaks: bool = True,
         inherited: Sequence[int] = (),
     ) -> None:
-        """`speaks`: it says when it is ready, and nothing else, on stdout; otherwise that is logged, too.
+        """`speaks`: its stdout has one line, when it is ready; otherwise stdout is logged, too.
 
-        `inherited`: file descriptors that it gets.
+        `inherited`: file descriptors that it inherits.
         """
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -58,7 +58,7 @@ class Child:
         return self._process.stdout.readline().decode()
 
     def stop(self) -> None:
-        """End it: asked first, killed after five seconds."""
+        """Terminate it; kill it after five seconds."""
         assert self._process.stdin
         self._process.stdin.close()
         self._process.terminate()
@@ -72,7 +72,7 @@ class Child:
 
 
 def exit_with_parent() -> None:
-    """In a child: end as soon as the parent does. Call it once, first thing."""
+    """In a child: exit as soon as the parent does. Call it once, before anything else."""
 
     def watch() -> None:
         while os.read(0, 1):

@@ -85,7 +85,7 @@ class LocalCloud:
             self.state.withdraw()
 
     def is_running(self) -> bool:
-        """Tell whether all its processes are."""
+        """Tell whether all its processes run."""
         return all(child.is_running() for child in self._children)
 
     def _start(self) -> None:
@@ -129,7 +129,7 @@ class LocalCloud:
         child = Child(
             [sys.executable, "-m", f"local.{module}", *options],
             self.state.folder / f"{module}.log",
-            # Nothing local calls anybody: onnxruntime has telemetry, and keeps its sessions' file in TMPDIR.
+            # Nothing local calls the internet: onnxruntime has telemetry, and keeps its session's file in TMPDIR.
             {**os.environ, "PYTHONPATH": str(REPOSITORY), "ORT_DISABLE_TELEMETRY": "1"},
             inherited=inherited,
         )
@@ -141,7 +141,7 @@ class LocalCloud:
         return child
 
     def _deploy(self) -> None:
-        """Deploy the very template that AWS gets. Raises UserError with the first failure's reason."""
+        """Deploy the same template as on AWS. Raises UserError with the first failure's reason."""
         client = Connection(local_session(), self.endpoint_url, "local").client("cloudformation")
         client.create_stack(
             StackName=DEFAULT_STACK,

@@ -43,7 +43,7 @@ def down() -> int:
         return 0
     end = time.monotonic() + _STOP_S
     while _STATE.is_held():
-        _STATE.withdraw()  # again: it may be starting, and say so in a moment
+        _STATE.withdraw()  # again: it may be starting, and publish that in a moment
         if time.monotonic() > end:
             raise UserError(f"The local cloud does not stop: {_STATE.log} may say why.")
         time.sleep(0.05)
@@ -52,7 +52,7 @@ def down() -> int:
 
 
 def serve() -> int:
-    """Be the local cloud, until `down`, SIGTERM, or the end of one of its processes."""
+    """Run the local cloud until `down`, SIGTERM, or the end of one of its processes."""
     with LocalCloud(LOCAL_STATE) as cloud:
         while cloud.state.is_published():
             if not cloud.is_running():
@@ -77,7 +77,7 @@ def demo(folder: str) -> int:
 
 
 def _awaited() -> Running:
-    """What the cloud that holds the folder says, as soon as it does; one is started where none does."""
+    """Return what the cloud that holds the folder publishes; start one where there is none."""
     while _STATE.is_held():
         if running := _STATE.running():
             return running
@@ -86,7 +86,7 @@ def _awaited() -> Running:
 
 
 def _start() -> Running:
-    """Start it; what was started ends again when this is interrupted. Raises UserError."""
+    """Start a cloud; it is stopped again when this is interrupted. Raises UserError."""
     with suppress(InUseError), _STATE.held():
         pass  # it is ours, and empty; or another is quicker
     with ExitStack() as waiting:
@@ -110,7 +110,7 @@ def _start() -> Running:
 
 def main() -> int:
     """Run the command that the command line names; returns its exit code."""
-    os.umask(0o077)  # photos, documents and logs are their user's alone
+    os.umask(0o077)  # photos, documents and logs are readable by their user only
     commands: dict[str, Callable[..., int]] = {"up": up, "down": down, "serve": serve, "demo": demo}
     command, *arguments = sys.argv[1:]
     return commands[command](*arguments)

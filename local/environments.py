@@ -44,7 +44,7 @@ _HANDLER = "handler.app.handler"
 _LIFE_S = 45 * 60
 # An environment's, less than that of the role's credentials (one hour).
 _SHIP_S = 1.0
-# What an environment prints is sent off at most so often: sending takes as much CPU as a call of the function.
+# The shortest time between two uploads of logs: each takes as much CPU as a call of the function.
 _MAX_LINE_BYTES = 2**24
 
 
@@ -110,7 +110,7 @@ def deployed(name: str, endpoint_url: str, rekognition_url: str) -> Function:
 
 
 def _introduce(rekognition_url: str, keys: dict[str, str]) -> None:
-    """Tell our Rekognition whose keys these are: it reads photos with its caller's own rights."""
+    """Register these keys with the local Rekognition: it reads photos with its caller's permissions."""
     url, headers = f"{rekognition_url}/_rekognition/credentials", {"Content-Type": "application/json"}
     request = urllib.request.Request(url, json.dumps(keys).encode(), headers, method="PUT")
     urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()

@@ -26,7 +26,7 @@ _READY_S = 30.0
 
 
 def free_ports(number: int) -> list[int]:
-    """Ports of loopback that nobody listens on at the moment, all different."""
+    """Return different free ports of loopback."""
     probes = [socket.socket() for _ in range(number)]
     for probe in probes:
         probe.bind(("127.0.0.1", 0))
@@ -48,7 +48,7 @@ class Ministack:
         settings = {
             "GATEWAY_PORT": str(port),
             "BIND_HOST": "127.0.0.1",
-            "IOT_MTLS_ENABLED": "0",  # these two would listen on all interfaces
+            "IOT_MTLS_ENABLED": "0",  # these two services would listen on all interfaces
             "SFTP_ENABLED": "0",
             "AUTH": "true",  # IAM is enforced
             "LOG_LEVEL": "WARNING",
@@ -77,7 +77,7 @@ class Ministack:
 
 
 def patch_quirks(target: Target) -> None:
-    """Set right what ministack gets wrong in a stack that it has just deployed."""
+    """Correct what ministack gets wrong in a stack that it has just deployed."""
     functions = target.client("lambda")
     for function in target.outputs.functions:
         # `MaximumConcurrency: !Ref` arrives as a string in its mappings, and stops every SQS mapping.

@@ -80,7 +80,7 @@ class Call:
         return call
 
     def response(self, labels: list[dict[str, Any]]) -> dict[str, Any]:
-        """Leave out what is not sure enough, and what is too many."""
+        """Leave out labels below MinConfidence, and those beyond MaxLabels."""
         sure = [label for label in labels if label["Confidence"] >= self.min_confidence]
         for label in sure:
             found = [one for one in label["Instances"] if one["Confidence"] >= self.min_confidence]
@@ -104,7 +104,7 @@ class Photos:
         self._clients: dict[str, Any] = {}
 
     def admit(self, caller: Credentials) -> None:
-        """Get to know a caller: a request names no more than the access key id."""
+        """Register a caller's credentials: a request names only the access key id."""
         self._clients[caller.access_key_id] = boto3.Session(*caller, region_name="us-east-1").client(
             "s3",
             endpoint_url=self._s3_endpoint,

@@ -1,4 +1,4 @@
-"""A recogniser that answers without looking: with set latency, quota and errors, and the same labels each time.
+"""A recogniser that does not look at photos: it has a set latency, quota and errors, and repeatable labels.
 
 For load and fault tests, in which hundreds of calls are in flight and only the pipeline is of interest.
 """
@@ -55,7 +55,7 @@ class SimulationSettings:
             raise ValueError(f"errors: the shares must come to at most 1, not {sum(self.errors.values())}.")
 
     def changed(self, given: dict[str, Any]) -> SimulationSettings:
-        """Take in settings from JSON, and keep the others. Raises ValueError."""
+        """Return the settings with changes from JSON. Raises ValueError."""
         names = [one.name for one in fields(self)]
         if unknown := given.keys() - set(names):
             raise ValueError(f"There is no setting {min(unknown)}; there are {', '.join(names)}.")
@@ -99,7 +99,7 @@ class TokenBucket:
 
 
 class Simulation:
-    """Decides about one call after another; to be used from one thread."""
+    """Decides on each call; used from one thread."""
 
     def __init__(
         self, settings: SimulationSettings, table: LabelTable, clock: Callable[[], float] = time.monotonic
@@ -110,7 +110,7 @@ class Simulation:
         self._quota = TokenBucket(settings.tps, clock) if settings.tps else None
 
     def draw(self) -> tuple[float, str | None]:
-        """Decide about the next call: in how many seconds the answer comes, and an error code."""
+        """Decide on the next call: return the seconds until its answer, and an error code."""
         latency_s = self._latency_s()
         chance = self._random.random()
         if self._quota and not self._quota.take():

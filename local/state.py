@@ -39,7 +39,7 @@ class InUseError(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What a running cloud says of itself."""
+    """What a running cloud publishes about itself."""
 
     pid: int
     endpoint_url: str
@@ -95,13 +95,13 @@ class State:
         return False
 
     def open_log(self) -> IO[bytes]:
-        """Start the log anew; for who has held the folder, which is known to be ours then."""
+        """Start a new log; for whoever holds the folder, which is known to be ours then."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC | os.O_NOFOLLOW
         with self._telling():
             return os.fdopen(os.open(self.log, flags, 0o600), "ab")
 
     def last_line(self) -> str:
-        """Return the last that was logged."""
+        """Return the last line of the log."""
         with self._telling():
             return (
                 self.log.read_text(errors="replace").strip().splitlines()
@@ -109,7 +109,7 @@ class State:
             )[-1]
 
     def publish(self, running: Running) -> None:
-        """Say, to its user alone, that the cloud runs: whole, or not at all."""
+        """Publish atomically, readable by its user only, that the cloud runs."""
         new = self._file.with_suffix(".new")
         with self._telling():
             new.touch(mode=0o600)
@@ -117,7 +117,7 @@ class State:
             new.replace(self._file)
 
     def withdraw(self) -> None:
-        """Say so no more: the cloud that does not find what it has published ends."""
+        """Withdraw it: a cloud that does not find what it has published stops."""
         with self._telling():
             _remove(self._file)
 

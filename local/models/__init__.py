@@ -1,1 +1,1 @@
-"""The two vision models, what they are called after, and `vision.py`, which asks them."""
+"""The two vision models, their table of labels, and `vision.py`, which runs them."""

@@ -45,7 +45,7 @@ _SHARPNESS = 1.6
 
 
 class LabelTable:
-    """What labels there are, with all their ancestors and their category."""
+    """The labels, with their ancestors and categories."""
 
     def __init__(self, models: Path = MODELS) -> None:
         content = json.loads((models / "labels.json").read_text())

@@ -39,8 +39,8 @@ OF_LIBRARIES = {
 LOOK = """
 import json, os
 import tests.conftest
-from photo_labels.library import target
-print(json.dumps([dict(os.environ), str(target.LOCAL_STATE), str(target._users_state())]))
+from photo_labels.library import state_files, target
+print(json.dumps([dict(os.environ), str(target.LOCAL_STATE), str(state_files._users_state())]))
 """
 
 
