@@ -92,7 +92,7 @@ def test_given_labels_with_their_counts_when_clicked_then_the_search_is_narrowed
     expect(page.locator("#said")).to_have_text("1 photo: Pet and Dog.")
 
 
-def test_given_another_search_that_is_only_written_when_scrolled_then_the_one_that_is_shown_goes_on(
+def test_given_another_search_only_written_when_scrolled_then_one_shown_goes_on(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("photo_labels.browsing.api._AT_A_TIME", 1)
@@ -117,7 +117,7 @@ def test_given_a_label_that_is_begun_when_typed_then_it_is_suggested(opened: Ope
     assert options.first.get_attribute("value") == "dog and Spaniel"
 
 
-def test_given_a_photo_when_opened_by_keyboard_then_its_boxes_and_labels_are_there_and_arrows_go_on(
+def test_given_photo_when_opened_by_keyboard_then_its_boxes_and_labels_are_there(
     opened: Open,
 ) -> None:
     page = opened()

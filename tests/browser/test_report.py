@@ -71,7 +71,7 @@ def rgb(colour: str) -> str:
     ],
     ids=["wide", "narrow", "dark"],
 )
-def test_given_a_report_when_opened_then_every_chart_is_drawn_as_wide_as_there_is_room_and_in_its_colours(
+def test_given_report_when_opened_then_every_chart_is_drawn_as_wide_as_there_is_room(
     chromium: str, tmp_path: Path, options: tuple[str, ...], widest: int, *, is_dark: bool
 ) -> None:
     write(outcome_of(300), tmp_path)

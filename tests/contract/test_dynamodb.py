@@ -255,7 +255,7 @@ def test_given_a_turn_that_others_took_when_told_then_the_next_is_taken(function
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_given_no_turns_to_be_had_when_the_table_fails_then_photos_are_labelled_all_the_same(
+def test_given_no_slots_to_be_had_when_the_table_fails_then_photos_are_labelled_all_the_same(
     function: Function, aws: Aws, name: str
 ) -> None:
     aws.tell("UpdateItem", FAULTS[name].answer)

@@ -179,7 +179,7 @@ def test_given_an_error_of_rekognition_when_it_stays_then_that_is_what_becomes_o
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_given_an_error_of_rekognition_when_it_was_shown_bytes_then_that_is_what_becomes_of_the_photo(
+def test_given_error_of_rekognition_when_it_was_shown_bytes_then_that_is_what_becomes_of_photo(
     function: Function, aws: Aws, name: str
 ) -> None:
     aws.tell("GetObject", photo(DECODED))

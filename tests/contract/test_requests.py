@@ -74,7 +74,7 @@ def test_given_any_body_when_received_then_every_request_is_valid(
         assert all(text and SENDABLE.fullmatch(text) for text in [call.content["MessageBody"], *texts])
 
 
-def test_given_everything_that_the_function_can_call_when_it_goes_all_its_ways_then_each_is_called_and_valid(
+def test_given_everything_that_function_can_call_when_it_goes_all_its_ways_then_each_is_called(
     function: Function, aws: Aws
 ) -> None:
     limited = replace(SETTINGS, rekognition_tps=1000.0)

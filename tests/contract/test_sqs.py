@@ -52,7 +52,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("kind", SENDABLE)
 @pytest.mark.parametrize("name", REFUSALS)
-def test_given_a_message_that_sqs_does_not_take_at_once_when_sent_then_it_is_sent_or_comes_back(
+def test_given_message_that_sqs_does_not_take_at_once_when_sent_then_it_is_sent_or_comes_back(
     function: Function, aws: Aws, name: str, kind: str
 ) -> None:
     refusal, passes = REFUSALS[name]
@@ -101,7 +101,7 @@ def test_given_visibility_that_is_set_for_all_when_told_then_nothing_is_said(fun
         ("no right", "AccessDeniedException"),
     ],
 )
-def test_given_visibility_that_cannot_be_set_when_told_then_the_message_comes_back_after_the_queues_own(
+def test_given_visibility_that_cannot_be_set_when_told_then_message_comes_back_after_queues_timeout(
     function: Function, aws: Aws, name: str, code: str
 ) -> None:
     aws.tell("BatchGetItem", DENIED)
@@ -110,7 +110,7 @@ def test_given_visibility_that_cannot_be_set_when_told_then_the_message_comes_ba
     assert function.report.not_backed_off == {"message-0": code}
 
 
-def test_given_a_hopeless_message_when_buried_then_it_is_in_the_dead_letter_queue_with_its_reason(
+def test_given_malformed_message_when_dead_lettered_then_it_is_in_dead_letter_queue_with_its_reason(
     function: Function, aws: Aws
 ) -> None:
     assert function.receive(HOPELESS) == "dead-lettered: InvalidJson"

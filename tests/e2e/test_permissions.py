@@ -226,7 +226,7 @@ def test_given_a_role_without_a_permission_when_photos_come_then_it_shows_and_no
     eventually(is_mended)
 
 
-def test_given_a_role_that_may_not_hand_over_when_photos_come_then_it_shows_and_none_is_lost(
+def test_given_a_role_that_may_not_forward_when_photos_come_then_it_shows_and_none_is_lost(
     limited: Pipeline,
 ) -> None:
     with Role(limited, "FunctionName").without("sqs:SendMessage"):

@@ -117,7 +117,7 @@ def test_given_nothing_when_deployed_then_the_pushed_image_labels_photos(account
     assert mapping_state(target) == "Enabled"
 
 
-def test_given_a_deployed_pipeline_when_a_phones_photo_arrives_then_the_pushed_image_converts_it(
+def test_given_deployed_pipeline_when_phones_photo_arrives_then_pushed_image_converts_it(
     target: Target,
 ) -> None:
     photo = io.BytesIO()
@@ -179,7 +179,7 @@ def test_given_a_broken_image_when_redeployed_then_rolled_back_and_no_photo_meet
     labelled(target, load.keys)
 
 
-def test_given_a_deployment_that_fails_when_rolled_back_then_parameters_and_template_are_as_before(
+def test_given_deployment_that_fails_when_rolled_back_then_parameters(
     account: Account, target: Target, changed: Callable[[str], Path]
 ) -> None:
     tree = changed('\nraise RuntimeError("a broken image")\n')
@@ -216,7 +216,7 @@ def test_given_a_redeployment_when_it_is_interrupted_then_what_ran_before_runs(
     assert mapping_state(target) == "Enabled"
 
 
-def test_given_two_deployments_when_rolled_back_then_the_first_runs_and_a_second_rollback_says_so(
+def test_given_two_deployments_when_rolled_back_then_first_runs_and_second_rollback_says_so(
     account: Account, target: Target, changed: Callable[[str], Path]
 ) -> None:
     first = image_of(target)
@@ -388,7 +388,7 @@ def test_given_no_credentials_when_deployed_then_a_sentence(account: Account) ->
         account.environment.update(keys)
 
 
-def test_given_a_bucket_whose_photos_another_hears_of_when_deployed_then_refused_before_anything_changes(
+def test_given_bucket_whose_photos_another_hears_of_when_deployed_then_refused_before_anything_changes(
     account: Account, holidays: tuple[str, dict[str, Any]]
 ) -> None:
     bucket, _ = holidays
@@ -397,7 +397,7 @@ def test_given_a_bucket_whose_photos_another_hears_of_when_deployed_then_refused
     assert "There is no stack" in account.run("redeploy", expect=2)
 
 
-def test_given_a_first_deployment_that_was_killed_when_deployed_again_then_the_function_is_proved(
+def test_given_first_deployment_that_was_killed_when_deployed_again_then_function_is_proved(
     nothing: Account,
 ) -> None:
     with nothing.start("deploy", *LOCAL) as running:

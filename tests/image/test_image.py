@@ -191,7 +191,7 @@ def test_given_the_image_when_python_runs_then_it_compiles_nothing(
     assert set(sources) <= names
 
 
-def test_given_two_clean_builds_when_compared_then_dependencies_and_handler_are_the_same_layers(
+def test_given_two_clean_builds_when_compared_then_dependencies_and_handler_are_same_layers(
     engine: docker.DockerClient, base: str | None
 ) -> None:
     def layers() -> list[str]:

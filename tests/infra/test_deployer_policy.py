@@ -42,7 +42,7 @@ def allowed() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("kind", NAMED)
-def test_given_the_template_when_deployed_with_the_policy_then_it_may_make_every_resource_of_a_kind(
+def test_given_template_when_deployed_with_policy_then_it_may_make_every_resource_of_kind(
     kind: str,
 ) -> None:
     attribute, wanted, arn = NAMED[kind]

@@ -124,7 +124,7 @@ def test_given_changes_of_a_moment_ago_when_audited_then_they_are_under_way(targ
     assert auditor.audit.under_way == 1
 
 
-def test_given_rows_that_somebody_else_wrote_when_audited_then_they_are_strays_and_can_be_removed(
+def test_given_rows_that_somebody_else_wrote_when_audited_then_they_are_strays(
     target: Target,
 ) -> None:
     put(target, "LabelIndex", {"Label": "Cat", "Rank": "x", "ImageID": "no-slash"})
@@ -144,7 +144,7 @@ def test_given_rows_that_somebody_else_wrote_when_audited_then_they_are_strays_a
     assert audited(target) == []
 
 
-def test_given_everything_wrong_when_repaired_then_the_truth_is_asked_for_and_only_stray_rows_are_deleted(
+def test_given_everything_wrong_when_repaired_then_truth_is_asked_for(
     target: Target,
 ) -> None:
     break_everything(target)
@@ -214,7 +214,7 @@ def test_given_what_looks_wrong_when_it_is_right_half_a_minute_later_then_nothin
     assert audited(target, meanwhile=lambda: empty(target), later=long_ago) == []
 
 
-def test_given_what_is_wrong_in_another_way_half_a_minute_later_when_audited_then_that_is_found(
+def test_given_what_is_wrong_in_another_way_half_minute_later_when_audited_then_that_is_found(
     target: Target,
 ) -> None:
     upload(target, "a.jpg")

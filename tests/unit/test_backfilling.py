@@ -143,7 +143,7 @@ def test_given_a_state_that_is_damaged_when_run_then_it_begins_at_the_first(
     assert keys(queued(target)) == ["a.jpg"]
 
 
-def test_given_a_state_that_cannot_be_written_when_run_then_it_is_said_before_anything_is_queued(
+def test_given_state_that_cannot_be_written_when_run_then_it_is_said_before_anything_is_queued(
     target: Target, tmp_path: Path
 ) -> None:
     upload(target, "a.jpg")

@@ -156,7 +156,7 @@ def test_given_many_names_when_latencies_are_drawn_then_their_quantiles_are_thos
     assert percentile(drawn_ms, 99) == pytest.approx(800, rel=0.06)
 
 
-def test_given_a_name_when_its_latency_is_drawn_again_then_it_is_the_same_and_another_seeds_is_not() -> None:
+def test_given_name_when_its_latency_is_drawn_again_then_it_is_same_and_another_seeds_is_not() -> None:
     latency_s = Latencies(seed=1).recognition_s("one.jpg")
 
     assert Latencies(seed=1).recognition_s("one.jpg") == latency_s
@@ -263,7 +263,7 @@ def test_given_a_baseline_that_cannot_start_when_it_is_started_then_its_log_is_t
         Process(Baseline("none", "nowhere.handler"), url, tmp_path / "log")
 
 
-def test_given_what_importtime_prints_when_it_is_read_then_packages_are_summed_and_medians_taken() -> None:
+def test_given_what_importtime_prints_when_it_is_read_then_packages_are_summed() -> None:
     text = """import time: self [us] | cumulative | imported package
 import time:      1000 |       1000 |   json.decoder
 import time:       500 |       1500 | json

@@ -77,7 +77,7 @@ def test_given_a_photo_of_another_format_or_size_when_received_then_it_is_conver
     assert world.found("Cat") == {"a.jpg"}
 
 
-def test_given_what_cannot_be_decoded_when_converted_then_it_is_rejected_with_the_decoders_reason(
+def test_given_what_cannot_be_decoded_when_converted_then_it_is_rejected_with_decoders_reason(
     world: World,
 ) -> None:
     Function(world).receive(world.message(world.put("a.jpg", BROKEN)))
@@ -97,7 +97,7 @@ def test_given_sqs_down_when_handing_over_then_the_record_comes_back(world: Worl
     assert world.forwarded == []
 
 
-def test_given_a_reconcile_message_when_handed_over_then_it_is_one_still(world: World) -> None:
+def test_given_a_reconcile_message_when_forwarded_then_it_is_one_still(world: World) -> None:
     world.put("a.heic", HEIC)
     body = {"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": "a.heic", "force": True}
     Function(world).receive(world.message(body))
@@ -108,7 +108,7 @@ def test_given_a_reconcile_message_when_handed_over_then_it_is_one_still(world: 
     assert (document["Sequencer"], document["Status"]) == ("0", "LABELLED")
 
 
-def test_given_a_photo_handed_over_twice_when_converted_then_it_is_paid_for_once(world: World) -> None:
+def test_given_a_photo_forwarded_twice_when_converted_then_it_is_paid_for_once(world: World) -> None:
     Function(world).receive(world.message(world.put("a.heic", HEIC)))
     world.forwarded *= 2
     assert convert(world) == [set(), set()]
@@ -208,7 +208,7 @@ class Decoding:
         ("exit 3", "exit code 3"),
     ],
 )
-def test_given_a_decoder_that_crashes_when_run_then_it_is_tried_again_and_the_photo_is_rejected(
+def test_given_decoder_that_crashes_when_run_then_it_is_tried_again_and_photo_is_rejected(
     world: World, tmp_path: Path, script: str, why: str
 ) -> None:
     world.put("a.heic", HEIC)
@@ -219,7 +219,7 @@ def test_given_a_decoder_that_crashes_when_run_then_it_is_tried_again_and_the_ph
     assert decoding.runs == 2
 
 
-def test_given_a_decoder_that_takes_too_much_cpu_when_run_then_the_photo_is_rejected_and_not_tried_again(
+def test_given_decoder_that_takes_too_much_cpu_when_run_then_photo_is_rejected(
     world: World, tmp_path: Path
 ) -> None:
     world.put("a.heic", HEIC)
@@ -296,7 +296,7 @@ def test_given_little_time_when_converting_then_nothing_is_begun_that_could_outl
     assert decoding.runs == 0
 
 
-def test_given_no_queue_to_hand_over_to_when_received_then_what_rekognition_refuses_is_rejected(
+def test_given_no_queue_to_forward_to_when_received_then_what_rekognition_refuses_is_rejected(
     world: World,
 ) -> None:
     settings = replace(SETTINGS, convert_queue_url=None)

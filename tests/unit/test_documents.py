@@ -74,7 +74,7 @@ def test_given_two_commits_when_indexed_then_they_share_no_row() -> None:
     assert not {row.key for row in DOCUMENT.rows()} & {row.key for row in newer.rows()}
 
 
-def test_given_a_row_when_its_document_is_of_another_commit_or_confidence_then_it_does_not_count() -> None:
+def test_given_row_when_its_document_is_of_another_commit_or_confidence_then_it_does_not_count() -> None:
     [animal, cat] = DOCUMENT.rows()
     assert backs(DOCUMENT, cat.label, cat.rank)
     assert backs(DOCUMENT, animal.label, animal.rank)
@@ -163,7 +163,7 @@ def test_given_what_was_written_before_commits_when_replaced_then_nothing_of_it_
     assert {row["Label"] for row in world.tables.plain("LabelIndex")} == (set() if what == "removal" else {"Dog"})
 
 
-def test_given_a_reconciliation_of_before_commits_when_it_was_replaced_meanwhile_then_that_stays() -> None:
+def test_given_reconciliation_of_before_commits_when_it_was_replaced_meanwhile_then_that_stays() -> None:
     world = World()
     world.tables.items["ImageLabels"]["photos/a b.jpg",] = WRITTEN_BEFORE_COMMITS
     world.put("a b.jpg", Photo({"Dog": 99.0}))

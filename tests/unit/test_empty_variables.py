@@ -31,7 +31,7 @@ def texts() -> Iterator[tuple[str, click.Parameter]]:
 @pytest.mark.parametrize(
     ("command", "parameter"), [pytest.param(*one, id=f"{one[0]} {one[1].name}") for one in texts()]
 )
-def test_given_an_empty_text_when_any_command_gets_it_then_it_is_refused_before_anything_is_done(
+def test_given_empty_text_when_any_command_gets_it_then_it_is_refused_before_anything_is_done(
     monkeypatch: pytest.MonkeyPatch, command: str, parameter: click.Parameter
 ) -> None:
     monkeypatch.setattr(cli, "aws_target", lambda *_: pytest.fail("it goes on"))

@@ -135,7 +135,7 @@ hostile = st.text(
 
 
 @given(st.lists(st.tuples(hostile, hostile, hostile), max_size=5))
-def test_given_any_names_when_exported_as_csv_then_cells_do_nothing_and_are_read_back_as_they_were_written(
+def test_given_any_names_when_exported_as_csv_then_cells_do_nothing(
     named: list[tuple[str, str, str]],
 ) -> None:
     photos = [
@@ -169,7 +169,7 @@ def test_given_any_names_when_exported_as_json_then_all_is_exactly_as_it_is(key:
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(1)", " =1", "'=1", '"=1', f"{WIDE[0]}1", " ' \"+1"])
-def test_given_what_a_spreadsheet_would_run_when_exported_as_csv_then_an_apostrophe_is_before_it(
+def test_given_what_spreadsheet_would_run_when_exported_as_csv_then_apostrophe_is_before_it(
     cell: str,
 ) -> None:
     file = io.StringIO()

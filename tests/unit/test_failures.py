@@ -132,7 +132,7 @@ def test_given_a_reason_when_redriven_then_only_those_and_the_others_stay_in_vie
     assert len(left(target, "DeadLetterQueueUrl")) == 12
 
 
-def test_given_messages_that_come_back_as_hopeless_when_redriven_then_it_ends(
+def test_given_messages_that_come_back_as_malformed_when_redriven_then_it_ends(
     without_task: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = without_task

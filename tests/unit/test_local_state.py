@@ -130,7 +130,7 @@ def test_given_what_is_not_ours_when_held_then_it_is_refused_and_nothing_is_touc
 
 
 @pytest.mark.parametrize("make", ["new", "below new ones", "empty", "a link to an empty one"])
-def test_given_a_new_or_an_empty_folder_when_held_then_it_is_marked_and_nothing_is_put_beside_it(
+def test_given_new_or_empty_folder_when_held_then_it_is_marked_and_nothing_is_put_beside_it(
     tmp_path: Path, make: str
 ) -> None:
     folder = tmp_path / "a" / "b.c" if make == "below new ones" else tmp_path / "b.c"
@@ -149,7 +149,7 @@ def test_given_a_new_or_an_empty_folder_when_held_then_it_is_marked_and_nothing_
     assert {path.name for path in tmp_path.iterdir()} <= beside
 
 
-def test_given_a_marked_folder_when_held_again_then_it_is_emptied_but_for_its_log_and_links_are_not_followed(
+def test_given_marked_folder_when_held_again_then_it_is_emptied_but_for_its_log(
     tmp_path: Path,
 ) -> None:
     state, pictures = State(tmp_path / "cloud"), tmp_path / "Pictures"
@@ -168,7 +168,7 @@ def test_given_a_marked_folder_when_held_again_then_it_is_emptied_but_for_its_lo
     assert (pictures / "cat.jpg").read_bytes() == b"the only copy"
 
 
-def test_given_a_log_that_is_a_link_when_started_anew_then_what_it_points_to_is_as_it_was(tmp_path: Path) -> None:
+def test_given_a_log_that_is_a_link_when_started_again_then_what_it_points_to_is_as_it_was(tmp_path: Path) -> None:
     state, diary = State(tmp_path / "cloud"), tmp_path / "diary.log"
     diary.write_text("a diary")
     with state.held():
@@ -178,7 +178,7 @@ def test_given_a_log_that_is_a_link_when_started_anew_then_what_it_points_to_is_
     assert diary.read_text() == "a diary"
 
 
-def test_given_a_folder_that_is_held_when_another_wants_it_then_it_is_refused_and_nothing_is_removed(
+def test_given_folder_held_when_another_wants_it_then_it_is_refused_and_nothing_is_removed(
     tmp_path: Path,
 ) -> None:
     state, other = State(tmp_path / "cloud"), State(tmp_path / "cloud")
@@ -241,7 +241,7 @@ def test_given_a_damaged_file_when_read_then_a_sentence_says_what_to_do(tmp_path
         State(tmp_path).running()
 
 
-def test_given_a_folder_in_the_files_place_when_read_and_withdrawn_then_it_is_damaged_and_then_gone(
+def test_given_folder_in_files_place_when_read_and_withdrawn_then_it_is_damaged_and_then_gone(
     tmp_path: Path,
 ) -> None:
     state = State(tmp_path / "cloud")

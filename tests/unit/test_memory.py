@@ -47,7 +47,7 @@ class Watched:
 
 @given(st.lists(st.integers(0, 3 * MOST), max_size=40))
 @settings(max_examples=30, deadline=None)
-def test_given_any_sizes_when_many_threads_take_them_then_never_more_than_all_and_in_the_end_all_is_free(
+def test_given_any_sizes_when_many_threads_take_them_then_never_more_than_all(
     sizes: list[int],
 ) -> None:
     watched = Watched()
@@ -89,7 +89,7 @@ def test_given_sizes_that_fit_when_taken_then_nobody_waits() -> None:
         list(threads.map(take, range(4)))
 
 
-def test_given_somebody_who_is_interrupted_while_waiting_when_others_wait_then_it_is_their_turn(
+def test_given_somebody_interrupted_while_waiting_when_others_wait_then_it_is_their_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     budget = MemoryBudget(MOST)

@@ -79,7 +79,7 @@ def test_given_what_is_gone_or_a_delete_marker_when_looked_at_then_there_is_none
     assert head(stub, "v1") is None
 
 
-def test_given_an_object_under_its_owners_key_when_looked_at_then_one_byte_is_asked_for_to_know(
+def test_given_object_under_its_owners_key_when_looked_at_then_one_byte_is_asked_for_to_know(
     stub: Stubber,
 ) -> None:
     asked = {"Bucket": "b", "Key": "k", "Range": "bytes=0-0"}

@@ -57,7 +57,7 @@ def uploads(world: World, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("operation", WRITES)
-def test_given_labels_that_were_not_written_when_the_message_comes_back_then_they_are_not_paid_for_again(
+def test_given_labels_that_were_not_written_when_message_comes_back_then_they_are_not_paid_for_again(
     world: World, operation: str
 ) -> None:
     outage = Outage(operation)
@@ -71,7 +71,7 @@ def test_given_labels_that_were_not_written_when_the_message_comes_back_then_the
 
 
 @pytest.mark.parametrize("is_converting", [False, True])
-def test_given_a_reconciled_photo_that_was_not_written_when_it_comes_back_then_it_is_not_paid_for_again(
+def test_given_reconciled_photo_not_written_when_it_comes_back_then_it_is_not_paid_for_again(
     world: World, is_converting: bool
 ) -> None:
     outage = Outage("BatchWriteItem")
@@ -94,7 +94,7 @@ def test_given_a_reconciled_photo_that_was_not_written_when_it_comes_back_then_i
     assert document.get("Orientation") == (6 if is_converting else None)
 
 
-def test_given_a_first_wave_whose_writing_takes_all_the_time_when_others_have_ended_then_they_were_paid_for_once(
+def test_given_first_batch_whose_writing_takes_all_time_when_others_have_ended_then_they_were_paid_for_once(
     world: World,
 ) -> None:
     writing, names = threading.Event(), {f"{number}.jpg" for number in range(10)}
@@ -116,7 +116,7 @@ def test_given_a_first_wave_whose_writing_takes_all_the_time_when_others_have_en
     assert sorted(world.recognised) == sorted(names)
 
 
-def test_given_photos_that_are_rejected_when_rows_cannot_be_written_then_no_more_are_paid_for_by_that(
+def test_given_photos_rejected_when_rows_cannot_be_written_then_no_more_are_paid_for_by_that(
     world: World,
 ) -> None:
     function = Function(world, Outage("BatchWriteItem"))
@@ -141,7 +141,7 @@ def test_given_labels_that_were_not_written_when_the_photo_is_another_then_that_
 
 
 @pytest.mark.parametrize("apart_s", [0.1, 60.0])
-def test_given_labels_that_were_not_written_when_equal_bytes_are_back_then_they_are_recognised_anew(
+def test_given_labels_that_were_not_written_when_equal_bytes_are_back_then_they_are_recognised_again(
     world: World, apart_s: float
 ) -> None:
     """Rekognition was shown what was there for a moment, between two uploads of the same bytes."""
@@ -175,7 +175,7 @@ def test_given_writing_that_fails_when_photos_come_then_one_in_ten_seconds_is_pa
     assert reasons(report) == {"WritesFail"}
 
 
-def test_given_a_batch_while_writing_fails_when_it_is_received_then_one_photo_of_it_is_paid_for(
+def test_given_batch_while_writing_fails_when_it_is_received_then_one_photo_of_it_is_paid_for(
     world: World,
 ) -> None:
     function = Function(world, Outage("BatchWriteItem"))
@@ -223,7 +223,7 @@ def test_given_one_photo_that_cannot_be_written_when_it_comes_back_then_others_w
     assert world.recognised.count("bad.jpg") == 1
 
 
-def test_given_labels_that_were_never_written_when_long_ago_then_they_are_asked_for_anew(world: World) -> None:
+def test_given_labels_that_were_never_written_when_long_ago_then_they_are_asked_for_again(world: World) -> None:
     outage = Outage("BatchWriteItem")
     function, event = Function(world, outage), world.put("cat.jpg", CAT)
     function.receive(world.message(event))

@@ -210,7 +210,7 @@ def test_given_no_folder_for_thumbnails_when_asked_for_then_they_are_made_each_t
     made.close()
 
 
-def test_given_a_folder_for_thumbnails_that_goes_away_when_asked_for_then_they_are_made_all_the_same(
+def test_given_folder_for_thumbnails_that_goes_away_when_asked_for_then_they_are_made_all_same(
     target: Target, made: Pictures, kept: Path
 ) -> None:
     kept.rmdir()
@@ -303,7 +303,7 @@ def test_given_photos_that_fail_when_shown_then_there_is_memory_for_the_next(
 
 
 @pytest.mark.parametrize("looks", range(3))
-def test_given_a_browser_that_goes_away_when_its_photo_is_made_then_that_ends_and_the_photo_is_shown_to_others(
+def test_given_browser_that_goes_away_when_its_photo_is_made_then_that_ends(
     target: Target, made: Pictures, looks: int
 ) -> None:
     upload(target, "a.png", photo(100, 100))
@@ -313,7 +313,7 @@ def test_given_a_browser_that_goes_away_when_its_photo_is_made_then_that_ends_an
     assert made.thumbnail(document("a.png", {}))
 
 
-def test_given_photos_that_are_decoded_when_closed_then_it_ends_at_once_and_who_waits_hears_of_it(
+def test_given_photos_decoded_when_closed_then_it_ends_at_once_and_who_waits_hears_of_it(
     target: Target, one_decoder: Decoder, made: Pictures
 ) -> None:
     one_decoder._process.send_signal(signal.SIGSTOP)
@@ -346,7 +346,7 @@ def test_given_little_memory_and_many_cores_when_counted_then_the_decoders_canno
     assert pictures._decoders() == 1
 
 
-def test_given_more_documents_than_are_read_at_a_time_when_all_are_asked_for_then_the_pages_have_all(
+def test_given_more_documents_than_are_read_at_time_when_all_are_asked_for_then_pages_have_all(
     target: Target,
 ) -> None:
     for number in range(150):

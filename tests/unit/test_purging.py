@@ -91,7 +91,7 @@ def test_given_a_photo_when_purged_with_objects_then_no_other_that_begins_alike(
 
 
 @pytest.mark.parametrize("queue", QUEUES)
-def test_given_messages_when_purged_then_those_about_the_photos_go_and_others_can_be_seen_at_once(
+def test_given_messages_when_purged_then_those_about_photos_go_and_others_can_be_seen_at_once(
     target: Target, queue: str
 ) -> None:
     for number in range(15):
@@ -112,7 +112,7 @@ def test_given_messages_in_hand_when_purged_then_that_is_said(target: Target) ->
     assert purge(target, named(target, ["a.jpg"])) == Purged(under_way=1)
 
 
-def test_given_a_document_that_is_written_anew_when_purged_then_it_stays_with_its_rows(
+def test_given_a_document_that_is_written_again_when_purged_then_it_stays_with_its_rows(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labelled(target, "a.jpg")
@@ -256,7 +256,7 @@ def test_given_a_document_of_before_there_were_commits_when_purged_then_it_goes_
     assert left(target)[:2] == (set(), set())
 
 
-def test_given_a_new_commit_with_the_time_of_the_one_before_when_purged_then_it_stays_with_its_rows(
+def test_given_new_commit_with_time_of_one_before_when_purged_then_it_stays_with_its_rows(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(target, document("a.jpg", {"Cat": 98.5}, commit="c0ffee"))

@@ -71,7 +71,7 @@ class Pipeline:
         return item
 
 
-def test_given_several_threads_that_wait_when_they_take_turns_then_those_are_a_span_apart() -> None:
+def test_given_several_threads_that_wait_when_they_book_slots_then_those_are_a_span_apart() -> None:
     pipeline, turns = Pipeline(tps=10), list[float]()
     quota = pipeline.limiters[0]
     for _ in range(4):
@@ -82,7 +82,7 @@ def test_given_several_threads_that_wait_when_they_take_turns_then_those_are_a_s
     assert [operation for operation in pipeline.calls if operation != "UpdateItem"] == []
 
 
-def test_given_turns_that_lie_far_ahead_when_taken_then_none_is_more_than_a_second_ahead() -> None:
+def test_given_slots_that_lie_far_ahead_when_taken_then_none_is_more_than_a_second_ahead() -> None:
     pipeline = Pipeline(tps=10)
     quota = pipeline.limiters[0]
     for _ in range(50):
@@ -92,9 +92,7 @@ def test_given_turns_that_lie_far_ahead_when_taken_then_none_is_more_than_a_seco
     assert max(turns) <= pipeline.began + 1 + 1e-4
 
 
-def test_given_an_idle_pipeline_when_photos_come_then_the_first_goes_at_once_and_one_has_all_of_the_quota() -> (
-    None
-):
+def test_given_idle_pipeline_when_photos_come_then_first_goes_at_once_and_one_has_all_of_quota() -> None:
     pipeline = Pipeline(tps=10, environments=100)
     assert [pipeline.take() for _ in range(20)] == pytest.approx([number / 10 for number in range(20)], abs=1e-4)
     pipeline.clock.pause(60)
@@ -106,7 +104,7 @@ def test_given_an_idle_pipeline_when_photos_come_then_the_first_goes_at_once_and
     st.sampled_from([0.5, 5.0, 80.0]),
     st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0.0, 0.0, 0.01, 0.3, 5.0])), min_size=2, max_size=60),
 )
-def test_given_any_environments_when_they_take_turns_then_two_are_never_nearer_than_the_quota_allows(
+def test_given_any_environments_when_they_book_slots_then_two_are_never_nearer_than_quota_allows(
     tps: float, taken: list[tuple[int, float]]
 ) -> None:
     pipeline = Pipeline(tps, environments=4)
@@ -117,9 +115,7 @@ def test_given_any_environments_when_they_take_turns_then_two_are_never_nearer_t
     assert all(after - before > 1 / tps - 0.001 for before, after in pairwise(turns))
 
 
-def test_given_two_environments_when_they_take_at_the_same_time_then_in_every_order_each_has_a_turn_of_its_own() -> (
-    None
-):
+def test_given_two_environments_when_they_take_at_same_time_then_in_every_order_each_has_its_own_slot() -> None:
     orders = 0
     pipeline: Pipeline
 
@@ -143,7 +139,7 @@ def test_given_two_environments_when_they_take_at_the_same_time_then_in_every_or
     assert orders >= 2
 
 
-def test_given_threads_that_wait_when_turns_are_taken_then_one_update_takes_them_for_all() -> None:
+def test_given_threads_that_wait_when_slots_are_taken_then_one_update_takes_them_for_all() -> None:
     is_asked, is_told = threading.Event(), threading.Event()
 
     def wait(*_: Any) -> None:
@@ -190,7 +186,7 @@ def test_given_throttles_without_end_when_told_then_something_is_still_tried() -
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
-def test_given_no_table_when_turns_are_taken_then_each_environment_keeps_to_its_share(code: str) -> None:
+def test_given_no_table_when_slots_are_taken_then_each_environment_keeps_to_its_share(code: str) -> None:
     def refuse(*_: Any) -> None:
         raise aws_error(code)
 
@@ -203,7 +199,7 @@ def test_given_no_table_when_turns_are_taken_then_each_environment_keeps_to_its_
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError"])
-def test_given_a_table_that_stays_overloaded_when_turns_are_taken_then_nobody_waits_long_for_it(code: str) -> None:
+def test_given_table_that_stays_overloaded_when_slots_are_taken_then_nobody_waits_long_for_it(code: str) -> None:
     def refuse(*_: Any) -> None:
         raise aws_error(code)
 
@@ -223,7 +219,7 @@ def test_given_no_turn_before_the_deadline_when_taken_then_out_of_time_and_no_tu
     assert pipeline.item == before
 
 
-def test_given_turns_that_nobody_used_when_thawed_after_a_freeze_then_they_are_not_used_all_at_once() -> None:
+def test_given_slots_that_nobody_used_when_thawed_after_freeze_then_they_are_not_used_all_at_once() -> None:
     pipeline = Pipeline(tps=100)
     pipeline.take()
     pipeline.limiters[0]._slots = [pipeline.clock.seconds()] * 9

@@ -374,7 +374,7 @@ def start(*options: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=REPOSITORY)
 
 
-def test_given_the_command_when_started_by_a_parent_then_it_says_its_url_serves_and_ends_with_its_parent() -> None:
+def test_given_command_when_started_by_parent_then_it_says_its_url_serves() -> None:
     with ExitStack() as stack:
         process = stack.enter_context(start("--mode", "simulated", "--seed", "9", "--exit-with-parent"))
         stack.callback(process.kill)

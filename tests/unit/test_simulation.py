@@ -30,7 +30,7 @@ class Clock:
     rate=st.floats(0.1, 200),
     pauses_s=st.lists(st.floats(0, 3, allow_subnormal=False), min_size=1, max_size=200),
 )
-def test_given_any_arrivals_when_they_take_tokens_then_no_span_gets_more_than_its_rate_and_a_burst(
+def test_given_any_arrivals_when_they_take_tokens_then_no_span_gets_more_than_its_rate(
     rate: float, pauses_s: list[float]
 ) -> None:
     clock = Clock()
@@ -103,7 +103,7 @@ def test_given_a_seed_when_drawn_twice_then_latencies_and_errors_are_the_same() 
     assert [first.draw() for _ in range(50)] == [second.draw() for _ in range(50)]
 
 
-def test_given_an_object_when_labelled_again_then_its_labels_are_the_same_until_something_changes() -> None:
+def test_given_object_when_labelled_again_then_its_labels_are_same_until_something_changes() -> None:
     first, second = Simulation(SimulationSettings(seed=1), TABLE), Simulation(SimulationSettings(seed=1), TABLE)
     other_seed = Simulation(SimulationSettings(seed=2), TABLE)
     first.draw()

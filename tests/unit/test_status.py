@@ -106,7 +106,7 @@ def test_given_what_was_longer_ago_when_looked_at_then_it_is_not_counted(
         (600, 300, 5.0, False, None),
     ],
 )
-def test_given_a_backlog_when_asked_when_it_is_gone_then_by_the_rate_or_the_quota_or_nobody_knows(
+def test_given_backlog_when_asked_when_it_is_gone_then_by_rate_or_quota_or_nobody_knows(
     backlog: int, labelled: int, tps: float, is_on: bool, gone_in_s: float | None
 ) -> None:
     counts = {"ImagesLabelled": labelled, "ImagesRejected": 0, "ImagesRemoved": 0}

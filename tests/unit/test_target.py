@@ -97,7 +97,7 @@ def test_given_settings_that_cannot_be_used_when_asked_then_a_sentence_says_whic
         aws_session(given, None)
 
 
-def test_given_a_credential_process_that_breaks_later_when_credentials_are_renewed_then_they_are_over(
+def test_given_credential_process_that_breaks_later_when_credentials_are_renewed_then_they_are_over(
     settings: Callable[..., None], tmp_path: Path
 ) -> None:
     program = tmp_path / "credentials"
@@ -172,7 +172,7 @@ def test_given_the_template_when_deployed_then_it_has_all_outputs_that_the_tools
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"endpoint_url": "http://127.0.0.1:1"}', "\0"])
-def test_given_a_damaged_state_of_the_local_cloud_when_it_is_looked_for_then_a_sentence_says_so(
+def test_given_damaged_state_of_local_cloud_when_it_is_looked_for_then_sentence_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
 ) -> None:
     monkeypatch.setattr(os, "environ", os.environ.copy())
@@ -193,7 +193,7 @@ def test_given_a_local_cloud_that_has_crashed_when_it_is_looked_for_then_a_sente
 # the user's folders
 
 
-def test_given_a_user_without_home_when_a_folder_is_asked_for_then_a_sentence_names_the_variable(
+def test_given_user_without_home_when_folder_is_asked_for_then_sentence_names_variable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def unknown() -> Path:

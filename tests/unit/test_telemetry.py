@@ -64,7 +64,7 @@ def test_given_photos_plainly_labelled_when_told_then_nothing_is_logged_and_all_
     assert {unit for name, unit in units.items() if not name.endswith(("Latency", "Age"))} == {"Count"}
 
 
-def test_given_every_kind_of_end_when_told_then_each_has_a_line_with_bucket_key_message_and_reason(
+def test_given_every_kind_of_end_when_told_then_each_has_line_with_bucket_key_message(
     world: World,
 ) -> None:
     duplicate = world.put("again.jpg", CAT)

@@ -94,7 +94,7 @@ def test_given_a_thing_when_detected_then_its_box_is_where_it_is(
     assert [found[side] for side in ("Left", "Top", "Width", "Height")] == pytest.approx(box, abs=0.08)
 
 
-def test_given_any_photo_when_labelled_then_the_surest_come_first_and_parents_are_at_least_as_sure(
+def test_given_any_photo_when_labelled_then_surest_come_first_and_parents_are_at_least_as_sure(
     vision: Vision,
 ) -> None:
     for path in SAMPLES.glob("*.jpg"):

@@ -30,7 +30,7 @@ def test_given_the_function_when_made_then_the_handler_takes_its_environment(tem
     assert environment["POWERTOOLS_METRICS_NAMESPACE"] == "PhotoLabels"
 
 
-def test_given_the_function_that_converts_when_made_then_it_is_like_the_other_but_for_its_queues(
+def test_given_function_that_converts_when_made_then_it_is_like_other_but_for_its_queues(
     template: Template,
 ) -> None:
     stack = stack_of(template, MinConfidence=55.5, MaxLabels=20, RekognitionTps=50, ConvertConcurrency=30)

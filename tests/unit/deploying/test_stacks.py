@@ -179,7 +179,7 @@ def test_given_a_narrow_terminal_when_names_are_shown_then_they_are_whole() -> N
     assert console.export_text() == f"KeyPrefix  (none)\nQueueUrl   {url}\n"
 
 
-def test_given_what_would_be_made_anew_when_shown_then_it_stands_out() -> None:
+def test_given_what_would_be_made_again_when_shown_then_it_stands_out() -> None:
     console = Console(record=True, width=100)
     changes = (Change("Modify", "ImageLabels", "AWS::DynamoDB::Table", "True"), Change("Add", "Queue", "x", ""))
     Display(console, yes=False).changes("photo-labels", ChangeSet("name", changes))

@@ -50,7 +50,7 @@ def test_given_a_put_that_is_refused_when_imported_then_the_others_are_not_stopp
     assert code in ended.files["refused.jpg"].why
 
 
-def test_given_a_file_that_is_written_to_when_imported_then_it_is_named_and_half_of_it_is_not_uploaded(
+def test_given_file_written_to_when_imported_then_it_is_named_and_half_of_it_is_not_uploaded(
     disk: Disk,
 ) -> None:
     disk.write("a.jpg", "b.jpg")
@@ -65,7 +65,7 @@ def test_given_a_file_that_is_written_to_when_imported_then_it_is_named_and_half
     assert "It cannot be read: No such file or directory." in files["b.jpg"].why
 
 
-def test_given_no_news_when_the_queue_is_empty_then_a_photo_is_unaccounted_for_with_where_to_look(
+def test_given_no_news_when_queue_is_empty_then_photo_is_unaccounted_for_with_where_to_look(
     disk: Disk,
 ) -> None:
     disk.write("a.jpg", "lost.jpg")
@@ -102,7 +102,7 @@ def test_given_a_photo_that_is_deleted_while_it_is_waited_for_then_it_is_said(di
     assert disk.run().ends() == {"lost.jpg": "removed meanwhile"}
 
 
-def test_given_an_older_photo_of_that_name_when_imported_then_its_labels_are_not_taken_for_the_new_ones(
+def test_given_older_photo_of_that_name_when_imported_then_its_labels_are_not_taken_for_new_ones(
     disk: Disk,
 ) -> None:
     store(disk.target, document("lost.jpg", {"Dog": 99.0}, etag="of the older photo"))
@@ -196,7 +196,7 @@ def test_given_no_connection_while_labels_are_waited_for_when_it_comes_back_then
         (ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "BatchGetItem"), "expired"),
     ],
 )
-def test_given_labels_that_cannot_be_waited_for_when_importing_then_it_stops_and_every_file_has_an_end(
+def test_given_labels_that_cannot_be_waited_for_when_importing_then_it_stops(
     disk: Disk, looking: Callable[[Exception, float], None], error: Exception, why: str
 ) -> None:
     disk.write("a.jpg", "b.jpg")
@@ -207,7 +207,7 @@ def test_given_labels_that_cannot_be_waited_for_when_importing_then_it_stops_and
     assert set(ended.ends().values()) <= {"uploaded", "not uploaded"}
 
 
-def test_given_a_photo_and_its_copy_when_the_photo_is_replaced_then_the_copy_gets_a_place_of_its_own(
+def test_given_photo_and_its_copy_when_photo_is_replaced_then_copy_gets_place_of_its_own(
     disk: Disk,
 ) -> None:
     disk.write("a.jpg", "b.jpg", body=b"the same")
@@ -220,7 +220,7 @@ def test_given_a_photo_and_its_copy_when_the_photo_is_replaced_then_the_copy_get
     assert (disk.content(uploaded), disk.content(copy)) == (b"another, and longer", b"the same")
 
 
-def test_given_a_link_that_leads_in_a_circle_when_found_then_it_is_named_and_the_others_are_imported(
+def test_given_link_that_leads_in_circle_when_found_then_it_is_named_and_others_are_imported(
     disk: Disk,
 ) -> None:
     disk.write("a.jpg")
@@ -243,7 +243,7 @@ def test_given_credentials_that_expire_when_importing_then_it_stops_at_once(disk
     assert disk.puts.total() < 3 + MOST
 
 
-def test_given_s3_asking_to_slow_down_when_importing_then_fewer_are_sent_at_a_time_and_none_is_lost(
+def test_given_s3_asking_to_slow_down_when_importing_then_fewer_are_sent_at_time(
     disk: Disk,
 ) -> None:
     disk.write(*(f"{number}.jpg" for number in range(30)))
@@ -299,7 +299,7 @@ OVER = [
 
 @pytest.mark.parametrize("error", OVER, ids=str)
 @pytest.mark.parametrize("operation", ["PutObject", "HeadObject", "BatchGetItem", "GetQueueAttributes"])
-def test_given_credentials_that_end_on_the_way_when_imported_then_every_file_has_an_end_and_another_run_goes_on(
+def test_given_credentials_that_end_on_way_when_imported_then_every_file_has_end(
     disk: Disk, runner: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, operation: str, error: Exception
 ) -> None:
     disk.target.client("s3").put_object(Bucket=BUCKET, Key="taken.jpg", Body=b"of somebody else")

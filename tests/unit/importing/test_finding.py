@@ -62,7 +62,7 @@ def test_given_a_folder_of_everything_when_imported_then_the_numbers_add_up(disk
         assert why in ended.told
 
 
-def test_given_folders_of_the_system_when_imported_then_nobody_looks_into_them_and_they_are_named(
+def test_given_folders_of_system_when_imported_then_nobody_looks_into_them_and_they_are_named(
     disk: Disk,
 ) -> None:
     folders = [".thumbnails", "a/.Trash-1000", "b/@eaDir", "c/@eaDir", "lost+found", "$RECYCLE.BIN", "#recycle"]
@@ -119,7 +119,7 @@ def test_given_accents_composed_or_not_when_imported_then_patterns_and_prefix_me
     assert file.key == "é/Privé/é.jpg"
 
 
-def test_given_a_folder_that_cannot_be_read_when_imported_then_it_is_named_and_others_are_imported(
+def test_given_folder_that_cannot_be_read_when_imported_then_it_is_named(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk.write("a.jpg", "closed/b.jpg")

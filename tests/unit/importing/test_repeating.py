@@ -37,7 +37,7 @@ def test_given_a_renamed_folder_when_imported_then_only_what_is_new_is_uploaded(
     assert disk.puts == {"old/a.jpg": 1, "old/b.jpg": 1, "new/c.jpg": 1}
 
 
-def test_given_a_changed_file_when_imported_again_then_it_is_named_and_replaces_what_it_was_when_asked_to(
+def test_given_changed_file_when_imported_again_then_it_is_named(
     disk: Disk,
 ) -> None:
     disk.write("a.jpg", "b.jpg")
@@ -69,7 +69,7 @@ def test_given_a_photo_that_is_there_when_replacing_then_it_is_not_uploaded_and_
     assert disk.puts == {"a.jpg": 1}
 
 
-def test_given_somebody_who_writes_at_the_same_moment_when_replacing_then_theirs_is_not_replaced_unseen(
+def test_given_somebody_who_writes_at_same_moment_when_replacing_then_theirs_is_not_replaced_unseen(
     disk: Disk,
 ) -> None:
     s3 = disk.target.client("s3")
@@ -100,7 +100,7 @@ def test_given_no_journal_when_imported_again_then_s3_says_what_is_there(disk: D
     assert disk.puts == {"a.jpg": 1, "b.jpg": 1}
 
 
-def test_given_another_photo_of_that_name_in_the_bucket_when_imported_then_it_is_not_overwritten_unasked(
+def test_given_another_photo_of_that_name_in_bucket_when_imported_then_it_is_not_overwritten_unasked(
     disk: Disk,
 ) -> None:
     s3 = disk.target.client("s3")
@@ -114,7 +114,7 @@ def test_given_another_photo_of_that_name_in_the_bucket_when_imported_then_it_is
     assert s3.get_object(Bucket=BUCKET, Key="a.jpg")["Body"].read() == b"a.jpg"
 
 
-def test_given_a_photo_that_was_deleted_from_the_bucket_when_imported_again_then_it_is_uploaded_again(
+def test_given_photo_deleted_from_bucket_when_imported_again_then_it_is_uploaded_again(
     disk: Disk,
 ) -> None:
     disk.write("a.jpg", "copy-of-a.jpg", body=b"the same")
@@ -126,7 +126,7 @@ def test_given_a_photo_that_was_deleted_from_the_bucket_when_imported_again_then
     assert disk.puts.total() == 2
 
 
-def test_given_a_changed_file_that_was_deleted_from_the_bucket_when_imported_again_then_it_is_new(
+def test_given_changed_file_that_was_deleted_from_bucket_when_imported_again_then_it_is_new(
     disk: Disk,
 ) -> None:
     disk.write("a.jpg")
@@ -138,7 +138,7 @@ def test_given_a_changed_file_that_was_deleted_from_the_bucket_when_imported_aga
 
 @pytest.mark.parametrize("moment", ["before_put", "after_put"])
 @pytest.mark.parametrize("at", range(1, 6))
-def test_given_a_kill_at_any_upload_when_run_again_then_nothing_is_uploaded_twice_and_nothing_is_missing(
+def test_given_kill_at_any_upload_when_run_again_then_nothing_is_uploaded_twice(
     disk: Disk, moment: str, at: int
 ) -> None:
     disk.write(*(f"{number}.jpg" for number in range(5)))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 from tests.unit.loadtest.shared import Injected, executed, figures_of, number_of, plan_of
 
 
-def test_given_known_delays_when_measured_then_each_lies_between_the_looks_and_the_percentiles_follow() -> None:
+def test_given_known_delays_when_measured_then_each_lies_between_looks_and_percentiles_follow() -> None:
     delays = np.random.default_rng(1).lognormal(-2.5, 0.6, 120)
     system = Injected(lambda photo: float(delays[photo]))
     runner = executed(system, plan_of(intended_s(120, 100, "steady")))
@@ -55,7 +55,7 @@ def test_given_a_pipeline_that_stalls_when_measured_then_every_photo_of_the_stal
     assert (latency[stalled] >= 0.6 - plan.intended[stalled]).all()
 
 
-def test_given_uploads_that_hang_when_measured_then_the_generator_is_called_slow_and_latency_counts() -> None:
+def test_given_uploads_that_hang_when_measured_then_generator_is_called_slow() -> None:
     system = Injected(lambda _: 0.0)
     hung = threading.Event()
 
@@ -74,7 +74,7 @@ def test_given_uploads_that_hang_when_measured_then_the_generator_is_called_slow
     assert figures["generator"]["late"] >= 40
 
 
-def test_given_photos_that_are_dropped_when_measured_then_they_are_missing_and_the_objective_is_missed() -> None:
+def test_given_photos_dropped_when_measured_then_they_are_missing_and_objective_is_missed() -> None:
     system = Injected(lambda photo: None if photo % 10 == 3 else 0.01)
     system.dead = {"run/000003.jpg", "elsewhere/000013.jpg"}
     runner = executed(system, plan_of(np.zeros(40), patience_s=0.3))
@@ -85,7 +85,7 @@ def test_given_photos_that_are_dropped_when_measured_then_they_are_missing_and_t
     assert [verdict["met"] for verdict in figures["slo"]] == [False, False, True]
 
 
-def test_given_uploads_that_are_refused_when_measured_then_they_were_not_sent_and_the_reason_is_told() -> None:
+def test_given_uploads_refused_when_measured_then_they_were_not_sent_and_reason_is_told() -> None:
     system = Injected(lambda _: 0.01)
 
     def refuse(key: str) -> None:
@@ -100,7 +100,7 @@ def test_given_uploads_that_are_refused_when_measured_then_they_were_not_sent_an
     assert figures["not_sent_because"] == {"AWS refuses PutObject: no rights": 5}
 
 
-def test_given_an_interruption_when_running_then_what_was_sent_is_known_and_nothing_is_called_lost() -> None:
+def test_given_interruption_when_running_then_what_was_sent_is_known() -> None:
     system = Injected(lambda photo: 0.0 if photo < 5 else None)
     runner = Runner(system, plan_of(intended_s(1000, 100, "steady")))
 

@@ -82,7 +82,7 @@ def test_given_s3_that_is_busy_when_sending_then_again_and_it_is_counted(deploye
             deployed("eu-west-1", *codes)[0].send("a.jpg", b"photo")
 
 
-def test_given_a_bucket_with_versions_when_cleaned_then_the_version_goes_and_what_stays_is_told(
+def test_given_bucket_with_versions_when_cleaned_then_version_goes_and_what_stays_is_told(
     deployed: Callable[..., Any],
 ) -> None:
     system, _ = deployed("eu-west-1", 200)

@@ -114,7 +114,7 @@ HOPELESS = {
 
 
 @pytest.mark.parametrize("name", ["eTag", "versionId"])
-def test_given_half_a_character_in_an_event_when_received_then_it_is_hopeless_and_nothing_is_paid(
+def test_given_half_character_in_event_when_received_then_it_is_malformed_and_nothing_is_paid(
     world: World, name: str
 ) -> None:
     event = world.put("cat.jpg", CAT)
@@ -126,7 +126,7 @@ def test_given_half_a_character_in_an_event_when_received_then_it_is_hopeless_an
 
 
 @pytest.mark.parametrize("left", [0, 1, 20, 50, 100, 150, 1000])
-def test_given_a_hopeless_body_of_nearly_1_mib_when_received_then_it_is_in_the_dlq_with_what_fits(
+def test_given_malformed_body_of_nearly_1_mib_when_received_then_it_is_in_dlq_with_what_fits(
     world: World, left: int
 ) -> None:
     body = "é" + "x" * (2**20 - 2 - left)
@@ -138,7 +138,7 @@ def test_given_a_hopeless_body_of_nearly_1_mib_when_received_then_it_is_in_the_d
 
 
 @pytest.mark.parametrize("body", HOPELESS, ids=lambda body: body[:60])
-def test_given_a_hopeless_body_when_received_then_it_is_in_the_dlq_with_its_reason(
+def test_given_a_malformed_body_when_received_then_it_is_in_the_dlq_with_its_reason(
     world: World, body: str
 ) -> None:
     report = Function(world).receive(world.message(body), world.message(world.put("cat.jpg", CAT)))
@@ -150,13 +150,13 @@ def test_given_a_hopeless_body_when_received_then_it_is_in_the_dlq_with_its_reas
     assert world.found("Cat") == {"cat.jpg"}
 
 
-def test_given_a_dlq_that_refuses_when_a_hopeless_body_comes_then_the_record_fails(world: World) -> None:
+def test_given_a_dlq_that_refuses_when_a_malformed_body_comes_then_the_record_fails(world: World) -> None:
     refuse = Refuse("SendMessage", aws_error("AccessDenied"))
     report = Function(world, refuse).receive(world.message("not JSON", name="m"))
     assert failing(report) == {"m"}
 
 
-def test_given_a_record_with_two_objects_when_one_fails_then_the_record_fails_and_the_other_is_kept(
+def test_given_record_with_two_objects_when_one_fails_then_record_fails_and_other_is_kept(
     world: World,
 ) -> None:
     records = [world.put("bad.jpg", replace(CAT, error="AccessDeniedException")), world.put("good.jpg", CAT)]
@@ -165,7 +165,7 @@ def test_given_a_record_with_two_objects_when_one_fails_then_the_record_fails_an
     assert world.found("Cat") == {"good.jpg"}
 
 
-def test_given_a_record_with_a_hopeless_part_when_received_then_the_rest_is_labelled_and_the_part_buried(
+def test_given_record_with_malformed_part_when_received_then_rest_is_labelled(
     world: World,
 ) -> None:
     report = Function(world).receive(world.message({"Records": [world.put("cat.jpg", CAT), {}]}))
@@ -174,7 +174,7 @@ def test_given_a_record_with_a_hopeless_part_when_received_then_the_rest_is_labe
     assert len(world.dead) == 1
 
 
-def test_given_a_hopeless_part_when_the_rest_fails_then_it_is_buried_only_when_the_rest_is_done(
+def test_given_malformed_part_when_rest_fails_then_it_is_dead_lettered_only_when_rest_is_done(
     world: World,
 ) -> None:
     record = {"Records": [world.put("cat.jpg", CAT), {}]}

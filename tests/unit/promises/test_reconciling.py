@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 from tests.unit.promises.shared import CAT, COMMITS, DOG, HOSTILE_KEY, Refuse, reconcile
 
 
-def test_given_an_object_without_a_document_when_reconciled_then_it_is_labelled_with_sequencer_0(
+def test_given_object_without_document_when_reconciled_then_it_is_labelled_with_sequencer_0(
     world: World,
 ) -> None:
     world.put(HOSTILE_KEY, CAT)
@@ -48,7 +48,7 @@ def test_given_a_message_without_force_when_reconciled_then_it_is_not_forced(wor
     assert world.recognised == ["a.jpg"]
 
 
-def test_given_reconciliations_at_one_moment_when_committed_then_only_the_rows_of_the_last_are_there(
+def test_given_reconciliations_at_one_moment_when_committed_then_only_rows_of_last_are_there(
     world: World,
 ) -> None:
     world.put("a.jpg", CAT)
@@ -119,7 +119,7 @@ class Meanwhile:
             happen()
 
 
-def test_given_a_document_written_meanwhile_when_reconciled_then_it_stays_and_is_looked_at_again(
+def test_given_document_written_meanwhile_when_reconciled_then_it_stays_and_is_looked_at_again(
     world: World,
 ) -> None:
     world.put("a.jpg", CAT)
@@ -156,7 +156,7 @@ def late_event(world: World, event: dict[str, Any]) -> None:
     world.remove("a.jpg")
 
 
-def test_given_a_document_that_is_purged_when_a_forced_reconciliation_is_under_way_then_it_ends_with_its_rows(
+def test_given_document_purged_when_forced_reconciliation_is_under_way_then_it_ends_with_its_rows(
     world: World,
 ) -> None:
     Function(world).receive(world.message(world.put("a.jpg", CAT)))
@@ -172,7 +172,7 @@ def test_given_a_document_that_is_purged_when_a_forced_reconciliation_is_under_w
     assert world.found("Cat") == {"a.jpg"}
 
 
-def test_given_two_deliveries_of_one_event_when_both_were_paid_for_then_the_loser_deletes_its_own_rows_only(
+def test_given_two_deliveries_of_one_event_when_both_were_paid_for_then_loser_deletes_its_own_rows_only(
     world: World,
 ) -> None:
     event = world.put("a.jpg", CAT)
@@ -183,7 +183,7 @@ def test_given_two_deliveries_of_one_event_when_both_were_paid_for_then_the_lose
     assert len(world.tables.plain("LabelIndex")) == 2
 
 
-def test_given_an_event_and_a_reconciliation_when_handed_over_together_then_they_stay_together(
+def test_given_an_event_and_a_reconciliation_when_forwarded_together_then_they_stay_together(
     world: World,
 ) -> None:
     event = world.put("a.heic", replace(CAT, error="InvalidImageFormatException", decodes=True))

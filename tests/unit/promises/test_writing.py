@@ -24,7 +24,7 @@ def test_given_an_overwrite_when_committed_then_the_replaced_rows_are_gone(world
     assert [row["Label"] for row in rows] == ["Dog"]
 
 
-def test_given_a_commit_that_was_written_although_its_answer_was_lost_then_its_old_rows_go_all_the_same(
+def test_given_commit_written_although_its_answer_was_lost_then_its_old_rows_go_all_same(
     world: World,
 ) -> None:
     Function(world).receive(world.message(world.put("a.jpg", CAT)))
@@ -52,7 +52,7 @@ def test_given_rows_that_cannot_be_written_when_received_then_no_document_is_com
     assert documents(world) == []
 
 
-def test_given_a_document_that_was_inserted_although_its_answer_was_lost_then_it_counts_as_committed(
+def test_given_document_inserted_although_its_answer_was_lost_then_it_counts_as_committed(
     world: World,
 ) -> None:
     function = Function(world)
@@ -88,7 +88,7 @@ def test_given_unprocessed_items_and_keys_when_received_then_they_are_resent(wor
     assert len(world.found("Label 39")) == 10
 
 
-def test_given_items_that_stay_unprocessed_when_received_then_the_record_fails_before_the_deadline(
+def test_given_items_that_stay_unprocessed_when_received_then_record_fails_before_deadline(
     world: World,
 ) -> None:
     started = world.clock.now
@@ -156,7 +156,7 @@ def test_given_no_time_left_when_received_then_no_call_is_started_and_all_comes_
     assert refuse.calls == []
 
 
-def test_given_a_thread_that_hangs_when_the_deadline_comes_then_it_is_left_and_its_result_never_written(
+def test_given_thread_that_hangs_when_deadline_comes_then_it_is_left(
     world: World,
 ) -> None:
     release, reached = threading.Event(), threading.Event()
