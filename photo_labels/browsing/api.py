@@ -35,19 +35,19 @@ class Api:
         self._seen: OrderedDict[str, Document] = OrderedDict()
 
     def labels(self) -> dict[str, Any]:
-        """All labels with the number of their photos, as they were counted last."""
+        """Return all labels with the number of their photos, as last counted."""
         vocabulary = vocabularies.kept(self._target)
         return {"labels": vocabulary.counts, "at": vocabulary.at and vocabulary.at.isoformat()}
 
     def search(self, text: str, min_confidence: float, after: str | None) -> dict[str, Any]:
-        """Some of the photos that are searched for. Raises UserError where the search makes no sense."""
+        """Return a page of the photos that match a search. Raises UserError where the search is malformed."""
         found = Search.prepare(parse(text), self._target, self._reader)
         page = found.searcher.page(SearchCriteria(found.query, min_confidence), _AT_A_TIME, after, _MAX_READ_ITEMS)
         photos = [self._photo(hit.document) for hit in page.hits]
         return {"photos": photos, "more": page.more_after, "query": str(found.query), "unknown": found.unknown}
 
     def all(self, status: str, after: str | None) -> dict[str, Any]:
-        """Some of all photos with a status, in no order. There may be more although there are none here."""
+        """Return a page of all photos with a status, in no order. An empty page may not be the last."""
         photos: list[dict[str, Any]] = []
         read, limit = 0, _AT_A_TIME
         while True:
@@ -62,7 +62,7 @@ class Api:
             limit = _SCANNED_AT_A_TIME
 
     def document(self, image: str) -> Document | None:
-        """The document of a photo that the page shows."""
+        """Return the document of a photo that the page shows."""
         with self._lock:
             if image in self._seen:
                 return self._seen[image]

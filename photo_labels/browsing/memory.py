@@ -1,4 +1,4 @@
-"""How much of photos is in memory at once, however many are asked for."""
+"""A limit for the memory that photos take, however many are requested."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class MemoryBudget:
-    """A number of bytes that threads share. Who comes first is served first, so that none waits for ever."""
+    """A number of bytes that threads share, first come, first served, so that none waits for ever."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most = self._free = most_bytes

@@ -33,7 +33,7 @@ _CONNECTIONS = 40
 
 
 def cache_folder() -> Path | None:
-    """Where thumbnails are kept, for their user alone; None: nowhere."""
+    """Return the folder of thumbnails, readable by its user only; None: there is none."""
     try:
         folder = home_folder("XDG_CACHE_HOME", ".cache") / "photo-labels"
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,13 +62,13 @@ class Pictures:
             _forget_oldest(self._folder)
 
     def stop(self) -> None:
-        """Begin to end: who waits for a picture gets UserError or UndecodableError."""
+        """Begin to stop: requests that wait for a picture get UserError or UndecodableError."""
         self._is_ending = True
         for decoder in self._all_decoders:
             decoder.stop()
 
     def close(self) -> None:
-        """End the decoders; those at work, too."""
+        """Stop all decoders, also those that are working."""
         self.stop()
         for _ in self._all_decoders:
             self._decoders.get().close()
@@ -101,9 +101,9 @@ class Pictures:
 
     def _decoded(self, document: Document, longest_side: int, is_gone: Callable[[], bool]) -> bytes:
         def check() -> None:
-            """Who pages through photos leaves many behind that were asked for."""
+            """Stop early where nobody waits any more: scrolling leaves many requests behind."""
             if self._is_ending or is_gone():
-                raise UserError("Nobody waits for this picture any more.")
+                raise UserError("No request waits for this picture any more.")
 
         check()
         with requested_photo(self._s3, document) as (size, body), self._memory.taken(size):
@@ -129,7 +129,7 @@ def _decoders() -> int:
 
 @contextmanager
 def _no_decoder() -> Iterator[None]:
-    """Make a sentence of it where a decoder cannot be started."""
+    """Raise UserError where a decoder cannot be started."""
     try:
         yield
     except OSError as error:
@@ -157,7 +157,7 @@ def _changed_at(path: Path) -> float:
 
 
 def _keep(jpeg: bytes, path: Path) -> None:
-    """Write it whole or not at all, for its user alone."""
+    """Write a file atomically, readable by its user only."""
     new = path.with_suffix(f".{os.urandom(4).hex()}.new")
     try:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

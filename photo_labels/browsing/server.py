@@ -64,7 +64,7 @@ _LOCALLY_S, _ON_AWS_S = 2.0, 60.0
 
 
 class Guard:
-    """Refuses what does not come from the page itself."""
+    """Refuses requests that do not come from the page itself."""
 
     def __init__(self, app: ASGIApp, port: int) -> None:
         self._app = app
@@ -193,7 +193,7 @@ class Browse:
         return self._library.all("LABELLED", after)
 
     def _status(self, _: Request) -> dict[str, Any]:
-        """How the pipeline is; asked once in a while, however many pages are open."""
+        """Return the pipeline's status, cached, however many pages are open."""
         with self._lock:
             if time.monotonic() > self._status_until:
                 self._told = self._asked_status()
@@ -240,7 +240,7 @@ class Browse:
         return RedirectResponse(link, 303, _NOT_KEPT)
 
     def _asked_for(self, request: Request) -> Document:
-        """The document of the photo that a request is about; only photos that have one are shown."""
+        """Return the document of the photo of a request; only photos with a document are shown."""
         image = request.query_params.get("image")
         document = self._library.document(image) if image else None
         if document is None:
@@ -270,7 +270,7 @@ def _answering(find: Callable[[Request], dict[str, Any]]) -> Callable[[Request],
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Response:
-    """Answer in ASCII, which every text can be written in, also one that is not UTF-8."""
+    """Answer in ASCII, so that also texts that are not valid UTF-8 can be written."""
     return Response(json.dumps(content), status, _NOT_KEPT, "application/json")
 
 

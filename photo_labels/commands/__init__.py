@@ -1,4 +1,4 @@
-"""The commands of `photos`, by what they are for."""
+"""The commands of `photos`, one a module."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Session:
     console: Console
 
     def target(self, shown: Console | None = None) -> Target:
-        """Find the pipeline, and say which it is. Raises UserError."""
+        """Find the pipeline and print which it is. Raises UserError."""
         target = self.find()
         (shown or self.console).print(safe(target.description), style="dim")
         return target
 
 
 class Given(click.ParamType[Any]):
-    """A text that is not empty: where it is, a variable of the caller's was not set, and means nothing."""
+    """A text that is not empty: an empty one is most likely an unset variable of the caller's."""
 
     name = "text"
 

@@ -61,13 +61,13 @@ def audit(session: Session, repair: bool, is_listed: bool) -> None:
 
 
 class AuditDisplay(StatusLine):
-    """What an audit has looked at so far."""
+    """Shows what an audit has compared so far."""
 
     def show(self, audit: Audit) -> None:
         self.tell(f"{_looked_at(audit)}; {sum(audit.found.values()):,} wrong")
 
     def list(self, problem: Problem) -> None:
-        """Name one finding, on a line of its own."""
+        """Print one finding on a line of its own."""
         row = f" {problem.row.label} {problem.row.rank}" if problem.row else ""
         self._console.print(
             safe(f"{problem.finding.value}:"), safe(f"{problem.bucket}/{problem.key}{row}"), soft_wrap=True
@@ -82,7 +82,7 @@ def _looked_at(audit: Audit) -> str:
 
 
 def show_audit(console: Console, audit: Audit) -> None:
-    """What was looked at, and a line for each kind of finding."""
+    """Print what was compared, and a line for each kind of finding."""
     statuses = ", ".join(f"{count:,} {status}" for status, count in sorted(audit.documents.items()))
     console.print(f"{_looked_at(audit)}" + (f" ({statuses})" if statuses else ""), highlight=False)
     if audit.under_way:

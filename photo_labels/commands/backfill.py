@@ -53,14 +53,14 @@ class BackfillOptions:
 @click.option("--grant", "is_granting", is_flag=True, help="Let the functions read another bucket, by its policy.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Only say what would be labelled, and what it would cost.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not look first, and do not ask, whatever it costs.")
-@click.option("--anew", "is_anew", is_flag=True, help="Do not go on where it was stopped.")
+@click.option("--anew", "is_anew", is_flag=True, help="Begin at the first object, not where it was interrupted.")
 @click.pass_obj
 def backfill(session: Session, /, **options: Any) -> None:
-    """Have photos labelled that were in a bucket before the pipeline, or were missed.
+    """Label photos that were in a bucket before the pipeline, or were missed.
 
-    Looks at every object of the place, or of the pipeline's own bucket, compares it with its document, and queues
+    Looks at every object there, or of the pipeline's own bucket, compares it with its document, and queues
     what has none or changed since; no faster than the queue empties, so that new photos do not wait for them.
-    Stopped, the same command goes on where it was.
+    After an interruption, run the same command again: it resumes.
 
     After a change of MinConfidence or MaxLabels: --all. Exit code 0: all is queued; 130: stopped by Ctrl-C.
     """
@@ -71,14 +71,14 @@ def backfill(session: Session, /, **options: Any) -> None:
 
 
 def run_backfill(target: Target, options: BackfillOptions, console: Console) -> int:
-    """Backfill; returns the exit code. Raises UserError where the functions could not read the photos."""
+    """Backfill; return the exit code. Raises UserError where the functions could not read the photos."""
     place = _place(target, options)
     if place.bucket != target.outputs.bucket:
         _check_permissions(target, place.bucket, options, console)
     backfill = Backfill(target, place, state_path(target, "backfill.json"))
     after = "" if options.is_anew or options.is_dry else backfill.stopped_after()
     if after:
-        console.print(safe(f"goes on after {after}, where it was stopped; --anew begins at the first"))
+        console.print(safe(f"resumes after {after}; --anew begins at the first object"))
     if options.is_dry or not (options.is_sure or target.is_local):
         with BackfillDisplay(console, "looking") as display:
             counts = backfill.count(after, display.show)
@@ -92,7 +92,7 @@ def run_backfill(target: Target, options: BackfillOptions, console: Console) -> 
         with BackfillDisplay(console, "queueing") as display, Reconciler(target) as reconciler:
             counts = backfill.run(after, reconciler, display.show)
     except BaseException:  # credentials that have ended, Ctrl-C
-        console.print("What is queued is labelled, and the same command goes on where it was.", style="red")
+        console.print("What is queued will be labelled; the same command resumes.", style="red")
         raise
     if options.is_sure or target.is_local:
         show_backfill(console, place, counts, 0.0)
@@ -105,7 +105,7 @@ def run_backfill(target: Target, options: BackfillOptions, console: Console) -> 
 
 
 def _what_is_left(target: Target, place: BackfillScope) -> str:
-    """An audit looks at the pipeline's own bucket."""
+    """Return the command that shows what is left: an audit covers only the pipeline's own bucket."""
     return "photos audit" if place.bucket == target.outputs.bucket else f"photos backfill {place} --dry-run"
 
 
@@ -143,18 +143,18 @@ def _check_permissions(target: Target, bucket: str, options: BackfillOptions, co
 
 
 class BackfillDisplay(StatusLine):
-    """How far a backfill is."""
+    """Shows the progress of a backfill."""
 
     def show(self, progress: BackfillProgress) -> None:
         counts = progress.counts
         full = (
-            "" if progress.waiting is None else f"; {progress.waiting:,} messages wait, it goes on when fewer do"
+            "" if progress.waiting is None else f"; {progress.waiting:,} messages wait, it continues when fewer do"
         )
         self.tell(f"{counted(counts.objects, 'photo')}, {counts.wanted:,} to be labelled, at {progress.key}{full}")
 
 
 def show_backfill(console: Console, place: BackfillScope, counts: BackfillCounts, usd: float) -> None:
-    """What was found, and what labelling it costs."""
+    """Print what was found, and what labelling it costs."""
     parts = [f"{count:,} {finding.value}" for finding, count in counts.found.items()]
     fitting = counts.objects - sum(counts.found.values())
     console.print(
@@ -162,7 +162,7 @@ def show_backfill(console: Console, place: BackfillScope, counts: BackfillCounts
         highlight=False,
     )
     if counts.left_alone:
-        console.print(f"{counted(counts.left_alone, 'other file')} left alone, by name no photo", highlight=False)
+        console.print(f"{counted(counts.left_alone, 'file')} skipped: not a photo", highlight=False)
     if usd:
         console.print(
             f"{counts.wanted:,} to be labelled, at about {usd:,.2f} USD ({PRICES})",

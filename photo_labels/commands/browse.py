@@ -21,7 +21,7 @@ def browse(session: Session, port: int, is_opening: bool) -> None:
 
     It asks AWS with your own credentials; the bucket stays closed to all others.
     """
-    # A web server takes 200 ms to import, for which nobody is to wait who reads `photos --help`.
+    # A web server takes 200 ms to import, which would slow down `photos --help`.
     from photo_labels.browsing.server import Browse  # noqa: PLC0415
 
     server = Browse(session.target(), port)

@@ -62,7 +62,7 @@ def export(session: Session, kind: str, prefix: str, is_sure: bool) -> None:
 
 
 def documents(target: Target, beginning: str = "") -> Iterator[Document]:
-    """Read the documents of photos that are there, those whose ImageIDs begin so, in no order."""
+    """Read the documents of present photos whose ImageIDs begin so, in no order."""
     pages = target.client("dynamodb").get_paginator("scan").paginate(TableName=target.outputs.image_labels_table)
     for page in pages:
         for document in documents_in(page["Items"]):
@@ -71,12 +71,12 @@ def documents(target: Target, beginning: str = "") -> Iterator[Document]:
 
 
 def as_json(document: Document) -> str:
-    """Write a document as it is in the table, on one line."""
+    """Return a document as it is in the table, as a line of JSON."""
     return json.dumps(document.to_item(), default=float)
 
 
 def write_json(found: Iterator[Document], file: TextIO) -> None:
-    """Write a line for each photo."""
+    """Write a line of JSON for each photo."""
     file.writelines(as_json(document) + "\n" for document in found)
 
 

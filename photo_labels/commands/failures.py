@@ -42,7 +42,7 @@ def failures(session: Session, reason: str | None) -> None:
 
 
 def show_failure(console: Console, failure: Failure) -> None:
-    """One failure: what, when, how often; and why on a line of its own."""
+    """Print one failure: what, when, how often; and why on a line of its own."""
     tried = f", received {counted(failure.tries, 'time')}" if failure.tries else ""
     console.print(
         Text(f"{failure.kind}, {failure.at:%Y-%m-%d %H:%M:%S}{tried}: ") + safe(failure.what), soft_wrap=True
@@ -51,7 +51,7 @@ def show_failure(console: Console, failure: Failure) -> None:
 
 
 def show_reasons(console: Console, counts: Counter[tuple[str, str]]) -> None:
-    """How many failures there are of each kind and reason."""
+    """Print how many failures there are of each kind and reason."""
     if not counts:
         console.print("There are no failures.")
         return

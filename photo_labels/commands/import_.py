@@ -66,7 +66,7 @@ def import_(session: Session, /, **options: Any) -> None:
     """Upload the photos in PATHS, folders or files, and wait until each is labelled, or rejected with a reason.
 
     A photo has its path below the folder as its name. What was uploaded before is not uploaded again, also from a
-    folder that was moved; stopped by whatever, the same command goes on where it was.
+    folder that was moved. After an interruption, run the same command again: it resumes.
 
     Exit code 0: all are labelled, or uploaded with --no-wait; 1: some cannot be labelled; 3: some are not
     uploaded, or not accounted for: running it again may help; 130: stopped by Ctrl-C; 2: nothing could be done.
@@ -77,24 +77,26 @@ def import_(session: Session, /, **options: Any) -> None:
 
 
 def journal_path(target: Target) -> Path:
-    """Where a pipeline's journal is."""
+    """Return the path of a pipeline's journal."""
     return state_path(target, "imported.sqlite")
 
 
 def run_import(target: Target, options: ImportOptions, console: Console) -> int:
-    """Import photos; returns the exit code. Raises UserError where there is nothing to import."""
+    """Import photos; return the exit code. Raises UserError where there is nothing to import."""
     try:
         return _import(target, options, console)
     except sqlite3.Error as error:
         path = journal_path(target)
-        raise UserError(f"{path} cannot be written to ({error}): make room, and run it again to go on.") from error
+        raise UserError(
+            f"{path} cannot be written to ({error}): make room, and run it again to resume."
+        ) from error
 
 
 def _import(target: Target, options: ImportOptions, console: Console) -> int:
     finder = PhotoFinder(target.outputs.key_prefix + options.prefix, options.include, options.exclude)
     with ExitStack() as opened:
         journal = opened.enter_context(Journal(journal_path(target)))
-        if options.is_dry:  # which takes note of what would be uploaded
+        if options.is_dry:  # which records what would be uploaded
             journal = opened.enter_context(journal.copied())
         importer = Importer(target, journal, is_replacing=options.is_replacing, is_dry=options.is_dry)
         with ImportDisplay(console, is_dry=options.is_dry) as display:
@@ -116,7 +118,7 @@ def _import(target: Target, options: ImportOptions, console: Console) -> int:
 
 
 def _agree(journal: Journal, target: Target, options: ImportOptions, console: Console) -> None:
-    """Say what an import is about to do, and ask where it may cost more than a dollar."""
+    """Print what an import is about to do, and ask where it may cost more than a dollar."""
     most, size = journal.to_upload()
     usd = _usd(target, most)
     show_plan(console, journal.counts().found, f"up to {most:,}" if most else "none", size, usd)
@@ -137,7 +139,7 @@ def _exit_code(counts: ImportCounts, stop: Stop | None) -> int:
 
 
 def _print_json(journal: Journal, finder: PhotoFinder) -> None:
-    """A line for each file, in the order of their paths, and one for the sum."""
+    """Print a line of JSON for each file, in the order of paths, and one for the sum."""
     for file in journal.files(but_labelled=False):
         line = {
             "path": os.fsencode(file.path).decode(errors="backslashreplace"),
@@ -161,7 +163,7 @@ def _print_json(journal: Journal, finder: PhotoFinder) -> None:
 
 
 def show_plan(console: Console, found: int, new: str, size: int, usd: float) -> None:
-    """What an import is about to do; `new`: how many it uploads, in words."""
+    """Print what an import is about to do; `new`: how many photos it uploads, in words."""
     cost = f", at about {usd:,.2f} USD ({PRICES})" if usd else ""
     amount = f", {size / 1e6:,.1f} MB{cost}" if size else ""
     console.print(f"{counted(found, 'photo')}, {new} to upload{amount}", highlight=False)

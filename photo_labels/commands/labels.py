@@ -56,7 +56,7 @@ def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool) 
 
 
 def counts_table(counts: Mapping[str, int]) -> Table:
-    """Labels with the number of their photos."""
+    """Return a table of labels with the number of their photos."""
     table = Table(Column("photos", justify="right"), "label")
     for name, count in counts.items():
         table.add_row(f"{count:,}", safe(name))

@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 def pause(session: Session) -> None:
     """Stop labelling: photos wait in the queue, for ten days at most, and none is lost."""
     Mappings(session.target()).switch(on=False)
-    session.console.print(
-        "Paused: photos wait in the queue, for ten days at most. `photos resume` goes on with them."
-    )
+    session.console.print("Paused: photos wait in the queue, for ten days at most. `photos resume` continues.")
 
 
 @click.command()
 @click.pass_obj
 def resume(session: Session) -> None:
-    """Go on labelling what has waited, and what comes."""
+    """Continue labelling: the photos that have waited, and new ones."""
     Mappings(session.target()).switch(on=True)
-    session.console.print("Resumed: what has waited is labelled now.")
+    session.console.print("Resumed: the photos that have waited are labelled now.")

@@ -69,7 +69,7 @@ def _chosen(target: Target, images: tuple[str, ...], prefix: str | None, *, is_e
 
 
 def purged_text(purged: Purged) -> str:
-    """What is there, or was removed."""
+    """Return what is there, or was removed, as a text."""
     parts = [
         counted(purged.documents, "document"),
         counted(purged.rows, "index row"),
@@ -80,7 +80,7 @@ def purged_text(purged: Purged) -> str:
 
 
 def show_purged(console: Console, what: str, purged: Purged, objects: str | None) -> None:
-    """What a purge is about, or what it did; `objects`: which of the photos themselves go, too."""
+    """Print what a purge is about, or what it did; `objects`: which photos themselves it removes."""
     console.print(f"{what}: {purged_text(purged)}", highlight=False)
     if purged.keys:
         console.print(safe(f"  {', '.join(purged.keys)} among them"), soft_wrap=True)

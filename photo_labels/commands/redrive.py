@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Only count what would be sent back.")
 @click.pass_obj
 def redrive(session: Session, reason: str | None, dry_run: bool) -> None:
-    """Send rejected photos and dead letters back to be labelled, after their cause is mended.
+    """Send rejected photos and dead letters back to be labelled, after the cause is fixed.
 
-    Each photo costs one Rekognition call. It can be stopped and started again: nothing is lost, and what is sent
-    twice is done once.
+    Each photo costs one Rekognition call. It can be interrupted and run again: nothing is lost, and what is sent
+    twice is labelled once.
     """
     target = session.target()
     failed = Failures(target)
@@ -46,7 +46,7 @@ def redrive(session: Session, reason: str | None, dry_run: bool) -> None:
 
 
 def show_redriven(console: Console, redriven: Redriven) -> None:
-    """What was sent back, and what was not."""
+    """Print what was sent back, and what was not."""
     photos, messages = counted(redriven.photos, "rejected photo"), counted(redriven.messages, "dead letter")
     task = ", by SQS itself" if redriven.by_task else ""
     console.print(f"sent back: {photos}, {messages}{task}", highlight=False)

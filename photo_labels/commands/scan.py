@@ -20,7 +20,7 @@ _ASK_ABOVE_USD = 0.01
 
 
 def confirm_scan(target: Target, table: str, items: str, shown: Console, *, is_sure: bool) -> None:
-    """Say what reading a whole table costs, and ask where that is more than a cent."""
+    """Print what reading all of a table costs, and ask where that is more than a cent."""
     scan = scan_of(target, table)
     _show_scan(shown, scan, items, is_local=target.is_local)
     if scan.usd > _ASK_ABOVE_USD and not (is_sure or target.is_local):
@@ -28,6 +28,6 @@ def confirm_scan(target: Target, table: str, items: str, shown: Console, *, is_s
 
 
 def _show_scan(console: Console, scan: Scan, items: str, *, is_local: bool) -> None:
-    """What reading a whole table takes."""
+    """Print what reading all of a table takes."""
     cost = "" if is_local else f": {scan.units:,.0f} read units, about {scan.usd:,.4f} USD ({PRICES})"
     console.print(f"reading about {counted(scan.items, items)}{cost}", highlight=False)

@@ -134,7 +134,7 @@ def _line(hit: Hit) -> dict[str, Any]:
 
 
 def show_spent(console: Console, spent: Spent) -> None:
-    """What a search has read."""
+    """Print what a search has read."""
     console.print(
         f"read {counted(spent.rows, 'index row')} and {counted(spent.documents, 'document')}: "
         f"{spent.units:,.1f} read units",

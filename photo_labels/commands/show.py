@@ -47,7 +47,7 @@ def show(session: Session, image: str, is_opening: bool, is_json: bool) -> None:
 
 
 def show_document(console: Console, document: Document) -> None:
-    """A document, and its labels as a table."""
+    """Print a document, and its labels as a table."""
     facts = Table.grid(padding=(0, 2))
     for name, value in {
         "image": document.image_id,

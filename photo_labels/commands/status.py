@@ -1,4 +1,4 @@
-"""`photos status`: how the pipeline is."""
+"""`photos status`: the pipeline's status."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WATCHED_LOCALLY_S, _WATCHED_ON_AWS_S = 1.0, 10.0
 @click.option("--json", "is_json", is_flag=True, help="Print it as a line of JSON.")
 @click.pass_obj
 def status(session: Session, is_watching: bool, is_json: bool) -> None:
-    """Tell how the pipeline is: queues, dead letters, rates, the quota, alarms.
+    """Show the pipeline's status: queues, dead letters, rates, the quota, alarms.
 
     Exit code 0: no alarm rings; 1: one does.
     """
@@ -54,14 +54,14 @@ def status(session: Session, is_watching: bool, is_json: bool) -> None:
 
 
 def status_table(status: Status) -> Table:
-    """How the pipeline is."""
+    """Return the pipeline's status as a table."""
     counts, table = status.counts, Table.grid(padding=(0, 2))
     queues = {"photos": status.photos, "converting": status.converting}
     for name, queue in queues.items():
         table.add_row(name, f"{queue.waiting:,} waiting, {queue.in_hand:,} in hand or waiting for another try")
     dead = status.photos.dead + status.converting.dead
     table.add_row("dead letters", f"{dead:,}" + (": photos failures says why" if dead else ""))
-    table.add_row("labelling", "on" if status.is_on else Text("paused: photos resume goes on", style="red"))
+    table.add_row("labelling", "on" if status.is_on else Text("paused: photos resume continues", style="red"))
     table.add_row(
         f"last {MINUTES} minutes",
         f"{counts['ImagesLabelled']:,.0f} labelled, {counts['ImagesRejected']:,.0f} rejected, "

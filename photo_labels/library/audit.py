@@ -40,7 +40,7 @@ _AT_A_TIME = 100
 # Objects, documents or rows that are looked at together: those of one BatchGetItem.
 _THREADS = 16
 UNDER_WAY_FOR = timedelta(minutes=10)
-# What changed so lately may still be in the queue.
+# What changed more recently may still be in the queue.
 _SAME_FOR = timedelta(seconds=30)
 # So far apart are the two looks at what seems wrong: S3 does not say when an object was removed, or an older
 # version became the present one.
@@ -77,7 +77,7 @@ class Audit:
     # By status.
     rows: int = 0
     under_way: int = 0
-    # Of what looked wrong: changed too lately to tell.
+    # What looked wrong, but changed too recently to tell.
     found: Counter[Finding] = field(default_factory=Counter)
 
 
@@ -88,7 +88,7 @@ class _Hidden:
 
 @dataclass(frozen=True, slots=True)
 class _Suspicion:
-    """What seems wrong, and all that it seems so by: the same once more, and it is."""
+    """Something that seems wrong, with its evidence: the same evidence at a second look makes it a problem."""
 
     problem: Problem
     document: Document | None
@@ -96,7 +96,7 @@ class _Suspicion:
     # The object; None: gone, or not looked at (rows).
 
     def changed_at(self) -> datetime | None:
-        """When any of it changed last, as far as that is known."""
+        """Return when any of it last changed, as far as that is known."""
         times = [self.document.labelled_at] if self.document else []
         if self.problem.row:
             times.append(self.problem.row.labelled_at)
@@ -158,7 +158,7 @@ class Auditor:
         return self.audit
 
     def _hold(self, suspicions: Sequence[_Suspicion | None]) -> None:
-        """Keep what seems wrong for its second look; what changed a moment ago is under way."""
+        """Keep what seems wrong for a second look; what changed a moment ago may still be in the queue."""
         for one in suspicions:
             if one is None:
                 continue
@@ -169,7 +169,7 @@ class Auditor:
                 self._held.append((now, one))
 
     def _settle(self, pool: Executor, report: Callable[[Problem], None]) -> None:
-        """Look once more at what was looked at long enough ago; what seems wrong in another way is kept again."""
+        """Take a second look at what was seen long enough ago; what seems wrong in another way is kept again."""
         due: list[_Suspicion] = []
         now = self._now()
         while self._held and self._held[0][0] + self._same_for <= now and len(due) < _AT_A_TIME:
@@ -185,7 +185,7 @@ class Auditor:
     # ------------------------------------------------------------ one photo, or one row
 
     def _look_at(self, suspect: Problem) -> _Suspicion | None:
-        """Look at all of it; None: nothing is wrong, or it changed meanwhile."""
+        """Take a second look; None: nothing is wrong, or it changed in between."""
         return self._look_at_row(suspect, suspect.row) if suspect.row else self._look_at_photo(suspect.key)
 
     def _look_at_photo(self, key: str) -> _Suspicion | None:
@@ -286,7 +286,7 @@ class Auditor:
 
 
 def _judged(document: Document | None, seen: Head | _Hidden | None) -> Finding | None:
-    """Tell what is wrong with a document, by what HeadObject shows; None: nothing."""
+    """Return what is wrong with a document by what HeadObject shows; None: nothing."""
     if seen is None:
         return Finding.GONE if document and document.status != "REMOVED" else None
     if document is None:
@@ -299,7 +299,7 @@ def _judged(document: Document | None, seen: Head | _Hidden | None) -> Finding |
 
 
 def compared(document: Document | None, etag: str, last_modified: datetime) -> Finding | None:
-    """Tell what is wrong with a document, by what a list of objects shows: no versions. None: nothing."""
+    """Return what is wrong with a document by a listing, which shows no versions; None: nothing."""
     if document is None:
         return Finding.NEVER_LABELLED
     if document.status == "REMOVED":
@@ -328,7 +328,7 @@ def _time(text: str) -> datetime | None:
 
 
 class Repairer:
-    """Mends what an audit finds; used as its `report`."""
+    """Repairs what an audit finds; used as its `report`."""
 
     def __init__(self, target: Target, reconciler: Reconciler) -> None:
         self._dynamodb = target.client("dynamodb")
@@ -337,7 +337,7 @@ class Repairer:
         self.rows_removed = 0
 
     def repair(self, problem: Problem) -> None:
-        """Ask for the truth about the photo; a stray row, about which no message asks, is deleted."""
+        """Send a reconcile message for the photo; delete a stray row, which no message would."""
         if problem.row is None:
             # The document of missing rows fits its object, and would be left as it is.
             force = problem.finding is Finding.ROWS_MISSING

@@ -1,4 +1,4 @@
-"""What things cost on AWS, about, so that it can be said before."""
+"""Approximate prices of AWS, so that a command can say beforehand what it costs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BYTES_A_UNIT = 2 * 4096
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What reading a whole table takes, by what DynamoDB says of it (every six hours)."""
+    """What reading all of a table takes, by DynamoDB's statistics (updated every six hours)."""
 
     items: int
     units: float
@@ -32,6 +32,6 @@ class Scan:
 
 
 def scan_of(target: Target, table: str) -> Scan:
-    """Ask how large a table is."""
+    """Return the size of a table."""
     found = target.client("dynamodb").describe_table(TableName=table)["Table"]
     return Scan(found.get("ItemCount", 0), found.get("TableSizeBytes", 0) / _BYTES_A_UNIT)

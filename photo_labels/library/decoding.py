@@ -1,4 +1,4 @@
-"""Photos decoded in a process that may crash; unlike the function's, it goes on with the next photo.
+"""Photos decoded in a process that may crash; unlike the function's, it continues with the next photo.
 
     parent -> child   longest side and number of bytes (8 bytes each), the photo
     child  -> parent  the number of bytes (8 bytes), a line of JSON (`reason` and `detail`, or nothing), the JPEG
@@ -109,7 +109,7 @@ class Decoder:
 
 
 def _exactly(pipe: IO[bytes], size: int) -> bytes:
-    """Read so many bytes. Raises EOFError where there are less."""
+    """Read exactly this number of bytes. Raises EOFError where there are fewer."""
     content = pipe.read(size)
     if len(content) < size:
         raise EOFError
@@ -134,7 +134,7 @@ def _answered(photo: bytes, longest_side: int) -> bytes:
 
 
 def main() -> None:
-    """Be the child, until the parent is gone."""
+    """Run the child until the parent is gone."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))

@@ -1,4 +1,4 @@
-"""What failed for good, and sending it back: rejected photos (documents) and dead letters (messages)."""
+"""Rejected photos (documents) and dead letters (messages), and how they are sent back."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Failures:
         """Send failures back, those of one reason or all: rejected photos to be labelled again, and dead letters.
 
         Nothing is lost when it is stopped: a dead letter is deleted when it is in the queue, and a photo or a
-        message that is sent twice is done once. SQS's own task goes on, and is found by who asks again. Raises
+        message that is sent twice is done once. SQS's own task continues, and a later call finds it. Raises
         UserError when SQS does not take messages.
         """
         redriven = Redriven()
@@ -152,7 +152,7 @@ class Failures:
             raise UserError(f"SQS does not delete dead letters that it took back ({code}): try again.")
 
     def _received(self, dead_letters: str) -> Iterator[list[Failure]]:
-        """Receive dead letters until there are none but such as came meanwhile: sent back, and hopeless still."""
+        """Receive dead letters until only those are left that were sent back and failed again."""
         for messages in received(self._sqs, dead_letters, datetime.now(UTC)):
             yield [_failure(message) for message in messages]
 
@@ -181,7 +181,7 @@ class Failures:
         return True
 
     def _watched(self, dead_letters: str) -> int:
-        """Wait for the move task; gives how many messages it moved, about. Raises UserError when it failed."""
+        """Wait for the move task; returns about how many messages it moved. Raises UserError when it failed."""
         source = self._arn(dead_letters)
         while (task := self._newest_task(source)).get("Status", "RUNNING") in _UNDER_WAY:
             self._pause(_LOOK_S)

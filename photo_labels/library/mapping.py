@@ -26,11 +26,11 @@ class Mappings:
         self._ids = [function.mapping_id for function in target.outputs.functions]
 
     def are_on(self) -> bool:
-        """Whether photos are labelled; where only one of them is on, it is to be found out why."""
+        """Tell whether both are enabled."""
         return all(self._state(identity) not in {"Disabled", "Disabling"} for identity in self._ids)
 
     def switch(self, *, on: bool) -> None:
-        """Enable or disable them, and wait until they are. Raises UserError when it does not come to that.
+        """Enable or disable both, and wait until they are. Raises UserError where that fails.
 
         Off, no receive is spent on the photos that wait, and batches under way are finished: nothing is lost
         within the queues' retention (10 days). Lambda refuses while one is being changed, say by CloudFormation.

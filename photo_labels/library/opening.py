@@ -40,7 +40,7 @@ def launch(where: str | Path) -> None:
 
 
 def links(target: Target, documents: Iterable[Document]) -> list[str]:
-    """Return links to photos, for an hour, with the rights of who asks; the bucket stays closed to all others."""
+    """Return links to photos, for an hour, with the user's permissions; the bucket stays closed to others."""
     # The older signature does not open what is encrypted with a key of KMS.
     s3 = target.client("s3", config=Config(signature_version="s3v4"))
     return [

@@ -39,7 +39,7 @@ class Chosen:
 
 
 def named(target: Target, images: Collection[str]) -> Chosen:
-    """Choose photos by what a person calls them: that of which something is known, or else a key of ours."""
+    """Choose photos by their names: ImageIDs of known documents, or else keys of the pipeline's bucket."""
     bucket = target.outputs.bucket
     meant = [candidates(bucket, image) for image in images]
     known = TableReader(target).documents([one for some in meant for one in some])
@@ -73,7 +73,7 @@ class Purged:
     # A few.
 
     def add(self, key: str) -> None:
-        """Take note of a key, if there are not enough yet."""
+        """Remember a key as an example, up to a few."""
         if len(self.keys) < _KEYS_NAMED and key not in self.keys:
             self.keys.append(key)
 
@@ -108,7 +108,7 @@ class Purger:
     def run(self, tell: Callable[[Purged], None]) -> Purged:
         """Remove them: objects first, then messages about them, so that nothing labels them again.
 
-        Stopped half-way, it goes on when it is run again. Raises ClientError where AWS refuses.
+        After an interruption, running it again resumes. Raises ClientError where AWS refuses.
         """
         purged = self.purged
         for bucket, objects in self._objects(purged):

@@ -1,4 +1,4 @@
-"""Looking through the messages of a queue: each is held while it is looked at, so that nobody else has it."""
+"""Reading through the messages of a queue: each is invisible to others while it is read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NEW_PAGES = 10
 
 
 def depth(sqs: Any, queue: str) -> tuple[int, int]:
-    """Count a queue's messages, about: those that wait, and those that somebody has in hand."""
+    """Return about how many messages of a queue wait, and how many are in flight."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     counts = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
     waiting, in_hand = (int(counts[name]) for name in names)
@@ -45,7 +45,7 @@ def received(sqs: Any, queue: str, before: datetime) -> Iterator[list[Any]]:
 
 
 def give_back(sqs: Any, queue: str, handles: Sequence[str]) -> None:
-    """Let others see messages again. Best effort: they come back by themselves."""
+    """Make messages visible again. Best effort: their visibility timeout does so, too."""
     for start in range(0, len(handles), AT_A_TIME):
         entries: Any = [
             {"Id": str(at), "ReceiptHandle": handle, "VisibilityTimeout": 0}
@@ -90,12 +90,12 @@ def delete(sqs: Any, queue: str, handles: Sequence[str]) -> dict[int, str]:
 
 
 def sent_at(message: Any) -> datetime:
-    """When a message was sent to the first of its queues."""
+    """Return when a message was sent to the first of its queues."""
     return datetime.fromtimestamp(int(message.get("Attributes", {}).get("SentTimestamp", 0)) / 1000, UTC)
 
 
 def photos_of(body: str) -> list[str]:
-    """bucket/key of all photos that a message is about; none where nobody can tell."""
+    """Return bucket/key of all photos that a message is about; none for a malformed message."""
     try:
         content = json.loads(body)
         if "key" in content:

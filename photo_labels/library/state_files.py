@@ -1,4 +1,4 @@
-"""Files in which the commands keep what they have done: with the local cloud, or in the user's state folder."""
+"""Files in which commands keep their state: with the local cloud, or in the user's state folder."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def state_path(target: Target, name: str) -> Path:
-    """Where a command keeps what it has done: with the local cloud, which forgets it, or in the user's state."""
+    """Return the path of a command's state: with the local cloud, or in the user's state folder."""
     if target.is_local:
         return targets.LOCAL_STATE / name
     return _users_state() / f"{target.outputs.bucket}.{name}"
 
 
 def keep_state(path: Path, content: str) -> None:
-    """Write a state whole or not at all, for its user alone. Raises UserError where it cannot be written."""
+    """Write a state atomically, readable by its user only. Raises UserError where it cannot be written."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = path.with_suffix(".new")
@@ -37,7 +37,7 @@ def keep_state(path: Path, content: str) -> None:
 
 
 def kept_state(path: Path) -> Any:
-    """Return what JSON a state has; None where there is none, or none that can be read."""
+    """Return the JSON of a state; None where there is none, or none that can be read."""
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError, RecursionError):  # not there, not written whole, or damaged
@@ -52,7 +52,7 @@ def private(path: Path) -> Path:
 
 
 def state_folders() -> tuple[Path, ...]:
-    """All folders in which `state_path` may be."""
+    """Return all folders in which `state_path` may be."""
     return targets.LOCAL_STATE, _users_state()
 
 

@@ -53,7 +53,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All of it."""
+    """The pipeline's status."""
 
     photos: Queue
     converting: Queue
@@ -70,7 +70,7 @@ class Status:
 
     @property
     def photos_a_second(self) -> float:
-        """Photos that came to an end."""
+        """Return the photos that ended, a second."""
         ended = sum(self.counts[name] for name in ("ImagesLabelled", "ImagesRejected", "ImagesRemoved"))
         return ended / (MINUTES * 60)
 

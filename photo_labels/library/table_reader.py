@@ -1,4 +1,4 @@
-"""Reading the tables by their keys."""
+"""Reads of the tables by their keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FIRST_PAUSE_S = 0.05
 
 
 def candidates(bucket: str, image: str) -> list[str]:
-    """ImageIDs that a person may mean by a key, bucket/key, or s3://bucket/key; `bucket` is the pipeline's."""
+    """Return the ImageIDs that a key, bucket/key, or s3://bucket/key may mean in the pipeline's `bucket`."""
     plain = image.removeprefix("s3://")
     return [plain] if image.startswith("s3://") else list(dict.fromkeys([image_id(bucket, plain), plain]))
 
@@ -47,7 +47,7 @@ class TableReader:
         self._pause = pause
 
     def query(self, **asked: Any) -> Any:
-        """One query of the index, a page of its answer."""
+        """Run a query of the index; return a page of its answer."""
         return self._client.query(TableName=self._index_table, ReturnConsumedCapacity="TOTAL", **asked)
 
     def documents(

@@ -50,7 +50,7 @@ class Connection:
         return self.endpoint_url is not None
 
     def client(self, service: Any, *, connections: int = 10, config: Config | None = None) -> Any:
-        """A client of a service; typed where it is assigned. `config`: what is to be otherwise than usual."""
+        """Return a client of a service; it is typed where it is assigned. `config`: changes to the usual one."""
         usual = Config(max_pool_connections=connections, retries={"mode": "standard", "total_max_attempts": 5})
         if self.is_local:
             # Loopback never goes through the caller's proxy; and ministack names buckets in the path.
@@ -61,7 +61,7 @@ class Connection:
         except BotoCoreError:
             raise
         except ValueError as error:  # an endpoint without https:// in AWS_ENDPOINT_URL, say
-            raise UserError(f"Your AWS settings cannot be used ({error}): mend them.") from error
+            raise UserError(f"Your AWS settings cannot be used ({error}): correct them.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Target(Connection):
 
 
 def scrub_environment(environment: MutableMapping[str, str]) -> None:
-    """Take the caller's own AWS settings and proxies out, so that nothing local depends on or leaves for them."""
+    """Remove the caller's AWS settings and proxies, so that nothing local depends on them, or reaches AWS."""
     for name in list(environment):
         if name.upper().startswith(_FOREIGN) or name.lower() in _PROXIES:
             del environment[name]
@@ -82,7 +82,7 @@ def scrub_environment(environment: MutableMapping[str, str]) -> None:
 
 
 def local_session() -> boto3.Session:
-    """The local cloud's root user; scrub the environment first."""
+    """Return a session of the local cloud's root user; scrub the environment first."""
     import boto3  # noqa: PLC0415 - takes 100 ms, for which nobody is to wait who reads `photos --help`
 
     return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
@@ -124,7 +124,7 @@ def aws_session(region: str | None, profile: str | None) -> tuple[boto3.Session,
         account = sts.get_caller_identity()["Account"]
     except (ConfigParseError, InvalidRegionError, ProfileNotFound) as error:
         raise UserError(
-            f"Your AWS settings cannot be used ({error}): mend them, pass --region or --profile, "
+            f"Your AWS settings cannot be used ({error}): correct them, pass --region or --profile, "
             "or do without AWS (photos --local)."
         ) from error
     except (HTTPClientError, NoConnectionError) as error:
@@ -144,7 +144,7 @@ def aws_target(stack: str, region: str | None, profile: str | None) -> Target:
 
 
 def described(connection: Connection, stack: str) -> Target:
-    """Ask the stack what its parts are called. Raises UserError when it is not there."""
+    """Read the outputs of the stack. Raises UserError where it is not there."""
     where = connection.description
     try:
         found = connection.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]

@@ -53,14 +53,14 @@ _REFUSED_CREDENTIALS = frozenset(
 
 
 def are_credentials_over(error: BaseException) -> bool:
-    """Tell whether AWS stays closed until the user logs in again."""
+    """Tell whether the user has to log in again before AWS answers."""
     if isinstance(error, ClientError):
         return error.response["Error"]["Code"] in _REFUSED_CREDENTIALS
     return isinstance(error, _NO_CREDENTIALS)
 
 
 def user_message(error: Exception) -> str:
-    """Say what one of TOLD, or an OSError, means for a person."""
+    """Return what one of USER_FACING_ERRORS, or an OSError, means, as a sentence for the user."""
     if are_credentials_over(error):
         return f"Your AWS credentials are not valid any more ({_said(error)}): log in and run it again."
     if isinstance(error, (HTTPClientError, NoConnectionError)):

@@ -1,4 +1,4 @@
-"""How a command line ends: with an exit code, and where something is wrong with a sentence on standard error."""
+"""How a command line ends: with an exit code, and, where something is wrong, a sentence on standard error."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _NOT_AGREED, _NOT_DONE, NOT_ALL_DONE, INTERRUPTED = 1, 2, 3, 130
-# NOT_ALL_DONE: run it again, and it goes on.
+# NOT_ALL_DONE: running it again resumes.
 
 
 def run(command: Callable[[], int | None], name: str) -> None:
-    """Run a program's main function and exit: what is a person's to mend is said without a traceback.
+    """Run a program's main function and exit; errors that the user can fix are printed without a traceback.
 
     `command` returns an exit code or None (0), or exits; a click command is called with standalone_mode=False.
     Exit code 2: it could not be done; 3: credentials ended on the way; 130: Ctrl-C, SIGTERM or SIGHUP.
@@ -60,23 +60,23 @@ def _say(text: str) -> None:
 
 
 def is_agreed(question: str, beforehand: str) -> bool:
-    """Ask a question on the terminal. Raises UserError where there is none, and so nobody to answer.
+    """Ask a question on the terminal. Raises UserError where there is none.
 
-    `beforehand`: what says yes before it is asked, `--yes` for one.
+    `beforehand`: what answers yes beforehand, say `--yes`.
     """
     if not is_answered():
-        raise UserError(f"{question} Nobody is here to answer: say so beforehand with {beforehand}.")
+        raise UserError(f"{question} Not interactive: pass {beforehand}.")
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def is_answered() -> bool:
-    """Tell whether somebody sits at a terminal."""
+    """Tell whether standard input and error are a terminal."""
     return sys.stdin.isatty()
 
 
 def agree(question: str) -> None:
-    """Ask before a command of `photos` goes on; exits with 1 where the answer is no."""
+    """Ask whether a command of `photos` may continue; exit with 1 where the answer is no."""
     if not is_agreed(question, "--yes"):
         print("Nothing was done.", file=sys.stderr)
         sys.exit(_NOT_AGREED)

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from photo_labels.library.importing.finder import NOT_A_PHOTO
 from photo_labels.library.importing.journal import End
 from photo_labels.terminal.text import counted, safe, spread
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ImportDisplay:
-    """How far an import is, in one line; quiet where nobody watches."""
+    """How far an import is, in one line; silent where there is no terminal."""
 
     def __init__(self, console: Console, *, is_dry: bool = False) -> None:
         self._is_dry = is_dry
@@ -71,7 +72,7 @@ class ImportDisplay:
 
 
 def show_summary(console: Console, journal: Journal, finder: PhotoFinder) -> None:
-    """Numbers that add up, what was left alone, then every file that is not labelled, with its reason."""
+    """Print numbers that add up, what was skipped, then every file that is not labelled, with its reason."""
     counts = journal.counts()
     always = set() if counts.ends[End.TO_UPLOAD] or counts.ends[End.UPLOADED] else {End.LABELLED, End.REJECTED}
     ends = [end for end in End if counts.ends[end] or end in always]
@@ -88,10 +89,11 @@ def show_summary(console: Console, journal: Journal, finder: PhotoFinder) -> Non
     if known:
         console.print(f"of these {' and '.join(known)}", highlight=False)
     for what, count in finder.left_alone.items():
-        console.print(f"{counted(count, 'other file')} left alone, {what}", highlight=False)
+        why = "not a photo" if what == NOT_A_PHOTO else what
+        console.print(f"{counted(count, 'file')} skipped: {why}", highlight=False)
     if folders := finder.folders_left_alone:
         names = ", ".join(name if count == 1 else f"{name} ({count:,})" for name, count in folders.items())
-        console.print(safe(f"{counted(folders.total(), 'folder')} left alone, hidden or a system's own: {names}"))
+        console.print(safe(f"{counted(folders.total(), 'folder')} skipped, hidden or of a system: {names}"))
     seconds = journal.seconds()
     if seconds:
         console.print(f"upload to searchable: {spread(seconds)}", highlight=False)

@@ -1,4 +1,4 @@
-"""Standard output and standard error, whatever they are: a terminal, a pipe that nobody reads any more, or closed.
+"""Standard output and standard error, whatever they are: a terminal, a broken pipe, or closed.
 
 Whoever reads may stop (`photos search … | head -1`). That is no failure: what is written after that goes nowhere,
 and the command ends with the exit code that it would have had.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class StatusLine:
-    """What a command is doing, in one line; quiet where nobody watches."""
+    """Shows what a command is doing, in one line; silent where there is no terminal."""
 
     def __init__(self, console: Console, doing: str) -> None:
         self._console, self._doing = console, doing

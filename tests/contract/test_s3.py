@@ -170,7 +170,7 @@ def test_given_a_version_under_its_owners_key_when_asked_why_then_of_that_versio
     assert [call.query for call in aws.of("GetObject")] == [{"versionId": "v1"}]
 
 
-def test_given_all_that_botocore_asks_by_itself_when_s3_hangs_then_call_takes_no_longer_than_it_says(
+def test_given_botocores_own_requests_when_s3_hangs_then_a_call_takes_no_longer_than_stated(
     function: Function, aws: Aws
 ) -> None:
     aws.tell("HeadObject", head_error(400))

@@ -101,7 +101,7 @@ def test_given_visibility_that_is_set_for_all_when_told_then_nothing_is_said(fun
         ("no right", "AccessDeniedException"),
     ],
 )
-def test_given_visibility_that_cannot_be_set_when_told_then_message_comes_back_after_queues_timeout(
+def test_given_visibility_that_cannot_be_set_when_told_then_the_queues_timeout_holds(
     function: Function, aws: Aws, name: str, code: str
 ) -> None:
     aws.tell("BatchGetItem", DENIED)
@@ -110,7 +110,7 @@ def test_given_visibility_that_cannot_be_set_when_told_then_message_comes_back_a
     assert function.report.not_backed_off == {"message-0": code}
 
 
-def test_given_malformed_message_when_dead_lettered_then_it_is_in_dead_letter_queue_with_its_reason(
+def test_given_a_malformed_message_when_dead_lettered_then_it_is_in_the_dlq_with_its_reason(
     function: Function, aws: Aws
 ) -> None:
     assert function.receive(HOPELESS) == "dead-lettered: InvalidJson"

@@ -388,7 +388,7 @@ def test_given_no_credentials_when_deployed_then_a_sentence(account: Account) ->
         account.environment.update(keys)
 
 
-def test_given_bucket_whose_photos_another_hears_of_when_deployed_then_refused_before_anything_changes(
+def test_given_bucket_that_notifies_another_when_deployed_then_refused_before_any_change(
     account: Account, holidays: tuple[str, dict[str, Any]]
 ) -> None:
     bucket, _ = holidays

@@ -1,4 +1,4 @@
-"""`photos audit` on moto: each thing that can be wrong is found, mended in its own way, and nothing else is."""
+"""`photos audit` on moto: each thing that can be wrong is found, repaired in its own way, and nothing else is."""
 
 from __future__ import annotations
 

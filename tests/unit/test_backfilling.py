@@ -264,7 +264,7 @@ def test_given_the_command_when_dry_then_it_says_what_it_would_cost(target: Targ
     ended = command("--dry-run")
     assert ended.exit_code == 0
     assert "7 photos, 3 photos without a document" in ended.output
-    assert "3 other files left alone" in ended.output
+    assert "3 files skipped: not a photo" in ended.output
     assert "5 to be labelled, at about 0.01 USD" in ended.output
     assert queued(target) == []
 

@@ -100,7 +100,7 @@ def test_given_a_photo_that_another_tool_has_uploaded_when_imported_then_it_is_k
     assert not disk.puts
 
 
-def test_given_another_photo_of_same_size_uploaded_in_parts_when_imported_then_it_is_said_to_be_unknown(
+def test_given_a_multipart_photo_of_the_same_size_when_imported_then_it_is_said_to_be_unknown(
     target: Target, tmp_path: Path
 ) -> None:
     disk = Disk(target, tmp_path)

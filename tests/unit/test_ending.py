@@ -138,7 +138,7 @@ def test_given_a_signal_when_a_program_runs_then_it_is_stopped_in_order(signum: 
 
 
 def test_given_nobody_when_asked_then_a_sentence_says_how_to_say_yes_beforehand() -> None:
-    with pytest.raises(UserError, match=r"Go on\? Nobody is here to answer: say so beforehand with --yes\."):
+    with pytest.raises(UserError, match=r"Go on\? Not interactive: pass --yes\."):
         agree("Go on?")
 
 

@@ -316,7 +316,7 @@ def test_given_a_queue_that_is_nobodys_dead_letter_queue_when_redriven_then_sqs_
         move(target, MoveTasks(target.client("sqs")))
 
 
-def test_given_dead_letters_as_large_as_sqs_takes_when_redriven_then_in_as_many_calls_as_it_takes(
+def test_given_dead_letters_as_large_as_sqs_takes_when_redriven_then_in_several_calls(
     without_task: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = without_task
@@ -404,7 +404,7 @@ def test_given_the_commands_when_there_are_failures_then_they_say_what_to_know(
     assert len(left(target, "QueueUrl")) == 2
 
 
-def test_given_dead_letters_of_both_queues_when_redriven_then_each_goes_back_where_it_came_from(
+def test_given_dead_letters_of_both_queues_when_redriven_then_each_goes_to_its_own_queue(
     without_task: Target,
 ) -> None:
     dead_letter(without_task, notification("a.jpg"))

@@ -57,7 +57,7 @@ def uploads(world: World, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("operation", WRITES)
-def test_given_labels_that_were_not_written_when_message_comes_back_then_they_are_not_paid_for_again(
+def test_given_unwritten_labels_when_the_message_comes_back_then_they_are_not_paid_for_again(
     world: World, operation: str
 ) -> None:
     outage = Outage(operation)
@@ -94,7 +94,7 @@ def test_given_reconciled_photo_not_written_when_it_comes_back_then_it_is_not_pa
     assert document.get("Orientation") == (6 if is_converting else None)
 
 
-def test_given_first_batch_whose_writing_takes_all_time_when_others_have_ended_then_they_were_paid_for_once(
+def test_given_a_first_write_that_takes_all_time_when_others_end_then_they_are_paid_once(
     world: World,
 ) -> None:
     writing, names = threading.Event(), {f"{number}.jpg" for number in range(10)}
@@ -141,7 +141,7 @@ def test_given_labels_that_were_not_written_when_the_photo_is_another_then_that_
 
 
 @pytest.mark.parametrize("apart_s", [0.1, 60.0])
-def test_given_labels_that_were_not_written_when_equal_bytes_are_back_then_they_are_recognised_again(
+def test_given_unwritten_labels_when_equal_bytes_are_back_then_they_are_recognised_again(
     world: World, apart_s: float
 ) -> None:
     """Rekognition was shown what was there for a moment, between two uploads of the same bytes."""
@@ -208,7 +208,7 @@ def test_given_writing_that_works_again_when_a_paid_one_comes_back_then_that_ope
     assert not failing(function.receive(world.message(world.put("second.jpg", CAT))))
 
 
-def test_given_one_photo_that_cannot_be_written_when_it_comes_back_then_others_wait_ten_seconds_at_most(
+def test_given_one_photo_that_cannot_be_written_when_it_is_back_then_others_wait_ten_seconds(
     world: World,
 ) -> None:
     def refuse_one(operation: str, parameters: dict[str, Any]) -> None:

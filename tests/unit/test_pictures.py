@@ -296,7 +296,7 @@ def test_given_photos_that_fail_when_shown_then_there_is_memory_for_the_next(
         made.thumbnail(document("broken.png", {}))
     with pytest.raises(UserError):
         made.thumbnail(document("none.png", {}))
-    with pytest.raises(UserError, match="Nobody waits"):
+    with pytest.raises(UserError, match="No request waits"):
         made.thumbnail(document("a.png", {}), lambda: next(gone))
     assert made.thumbnail(document("a.png", {}))
     made.close()
@@ -308,7 +308,7 @@ def test_given_browser_that_goes_away_when_its_photo_is_made_then_that_ends(
 ) -> None:
     upload(target, "a.png", photo(100, 100))
     gone = itertools.chain([False] * looks, itertools.repeat(True))
-    with pytest.raises(UserError, match="Nobody waits"):
+    with pytest.raises(UserError, match="No request waits"):
         made.thumbnail(document("a.png", {}), lambda: next(gone))
     assert made.thumbnail(document("a.png", {}))
 

@@ -194,7 +194,7 @@ def test_given_everything_when_a_prefix_contradicts_then_nothing_is_removed(targ
     assert left(target) == (set(), set(), {"a.jpg"})
 
 
-def test_given_objects_of_which_nothing_is_known_when_purged_then_they_stay_with_their_messages_unless_asked_for(
+def test_given_unknown_objects_when_purged_then_they_stay_with_their_messages_unless_asked_for(
     target: Target, command: Any
 ) -> None:
     labelled(target, "a/1.jpg", "a/2.jpg")

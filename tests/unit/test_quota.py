@@ -104,7 +104,7 @@ def test_given_idle_pipeline_when_photos_come_then_first_goes_at_once_and_one_ha
     st.sampled_from([0.5, 5.0, 80.0]),
     st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0.0, 0.0, 0.01, 0.3, 5.0])), min_size=2, max_size=60),
 )
-def test_given_any_environments_when_they_book_slots_then_two_are_never_nearer_than_quota_allows(
+def test_given_any_environments_when_they_book_slots_then_none_are_nearer_than_the_quota(
     tps: float, taken: list[tuple[int, float]]
 ) -> None:
     pipeline = Pipeline(tps, environments=4)
@@ -115,7 +115,7 @@ def test_given_any_environments_when_they_book_slots_then_two_are_never_nearer_t
     assert all(after - before > 1 / tps - 0.001 for before, after in pairwise(turns))
 
 
-def test_given_two_environments_when_they_take_at_same_time_then_in_every_order_each_has_its_own_slot() -> None:
+def test_given_two_environments_when_they_book_together_then_each_has_its_own_slot() -> None:
     orders = 0
     pipeline: Pipeline
 
@@ -219,7 +219,7 @@ def test_given_no_turn_before_the_deadline_when_taken_then_out_of_time_and_no_tu
     assert pipeline.item == before
 
 
-def test_given_slots_that_nobody_used_when_thawed_after_freeze_then_they_are_not_used_all_at_once() -> None:
+def test_given_unused_slots_when_thawed_after_a_freeze_then_they_are_not_used_all_at_once() -> None:
     pipeline = Pipeline(tps=100)
     pipeline.take()
     pipeline.limiters[0]._slots = [pipeline.clock.seconds()] * 9

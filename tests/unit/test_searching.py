@@ -147,7 +147,7 @@ texts = st.sampled_from(
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(uploads, texts, st.sampled_from([0.0, 85.0, 90.0]), st.integers(1, 4), st.sampled_from([1, 3, math.inf]))
-def test_given_any_overwrites_and_removals_when_searched_page_by_page_then_it_is_what_scan_finds(
+def test_given_any_overwrites_and_removals_when_searched_by_page_then_it_is_what_a_scan_finds(
     history: list[tuple[str, dict[str, float] | None]], text: str, least: float, limit: int, max_rows: float
 ) -> None:
     index = Index()
@@ -250,7 +250,7 @@ def test_given_labels_when_listed_then_they_are_counted_once_and_kept(
     assert list(vocabulary.kept_names("d", [state])) == ["Dog"]
 
 
-def test_given_state_that_cannot_be_written_when_labels_are_counted_then_they_are_shown_all_same(
+def test_given_a_state_that_cannot_be_written_when_labels_are_counted_then_they_are_shown(
     target: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     store(target, document("a.jpg", {"Cat": 98.5}))

@@ -127,7 +127,7 @@ def test_given_the_command_when_paused_and_an_alarm_rings_then_it_says_so_and_ex
     ringing(target, f"{STACK}-QueueDepth")
     ended = run(target, monkeypatch)
     assert ended.exit_code == 1
-    assert "paused: photos resume goes on" in ended.output
+    assert "paused: photos resume continues" in ended.output
     assert f"QueueDepth: {STACK}-QueueDepth says what to do." in ended.output
 
 

@@ -97,7 +97,7 @@ def test_given_settings_that_cannot_be_used_when_asked_then_a_sentence_says_whic
         aws_session(given, None)
 
 
-def test_given_credential_process_that_breaks_later_when_credentials_are_renewed_then_they_are_over(
+def test_given_credential_process_that_breaks_later_when_renewed_then_credentials_are_over(
     settings: Callable[..., None], tmp_path: Path
 ) -> None:
     program = tmp_path / "credentials"

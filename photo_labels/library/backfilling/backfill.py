@@ -36,7 +36,7 @@ _LOOK_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class BackfillScope:
-    """What is to be backfilled, and how."""
+    """Which objects a backfill covers, and how."""
 
     bucket: str
     prefix: str
@@ -51,7 +51,7 @@ class BackfillScope:
 
 @dataclass(slots=True)
 class BackfillCounts:
-    """What was looked at."""
+    """What a backfill has compared."""
 
     objects: int = 0
     found: Counter[Finding] = field(default_factory=Counter)
@@ -73,7 +73,7 @@ class BackfillProgress:
 
 
 class Backfill:
-    """One pass over a place."""
+    """One pass over a bucket or prefix."""
 
     def __init__(
         self, target: Target, place: BackfillScope, state: Path, pause: Callable[[float], None] = time.sleep
@@ -94,7 +94,7 @@ class Backfill:
         return str(kept.get("after", "")) if is_same else ""
 
     def count(self, after: str, tell: Callable[[BackfillProgress], None]) -> BackfillCounts:
-        """Only look."""
+        """Count, and queue nothing."""
         counts = BackfillCounts()
         for objects in self._objects(after):
             self._compare(objects, counts)
@@ -102,9 +102,9 @@ class Backfill:
         return counts
 
     def run(self, after: str, reconciler: Reconciler, tell: Callable[[BackfillProgress], None]) -> BackfillCounts:
-        """Queue what is wanted, as fast as the queues empty. Raises UserError when SQS does not take messages.
+        """Queue what has to be labelled, as fast as the queues empty. Raises UserError where SQS fails.
 
-        Stopped at any moment, a run with `stopped_after` goes on; what was queued is labelled in any case.
+        After an interruption, a run with `stopped_after` resumes; what was queued is labelled in any case.
         """
         counts = BackfillCounts()
         self._keep(after)  # where that cannot be written it is said before anything is queued
@@ -156,7 +156,7 @@ class Backfill:
         return sum(sum(depth(self._sqs, queue)) for queue in self._queues)
 
     def _keep(self, after: str) -> None:
-        """Write down where it is."""
+        """Save the position."""
         keep_state(self._state, json.dumps({"place": asdict(self._place), "after": after}))
 
 

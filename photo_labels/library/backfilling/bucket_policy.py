@@ -1,4 +1,4 @@
-"""Letting the functions read a bucket that is not the pipeline's own: two statements in the bucket's policy."""
+"""Permission for the functions to read another bucket: two statements in its bucket policy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Grant:
-    """What the functions of a pipeline need of a bucket of the same account."""
+    """The permissions that a pipeline's functions need for a bucket of the same account."""
 
     def __init__(self, target: Target, bucket: str) -> None:
         functions = target.client("lambda")

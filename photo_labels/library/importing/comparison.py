@@ -1,4 +1,4 @@
-"""Whether an object in a bucket has the content of a file: by what S3 tells of it, without downloading it.
+"""Whether an object has the content of a file: by what S3 tells about it, without a download.
 
 What was uploaded in parts (`aws s3 sync`, boto3's upload_file) has an ETag of its parts: the hash of the parts'
 hashes, and `-` with their number. It is computed here with the size of the first part.
@@ -23,7 +23,7 @@ _USUAL_PART_BYTES = tuple(megabytes * 2**20 for megabytes in (8, 5, 10, 15, 16, 
 
 
 class Comparison(Enum):
-    """What S3 tells of a content."""
+    """What S3 tells about an object's content."""
 
     SAME = "it is the same"
     OTHER = "it is another"

@@ -17,6 +17,8 @@ from photo_labels.records.formats import PHOTO_SUFFIXES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+NOT_A_PHOTO = "by name no photo"
+# As a key of `photos import --json`, which stays as it is.
 _MAX_KEY_BYTES = 1024
 
 
@@ -49,7 +51,7 @@ def stamp_of(status: os.stat_result) -> str:
 
 @dataclass(slots=True)
 class PhotoFinder:
-    """Goes through folders and files, and counts what it leaves alone."""
+    """Goes through folders and files, and counts what it skips."""
 
     prefix: str
     # Put before each key.
@@ -97,7 +99,7 @@ class PhotoFinder:
 
     def _file(self, path: Path, name: str) -> Iterator[FoundFile]:
         if path.name.startswith(".") or path.suffix.lower() not in PHOTO_SUFFIXES:
-            self.left_alone["by name no photo"] += 1
+            self.left_alone[NOT_A_PHOTO] += 1
         elif not self._is_wanted(_composed(name)):
             self.left_alone["not included, or excluded"] += 1
         else:

@@ -54,7 +54,7 @@ _FOUND_AT_A_TIME = 500
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
-    """How far an import is."""
+    """The progress of an import."""
 
     counts: ImportCounts
     at_a_time: int
@@ -85,7 +85,7 @@ class Importer:
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`is_dry`: nothing is sent; the journal is to be a copy, for it takes note of what would be."""
+        """`is_dry`: nothing is sent; pass a copy of the journal, for it records what would be."""
         self._bucket = target.outputs.bucket
         self._log_group = target.outputs.labelling.log_group
         self._queues = target.outputs.queue_urls
@@ -123,9 +123,9 @@ class Importer:
         self._journal.look_for_known(self._clock())
 
     def run(self, *, is_waiting: bool = True) -> Stop | None:
-        """Upload, and wait for the labels, if it is to wait; gives why it stopped early, where it did.
+        """Upload, and wait for the labels if asked to; return why it stopped early, if it did.
 
-        Whatever happens, every file has an end in the journal, and another run goes on.
+        Whatever happens, every file has an end in the journal, and another run resumes.
         """
         stop = None
         self._news_at = self._clock()
@@ -136,7 +136,7 @@ class Importer:
             except StopError as error:
                 stop = Stop(str(error), is_interruption=False)
             except KeyboardInterrupt:
-                stop = Stop("Stopped: the same command goes on.", is_interruption=True)
+                stop = Stop("Stopped: the same command resumes.", is_interruption=True)
             pool.shutdown(wait=True, cancel_futures=True)
         self._close(stop, is_waiting=is_waiting)
         return stop
@@ -155,7 +155,7 @@ class Importer:
         self._tell()
         try:
             self._look_for(looked_for)
-            return bool(self._uploading) or not (self._is_all_sent and self._is_hopeless())
+            return bool(self._uploading) or not (self._is_all_sent and self._is_stuck())
         except (HTTPClientError, NoConnectionError) as error:
             self._note_offline(ConnectionLostError(str(error)))
             return True
@@ -249,8 +249,8 @@ class Importer:
         pause_s = min(max(waited_s * _LOOK_AGAIN, _LOOK_S), _MAX_LOOK_AGAIN_S)
         self._journal.look_again(one, self._clock() + pause_s)
 
-    def _is_hopeless(self) -> bool:
-        """Tell whether there has been no news for long, and nothing is left in the queue that could bring some."""
+    def _is_stuck(self) -> bool:
+        """Tell whether nothing has ended for long, and nothing is left in the queue that could."""
         if self._offline_since is not None or self._clock() - self._news_at < PATIENCE_S:
             return False
         if not any(sum(depth(self._sqs, queue)) for queue in self._queues):
@@ -271,7 +271,7 @@ class Importer:
 
     def _close(self, stop: Stop | None, *, is_waiting: bool) -> None:
         new = known = End.UPLOADED
-        why = "It is uploaded, and will be labelled although nobody waits for it."
+        why = "It is uploaded, and will be labelled later."
         if self._is_dry:
             new, why = End.TO_UPLOAD, ""
         elif is_waiting and not stop:

@@ -1,4 +1,4 @@
-"""What has been imported into one bucket, on this machine: a SQLite file that outlives every kind of end.
+"""What has been imported into one bucket, on this machine: a SQLite file that survives every interruption.
 
 Three tables. `contents` has what is in the bucket: a photo's SHA-256, its key, its ETag. `claims` has what is
 being uploaded. `files` has what was found on disk, by path, with the content that it had then. So a file that has
@@ -165,7 +165,7 @@ class Journal:
         self._database.executescript(_TABLES)
 
     def copied(self) -> Journal:
-        """Make a temporary copy, of which nothing is left."""
+        """Make a temporary copy."""
         copy = Journal(None)
         self._database.backup(copy._database)
         return copy
@@ -201,7 +201,7 @@ class Journal:
             database.execute("UPDATE contents SET is_there = 0, is_new = 0, look_at = NULL")
 
     def add(self, some: Iterable[FoundFile]) -> None:
-        """Take note of files that were found; those that have changed have no content any more."""
+        """Record files that were found; the content of changed files is unknown again."""
         with self._transaction() as database:
             for one in some:
                 self._add(database, one)
@@ -239,7 +239,7 @@ class Journal:
         return files, int(size)
 
     def uploaded_bytes(self) -> int:
-        """Bytes of what this run has put into the bucket."""
+        """Return the bytes that this run has uploaded."""
         [(size,)] = self._all(
             "SELECT total(size) FROM files JOIN contents USING (sha256)"
             " WHERE is_found AND is_new AND contents.key = files.key"
@@ -258,7 +258,7 @@ class Journal:
     # Uploading
 
     def next_files(self, after: Path | None) -> list[File]:
-        """Some files that have to be read, in the order of their paths, after one; none: there are no more."""
+        """Return some files that have to be read, in the order of paths, after a given one; none: the end."""
         rows = self._all(
             "SELECT path, files.key, size, stamp FROM files LEFT JOIN contents USING (sha256)"
             " WHERE is_found AND end IS NULL AND etag IS NULL AND path > ? ORDER BY path LIMIT ?",
@@ -268,7 +268,7 @@ class Journal:
         return [File(Path(os.fsdecode(path)), *others) for path, *others in rows]
 
     def claim(self, file: File, sha256: bytes, now: float) -> bool:
-        """Take note of a file's content; tell whether it is this file's to upload, or there or on its way.
+        """Record a file's content; tell whether to upload it, or the content is there or on its way.
 
         The document of one that is in the bucket is looked for, once more if it was already.
         """
@@ -285,7 +285,7 @@ class Journal:
             return taken.rowcount == 1
 
     def uploaded(self, file: File, sha256: bytes, etag: str, now: float, *, is_new: bool) -> None:
-        """Take note that a file's content is in the bucket; its document is looked for from now on.
+        """Record that a file's content is in the bucket; its document is looked for from now on.
 
         Files with that content whose own name was taken are copies now. Where something else was under its key,
         files with that content need a place of their own.
@@ -309,12 +309,12 @@ class Journal:
             )
 
     def release(self, file: File) -> None:
-        """Return up a claim: the content is anybody's again."""
+        """Give up a claim: another file may upload the content."""
         with self._transaction() as database:
             database.execute("DELETE FROM claims WHERE path = ?", (os.fsencode(file.path),))
 
     def not_uploaded(self, file: File, why: str, sha256: bytes | None = None) -> None:
-        """Take note of a file that is not in the bucket, and why; its claim is given up.
+        """Record that a file is not in the bucket, and why; its claim is given up.
 
         `sha256`: of its content, where that is known; another file that has it may upload it still.
         """
@@ -346,12 +346,12 @@ class Journal:
         return bool(self._all("SELECT 1 FROM contents WHERE look_at NOT NULL LIMIT 1"))
 
     def look_again(self, one: Waiting, at: float) -> None:
-        """Look for it later."""
+        """Look for its document later."""
         with self._transaction() as database:
             database.execute("UPDATE contents SET is_there = 1, look_at = ? WHERE sha256 = ?", (at, one.sha256))
 
     def ended(self, one: Waiting, end: End, why: str, seconds: float | None) -> None:
-        """Take note of what became of a content, and of all files that have it."""
+        """Record what became of a content, and of all files that have it."""
         with self._transaction() as database:
             database.execute("UPDATE contents SET look_at = NULL WHERE sha256 = ?", (one.sha256,))
             database.execute(
@@ -360,7 +360,7 @@ class Journal:
             )
 
     def gone(self, one: Waiting) -> None:
-        """Take note that a content is not in the bucket any more: whoever has it is to upload it again."""
+        """Record that a content is not in the bucket any more: a file with it is uploaded again."""
         with self._transaction() as database:
             database.execute("DELETE FROM contents WHERE sha256 = ?", (one.sha256,))
             database.execute(

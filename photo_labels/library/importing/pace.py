@@ -1,4 +1,4 @@
-"""How many uploads at a time: as many as make it faster, and no more."""
+"""The number of concurrent uploads: as many as make the import faster, and no more."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Pace:
         self._hold = 0
 
     def done(self) -> None:
-        """One upload has ended well."""
+        """Count an upload that succeeded."""
         self._done += 1
         elapsed_s = self._clock() - self._began
         if elapsed_s >= _WINDOW_S:
@@ -38,7 +38,7 @@ class Pace:
             self._began, self._done = self._clock(), 0
 
     def slow_down(self) -> None:
-        """S3 asked for it."""
+        """Halve the number: S3 asked for it."""
         self.at_a_time = max(_LEAST, self.at_a_time // 2)
         self._before, self._hold = None, _HOLD_WINDOWS
 

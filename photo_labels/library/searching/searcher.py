@@ -73,7 +73,7 @@ class Page:
 
 @dataclass(slots=True)
 class Spent:
-    """What a search has read."""
+    """Print what a search has read."""
 
     rows: int = 0
     documents: int = 0

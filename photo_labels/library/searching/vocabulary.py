@@ -1,4 +1,4 @@
-"""What labels there are, and how many photos have each.
+"""The labels, and how many photos have each.
 
 DynamoDB has no list of a table's partition keys, so that only a scan finds them: the whole index is read once, and
 what was counted is kept with its date.
@@ -69,7 +69,7 @@ def keep(target: Target, vocabulary: Vocabulary) -> None:
 
 
 def kept(target: Target) -> Vocabulary:
-    """Return what was counted last; nothing, where that was never."""
+    """Return the last counts; empty where there are none."""
     return _read(state_path(target, _STATE))
 
 

@@ -102,7 +102,7 @@ def test_given_a_photo_that_is_deleted_while_it_is_waited_for_then_it_is_said(di
     assert disk.run().ends() == {"lost.jpg": "removed meanwhile"}
 
 
-def test_given_older_photo_of_that_name_when_imported_then_its_labels_are_not_taken_for_new_ones(
+def test_given_an_older_photo_of_that_name_when_imported_then_its_labels_do_not_count(
     disk: Disk,
 ) -> None:
     store(disk.target, document("lost.jpg", {"Dog": 99.0}, etag="of the older photo"))

@@ -49,7 +49,7 @@ def test_given_a_folder_of_everything_when_imported_then_the_numbers_add_up(disk
     assert ended.counts.copies == 1
     assert "11 photos = 4 labelled + 1 rejected + 6 not uploaded" in ended.told
     assert "1 with the content of another" in ended.told
-    assert "2 other files left alone, by name no photo" in ended.told
+    assert "2 files skipped: not a photo" in ended.told
     for why in (
         "Bad: It is.",
         "It is a link to nothing.",
@@ -69,12 +69,12 @@ def test_given_folders_of_system_when_imported_then_nobody_looks_into_them_and_t
     disk.write("a.jpg", *(f"{folder}/deleted.jpg" for folder in folders))
     ended = disk.run()
     assert ended.ends() == {"a.jpg": "labelled"}
-    assert "7 folders left alone, hidden or a system's own: " in ended.told
+    assert "7 folders skipped, hidden or of a system: " in ended.told
     assert "@eaDir (2)" in ended.told
     assert disk.run(paths=[disk.folder / ".thumbnails"]).ends() == {"deleted.jpg": "labelled"}
 
 
-def test_given_folders_nested_deeper_than_calls_may_be_when_imported_then_they_are_gone_through(
+def test_given_folders_nested_deeper_than_the_recursion_limit_when_imported_then_all_are_found(
     disk: Disk,
 ) -> None:
     here = os.open(disk.folder, os.O_RDONLY)

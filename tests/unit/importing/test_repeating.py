@@ -69,7 +69,7 @@ def test_given_a_photo_that_is_there_when_replacing_then_it_is_not_uploaded_and_
     assert disk.puts == {"a.jpg": 1}
 
 
-def test_given_somebody_who_writes_at_same_moment_when_replacing_then_theirs_is_not_replaced_unseen(
+def test_given_a_write_at_the_same_moment_when_replacing_then_it_is_not_replaced_unseen(
     disk: Disk,
 ) -> None:
     s3 = disk.target.client("s3")
@@ -100,7 +100,7 @@ def test_given_no_journal_when_imported_again_then_s3_says_what_is_there(disk: D
     assert disk.puts == {"a.jpg": 1, "b.jpg": 1}
 
 
-def test_given_another_photo_of_that_name_in_bucket_when_imported_then_it_is_not_overwritten_unasked(
+def test_given_another_photo_of_that_name_when_imported_then_it_is_not_overwritten_unasked(
     disk: Disk,
 ) -> None:
     s3 = disk.target.client("s3")

@@ -193,7 +193,7 @@ def test_given_malformed_part_when_rest_fails_then_it_is_dead_lettered_only_when
         ("ObjectCreated:CompleteMultipartUpload", "2026-11-23T08:00:00+02:00"),
     ],
 )
-def test_given_names_and_times_as_s3_and_others_write_them_when_received_then_they_are_understood(
+def test_given_names_and_times_in_all_forms_when_received_then_they_are_understood(
     world: World, name: str, time: str
 ) -> None:
     event = world.put("a.jpg", CAT) | {"eventName": name, "eventTime": time}

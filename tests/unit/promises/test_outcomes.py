@@ -28,7 +28,7 @@ def test_given_a_labelled_photo_when_its_event_comes_again_then_nothing_is_paid(
     assert world.recognised == ["cat.jpg"]
 
 
-def test_given_labelled_photos_when_some_of_their_documents_stay_unread_at_first_then_nothing_is_paid(
+def test_given_labelled_photos_when_some_keys_are_unprocessed_at_first_then_nothing_is_paid(
     world: World,
 ) -> None:
     events = [world.put(f"{number}.jpg", CAT) for number in range(10)]

@@ -156,7 +156,7 @@ def late_event(world: World, event: dict[str, Any]) -> None:
     world.remove("a.jpg")
 
 
-def test_given_document_purged_when_forced_reconciliation_is_under_way_then_it_ends_with_its_rows(
+def test_given_purged_document_when_a_forced_reconciliation_runs_then_it_ends_with_its_rows(
     world: World,
 ) -> None:
     Function(world).receive(world.message(world.put("a.jpg", CAT)))
@@ -172,7 +172,7 @@ def test_given_document_purged_when_forced_reconciliation_is_under_way_then_it_e
     assert world.found("Cat") == {"a.jpg"}
 
 
-def test_given_two_deliveries_of_one_event_when_both_were_paid_for_then_loser_deletes_its_own_rows_only(
+def test_given_two_deliveries_of_one_event_when_both_were_paid_then_the_loser_deletes_its_rows(
     world: World,
 ) -> None:
     event = world.put("a.jpg", CAT)
@@ -197,7 +197,7 @@ def test_given_an_event_and_a_reconciliation_when_forwarded_together_then_they_s
     assert (document["Sequencer"], world.found("Cat")) == ("0000000001", {"a.heic"})
 
 
-def test_given_equal_bytes_that_changed_in_between_when_reconciled_then_they_are_looked_at_again(
+def test_given_equal_bytes_that_changed_in_between_when_reconciled_then_labelled_again(
     world: World,
 ) -> None:
     """Rekognition saw the dog; of its upload and the cat's second no event tells, and the cat's ETag is as before."""

@@ -96,7 +96,7 @@ def test_given_an_old_version_when_it_is_removed_then_nothing_is_paid(world: Wor
     assert len(world.tables.plain("LabelIndex")) == 2
 
 
-def test_given_older_event_that_looked_before_when_what_came_back_was_told_of_then_it_is_not_written_over(
+def test_given_an_older_look_when_a_newer_one_was_written_then_it_is_not_written_over(
     world: World,
 ) -> None:
     """The photo is deleted and undeleted; whoever heard of the deletion saw it gone, and commits last."""
@@ -113,7 +113,7 @@ def test_given_older_event_that_looked_before_when_what_came_back_was_told_of_th
     assert world.found("Cat") == {"a.jpg"}
 
 
-def test_given_removal_before_creation_of_what_was_removed_when_both_came_then_version_below_is_labelled(
+def test_given_a_removal_before_its_creation_when_both_came_then_the_version_below_is_labelled(
     world: World,
 ) -> None:
     world.bucket.set_versioning("Enabled")
@@ -143,7 +143,7 @@ def test_given_a_photo_from_before_versioning_when_it_is_undeleted_then_it_is_la
     assert (document["VersionId"], world.found("Cat")) == ("null", {"a.jpg"})
 
 
-def test_given_photo_from_before_versioning_when_newer_version_is_deleted_then_it_has_its_own_labels(
+def test_given_a_null_version_when_the_newer_version_is_deleted_then_it_has_its_own_labels(
     world: World,
 ) -> None:
     function = Function(world)
@@ -182,7 +182,7 @@ def test_given_equal_bytes_in_two_versions_when_newer_is_removed_then_document_n
     assert document["VersionId"] == "v1"
 
 
-def test_given_removal_and_reconcile_message_when_photo_is_there_then_it_is_forwarded_to_be_labelled(
+def test_given_a_removal_and_a_reconcile_message_when_the_photo_is_there_then_it_is_forwarded(
     world: World,
 ) -> None:
     photo = replace(CAT, error="InvalidImageFormatException", decodes=True)
