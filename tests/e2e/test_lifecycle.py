@@ -278,8 +278,15 @@ def test_given_an_output_that_takes_nothing_when_demonstrated_then_there_is_one_
 ) -> None:
     redirected = {"/dev/full": ">/dev/full", "a pipe that is closed": "| true", "nothing": ">&-"}[output]
     machine = Machine(tmp_path / "cloud")
+    (tmp_path / "photos").mkdir()
+    shutil.copy(REPOSITORY / "samples" / "cat.jpg", tmp_path / "photos")
     demo = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", f'"$0" -m local demo samples {redirected}', sys.executable],
+        [
+            *("bash", "-o", "pipefail", "-c"),
+            f'"$0" -m local demo "$1" {redirected}',
+            sys.executable,
+            tmp_path / "photos",
+        ],
         cwd=REPOSITORY,
         env=machine.environment,
         capture_output=True,
