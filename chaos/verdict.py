@@ -85,7 +85,7 @@ def judged(cloud: LocalCloud, traffic: Traffic, since_s: float) -> Verdict:
     bucket = target.outputs.bucket
     problems, strays = _audited(target)
     dead_letters = list(Failures(target).dead_letters())
-    buried = {what for letter in dead_letters for what in letter.what.split(", ")}
+    dead_lettered = {what for letter in dead_letters for what in letter.what.split(", ")}
     documents = TableReader(target).documents([image_id(bucket, key) for key in things])
     receives: Counter[str] = Counter()
     for function in target.outputs.functions:
@@ -102,7 +102,7 @@ def judged(cloud: LocalCloud, traffic: Traffic, since_s: float) -> Verdict:
         row = rows.setdefault(thing.phase, Row())
         document = documents.get(image)
         end = _end(thing, document)
-        if end == "lost" and image in buried:
+        if end == "lost" and image in dead_lettered:
             end = "dead-lettered"
         row.ends[end] += 1
         row.retried += receives[digest(image)] > 1

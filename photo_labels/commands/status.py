@@ -65,7 +65,7 @@ def status_table(status: Status) -> Table:
     table.add_row(
         f"last {MINUTES} minutes",
         f"{counts['ImagesLabelled']:,.0f} labelled, {counts['ImagesRejected']:,.0f} rejected, "
-        f"{counts['ImagesRemoved']:,.0f} removed, {counts['ImagesHandedOver']:,.0f} handed over to be converted, "
+        f"{counts['ImagesRemoved']:,.0f} removed, {counts['ImagesHandedOver']:,.0f} forwarded to the converter, "
         f"{counts['RecordsFailed']:,.0f} to be tried again",
     )
     table.add_row("rate", f"{status.photos_a_second:.1f} photos a second")

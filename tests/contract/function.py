@@ -87,7 +87,7 @@ class Function:
         if SETTINGS.dead_letter_queue_url in sent:
             return f"dead-lettered: {_reason(sent[SETTINGS.dead_letter_queue_url])}"
         if SETTINGS.convert_queue_url in sent:
-            return "handed over"
+            return "forwarded"
         if not message.events:
             return "done"
         outcome = self.report.outcomes[message.events[0].image_id]

@@ -103,7 +103,7 @@ ERRORS = {
             "ImageTooLargeException",
             "Input image dimensions 10800 x 5400 exceed maximum dimension size of 10000 pixels",
         ),
-        "handed over",
+        "forwarded",
         converting="REJECTED ImageTooLargeException",
     ),
     "InternalServerError": Case(
@@ -112,7 +112,7 @@ ERRORS = {
     "InvalidImageFormatException": Case(
         "aws/aws-sdk-js#2315",
         rekognition_error("InvalidImageFormatException", "Request has invalid image format"),
-        "handed over",
+        "forwarded",
         converting="REJECTED InvalidImageFormatException",
     ),
     "InvalidParameterException": Case(

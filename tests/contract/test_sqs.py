@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tests.contract.function import Function
     from tests.contract.server import Aws
 
-HOPELESS = "{"
-SENDABLE = {"hopeless": HOPELESS, "to be converted": notification(key="cat.heic")}
+MALFORMED = "{"
+SENDABLE = {"malformed": MALFORMED, "to be converted": notification(key="cat.heic")}
 
 NO_QUEUE = sqs_error(
     "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."
@@ -56,7 +56,7 @@ def test_given_message_that_sqs_does_not_take_at_once_when_sent_then_it_is_sent_
     function: Function, aws: Aws, name: str, kind: str
 ) -> None:
     refusal, passes = REFUSALS[name]
-    sent = {"hopeless": "dead-lettered: InvalidJson", "to be converted": "handed over"}[kind]
+    sent = {"malformed": "dead-lettered: InvalidJson", "to be converted": "forwarded"}[kind]
     aws.tell("SendMessage", refusal, sqs({"MessageId": "1", "MD5OfMessageBody": "2"}))
     assert function.receive(SENDABLE[kind]) == (sent if passes else "comes back")
     aws.tell("SendMessage", refusal)
@@ -113,7 +113,7 @@ def test_given_visibility_that_cannot_be_set_when_told_then_the_queues_timeout_h
 def test_given_a_malformed_message_when_dead_lettered_then_it_is_in_the_dlq_with_its_reason(
     function: Function, aws: Aws
 ) -> None:
-    assert function.receive(HOPELESS) == "dead-lettered: InvalidJson"
+    assert function.receive(MALFORMED) == "dead-lettered: InvalidJson"
     [call] = aws.of("SendMessage")
     assert call.content["QueueUrl"] == SETTINGS.dead_letter_queue_url
     assert call.content["MessageAttributes"]["SourceMessageId"] == {

@@ -69,7 +69,7 @@ def test_given_a_photo_that_is_too_much_for_rekognition_when_uploaded_then_it_is
         assert document["Size"] == len(body)
     # What an environment prints is sent off once a second.
     [line] = eventually(
-        lambda: [line for line in pipeline.log_lines("handed over to be converted") if '"wide.jpg"' in line]
+        lambda: [line for line in pipeline.log_lines("forwarded to the converter") if '"wide.jpg"' in line]
     )
     assert "ImageTooLargeException" in line
 

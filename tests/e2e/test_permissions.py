@@ -165,11 +165,11 @@ def is_tried_too_soon(pipeline: Pipeline, key: str) -> Callable[[], Any]:
     return lambda: pipeline.settled(key, etag)["Status"] == "LABELLED"
 
 
-def is_not_buried(pipeline: Pipeline, key: str) -> Callable[[], Any]:
+def is_not_dead_lettered(pipeline: Pipeline, key: str) -> Callable[[], Any]:
     """A message that nobody can understand stays in the queue, and the log says so."""
     queue = "Convert" if OF_OTHER in key else ""
     message_id = pipeline.send(key, f"{queue}QueueUrl")
-    eventually(lambda: lines(pipeline, message_id, "not taken by the DLQ yet", "AccessDenied"))
+    eventually(lambda: lines(pipeline, message_id, "not in the DLQ yet", "AccessDenied"))
     return lambda: pipeline.dead_letter(message_id, f"{queue}DeadLetterQueueUrl")
 
 
@@ -177,7 +177,7 @@ def keeps_to_its_share(pipeline: Pipeline, key: str) -> Callable[[], Any]:
     """Photos are labelled without the table of the quota, each environment at its share of it."""
     before = next_turn(pipeline)
     pipeline.settled(key, upload(pipeline, key))
-    eventually(lambda: lines(pipeline, "no turns from LabelQuota", "AccessDenied"))
+    eventually(lambda: lines(pipeline, "no slots from LabelQuota", "AccessDenied"))
     assert next_turn(pipeline) == before
 
     def takes_turns() -> bool:
@@ -206,7 +206,7 @@ BREAKS: dict[str, Callable[[Pipeline, str], Callable[[], Any]]] = {
     "s3:GetObject": fails_when_asked_for,
     "s3:GetObjectVersion": fails_with_versions,
     "sqs:ChangeMessageVisibility": is_tried_too_soon,
-    "sqs:SendMessage": is_not_buried,
+    "sqs:SendMessage": is_not_dead_lettered,
     "dynamodb:BatchGetItem": fails,
     "dynamodb:PartiQLInsert": fails,
     "dynamodb:PutItem": fails_when_overwritten,
@@ -222,16 +222,16 @@ def test_given_a_role_without_a_permission_when_photos_come_then_it_shows_and_no
     limited: Pipeline, function: str, action: str
 ) -> None:
     with Role(limited, function).without(action):
-        is_mended = BREAKS[action](limited, f"without/{action.replace(':', '-')}/{FUNCTIONS[function]}")
-    eventually(is_mended)
+        is_repaired = BREAKS[action](limited, f"without/{action.replace(':', '-')}/{FUNCTIONS[function]}")
+    eventually(is_repaired)
 
 
 def test_given_a_role_that_may_not_forward_when_photos_come_then_it_shows_and_none_is_lost(
     limited: Pipeline,
 ) -> None:
     with Role(limited, "FunctionName").without("sqs:SendMessage"):
-        is_mended = fails(limited, f"without/handing over/{OF_OTHER}.webp")
-    eventually(is_mended)
+        is_repaired = fails(limited, f"without/forwarding/{OF_OTHER}.webp")
+    eventually(is_repaired)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -113,8 +113,8 @@ def test_given_any_history_when_the_queue_is_empty_then_nothing_is_lost(
             weather.rate = 0.0
         world.clock.pause(dice.uniform(0, 20))
     assert queue + converted == [], "a record never ends"
-    buried = {dead["MessageAttributes"]["SourceMessageId"]["StringValue"] for dead in world.dead}
-    assert buried == garbage
+    dead_lettered = {dead["MessageAttributes"]["SourceMessageId"]["StringValue"] for dead in world.dead}
+    assert dead_lettered == garbage
     for key in {key for what, key, _ in happenings if what != "garbage"}:
         check(world, key)
 

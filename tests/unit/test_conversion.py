@@ -1,4 +1,4 @@
-"""What Rekognition does not read as it is: handed over, converted, and labelled under the same promises."""
+"""What Rekognition does not read as it is: forwarded, converted, and labelled under the same promises."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def world() -> World:
 
 
 def convert(world: World, **options: Any) -> list[set[str]]:
-    """Have the second function take all that was handed over; gives what failed of each."""
+    """Have the second function take all that was forwarded; gives what failed of each."""
     bodies, world.forwarded = world.forwarded, []
     return [
         failing(Function(world, is_converting=True, **options).receive(world.message(body), seconds=60))

@@ -140,7 +140,7 @@ def test_given_messages_that_come_back_as_malformed_when_redriven_then_it_ends(
         dead_letter(target, f"{number}", Reason="InvalidJson")
     move, moved = Failures._move, 0
 
-    def and_buried_again(self: Failures, dead_letters: str, failures: Any) -> None:
+    def and_dead_lettered_again(self: Failures, dead_letters: str, failures: Any) -> None:
         nonlocal moved
         moved += len(failures)
         assert moved <= 15
@@ -148,7 +148,7 @@ def test_given_messages_that_come_back_as_malformed_when_redriven_then_it_ends(
         for failure in failures:
             dead_letter(target, failure.body, Reason="InvalidJson")
 
-    monkeypatch.setattr(Failures, "_move", and_buried_again)
+    monkeypatch.setattr(Failures, "_move", and_dead_lettered_again)
     assert redrive(target).messages == 15
     assert len(left(target, "DeadLetterQueueUrl")) == 15
 

@@ -66,7 +66,7 @@ def test_given_s3s_test_event_when_received_then_it_is_done(world: World) -> Non
 S3_RECORD = World().put("cat.jpg", CAT)
 
 
-HOPELESS = {
+MALFORMED = {
     "": "InvalidJson",
     "not JSON": "InvalidJson",
     "[" * 100_000: "InvalidJson",
@@ -137,7 +137,7 @@ def test_given_malformed_body_of_nearly_1_mib_when_received_then_it_is_in_dlq_wi
     assert ("Reason" in dead["MessageAttributes"]) == (left >= 50)
 
 
-@pytest.mark.parametrize("body", HOPELESS, ids=lambda body: body[:60])
+@pytest.mark.parametrize("body", MALFORMED, ids=lambda body: body[:60])
 def test_given_a_malformed_body_when_received_then_it_is_in_the_dlq_with_its_reason(
     world: World, body: str
 ) -> None:
@@ -145,7 +145,7 @@ def test_given_a_malformed_body_when_received_then_it_is_in_the_dlq_with_its_rea
     assert failing(report) == set()
     [dead] = world.dead
     assert dead["MessageBody"] == (body or " ")
-    assert dead["MessageAttributes"]["Reason"]["StringValue"] == HOPELESS[body]
+    assert dead["MessageAttributes"]["Reason"]["StringValue"] == MALFORMED[body]
     assert len(dead["MessageAttributes"]["Detail"]["StringValue"]) > 20
     assert world.found("Cat") == {"cat.jpg"}
 
