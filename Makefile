@@ -44,7 +44,7 @@ pinned = $(call pip,$1) --require-hashes -r requirements/$2.txt
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
 	test coverage test-image test-browser test-chaos test-all histories chaos smoke loadtest \
 	bench bench-quota bench-endurance bench-import bench-convert bench-browse \
-	bench-memory bench-limits bench-image lint docs wheel audit format lock clean
+	bench-memory bench-limits bench-image figures lint docs wheel audit format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -140,6 +140,9 @@ bench-convert: .venv/.loadtest ## measure decoding phone photos: CPU and memory
 
 bench-image: setup $(RIE)/.installed ## compare the image with a plain one
 	@$(BIN)/python -m loadtest.benchmarks.image $(if $(value BASE_IMAGE),"$${BASE_IMAGE}")
+
+figures: .venv/.dev .venv/.loadtest $(MINISTACK)/.installed ## measure what the docs show again (two hours)
+	@$(BIN)/python -m loadtest.benchmarks.all_figures
 
 lint: .venv/.dev ## check style, types, template, help pages
 	@$(BIN)/ruff check

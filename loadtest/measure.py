@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from loadtest import cpu
-from loadtest.account import Work, account, corrected
+from loadtest.accounting import Work, account, corrected
 from loadtest.cleaning import clean
 from loadtest.display import ProgressDisplay
 from loadtest.results import Setting, photos_a_second, quantiles, results

@@ -13,7 +13,7 @@ from loadtest.samples import STAGES, End
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadtest.account import Work
+    from loadtest.accounting import Work
     from loadtest.run import Run
     from loadtest.samples import Floats, Samples
     from loadtest.slo import Objective

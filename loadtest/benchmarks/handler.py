@@ -27,10 +27,7 @@ from rich.table import Table
 from handler.deadline import Deadline
 from handler.decisions import Write
 from handler.storage import Storage
-from loadtest.benchmarks.baselines.batches import REGION, batch
-from loadtest.benchmarks.baselines.figures import Figures, Measured, figures, measured, percentile
-from loadtest.benchmarks.baselines.imports import by_package
-from loadtest.benchmarks.baselines.process import (
+from loadtest.benchmarks.baseline_process import (
     ASIDE,
     BASELINES,
     MEMORY_MB,
@@ -41,6 +38,9 @@ from loadtest.benchmarks.baselines.process import (
     Process,
     environment,
 )
+from loadtest.benchmarks.batches import REGION, batch
+from loadtest.benchmarks.import_times import by_package
+from loadtest.benchmarks.measured import Figures, Measured, figures, measured, percentile
 from loadtest.benchmarks.stand_in import IMAGE_LABELS, LABEL_INDEX, WARM_UP, Latencies, take_record
 from local.child import Child
 from photo_labels.records.documents import Document, labels_from
@@ -154,7 +154,7 @@ def _batches(url: str, log: Path, rounds: int) -> tuple[Results, dict[Baseline, 
 def _profiled(url: str) -> dict[str, float]:
     """Profile ours; CPU milliseconds by module."""
     (packages,) = ASIDE.glob("lib/python*/site-packages")
-    command = [str(OURS.python), "-m", "loadtest.benchmarks.baselines.profiled", str(packages), str(_PROFILED)]
+    command = [str(OURS.python), "-m", "loadtest.benchmarks.profiled", str(packages), str(_PROFILED)]
     done = subprocess.run(
         command,
         cwd=REPOSITORY,

@@ -25,9 +25,9 @@ from starlette.routing import Mount, Route, Router
 from photo_labels.browsing.api import Api
 from photo_labels.browsing.pictures import Pictures
 from photo_labels.library.http_server import create_server, listen
-from photo_labels.library.opening import links
 from photo_labels.library.status import StatusReader
 from photo_labels.library.user_errors import USER_FACING_ERRORS, UserError, user_message
+from photo_labels.library.viewing import links
 from photo_labels.records.decoder import UndecodableError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from photo_labels.library.opening import launch
+from photo_labels.library.viewing import launch
 
 if TYPE_CHECKING:
     from photo_labels.commands import Session

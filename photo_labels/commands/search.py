@@ -12,13 +12,13 @@ import click
 from rich.console import Console
 
 from photo_labels.commands import GIVEN
-from photo_labels.library.opening import launch, links
 from photo_labels.library.searching import vocabulary as vocabularies
 from photo_labels.library.searching.query import parse
 from photo_labels.library.searching.search import Search
 from photo_labels.library.searching.searcher import SearchCriteria
 from photo_labels.library.state_files import state_folders
 from photo_labels.library.table_reader import TableReader, beginning_of
+from photo_labels.library.viewing import launch, links
 from photo_labels.terminal.hits_table import hits_table
 from photo_labels.terminal.text import counted, safe
 

@@ -11,8 +11,8 @@ from rich.table import Column, Table
 
 from photo_labels.commands import GIVEN
 from photo_labels.commands.export import as_json
-from photo_labels.library.opening import drawn_photo, launch
 from photo_labels.library.table_reader import TableReader, candidates
+from photo_labels.library.viewing import drawn_photo, launch
 from photo_labels.terminal.text import safe
 
 if TYPE_CHECKING:

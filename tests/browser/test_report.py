@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from loadtest.account import Work
+from loadtest.accounting import Work
 from loadtest.charts import ON_DARK
 from loadtest.measure import Measurement
 from loadtest.report import CHARTS

@@ -13,11 +13,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from loadtest.benchmarks.baselines.batches import batch
-from loadtest.benchmarks.baselines.figures import Measured, figures, measured, percentile
-from loadtest.benchmarks.baselines.imports import medians, read
-from loadtest.benchmarks.baselines.process import BASELINES, OURS, Baseline, BaselineError, Invocation, Process
+from loadtest.benchmarks.baseline_process import BASELINES, OURS, Baseline, BaselineError, Invocation, Process
+from loadtest.benchmarks.batches import batch
 from loadtest.benchmarks.handler import batch_tables, group_of, process_table, profile_table
+from loadtest.benchmarks.import_times import medians, read
+from loadtest.benchmarks.measured import Measured, figures, measured, percentile
 from loadtest.benchmarks.stand_in import (
     BUCKET,
     IMAGE_LABELS,

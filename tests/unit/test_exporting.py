@@ -18,8 +18,8 @@ from PIL import Image
 
 from photo_labels import cli
 from photo_labels.commands.export import write_csv, write_json
-from photo_labels.library.opening import drawn_photo, launch, links
 from photo_labels.library.user_errors import UserError
+from photo_labels.library.viewing import drawn_photo, launch, links
 from photo_labels.terminal.output import Stream
 from tests.unit.deployed import BUCKET, document, put, store
 

@@ -26,8 +26,8 @@ from photo_labels.browsing import pictures
 from photo_labels.browsing.api import Api
 from photo_labels.browsing.pictures import Pictures
 from photo_labels.library.decoding import Decoder
-from photo_labels.library.opening import downloaded
 from photo_labels.library.user_errors import UserError
+from photo_labels.library.viewing import downloaded
 from photo_labels.records.decoder import UndecodableError
 from tests.unit.deployed import BUCKET, document, put, store
 from tests.waiting import eventually
@@ -154,7 +154,7 @@ def test_given_a_decoder_when_it_runs_then_it_has_no_credentials(monkeypatch: py
 def test_given_a_photo_that_is_too_large_to_be_shown_when_asked_for_then_it_is_not_downloaded(
     target: Target, made: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photo_labels.library.opening.MAX_FILE_BYTES", 10)
+    monkeypatch.setattr("photo_labels.library.viewing.MAX_FILE_BYTES", 10)
     upload(target, "a.png", photo(100, 100))
     with pytest.raises(UserError, match="too much to show"):
         made.thumbnail(document("a.png", {}))

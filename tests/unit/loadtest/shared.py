@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loadtest.account import account
+from loadtest.accounting import account
 from loadtest.results import Setting, results
 from loadtest.run import Plan, Runner
 from loadtest.samples import End

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from botocore.stub import Stubber
 
-from loadtest.account import account, corrected
+from loadtest.accounting import account, corrected
 from loadtest.log import Invocation, invocations
 from loadtest.system_under_test import DeployedPipeline
 from photo_labels.library.target import Target, scrub_environment

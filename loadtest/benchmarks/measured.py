@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loadtest.benchmarks.baselines.process import MEMORY_MB, BaselineError
+from loadtest.benchmarks.baseline_process import MEMORY_MB, BaselineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from loadtest.benchmarks.baselines.process import Invocation
+    from loadtest.benchmarks.baseline_process import Invocation
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Where our CPU time goes: the function in this process under a profiler, which tells on stdout, as JSON.
 
-    python -m loadtest.benchmarks.baselines.profiled FOLDER BATCHES
+    python -m loadtest.benchmarks.profiled FOLDER BATCHES
     {"botocore.auth": 4.1, "json.decoder": 2.2, …}      milliseconds, all threads, by module
 
 The profiler is yappi, which runs everywhere that we do, needs no rights, and takes each thread's own CPU clock:
@@ -18,8 +18,8 @@ import os
 import sys
 from collections import defaultdict
 
-from loadtest.benchmarks.baselines.batches import batch
-from loadtest.benchmarks.baselines.process import context
+from loadtest.benchmarks.baseline_process import context
+from loadtest.benchmarks.batches import batch
 from loadtest.benchmarks.stand_in import WARM_UP
 from local.runtime import Context
 

@@ -8,7 +8,7 @@ import subprocess
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from loadtest.benchmarks.baselines.process import OURS, REPOSITORY, environment
+from loadtest.benchmarks.baseline_process import OURS, REPOSITORY, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

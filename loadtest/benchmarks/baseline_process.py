@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from loadtest.benchmarks.baselines.batches import QUEUE, REGION
+from loadtest.benchmarks.batches import QUEUE, REGION
 from loadtest.benchmarks.stand_in import IMAGE_LABELS, LABEL_INDEX
 from photo_labels.library.target import scrub_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[2]
 ASIDE = REPOSITORY / ".local" / "baselines"
 # The virtual environment of what cannot be in ours (`make bench` makes it).
 MEMORY_MB = 1769
