@@ -1,7 +1,7 @@
-"""`make figures`: run the commands whose output the documentation shows, one after another (two hours, by hand).
+"""`make figures`: run the commands whose output the docs show, one after another (two hours, by hand).
 
-What they print goes to the terminal and to a file in `.local/figures`, with date and machine, so that the pages can
-be brought up to date in one go. Nothing else should run on the machine at the same time.
+What they print goes to the terminal and to a file in `.local/figures`, with date and machine, so that the pages
+can be brought up to date in one go. Nothing else should run on the machine at the same time.
 """
 
 from __future__ import annotations
