@@ -131,5 +131,5 @@ class ChaosRun:
             left = sum(sum(depth(sqs, queue)) for queue in outputs.queue_urls)
             if not left and not self.traffic.waited_for:
                 return
-            tell(f"waiting until it is quiet: {left} messages, {self.traffic.waited_for} photos not settled")
+            tell(f"waiting until it is quiet: {left} messages, {self.traffic.waited_for} photos not there yet")
             time.sleep(1)

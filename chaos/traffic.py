@@ -95,7 +95,7 @@ class Traffic:
         [self._photo] = one_size("2KB").bodies
         self._lock = threading.Lock()
         self._stopped = threading.Event()
-        self._settled = threading.Event()
+        self._is_stopped = threading.Event()
         self._waited_for: dict[str, TrackedPhoto] = {}
         self._failure: BaseException | None = None
         self.things: dict[str, TrackedPhoto] = {}
@@ -135,7 +135,7 @@ class Traffic:
 
     def stop(self) -> None:
         self._stopped.set()
-        self._settled.set()
+        self._is_stopped.set()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
@@ -244,7 +244,7 @@ class Traffic:
 
     def _look(self) -> None:
         """Look for the newest uploads, and for some older ones each time."""
-        while not self._settled.wait(_LOOK_S):
+        while not self._is_stopped.wait(_LOOK_S):
             with self._lock:
                 images = list(self._waited_for)
             some = images[-_LOOKED_FOR_AT_A_TIME:]

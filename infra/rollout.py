@@ -93,7 +93,7 @@ def _prove(display: Display, function: Function) -> None:
 
 def _roll_back(deployment: Deployment, abandoned: ChangeSet, before: _Before) -> None:
     """Restore template, parameters and mappings. What worked before needs no proof."""
-    deployment.pipeline.settle(abandoned)
+    deployment.pipeline.wait_for_end(abandoned)
     back = deployment.pipeline.propose(before.parameters, before.template)
     if back:
         deployment.execute(back)

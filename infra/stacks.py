@@ -128,7 +128,7 @@ class Stack:
         )
         self._follow(self.name, token)
 
-    def settle(self, abandoned: ChangeSet) -> None:
+    def wait_for_end(self, abandoned: ChangeSet) -> None:
         """Wait until a change set, whose execution was not followed to its end, changes nothing any more."""
         try:
             self._client.delete_change_set(StackName=self.name, ChangeSetName=abandoned.name)

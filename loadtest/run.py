@@ -136,7 +136,7 @@ class Runner:
         self.run.interrupted = interruption.wanted
         for job in jobs:
             job.result()
-        self._settle()
+        self._finish()
         show(self)
         return self.run
 
@@ -253,7 +253,7 @@ class Runner:
         has_messages = depth is None or depth.waiting + depth.in_flight > 0
         return bool(quiet_s > (plan.patience_with_messages_s if has_messages else plan.patience_s))
 
-    def _settle(self) -> None:
+    def _finish(self) -> None:
         """Look for the rest once more, all of them, and say of each that has not ended what became of it."""
         samples, plan = self.run.samples, self.run.plan
         rest = [int(photo) for photo in np.flatnonzero((samples.end == End.PENDING) & ~np.isnan(samples.returned))]

@@ -70,30 +70,30 @@ class Walk:
     # ------------------------------------------------------------ photos
 
     def _photo(self) -> None:
-        self._settled("photo.jpg", _sample("cat.jpg"), "LABELLED")
+        self._wait_for("photo.jpg", _sample("cat.jpg"), "LABELLED")
 
     def _overwrite(self) -> None:
-        self._settled("overwritten.jpg", _sample("cat.jpg"), "LABELLED")
-        self._settled("overwritten.jpg", _sample("flower.jpg"), "LABELLED")
+        self._wait_for("overwritten.jpg", _sample("cat.jpg"), "LABELLED")
+        self._wait_for("overwritten.jpg", _sample("flower.jpg"), "LABELLED")
 
     def _removal(self) -> None:
-        self._settled("removed.jpg", _sample("cat.jpg"), "LABELLED")
+        self._wait_for("removed.jpg", _sample("cat.jpg"), "LABELLED")
         self._s3.delete_object(Bucket=self._bucket, Key="removed.jpg")
         self._see("removed.jpg", lambda document: document.status == "REMOVED", "a tombstone")
 
     def _heic(self) -> None:
         pillow_heif.register_heif_opener()
-        document = self._settled(
+        document = self._wait_for(
             "phone.heic", _written(Image.open(io.BytesIO(_sample("cat.jpg"))), "HEIF"), "LABELLED"
         )
         if document.orientation is None:
             raise NotSeenError("phone.heic was labelled, but not converted")
 
     def _no_photo(self) -> None:
-        self._settled("text.jpg", b"this is no photo", "REJECTED")
+        self._wait_for("text.jpg", b"this is no photo", "REJECTED")
 
     def _small(self) -> None:
-        self._settled("small.png", _written(Image.new("RGB", (79, 200)), "PNG"), "REJECTED")
+        self._wait_for("small.png", _written(Image.new("RGB", (79, 200)), "PNG"), "REJECTED")
 
     def _owners_key(self) -> None:
         key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": _OWNERS_KEY}
@@ -108,8 +108,8 @@ class Walk:
     def _versions(self) -> None:
         """In the end, since a bucket never goes back to what it was before it had versions."""
         self._s3.put_bucket_versioning(Bucket=self._bucket, VersioningConfiguration={"Status": "Enabled"})
-        first = self._settled("versions.jpg", _sample("cat.jpg"), "LABELLED")
-        newer = self._settled("versions.jpg", _sample("flower.jpg"), "LABELLED")
+        first = self._wait_for("versions.jpg", _sample("cat.jpg"), "LABELLED")
+        newer = self._wait_for("versions.jpg", _sample("flower.jpg"), "LABELLED")
         self._s3.delete_object(Bucket=self._bucket, Key="versions.jpg", VersionId=newer.version_id)
         self._see("versions.jpg", lambda document: document.version_id == first.version_id, "the first version")
         marker = self._s3.delete_object(Bucket=self._bucket, Key="versions.jpg")["VersionId"]
@@ -155,7 +155,7 @@ class Walk:
 
     # ------------------------------------------------------------ looking
 
-    def _settled(self, key: str, body: bytes, status: str) -> Document:
+    def _wait_for(self, key: str, body: bytes, status: str) -> Document:
         etag = self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)["ETag"].strip('"')
         self._s3.head_object(Bucket=self._bucket, Key=key)  # to be recorded
         return self._see(key, lambda one: (one.status, one.etag) == (status, etag), f"{status}, of this upload")

@@ -150,11 +150,11 @@ class Auditor:
                     chunks = [page[start : start + _AT_A_TIME] for start in range(0, len(page), _AT_A_TIME)]
                     found = [one for some in pool.map(suspects, chunks) for one in some]
                     self._hold(list(pool.map(self._look_at, found)))
-                    self._settle(pool, report)
+                    self._look_again(pool, report)
                     progress(self.audit)
             while self._held:
                 self._pause(max(0.0, (self._held[0][0] + self._same_for - self._now()).total_seconds()))
-                self._settle(pool, report)
+                self._look_again(pool, report)
         return self.audit
 
     def _hold(self, suspicions: Sequence[_Suspicion | None]) -> None:
@@ -168,7 +168,7 @@ class Auditor:
             else:
                 self._held.append((now, one))
 
-    def _settle(self, pool: Executor, report: Callable[[Problem], None]) -> None:
+    def _look_again(self, pool: Executor, report: Callable[[Problem], None]) -> None:
         """Take a second look at what was seen long enough ago; what seems wrong in another way is kept again."""
         due: list[_Suspicion] = []
         now = self._now()

@@ -98,7 +98,7 @@ def test_given_an_execution_that_was_not_followed_when_settled_then_it_has_ended
     for status in ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"):
         stub.add_response("describe_stacks", described(status))
     with stub:
-        stack.settle(ChangeSet("name", ()))
+        stack.wait_for_end(ChangeSet("name", ()))
     stub.assert_no_pending_responses()
 
 
