@@ -1,1 +1,1 @@
-"""Benchmarks, and what measures the pipeline. `make bench` runs `bench.py`."""
+"""The load test, `make loadtest`. Start reading at `measure.py`; `benchmarks/` has one for each `make bench…`."""

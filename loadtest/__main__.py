@@ -66,7 +66,7 @@ class Folder(click.Path):
 @click.option("--region")
 @click.option("--yes", is_flag=True, help="Do not ask what it costs.")
 def main(**options: Any) -> None:
-    """Send photos at a steady rate or another, and follow each until a reader sees it."""
+    """Send photos on a schedule, and follow each until a reader sees it."""
     console = Console(highlight=False, soft_wrap=True)
     wanted = objectives(options["slo"])
     mix = _mix(options)

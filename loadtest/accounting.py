@@ -1,4 +1,4 @@
-"""Puts what the function logged beside what the load test saw from outside."""
+"""Joins what the function logged with what the load test saw from outside."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Work:
 def account(system: SystemUnderTest, run: Run, bucket: str, wait: Callable[[float], None] = time.sleep) -> Work:
     """Fill the samples' columns from the function's log; waits until it has every photo that has ended.
 
-    What has not arrived after a minute is told by `run.unknown`. Raises what reading the log raises.
+    What has not arrived after a minute is named in `run.unknown`. Raises what reading the log raises.
     """
     samples = run.samples
     digests = {digest(image_id(bucket, run.plan.key(photo))): photo for photo in range(len(samples))}

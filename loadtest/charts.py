@@ -94,7 +94,7 @@ def _distribution(samples: Samples, figures: Mapping[str, Any]) -> go.Figure:
 
 
 def _waterfall(samples: Samples) -> go.Figure:
-    """What photos around each percentile spent their time with."""
+    """Return where photos around each percentile spent their time."""
     seen = np.flatnonzero(samples.is_seen & ~np.isnan(samples.committed))
     latency = (samples.seen - samples.intended)[seen]
     order = seen[np.argsort(latency)]
@@ -160,7 +160,7 @@ def _generator(run: Run) -> go.Figure:
 
 
 def _shown(values: Floats) -> list[int]:
-    """Which of many values to draw: the highest, and others evenly."""
+    """Return the values to draw: the highest, and others evenly."""
     evenly = np.arange(0, len(values), max(1, len(values) // _DOTS))
     highest = np.argsort(values)[-_SLOWEST:]
     return sorted({*evenly.tolist(), *highest.tolist()})

@@ -28,7 +28,7 @@ _PATIENCE_S = 60.0
 
 
 def clean(system: DeployedPipeline, runs: Sequence[Run], prefix: str, console: Console) -> None:
-    """Remove all that was sent, and say what stays, also when it is interrupted."""
+    """Remove all that was sent, and report what stays, also after an interruption."""
     done, under_way, lost, refused = (
         [key for run in runs for key in _keys(run, ends)]
         for ends in (
@@ -59,7 +59,7 @@ def clean(system: DeployedPipeline, runs: Sequence[Run], prefix: str, console: C
 
 
 def _because(stay: dict[str, str]) -> str:
-    """Why S3 does not delete some, where it says so."""
+    """Return why S3 does not delete some objects, where it says so."""
     return f" (S3: {', '.join(sorted(set(stay.values())))})" if stay else ""
 
 
@@ -79,7 +79,7 @@ def _not_done(system: DeployedPipeline, keys: Sequence[str]) -> list[str]:
 
 
 def _until_none(keys: Sequence[str], step: Callable[[Sequence[str]], list[str]]) -> list[str]:
-    """Do a step that leaves ever fewer, until none is left or nothing moves; gives what is left."""
+    """Repeat a step until nothing is left or nothing changes; return what is left."""
     left, moved_at = list(keys), time.monotonic()
     while left and time.monotonic() - moved_at < _PATIENCE_S:
         before, left = len(left), step(left)

@@ -1,4 +1,4 @@
-"""Whose CPU a local cloud of one's own takes: all of it is child processes of the load test."""
+"""The CPU that a local cloud takes, by party: all of it is child processes of the load test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a load test is doing, while it runs."""
+"""The progress of a load test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LATELY_S = 5.0
 
 
 class ProgressDisplay:
-    """A line that is written over and over; quiet where nobody watches."""
+    """Shows the progress in one line; silent where there is no terminal."""
 
     def __init__(self, console: Console) -> None:
         self._live = Live(Text(), console=console, transient=True, refresh_per_second=5)

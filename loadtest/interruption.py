@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as something that is looked at.
+"""Ctrl-C and SIGTERM as a flag.
 
 As an exception it may be raised inside a lock of the main thread's, which then is never released: threads that
 wait for it, and so the process, would never end.

@@ -44,7 +44,7 @@ _SAMPLED = 100
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for."""
+    """What a load test is asked to do."""
 
     number: int
     rate: float
@@ -68,7 +68,7 @@ class Measurement:
 
 @contextmanager
 def measured(place: LoadTestTarget, order: Order, console: Console) -> Iterator[Measurement]:
-    """Do it and give the outcome; then remove what was sent, unless it is to be kept or goes with its cloud.
+    """Run a load test and return what it measured; then remove what it sent, unless that is to be kept.
 
     Raises UserError where no photo of the warm-up gets through, and KeyboardInterrupt when that is interrupted.
     """
@@ -93,7 +93,7 @@ def measured(place: LoadTestTarget, order: Order, console: Console) -> Iterator[
 
 
 def _warm_up(system: DeployedPipeline, warmup: Runner, progress: ProgressDisplay) -> dict[str, Any]:
-    """Wake the environments; returns the figures."""
+    """Warm up the environments; return the figures."""
     run = warmup.execute(progress.warming)
     if run.interrupted:
         raise KeyboardInterrupt
@@ -156,7 +156,7 @@ def _outcome(
 def throughput(place: LoadTestTarget, order: Order, console: Console) -> tuple[Run, float | None, Use]:
     """Warm up and run; returns the photos a second that were seen, and the CPU that the run took.
 
-    The function's log is left alone. Raises KeyboardInterrupt.
+    The function's log is not read. Raises KeyboardInterrupt.
     """
     system = DeployedPipeline(place.target, connections=_SENDERS)
     with ProgressDisplay(console) as progress:
@@ -197,7 +197,7 @@ def _setting(place: LoadTestTarget, order: Order) -> Setting:
 
 
 def _some(run: Run) -> list[str]:
-    """Keys of some labelled photos, evenly over the run."""
+    """Return the keys of some labelled photos, evenly over the run."""
     labelled = np.flatnonzero(run.samples.end == End.LABELLED)
     chosen = labelled[:: max(1, math.ceil(len(labelled) / _SAMPLED))]
     return [run.plan.key(int(photo)) for photo in chosen]

@@ -18,7 +18,7 @@ _RESULTS, _SAMPLES, _REPORT = "results.json", "samples.csv", "report.html"
 
 
 def prepare(folder: Path) -> None:
-    """See to it that reports can be written, before they are, and that they replace none. Raises UserError."""
+    """Check beforehand that reports can be written and replace none. Raises UserError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         names = {path.name for path in folder.iterdir()}

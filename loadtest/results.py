@@ -118,7 +118,7 @@ def results(
 
 
 def quantiles(values: Floats) -> dict[str, float | None]:
-    """Quantiles of what is known; each is a value that was measured, or none where nothing was."""
+    """Return quantiles of what is known; each is a measured value, or none where nothing was measured."""
     known = np.sort(values[~np.isnan(values)])
     if not len(known):
         return dict.fromkeys(QUANTILES)

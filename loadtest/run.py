@@ -58,7 +58,7 @@ class Plan:
     senders: int
     # Photos that are sent at a time.
     patience_s: float
-    # The end of hope: nothing has ended for so long, and no message is left.
+    # When to give up: nothing has ended for so long, and no message is left.
     patience_with_messages_s: float
     # The same while there are messages, which may come back after their visibility timeout.
 
@@ -99,7 +99,7 @@ class Run:
 
 
 class Runner:
-    """Runs a plan against a subject."""
+    """Runs a plan against a pipeline."""
 
     def __init__(self, system: SystemUnderTest, plan: Plan) -> None:
         self._subject = system
@@ -202,7 +202,7 @@ class Runner:
                 heapq.heappush(due, (max(tick + 1, _tick(asked + _LOOK_SHARE * age_s)), photo))
 
     def _look(self, photos: list[int]) -> None:
-        """Look once, and take note of those that are there, and of those that are not."""
+        """Look once, and record which photos are there."""
         samples, plan = self.run.samples, self.run.plan
         asked = self.now()
         found = self._subject.look([plan.key(photo) for photo in photos])
@@ -242,7 +242,7 @@ class Runner:
             self.run.unknown.append(unknown)
 
     def _is_over(self) -> bool:
-        """Every photo has ended, or there is no hope for the others."""
+        """Tell whether every photo has ended, or the others cannot any more."""
         samples, plan = self.run.samples, self.run.plan
         if samples.end.all():
             return True
@@ -254,7 +254,7 @@ class Runner:
         return bool(quiet_s > (plan.patience_with_messages_s if has_messages else plan.patience_s))
 
     def _finish(self) -> None:
-        """Look for the rest once more, all of them, and say of each that has not ended what became of it."""
+        """Look for all the rest once more, and record of each that has not ended what became of it."""
         samples, plan = self.run.samples, self.run.plan
         rest = [int(photo) for photo in np.flatnonzero((samples.end == End.PENDING) & ~np.isnan(samples.returned))]
         for start in range(0, len(rest), MAX_LOOKED_AT):

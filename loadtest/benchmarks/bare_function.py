@@ -1,6 +1,6 @@
 """A bare function: the calls to AWS that the real one makes for new photos, and no decision.
 
-What `make bench-limits` holds the real one against: no deadline, no conditions, no log. It is not for deploying.
+`make bench-limits` compares the real one with it: no deadline, no conditions, no log. Do not deploy it.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ _TIMEOUT_MS = 60_000
 
 
 class BaselineError(Exception):
-    """A baseline did not do what is measured; says what it did, and what it printed."""
+    """A baseline did not do what is measured; the text tells what it did, and what it printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Process:
         self.stop()
 
     def invoke(self, event: Mapping[str, Any]) -> Invocation:
-        """Pass it a batch, all of which must succeed. Raises BaselineError."""
+        """Invoke it with a batch, all of which must succeed. Raises BaselineError."""
         request = json.dumps({"event": event, "context": context()}).encode() + b"\n"
         assert self._process.stdin
         started = time.monotonic()
@@ -118,7 +118,7 @@ class Process:
         return Invocation(started, wall_ms, answer["cpu_ms"], answer["peak_mb"])
 
     def stop(self) -> None:
-        """End it; it does so by itself when nobody can ask anything any more."""
+        """Stop it; it also exits by itself with its parent."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()

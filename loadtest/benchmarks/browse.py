@@ -1,6 +1,6 @@
 """`make bench-browse`: searches of a million index rows, and the page of 100,000 photos in Chromium.
 
-AWS's part is done by a process beside (`full_table.py`), which answers as DynamoDB does and at once.
+A process of its own (`full_table.py`) stands in for AWS, and answers as DynamoDB does, at once.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _seen(page: Page) -> tuple[int, int]:
 
 
 def _opened(page: Page, url: str) -> tuple[float, float]:
-    """Open the page; gives seconds until the first picture was there, and until all of the screen were."""
+    """Open the page; return the seconds until the first picture, and until all pictures of the screen."""
     started, first_s = time.monotonic(), 0.0
     page.goto(url, wait_until="commit")
     while True:
@@ -104,7 +104,7 @@ def _opened(page: Page, url: str) -> tuple[float, float]:
 
 
 def _scrolled(page: Page) -> tuple[int, int, int]:
-    """Scroll down; gives cells that came into view, those without a picture after a screen's time, and gaps."""
+    """Scroll down; return the cells that came into view, those without a picture in time, and gaps."""
     came, blank, gaps = 0, 0, 0
     for _ in range(_SCREENS):
         page.mouse.wheel(0, 600)
@@ -141,7 +141,7 @@ def _page(target: Target, console: Console) -> None:
 
 
 def main(photos: int) -> None:
-    """Measure, and print."""
+    """Measure, and print the results."""
     console = Console(highlight=False)
     scrub_environment(os.environ)
     with ExitStack() as running:

@@ -1,4 +1,4 @@
-"""`make bench-convert`: what it takes to make phones' photos readable for Rekognition, beside one that it reads.
+"""`make bench-convert`: the CPU and memory that converting phones' photos takes.
 
 Each photo is decoded by the decoder as the function runs it, several times over. Memory is that of the function's
 environment: of the process that waits, once it has started, and of the decoder at its peak.
@@ -53,7 +53,7 @@ class DecoderRun:
 
 
 def photos() -> Iterator[tuple[str, bytes]]:
-    """Names and files: a photo of a landscape, as large as phones take them."""
+    """Return names and files: a landscape, as large as phones take photos."""
     pillow_heif.register_heif_opener()
     landscape = Image.open(_SAMPLE).convert("RGB")
     for size in (_12_MEGAPIXELS, _48_MEGAPIXELS):
@@ -66,7 +66,7 @@ def photos() -> Iterator[tuple[str, bytes]]:
 
 
 def decoded(photo: Path, answer: Path) -> DecoderRun:
-    """Run the decoder once."""
+    """Run the decoder once, and return what it took."""
     with photo.open("rb") as given, answer.open("wb") as taken:
         started = time.monotonic()
         process = subprocess.Popen(

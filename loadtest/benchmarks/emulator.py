@@ -1,4 +1,4 @@
-"""An image run as Lambda runs it: under AWS's own runtime interface emulator, read-only, without rights, limited.
+"""An image run as Lambda runs it: under AWS's runtime interface emulator, read-only, unprivileged, with limits.
 
 The emulator is a static program that is put over the image, so that what is run is what ships. It speaks over
 loopback in the host's network, which only an engine on the same Linux has.
@@ -66,7 +66,7 @@ class Emulator:
         self.stop()
 
     def start(self) -> None:
-        """Start it; returns when it takes invocations. Raises UserError when it does not."""
+        """Start it; return when it accepts invocations. Raises UserError where it does not."""
         program = (
             EMULATOR / f"aws-lambda-rie-{'arm64' if platform.machine() in {'arm64', 'aarch64'} else 'x86_64'}"
         )
@@ -109,7 +109,7 @@ class Emulator:
         self._container.remove(force=True)
 
     def invoke(self, event: Any, *, timeout_s: float = 60.0) -> Any:
-        """Invoke it; gives what it answers: JSON where it is that, else text (a timeout). One call at a time."""
+        """Invoke it; return its answer as JSON, or as text where it is none (a timeout). One call at a time."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=timeout_s)
         try:
             connection.request("POST", _PATH, json.dumps(event))
@@ -122,11 +122,11 @@ class Emulator:
             return said
 
     def log(self) -> str:
-        """All that it printed, the emulator's own lines among it."""
+        """Return all that it printed, with the emulator's own lines."""
         return self._container.logs().decode(errors="replace")
 
     def peak_mib(self) -> float:
-        """The most memory that the function's process had resident, in MiB."""
+        """Return the peak resident memory of the function's process, in MiB."""
         processes = self._container.top()["Processes"]
         pid = next(one[1] for one in processes if "awslambdaric" in one[-1] and "/emulator" not in one[-1])
         status = Path(f"/proc/{pid}/status").read_text()

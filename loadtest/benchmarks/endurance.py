@@ -1,4 +1,4 @@
-"""`make bench-endurance`: the environments minute by minute, at a steady rate: nothing of them may grow.
+"""`make bench-endurance`: the environments minute by minute, at a steady rate: nothing may grow.
 
 The first minutes are those in which connections are made and caches fill; what matters is the rest.
 """
@@ -47,7 +47,7 @@ class Look:
 
 
 def look() -> Look:
-    """Look at the processes of the environments; one that ends meanwhile is left out."""
+    """Look at the processes of the environments; skip one that ends in the meantime."""
     seen = []
     for process in psutil.Process().children(recursive=True):
         try:

@@ -1,4 +1,4 @@
-"""What stands in for AWS in `make bench-browse`: a full bucket, its documents and its index, read only.
+"""The stand-in for AWS in `make bench-browse`: a full bucket, its documents and its index, read only.
 
     python -m loadtest.benchmarks.full_table --photos 100000 --exit-with-parent
 
@@ -47,7 +47,7 @@ class _Label:
 
 
 class Full:
-    """A pipeline's tables and bucket, with as many photos as told."""
+    """A pipeline's tables and bucket with a number of photos."""
 
     def __init__(self, photos: int) -> None:
         self._photos = photos
@@ -128,7 +128,7 @@ def _item_of(image: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Make it, and serve it."""
+    """Make the tables, and serve them."""
     parser = argparse.ArgumentParser(prog="python -m loadtest.benchmarks.full_table", description=__doc__)
     parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--exit-with-parent", action="store_true", help="exit when stdin ends")

@@ -1,6 +1,6 @@
 """`make bench`: the function beside others for the same work, all in one run on the same simulated AWS.
 
-Their batches take turns, so that whatever else the machine does befalls all of them, and never two run at once.
+Their batches alternate, so that other load on the machine affects all alike, and never two run at once.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _GROUPS = {
     "Powertools, logging": ("aws_lambda_powertools", "logging"),
     "threads": ("threading", "concurrent", "queue", "weakref"),
 }
-# Packages whose CPU time is told together.
+# Packages whose CPU time is summed up.
 
 Results = dict[tuple[int, Baseline], list[Measured]]
 
@@ -103,7 +103,7 @@ def main() -> None:
 
 @contextmanager
 def stand_in(log: Path) -> Iterator[str]:
-    """Run the stand-in in a process of its own, so that its work is nobody else's; gives its URL."""
+    """Run the stand-in in a process of its own; return its URL."""
     child = Child(
         [sys.executable, "-m", "loadtest.benchmarks.stand_in", "--exit-with-parent"],
         log,
@@ -119,7 +119,7 @@ def stand_in(log: Path) -> Iterator[str]:
 
 
 def _starts(url: str, log: Path) -> dict[Baseline, list[float]]:
-    """Start each in fresh processes, in turns; milliseconds of their inits: imports and clients."""
+    """Start each in fresh processes, alternating; return the milliseconds of their inits: imports and clients."""
     started_ms: defaultdict[Baseline, list[float]] = defaultdict(list)
     for _ in range(_PROCESSES):
         for baseline in BASELINES:
@@ -152,7 +152,7 @@ def _batches(url: str, log: Path, rounds: int) -> tuple[Results, dict[Baseline, 
 
 
 def _profiled(url: str) -> dict[str, float]:
-    """Profile ours; CPU milliseconds by module."""
+    """Profile ours; return CPU milliseconds by module."""
     (packages,) = ASIDE.glob("lib/python*/site-packages")
     command = [str(OURS.python), "-m", "loadtest.benchmarks.profiled", str(packages), str(_PROFILED)]
     done = subprocess.run(
@@ -168,7 +168,7 @@ def _profiled(url: str) -> dict[str, float]:
 
 
 def _commits(url: str) -> dict[str, str]:
-    """Ten new documents at a time, written in each of the two ways that the function has."""
+    """Measure writing ten new documents in each of the function's two ways."""
     config = Config(max_pool_connections=10, proxies={}, parameter_validation=False)
     client: Any = get_session().create_client(
         "dynamodb",
@@ -252,7 +252,7 @@ def _cells(of: Figures) -> Iterator[str]:
 
 
 def process_table(started_ms: Mapping[Baseline, Sequence[float]], peaks_mb: Mapping[Baseline, float]) -> Table:
-    """Tell what a process costs: its start, and its memory after all batches."""
+    """Return a table of what a process costs: its start, and its memory after all batches."""
     table = _table("Processes", "baseline", "rows", "imports and clients, ms", "peak memory, MiB")
     for baseline, costs_ms in started_ms.items():
         spread = f"{percentile(costs_ms, 50):.0f} ({min(costs_ms):.0f}-{max(costs_ms):.0f})"

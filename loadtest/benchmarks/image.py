@@ -104,7 +104,7 @@ def _timed(function: Emulator, event: Any) -> float:
 
 
 def _batches(cloud: LocalCloud) -> Iterator[Any]:
-    """Batches of ten photos, each of which is labelled anew whenever it is asked for."""
+    """Return batches of ten photos, each of which is labelled again every time."""
     bucket, photo = cloud.target.outputs.bucket, (_SAMPLES / "coffee.jpg").read_bytes()
     keys = [f"bench/{number}.jpg" for number in range(_PHOTOS)]
     for key in keys:
@@ -117,7 +117,7 @@ def _batches(cloud: LocalCloud) -> Iterator[Any]:
 
 
 def _pushed_bytes(engine: docker.DockerClient, image: str) -> list[int]:
-    """Size of each layer as a push sends it, compressed, the first at the bottom."""
+    """Return the compressed size of each layer, as a push sends it, the lowest first."""
     with tempfile.TemporaryFile() as file:
         for chunk in engine.images.get(image).save():
             file.write(chunk)

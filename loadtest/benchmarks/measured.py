@@ -1,4 +1,4 @@
-"""From what was measured in one batch after another to the figures of a baseline."""
+"""The figures of a baseline, from what was measured in each batch."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Figures:
 
 
 def measured(invocation: Invocation, record: Mapping[str, Any]) -> Measured:
-    """Join what the baseline took with what the stand-in saw. Raises BaselineError where images are missing."""
+    """Join what a baseline and the stand-in measured. Raises BaselineError where images are missing."""
     images = record["images"].values()
     if not images or any(None in image.values() for image in images):
         raise BaselineError(f"It left images out: {record['images']}")

@@ -1,6 +1,6 @@
 """`make bench-memory`: memory of the page's server while it is asked for many large photos at once.
 
-S3's part is done by `python -m http.server`, a process beside. Memory is resident memory at its peak, looked at
+A process of its own, `python -m http.server`, stands in for S3. Memory is resident memory at its peak, looked at
 every few milliseconds: of the server's process, of its decoders, and of both at one moment.
 """
 

@@ -1,4 +1,4 @@
-"""`make bench-quota`: a backlog against a quota, half of which somebody else takes for a while.
+"""`make bench-quota`: a backlog against a quota, half of which somebody else uses for a while.
 
 All photos are there before the function begins, which is a faster arrival than any.
 """
@@ -31,7 +31,7 @@ _BACKLOG_S = 40
 # As many photos as the quota takes in that time.
 _WARM_S = 3.0
 _HALVED_S, _RESTORED_S = 12.0, 30.0
-# When somebody takes half of the quota, and when he gives it back.
+# When somebody else uses half of the quota, and when no more.
 _ADAPTED_S = 5.0
 # What is measured of both begins so much later.
 _SMALL = 10
@@ -40,14 +40,14 @@ _LOOK_S = 0.5
 
 @dataclass(slots=True)
 class Course:
-    """How many calls had been answered with labels, and how many had been throttled, moment by moment."""
+    """The calls that were answered with labels, and those that were throttled, over time."""
 
     at: list[float] = field(default_factory=list)
     labelled: list[int] = field(default_factory=list)
     throttled: list[int] = field(default_factory=list)
 
     def rate(self, since_s: float, until_s: float) -> float:
-        """Labelled a second, between two moments."""
+        """Return the photos labelled a second between two moments."""
         inside = [number for number, at in enumerate(self.at) if since_s <= at <= until_s]
         first, last = inside[0], inside[-1]
         return (self.labelled[last] - self.labelled[first]) / (self.at[last] - self.at[first])
@@ -68,7 +68,7 @@ class Bench:
         self._sent = 0
 
     def small(self) -> tuple[float, float]:
-        """Import a few photos while nothing else is there; gives seconds to the first and to the last label."""
+        """Import a few photos while nothing else is there; return the seconds to the first and the last label."""
         started, before = time.monotonic(), self._answered()["ok"]
         self._upload(_SMALL)
         first_s = 0.0
@@ -98,7 +98,7 @@ class Bench:
         return course
 
     def receives(self, since_s: float) -> Counter[int]:
-        """Photos by how often their message was received, and wait until the log has them all."""
+        """Count photos by how often their message was received, once the log has them all."""
         target = self._cloud.target
         while True:
             receives: Counter[str] = Counter()
@@ -153,7 +153,7 @@ def _measure(tps: float) -> _Figures:
 
 @dataclass(frozen=True, slots=True)
 class _Figures:
-    """What one quota came to."""
+    """The figures of one quota."""
 
     tps: float
     first_s: float

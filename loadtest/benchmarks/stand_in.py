@@ -1,4 +1,4 @@
-"""What stands in for AWS in `make bench`: Rekognition and DynamoDB, as slow as told, which keep nothing.
+"""The stand-in for AWS in `make bench`: Rekognition and DynamoDB with set latencies, which store nothing.
 
     python -m loadtest.benchmarks.stand_in --seed 1 --exit-with-parent
 
@@ -230,14 +230,14 @@ def create_app(latencies: Latencies) -> Starlette:
 
 
 def create_stand_in(latencies: Latencies) -> uvicorn.Server:
-    """Make what serves it. Nobody's idle connection is closed: the others' turns are not a baseline's pauses."""
+    """Return its server. Idle connections stay open: a baseline is idle only while others run."""
     server = create_server(create_app(latencies))
     server.config.timeout_keep_alive = _KEEP_ALIVE_S
     return server
 
 
 def take_record(url: str) -> Any:
-    """Ask a stand-in what it saw since the last time; it forgets it."""
+    """Return what a stand-in saw since the last call."""
     request = urllib.request.Request(f"{url}/_stand_in/record", method="DELETE")
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
         return json.load(answer)

@@ -32,7 +32,7 @@ class Photo:
 
     @property
     def request(self) -> Any:
-        """DetectLabels' parameters."""
+        """Return the parameters of DetectLabels."""
         place = {"Bucket": self._bucket, "Name": self._key}
         return {"Image": {"S3Object": place}, "MinConfidence": MIN_CONFIDENCE, "MaxLabels": MAX_LABELS}
 

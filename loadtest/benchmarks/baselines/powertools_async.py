@@ -35,7 +35,7 @@ _open = AsyncExitStack()
 async def _clients() -> tuple[Any, Any, Any]:
     config = AioConfig(
         max_pool_connections=100,  # ten photos with eight rows each at the same time
-        # As botocore, which keeps them for good: the turns of the other baselines count as no pause.
+        # As botocore, which keeps connections open: the time in which other baselines run is no idle time.
         connector_args={"keepalive_timeout": 3600},
     )
     session = aioboto3.Session()
