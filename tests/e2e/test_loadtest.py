@@ -131,7 +131,7 @@ def test_given_an_interruption_when_load_tested_then_what_was_sent_is_removed(
 @pytest.mark.parametrize(
     ("options", "user_message"),
     [
-        (("--number", "10"), "say so beforehand with YES=1"),
+        (("--number", "10"), "pass YES=1"),
         (("--yes", "--stack", "another"), "There is no stack 'another'"),
         (("--slo", "p95"), "SLO does not know 'p95'"),
         (("--size", "huge"), "SIZE is a number of bytes"),
