@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _NOT_AGREED, _NOT_DONE, NOT_ALL_DONE, INTERRUPTED = 1, 2, 3, 130
 # NOT_ALL_DONE: running it again resumes.
+_RAISE_AGAIN_S = 0.05
 
 
 def run(command: Callable[[], int | None], name: str) -> None:
@@ -27,11 +30,25 @@ def run(command: Callable[[], int | None], name: str) -> None:
     Exit code 2: it could not be done; 3: credentials ended on the way; 130: Ctrl-C, SIGTERM or SIGHUP.
     """
     prepare()
+    sys.unraisablehook = _raise_interrupts_again
     for ending in (signal.SIGINT, signal.SIGTERM):  # what a script starts in the background ignores SIGINT
         signal.signal(ending, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which nohup has asked for
         signal.signal(signal.SIGHUP, signal.default_int_handler)
     sys.exit(_exit_code(lambda: _flushed(command), name))
+
+
+def _raise_interrupts_again(ignored: sys.UnraisableHookArgs) -> None:
+    """Raise a Ctrl-C again that came while a destructor ran, where Python prints and ignores it.
+
+    Each HTTP response has a destructor, so that one signal in some hundreds would be lost.
+    """
+    if ignored.exc_type is KeyboardInterrupt:
+        again = threading.Timer(_RAISE_AGAIN_S, _thread.interrupt_main)
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(ignored)
 
 
 def _flushed(command: Callable[[], Any]) -> Any:

@@ -209,7 +209,7 @@ def test_given_a_redeployment_when_it_is_interrupted_then_what_ran_before_runs(
         assert any("the mappings are paused" in line for line in running.stdout)
         running.send_signal(by)
         said, _ = running.communicate(timeout=60)
-    assert running.returncode == 2
+    assert running.returncode == 2, said
     assert "Rolling back to" in said
     assert "Traceback" not in said
     assert image_of(target) == before

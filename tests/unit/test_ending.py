@@ -71,6 +71,12 @@ def test_given_a_terminal_of_another_alphabet_when_any_command_writes_then_names
 # errors
 
 
+@pytest.fixture(autouse=True)
+def pytests_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put pytest's own hook back after a test that runs a program in this process."""
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+
+
 def ended(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
     def fail(**_: Any) -> None:
         raise error
@@ -135,6 +141,32 @@ def test_given_a_signal_when_a_program_runs_then_it_is_stopped_in_order(signum: 
 
 
 # questions
+
+
+INTERRUPTED_IN_A_DESTRUCTOR = """
+import os, signal, time
+from photo_labels.terminal.ending import run
+
+class Response:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(1000):
+            pass
+
+def main():
+    Response()
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        time.sleep(0.01)
+
+run(main, "photos")
+"""
+
+
+def test_given_a_signal_while_a_destructor_runs_when_it_is_ignored_then_it_is_raised_again() -> None:
+    command = [sys.executable, "-c", INTERRUPTED_IN_A_DESTRUCTOR]
+    stopped = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (stopped.returncode, stopped.stderr) == (130, "photos: stopped\n")
 
 
 def test_given_nobody_when_asked_then_a_sentence_says_how_to_say_yes_beforehand() -> None:
