@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--repair", is_flag=True, help="Ask the function for the truth about what is wrong.")
+@click.option(
+    "--repair", is_flag=True, help="Queue photos with findings to be looked at again, and delete stray index rows."
+)
 @click.option("--list", "is_listed", is_flag=True, help="Name everything that is wrong.")
 @click.pass_obj
 def audit(session: Session, repair: bool, is_listed: bool) -> None:
@@ -31,7 +33,7 @@ def audit(session: Session, repair: bool, is_listed: bool) -> None:
     at once more, half a minute later. Looks at every object and document: AWS bills a HeadObject for each photo,
     and reading both tables.
 
-    Exit code 0: all is as it should be; 1: something is wrong, or was.
+    Exit code 0: no findings; 1: findings, also if they are repaired.
     """
     target = session.target()
     auditor = Auditor(target)

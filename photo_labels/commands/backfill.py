@@ -45,14 +45,14 @@ class BackfillOptions:
 @click.command()
 @click.argument("where", metavar="[s3://BUCKET/PREFIX]", type=GIVEN, required=False)
 @click.option(
-    "--all", "is_all", is_flag=True, help="Also what is labelled; the function skips what is up to date."
+    "--all", "is_all", is_flag=True, help="Also photos with labels; the function skips those that are up to date."
 )
 @click.option(
     "--force", "is_forced", is_flag=True, help="With --all: label everything again, and pay for it again."
 )
 @click.option("--grant", "is_granting", is_flag=True, help="Let the functions read another bucket, by its policy.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Only say what would be labelled, and what it would cost.")
-@click.option("--yes", "is_sure", is_flag=True, help="Do not look first, and do not ask, whatever it costs.")
+@click.option("--yes", "is_sure", is_flag=True, help="Skip the count of costs, and the question.")
 @click.option("--anew", "is_anew", is_flag=True, help="Begin at the first object, not where it was interrupted.")
 @click.pass_obj
 def backfill(session: Session, /, **options: Any) -> None:

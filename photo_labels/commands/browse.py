@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of loopback; otherwise a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; by default a free one.")
 @click.option("--open/--no-open", "is_opening", default=True, show_default=True, help="Open it in the browser.")
 @click.pass_obj
 def browse(session: Session, port: int, is_opening: bool) -> None:

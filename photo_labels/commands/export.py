@@ -41,10 +41,10 @@ _FORMULA = re.compile(r"""[\s'"]*[=+\-@\uff1d\uff0b\uff0d\uff20]""")
 @click.command()
 @click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option("--prefix", default="", help="Only photos whose keys begin with this, or s3://bucket/this.")
-@click.option("--yes", "is_sure", is_flag=True, help="Do not ask, whatever it costs.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask, also where it costs much.")
 @click.pass_obj
 def export(session: Session, kind: str, prefix: str, is_sure: bool) -> None:
-    """Write all that is known to standard output: a line of JSON for each photo, or of CSV for each label.
+    """Write all documents to standard output: a line of JSON for each photo, or of CSV for each label.
 
     Reads the whole table of documents, once, and says what that costs.
     """

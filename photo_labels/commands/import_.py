@@ -54,12 +54,14 @@ class ImportOptions:
 @click.command("import")
 @click.argument("paths", nargs=-1, required=True, type=GIVEN_PATH)
 @click.option("--prefix", default="", help="Put before the name of each photo in the bucket, say holiday/.")
-@click.option("--include", type=GIVEN, multiple=True, metavar="GLOB", help="Only photos whose name or path fits.")
-@click.option("--exclude", type=GIVEN, multiple=True, metavar="GLOB", help="No photos whose name or path fits.")
-@click.option("--replace", "is_replacing", is_flag=True, help="Upload over other photos of that name, too.")
+@click.option(
+    "--include", type=GIVEN, multiple=True, metavar="GLOB", help="Only photos whose name or path matches."
+)
+@click.option("--exclude", type=GIVEN, multiple=True, metavar="GLOB", help="No photos whose name or path matches.")
+@click.option("--replace", "is_replacing", is_flag=True, help="Also replace other photos with the same name.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Only say what would be uploaded, and what it would cost.")
 @click.option("--wait/--no-wait", "is_waiting", default=True, help="Wait for the labels.", show_default=True)
-@click.option("--yes", "is_sure", is_flag=True, help="Do not ask, whatever it costs.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask, also where it costs much.")
 @click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each file, and one for the sum.")
 @click.pass_obj
 def import_(session: Session, /, **options: Any) -> None:

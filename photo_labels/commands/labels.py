@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--refresh", "is_refreshing", is_flag=True, help="Count again.")
-@click.option("--yes", "is_sure", is_flag=True, help="Do not ask, whatever it costs.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask, also where it costs much.")
 @click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each label.")
 @click.pass_obj
 def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`photos purge`: remove what is known of photos, and the photos themselves where asked."""
+"""`photos purge`: remove the documents and index rows of photos, and the photos themselves where asked."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def purge(session: Session, /, **asked: Any) -> None:
-    """Remove what is known of photos: documents, index rows, and messages that wait in the queues.
+    """Remove the data about photos: documents, index rows, and messages that wait in the queues.
 
     IMAGE is a key, bucket/key, or s3://bucket/key. Without --objects the photos stay in the bucket: a backfill
     would label them again. By prefix, all documents are read once to count and once to remove.

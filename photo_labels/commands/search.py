@@ -57,7 +57,10 @@ def _completed(_context: click.Context, _parameter: click.Parameter, beginning: 
     shell_complete=_completed,
 )
 @click.option(
-    "--min-confidence", type=click.FloatRange(0, 100), default=0, help="Only labels at least this sure, of 100."
+    "--min-confidence",
+    type=click.FloatRange(0, 100),
+    default=0,
+    help="Only labels with at least this confidence, 0 to 100.",
 )
 @click.option(
     "--since",
@@ -65,15 +68,17 @@ def _completed(_context: click.Context, _parameter: click.Parameter, beginning: 
     help="Only photos uploaded since then, in UTC.",
 )
 @click.option("--prefix", default="", help="Only photos whose keys begin with this, or s3://bucket/this.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="The most photos shown.")
-@click.option("--after", type=GIVEN, metavar="PLACE", help="Go on where a page has ended, as that page says.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="Show at most this many photos."
+)
+@click.option("--after", type=GIVEN, metavar="PLACE", help="Continue after a page: the value that it printed.")
 @click.option("--count", "is_counting", is_flag=True, help="Only say how many there are.")
 @click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each photo.")
 @click.option("--open", "is_opening", is_flag=True, help="Open the photos that are shown, in the browser.")
 @click.option("-v", "is_verbose", is_flag=True, help="Say what was read.")
 @click.pass_obj
 def search(session: Session, /, **options: Any) -> None:
-    """Find photos by their labels, the surest first.
+    """Find photos by their labels, highest confidence first.
 
     \b
     photos search dog

@@ -28,13 +28,13 @@ _WATCHED_LOCALLY_S, _WATCHED_ON_AWS_S = 1.0, 10.0
 
 
 @click.command()
-@click.option("--watch", "is_watching", is_flag=True, help="Go on until Ctrl-C.")
+@click.option("--watch", "is_watching", is_flag=True, help="Refresh until Ctrl-C.")
 @click.option("--json", "is_json", is_flag=True, help="Print it as a line of JSON.")
 @click.pass_obj
 def status(session: Session, is_watching: bool, is_json: bool) -> None:
     """Show the pipeline's status: queues, dead letters, rates, the quota, alarms.
 
-    Exit code 0: no alarm rings; 1: one does.
+    Exit code 0: no alarm is active; 1: at least one is.
     """
     target = session.target(Console(stderr=True) if is_json else session.console)
     reader = StatusReader(target)

@@ -83,7 +83,7 @@ def scrub_environment(environment: MutableMapping[str, str]) -> None:
 
 def local_session() -> boto3.Session:
     """Return a session of the local cloud's root user; scrub the environment first."""
-    import boto3  # noqa: PLC0415 - takes 100 ms, for which nobody is to wait who reads `photos --help`
+    import boto3  # noqa: PLC0415 - takes 100 ms, which would slow down `photos --help`
 
     return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
 

@@ -84,7 +84,7 @@ def downloaded(body: StreamingBody, size: int, check: Callable[[], None] = lambd
 
 def drawn_photo(target: Target, document: Document) -> Path:
     """Download a photo and draw its boxes; gives a temporary file. Raises UserError."""
-    # Decoders take 100 ms to import, for which nobody is to wait who reads `photos --help`.
+    # Decoders take 100 ms to import, which would slow down `photos --help`.
     from PIL import Image  # noqa: PLC0415
 
     from photo_labels.library.decoding import Decoder  # noqa: PLC0415
