@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILE = "CHAOS_FAULTS"
 # The environment variable with the file's path.
+FILE = "CHAOS_FAULTS"
 
+# All calls of the functions with their services, in about the order in which they are made.
 CALLS = {
     "BatchGetItem": "dynamodb",
     "DetectLabels": "rekognition",
@@ -30,7 +31,7 @@ CALLS = {
     "SendMessage": "sqs",
     "ChangeMessageVisibilityBatch": "sqs",
 }
-# All calls of the functions with their services, in about the order in which they are made.
+# What can happen to any call, and to which share of them; half of those without an answer take effect.
 KINDS = {
     "throttled": 0.5,
     "500": 0.5,
@@ -45,19 +46,18 @@ KINDS = {
     "killed before": 0.1,
     "killed after": 0.1,
 }
-# What can happen to any call, and to which share of them; half of those without an answer take effect.
-PARTIAL = {"half left": 0.7, "all left": 0.5}
 # What can also happen to calls about many items: some are left unprocessed.
+PARTIAL = {"half left": 0.7, "all left": 0.5}
 BATCHES = ("BatchGetItem", "BatchWriteItem", "BatchExecuteStatement")
 
 ENVIRONMENT, DELIVERY = "environment", "delivery"
-ENVIRONMENTS = {"killed first": 0.1, "killed last": 0.1, "stale sockets": 0.5, "cold start": 0.0}
 # What can happen to an environment, and in which share of its invocations: killed before its work or after it, or
 # frozen for so long that its connections have ended. A cold start is not its own doing: `python -m chaos` kills
 # those that are frozen.
-DELIVERIES = {"twice": 0.3, "overlapping": 0.1, "out of order": 0.3}
+ENVIRONMENTS = {"killed first": 0.1, "killed last": 0.1, "stale sockets": 0.5, "cold start": 0.0}
 # How SQS can deliver, and which share of the records: once more when it was done, once more while it is worked on
 # (with all of its batch), or so late that others come first.
+DELIVERIES = {"twice": 0.3, "overlapping": 0.1, "out of order": 0.3}
 
 
 @dataclass(frozen=True, slots=True)

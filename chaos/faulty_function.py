@@ -205,8 +205,8 @@ _name = "convert" if os.environ["AWS_LAMBDA_FUNCTION_NAME"].endswith("-convert")
 _function: Any = importlib.import_module(f"handler.{_name}")
 
 _sqs: Any = botocore.session.Session().create_client("sqs")
-_dynamodb: Any = botocore.session.Session().create_client("dynamodb")
 # These clients have no faults: they act as SQS and DynamoDB.
+_dynamodb: Any = botocore.session.Session().create_client("dynamodb")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

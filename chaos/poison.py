@@ -35,6 +35,7 @@ def _reconcile(number: int, **parts: Any) -> str:
     return json.dumps(message | parts)
 
 
+# Malformed bodies: each has to arrive in the dead-letter queue unchanged.
 MESSAGES: tuple[Callable[[int], str], ...] = (
     lambda number: f"{number} is {{no}} JSON %s <b>",
     lambda number: "[" * 100_000 + str(number),
@@ -60,7 +61,6 @@ MESSAGES: tuple[Callable[[int], str], ...] = (
     lambda number: json.dumps({"number": number, "TopicArn": "arn", "Message": "{}"}),
     lambda number: json.dumps({"number": number, "detail-type": "Object Created", "detail": {}}),
 )
-# Malformed bodies: each has to arrive in the dead-letter queue unchanged.
 
 
 pillow_heif.register_heif_opener()
@@ -72,6 +72,7 @@ def _picture(width: int, height: int, format: str, mode: str = "L") -> bytes:  #
     return file.getvalue()
 
 
+# Objects that have to be rejected, by suffix.
 NO_PHOTOS: dict[str, bytes] = {
     "html.jpg": _HTML,
     "empty.jpg": b"",
@@ -81,16 +82,17 @@ NO_PHOTOS: dict[str, bytes] = {
     "79 px.jpg": _picture(79, 200, "JPEG"),
     "bomb.png": _picture(30_000, 30_000, "PNG", "1"),
 }
-# Objects that have to be rejected, by suffix.
 
+# Photos that Rekognition does not read as they are, by suffix.
 OTHER_FORMATS: dict[str, bytes] = {
     "IMG.HEIC": _picture(100, 100, "HEIF", "RGB"),
     "gif.png": _picture(100, 100, "GIF"),
     "webp.webp": _picture(100, 100, "WEBP"),
     "10,001 px.jpg": _picture(10_001, 1_000, "JPEG"),
 }
-# Photos that Rekognition does not read as they are, by suffix.
 
+# Names of photos that have to be labelled like any other. None has a line end: the IAM of the local cloud refuses
+# those.
 KEYS: tuple[str, ...] = (
     "../../../etc/passwd {}.jpg",
     "//{}//.//..jpg",
@@ -105,5 +107,3 @@ KEYS: tuple[str, ...] = (
     "{:0>1024}",
     " {} ",
 )
-# Names of photos that have to be labelled like any other. None has a line end: the IAM of the local cloud refuses
-# those.

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from local.cloud import LocalCloud
 
 _ON_S = 4.0
-_OFF_AT_LEAST_S, _MAX_OFF_S = 2.0, 60.0
 # After each fault, until what is sent then is quick again.
-_MAX_QUIET_S = 900.0
+_OFF_AT_LEAST_S, _MAX_OFF_S = 2.0, 60.0
 # The longest that the end is waited for: what a kill has hidden comes back after two minutes, and again.
+_MAX_QUIET_S = 900.0
 _KILL_EVERY_S = 0.2
 
 _COLD_START = Fault(ENVIRONMENT, "cold start", 0.0)
+# Calls that the function makes only if another one fails.
 _NEEDS = {
     "ChangeMessageVisibilityBatch": Fault("DetectLabels", "denied", 0.3),
 }
-# Calls that the function makes only if another one fails.
 
 
 def plan(number: int, seed: int) -> list[tuple[Fault, ...]]:
@@ -52,8 +52,8 @@ class ChaosRun:
         self._phases = phases
         self._ended: dict[str, float] = {}
         self.traffic = Traffic(cloud.target, seed)
-        self.started = time.time()
         # Epoch seconds.
+        self.started = time.time()
 
     def go(self, tell: Callable[[str], None]) -> None:
         """Run all phases, and wait until nothing is in flight."""

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
     from photo_labels.library.target import Target
 
-RATE = 20.0
 # Of what is done in a second: two cores do twice as many, so that a backlog is made good.
-CALM, AFTER = "none", "after "
+RATE = 20.0
 # Phases in which nothing is wrong: the first, and how the names of those begin that follow a fault.
+CALM, AFTER = "none", "after "
 _QUICK_S = 1.0
 _LOOK_S = 0.05
 _LOOKED_FOR_AT_A_TIME = 100
+# What is done, and how often.
 _ACTIONS = {
     "new": 58,
     "overwrite": 12,
@@ -40,14 +41,13 @@ _ACTIONS = {
     "other format": 2,
     "odd name": 4,
 }
-# What is done, and how often.
+# What makes the function make a call that it seldom makes; done more often while that call's fault is on.
 _OFTEN = {
     "PutItem": "overwrite",
     "HeadObject": "remove",
     "SendMessage": "poison",
     "GetObject": "other format",
 }
-# What makes the function make a call that it seldom makes; done more often while that call's fault is on.
 _MANY = 500
 
 
@@ -56,21 +56,21 @@ class TrackedPhoto:
     """One key, and everything that was done with it."""
 
     key: str
-    phase: str
     # The fault that was on when it was last changed.
-    etags: list[str] = field(default_factory=list)
+    phase: str
     # Of all uploads, the present one last.
-    is_photo: bool = True
+    etags: list[str] = field(default_factory=list)
     # What is there is one: to be labelled, not rejected.
-    is_converted: bool = False
+    is_photo: bool = True
     # It is one that Rekognition does not read as it is.
+    is_converted: bool = False
     is_removed: bool = False
-    forced: int = 0
     # Reconcile messages sent for it, each of which may be paid for.
-    put_at: float = 0.0
+    forced: int = 0
     # The last upload; monotonic.
-    seen_after_s: float | None = None
+    put_at: float = 0.0
     # The document of the last upload was seen so much later.
+    seen_after_s: float | None = None
 
     @property
     def is_quick(self) -> bool:
@@ -99,8 +99,8 @@ class Traffic:
         self._waited_for: dict[str, TrackedPhoto] = {}
         self._failure: BaseException | None = None
         self.things: dict[str, TrackedPhoto] = {}
-        self.poison: dict[str, str] = {}
         # Malformed messages, and the fault that was on.
+        self.poison: dict[str, str] = {}
         self.phase = CALM
         self.duplicates = 0
         self._threads = [threading.Thread(target=self._guarded, args=(job,)) for job in (self._act, self._look)]

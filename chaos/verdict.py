@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from local.cloud import LocalCloud
     from photo_labels.library.target import Target
 
-_AT_ONCE = timedelta(days=-1)
 # It is quiet: nothing is under way.
+_AT_ONCE = timedelta(days=-1)
 ENDS = ("labelled", "rejected", "removed", "dead-lettered", "lost")
 
 
@@ -38,15 +38,15 @@ class Row:
     """What became of the photos that were changed last while a fault was on."""
 
     ends: Counter[str] = field(default_factory=Counter)
-    retried: int = 0
     # Photos of which a message was received more than once.
-    paid_twice: int = 0
+    retried: int = 0
     # Calls that Rekognition would have billed beyond one for each upload and each forced reconcile message; not
     # those with bytes, of which nobody knows whose they are.
-    wrong: int = 0
+    paid_twice: int = 0
     # Labelled with what is not in the photo, labelled without being one, or rejected for nothing.
-    longest_s: float = 0.0
+    wrong: int = 0
     # From a photo's upload until it was searchable, the longest.
+    longest_s: float = 0.0
 
     def __add__(self, other: Row) -> Row:
         return Row(
@@ -63,12 +63,12 @@ class Verdict:
     """All rows, and what the audit found besides."""
 
     rows: dict[str, Row]
-    problems: list[Problem]
     # What the audit found, but for stray rows; and all that it found after it had removed those.
-    strays: int
+    problems: list[Problem]
     # Rows that no document backs: nobody sees them, and the audit removes them.
-    calls: int
+    strays: int
     # To Rekognition, that it would have billed.
+    calls: int
 
     @property
     def lost(self) -> int:

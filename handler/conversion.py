@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from handler.results import CallStats, Recognised
 
 _CHUNK_BYTES = 2**20
-_TRIES = 2
 # Of a decoder that crashes: one crash may be the machine's, two in a row are the photo's.
-_MAX_DECODE_S = 35.0
+_TRIES = 2
 # More than the seconds of CPU that the decoder gives itself.
+_MAX_DECODE_S = 35.0
 _TO_RECOGNISE_S = 7.0
 _MODULES = Path(__file__).resolve().parent.parent
 

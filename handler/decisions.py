@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from handler.events import ObjectEvent, Work
     from photo_labels.records.documents import Document
 
-    Version = tuple[str, str | None, str | None, str | None, datetime | None]
     # What Rekognition was shown: ImageID, Sequencer (None: without an event), ETag, VersionId, and, where S3 was
     # asked before, Last-Modified. Nothing else ever has the same.
+    Version = tuple[str, str | None, str | None, str | None, datetime | None]
 
-_TRUSTED_FOR = timedelta(days=1)
 # An older event may come from the dead-letter queue: what it says is checked, so that nothing is resurrected.
+_TRUSTED_FOR = timedelta(days=1)
 
 
 class SkipReason(Enum):
@@ -43,8 +43,8 @@ class Task:
 
     event: ObjectEvent
     known: Document | None
-    sequencer: str | None
     # The event's, where it is newer than the document's; None: reconcile with what is true now.
+    sequencer: str | None
     reconcile: bool
     force: bool
     old: bool
@@ -60,14 +60,14 @@ class Write:
 
     document: Document
     known: Document | None
-    reconciled: bool
     # It has no event of its own, and is written only where `known` is still there.
-    requested: bool = False
+    reconciled: bool
     # Somebody asked for the present truth: another document, which may be older, does not answer that.
-    unchanged: bool = False
+    requested: bool = False
     # It says what the document says already; only the event is another.
-    shown: Version | None = None
+    unchanged: bool = False
     # What Rekognition was shown; None: nothing, or what could not be told from something else later.
+    shown: Version | None = None
 
     @property
     def image_id(self) -> str:

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 _MAX_KEY_BYTES = 1024
-_BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
 # The oldest buckets have names like these; today's have 63 characters, and no capitals.
-_MAX_SEQUENCER = 64
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
 # S3's have 18 digits. A longer one would make a sort key that DynamoDB refuses, with all others of its batch.
+_MAX_SEQUENCER = 64
 _MAX_OBJECT_BYTES = 50 * 1000**4
 _REMOVALS = ("ObjectRemoved:", "LifecycleExpiration:")
 
@@ -57,15 +57,15 @@ class ObjectEvent:
     bucket: str
     key: str
     kind: Kind
-    sequencer: str | None = None
     # S3's, trailing zeros stripped, so that plain string order is S3's order; None for RECONCILE only.
+    sequencer: str | None = None
     time: datetime | None = None
     etag: str | None = None
     size: int | None = None
     version_id: str | None = None
     force: bool = False
-    last_modified: datetime | None = None
     # S3's, of an object that was looked at.
+    last_modified: datetime | None = None
 
     @property
     def image_id(self) -> str:
@@ -90,8 +90,8 @@ class Work:
     """All that one batch says about one object, collapsed to the newest event."""
 
     newest: ObjectEvent
-    reconcile: bool
     # Somebody asked for the present truth, so what the event says is checked.
+    reconcile: bool
     force: bool
 
 

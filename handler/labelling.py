@@ -44,9 +44,9 @@ if TYPE_CHECKING:
         ) -> Recognised: ...
 
 
-_SETTLED_AFTER = timedelta(seconds=10)
 # Last-Modified is in whole seconds, and clocks differ: what changed more recently may have changed once more, and
 # look the same.
+_SETTLED_AFTER = timedelta(seconds=10)
 
 
 class _VersionGoneError(TransientError):

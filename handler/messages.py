@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from handler.deadline import Deadline
     from handler.events import MalformedMessageError, Message
 
-_MAX_MESSAGE_BYTES = 2**20
 # With its attributes: their names, types and values.
+_MAX_MESSAGE_BYTES = 2**20
 _TEXT = "String"
 
 _FIRST_BACKOFF_S = 2.0

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from handler.messages import Messages
     from photo_labels.records.index import Row
 
-_TO_WRITE_S = 3.0
 # Kept free after recognising: rows and documents, each with one lost call.
-_TO_REPORT_S = 2.0
+_TO_WRITE_S = 3.0
 # Kept free after writing: dead letters and visibility timeouts.
+_TO_REPORT_S = 2.0
 
 _WRITERS = 8
 

@@ -35,19 +35,19 @@ if TYPE_CHECKING:
 
     from handler.deadline import Deadline
 
-_AHEAD_S = 1.0
 # So far ahead slots are booked: a cut takes effect no later.
+_AHEAD_S = 1.0
 _JITTER_S = 0.2
 _CUT = 0.8
-_CUT_EVERY_S = 1.0
 # At most: calls that were in flight during a cut say nothing new.
-_GROWTH = 0.01
+_CUT_EVERY_S = 1.0
 # Of the quota, times seconds squared: half of it takes seven.
-_LEAST = 0.02
+_GROWTH = 0.01
 # Of the quota: what cuts leave.
+_LEAST = 0.02
 _TRIES = 3
-_PATIENCE_S = DYNAMODB.call_s + 0.5
 # For one update, with the attempts that follow a throttle: photos are not to wait for this table.
+_PATIENCE_S = DYNAMODB.call_s + 0.5
 _KEY = {"Operation": {"S": "DetectLabels"}}
 
 

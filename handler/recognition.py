@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from handler.deadline import Deadline
     from handler.rate_limiter import RateLimiter
 
-MAX_OBJECT_BYTES = 15 * 2**20
 # Of a photo in S3 (developer guide, "Guidelines and quotas in Amazon Rekognition").
+MAX_OBJECT_BYTES = 15 * 2**20
 
 # What no second try changes (Rekognition's API reference, DetectLabels, "Errors").
 _UNSUPPORTED = {

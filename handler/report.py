@@ -21,8 +21,8 @@ class Outcome:
     skip_reason: SkipReason | None = None
     forwarded: ForwardToConverter | None = None
     error: Exception | None = None
-    superseded: bool = False
     # A newer document was there first: ours was not written, and need not be.
+    superseded: bool = False
     committed_at: datetime | None = None
 
 
@@ -32,14 +32,14 @@ class Report:
 
     messages: list[Message]
     received_at: datetime
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
     # By ImageID: every object of the batch is among them in the end.
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
     failed: list[Message] = field(default_factory=list)
-    dead_letter_failures: dict[str, Exception] = field(default_factory=dict)
     # By messageId: malformed messages that the dead-letter queue did not take.
-    not_backed_off: dict[str, str] = field(default_factory=dict)
+    dead_letter_failures: dict[str, Exception] = field(default_factory=dict)
     # Error codes by messageId: failed records whose visibility timeout stays as it is.
-    rows_left: list[tuple[str, Exception]] = field(default_factory=list)
+    not_backed_off: dict[str, str] = field(default_factory=dict)
     # ImageIDs whose outdated rows could not be deleted; readers leave these rows out, nothing is wrong.
-    call_stats: dict[str, CallStats] = field(default_factory=dict)
+    rows_left: list[tuple[str, Exception]] = field(default_factory=list)
     # By ImageID, of the objects that there was something to do for.
+    call_stats: dict[str, CallStats] = field(default_factory=dict)

@@ -37,8 +37,8 @@ class Recognised:
 
     labels: Sequence[LabelTypeDef]
     model_version: str | None
-    orientation: int | None = None
     # EXIF's, 1 to 8, that was applied to the photo before Rekognition saw it; None: none was.
+    orientation: int | None = None
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class CallStats:
     calls: int = 0
     throttles: int = 0
     latencies_ms: list[float] = field(default_factory=list)
-    slot_error: Exception | None = None
     # Why no slot could be booked in the rate limiter's table.
-    decoded: Decoded | None = None
+    slot_error: Exception | None = None
     # Set where the photo had to be converted.
+    decoded: Decoded | None = None

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     Handler = Callable[[dict[str, Any], Any], dict[str, list[dict[str, str]]]]
 
-_TO_ANSWER_S = 0.5
 # Kept free before Lambda's own timeout, for the log, the metrics and the answer.
+_TO_ANSWER_S = 0.5
 
 
 def recogniser(settings: Settings, clients: Clients) -> Recogniser:

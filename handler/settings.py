@@ -22,18 +22,18 @@ class Settings:
     label_quota_table: str
     queue_url: str
     dead_letter_queue_url: str
-    convert_queue_url: str | None
     # Where photos go that Rekognition does not read as they are; None: they are rejected.
+    convert_queue_url: str | None
     min_confidence: float
     max_labels: int
-    rekognition_concurrency: int
     # DetectLabels calls in flight in one execution environment.
-    rekognition_tps: float
+    rekognition_concurrency: int
     # DetectLabels calls a second that the whole pipeline may make; 0: no limit of ours.
-    max_concurrency: int
+    rekognition_tps: float
     # Execution environments of the labelling function at the same time, its mapping's MaximumConcurrency.
-    convert_concurrency: int
+    max_concurrency: int
     # Those of the converting function.
+    convert_concurrency: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

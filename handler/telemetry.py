@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from handler.report import Outcome, Report
     from handler.results import CallStats
 
-_TRACED = 100
 # Photos of one batch that are traced at most: EMF reads no line above 256 KB.
+_TRACED = 100
 
 
 def report_batch(report: Report, logger: Logger, metrics: Metrics) -> None:

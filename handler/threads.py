@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 T = TypeVar("T")
 
-_LOOK_S = 0.25
 # How often the deadline is checked while waiting: a freeze of the environment changes the time left.
+_LOOK_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ class CallTimeouts:
 
     connect_s: float
     read_s: float
-    requests: int = 1
     # The number of requests that botocore may make for one call.
+    requests: int = 1
 
     @property
     def call_s(self) -> float:
@@ -20,12 +20,12 @@ class CallTimeouts:
         return self.requests * (self.connect_s + self.read_s)
 
 
-DYNAMODB = CallTimeouts(connect_s=0.5, read_s=1.0)
 # Ten times DynamoDB's usual p99.9, so that a lost call costs little.
+DYNAMODB = CallTimeouts(connect_s=0.5, read_s=1.0)
 REKOGNITION = CallTimeouts(connect_s=1.0, read_s=5.0)
-S3 = CallTimeouts(connect_s=0.5, read_s=1.5, requests=3)
 # Where HeadObject answers 400 or 301, botocore asks HeadBucket for the region, and then HeadObject again.
+S3 = CallTimeouts(connect_s=0.5, read_s=1.5, requests=3)
 SQS = CallTimeouts(connect_s=0.5, read_s=1.5)
 
-MAX_BACKOFF_S = 300.0
 # The longest time until a failed record comes back.
+MAX_BACKOFF_S = 300.0

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from handler.decisions import Version
     from photo_labels.records.documents import Document
 
-_MAX_KEPT = 100
 # Documents, of about 60 KB in memory with fifty labels.
-_KEPT_FOR = timedelta(seconds=2 * MAX_BACKOFF_S)
+_MAX_KEPT = 100
 # A message that has not come back by then went to another environment.
+_KEPT_FOR = timedelta(seconds=2 * MAX_BACKOFF_S)
 _PROBE_EVERY = timedelta(seconds=10)
 
 
@@ -63,8 +63,8 @@ class WriteCircuitBreaker:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._lock = threading.Lock()
-        self._probe_at: datetime | None = None
         # When the next photo may go through; None: the breaker is closed, and all may.
+        self._probe_at: datetime | None = None
 
     def require_closed(self) -> None:
         """Raise TransientError while the last writes have failed, unless this photo is to try again."""

@@ -12,8 +12,8 @@ class Subscribers(NamedTuple):
     """Endpoints that are subscribed to a topic: e-mail addresses, and whatever else a user subscribes."""
 
     confirmed: list[str]
-    pending: list[str]
     # These get no alarms yet.
+    pending: list[str]
 
 
 def subscribers_of(client: SNSClient, topic_arn: str) -> Subscribers:

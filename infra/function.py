@@ -36,8 +36,8 @@ _PAUSED = "photo-labels:paused-by-deploy"
 class Running:
     """What the function runs."""
 
-    image: str
     # By digest.
+    image: str
     architecture: str
 
 

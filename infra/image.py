@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "photo-labels"
+# All that the image is made of, beside its base.
 INPUTS = (
     "Dockerfile",
     ".dockerignore",
@@ -31,7 +32,6 @@ INPUTS = (
     "infra/trim_botocore.py",
     "requirements/image.txt",
 )
-# All that the image is made of, beside its base.
 PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 _ARCHITECTURES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 _LINES_OF_A_FAILURE = 20
@@ -42,8 +42,8 @@ class Image:
     """An image in the engine."""
 
     tag: str
-    architecture: str
     # x86_64 or arm64, read from the image itself.
+    architecture: str
     size_mb: float
 
     @property

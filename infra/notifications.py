@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-EVENTS = ("s3:LifecycleExpiration:*", "s3:ObjectCreated:*", "s3:ObjectRemoved:*")
 # As infra/pipeline.yaml has them for a bucket of its own; a test compares the two.
+EVENTS = ("s3:LifecycleExpiration:*", "s3:ObjectCreated:*", "s3:ObjectRemoved:*")
 
 
 def added(configuration: dict[str, Any], queue_arn: str, prefix: str) -> dict[str, Any]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _ONE_IMAGE = (_MANIFEST, "application/vnd.oci.image.manifest.v1+json")
-_BROKEN_OFF = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
 # The SDK passes on, unwrapped, what its HTTP client says of an engine that goes away or is silent.
+_BROKEN_OFF = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
 
 
 @dataclass(frozen=True, slots=True)

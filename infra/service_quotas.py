@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from types_boto3_service_quotas import ServiceQuotasClient
 
 _OF_DETECT_LABELS = re.compile(r"\bDetectLabels\b")
-_CALLS_OF_ONE_ENVIRONMENT = 5
 # Calls a second that one execution environment makes with ease: a batch of 10 within two seconds.
+_CALLS_OF_ONE_ENVIRONMENT = 5
 _MAX_ENVIRONMENTS = 1000
 
 

@@ -31,12 +31,12 @@ _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 class Change:
     """What a change set would do to one resource."""
 
-    action: str
     # Add, Modify, Remove or Import.
+    action: str
     resource: str
     kind: str
-    replacement: str
     # "True" or "Conditional" where the resource would be replaced, and its content lost.
+    replacement: str
 
 
 @dataclass(frozen=True, slots=True)

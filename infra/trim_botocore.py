@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+# What the function calls.
 CALLED = {
     "dynamodb": {
         "BatchExecuteStatement",
@@ -26,8 +27,10 @@ CALLED = {
     "s3": {"GetObject", "HeadObject"},
     "sqs": {"ChangeMessageVisibilityBatch", "SendMessage"},
 }
-# What the function calls.
 
+# What botocore's clients of these services call by themselves: without them the image would raise AttributeErrors.
+# DescribeEndpoints is not among them: botocore discovers endpoints only where it is told to in the environment,
+# and the model has the operation. Nor are STS and SSO: Lambda gives a function its credentials in the environment.
 CALLED_BY_BOTOCORE = {
     "s3": {
         # For a bucket's region, where HeadObject answers 400 without it, as for a photo under its owner's key.
@@ -36,12 +39,9 @@ CALLED_BY_BOTOCORE = {
         "CreateSession",
     }
 }
-# What botocore's clients of these services call by themselves: without them the image would raise AttributeErrors.
-# DescribeEndpoints is not among them: botocore discovers endpoints only where it is told to in the environment,
-# and the model has the operation. Nor are STS and SSO: Lambda gives a function its credentials in the environment.
 
-OPERATIONS = {service: called | CALLED_BY_BOTOCORE.get(service, set()) for service, called in CALLED.items()}
 # All that a client in the image has methods for.
+OPERATIONS = {service: called | CALLED_BY_BOTOCORE.get(service, set()) for service, called in CALLED.items()}
 
 
 def trim(site: Path) -> None:

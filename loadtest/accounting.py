@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from loadtest.samples import Samples
     from loadtest.system_under_test import SystemUnderTest
 
-_ARRIVAL_S = 60.0
 # The longest that logs are waited for: CloudWatch Logs has them after seconds, as a rule.
+_ARRIVAL_S = 60.0
 _LOOK_S = 1.0
 _SLACK_S = 1.0
-_MAX_SKEW_S = 15 * 60
 # S3 takes no request of a clock that is further off.
+_MAX_SKEW_S = 15 * 60
 _DONE_ALREADY = {"DUPLICATE", "SUPERSEDED"}
 
 
@@ -35,16 +35,16 @@ class Work:
     """What the function did for a run, as it logged it."""
 
     invocations: int = 0
-    batch_sizes: Counter[int] = field(default_factory=Counter)
     # Photos of one invocation: how many invocations had so many.
+    batch_sizes: Counter[int] = field(default_factory=Counter)
     cold_starts_ms: list[float] = field(default_factory=list)
     billed_ms: float = 0.0
     memory_mb: float = 0.0
     peak_mb: float = 0.0
     throttles: int = 0
     log_bytes: int = 0
-    unreported: int = 0
     # Invocations whose last line, with what Lambda bills, has not arrived.
+    unreported: int = 0
 
     @property
     def gb_seconds(self) -> float:

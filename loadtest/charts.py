@@ -22,8 +22,8 @@ _DOTS = 2000
 _SLOWEST = 200
 _BUCKETS = 40
 _BINS = 60
-_AROUND = 0.01
 # A percentile's waterfall is the mean of this share of all photos, those nearest to it, and at least of five.
+_AROUND = 0.01
 BLUE, ORANGE, TEAL, RED, VIOLET, GREY = "#2563c9", "#c76a00", "#0b8a73", "#c43325", "#7546c9", "#6c7683"
 ON_DARK = {
     BLUE: "#6ea8ff",

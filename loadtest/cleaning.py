@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from loadtest.run import Run
     from loadtest.system_under_test import DeployedPipeline
 
-_PATIENCE_S = 60.0
 # Without any progress.
+_PATIENCE_S = 60.0
 
 
 def clean(system: DeployedPipeline, runs: Sequence[Run], prefix: str, console: Console) -> None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import psutil
 
+# By what the command line has; others: in the places of Rekognition and of Lambda itself.
 _PARTIES = {
     "local.runtime": "function",
     "local/child.py ministack": "ministack",
     "local.rekognition": "others",
     "local.environments": "others",
 }
-# By what the command line has; others: in the places of Rekognition and of Lambda itself.
 PARTIES = ("function", "ministack", "others", "load test")
 
 
@@ -23,8 +23,8 @@ class Use:
     """What was used between two moments."""
 
     wall_s: float
-    cpu_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTIES, 0.0))
     # By party.
+    cpu_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTIES, 0.0))
 
     @property
     def busy(self) -> float:

@@ -21,13 +21,13 @@ _FACT = re.compile(r"\t(?P<name>[A-Z][A-Za-z ]+): (?P<value>[\d.]+) (?:ms|MB)")
 class Invocation:
     """What one invocation logged."""
 
-    photos: list[dict[str, Any]] = field(default_factory=list)
     # As `handler.telemetry` tells them.
-    report: dict[str, float] = field(default_factory=dict)
+    photos: list[dict[str, Any]] = field(default_factory=list)
     # Lambda's own line: Duration, Billed Duration, Init Duration (ms), Memory Size, Max Memory Used (MB).
+    report: dict[str, float] = field(default_factory=dict)
     throttles: int = 0
-    size: int = 0
     # Bytes of all its lines.
+    size: int = 0
 
 
 def invocations(client: CloudWatchLogsClient, group: str, since_ms: int) -> Iterator[Invocation]:

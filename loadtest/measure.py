@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 _SENDERS = 16
 _SENDERS_AWS = 64
 _PATIENCE_S = 30.0
-_PATIENCE_WITH_MESSAGES_S = 400.0
 # A message may be in backoff for five minutes.
-_SAMPLED = 100
+_PATIENCE_WITH_MESSAGES_S = 400.0
 # Documents that are read whole in the end, for their sizes and their rows.
+_SAMPLED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,13 @@ class Order:
     """What a load test is asked to do."""
 
     number: int
-    rate: float
     # Photos a second; 0: all at once.
+    rate: float
     profile: str
     mix: PhotoMix
     seed: int
-    warmup: int
     # Photos that are sent beforehand, at once.
+    warmup: int
     objectives: list[Objective]
     keep: bool
 

@@ -13,13 +13,13 @@ from PIL import Image
 from photo_labels.library.user_errors import UserError
 
 _SAMPLES = Path(__file__).resolve().parent.parent / "samples"
-_SCALES = {0.5: 2, 1.0: 5, 2.5: 2, 5.0: 1}
 # How many times as wide and high as the sample, and in how many parts of ten: thumbnails to 12 megapixels.
+_SCALES = {0.5: 2, 1.0: 5, 2.5: 2, 5.0: 1}
 _UNITS = {"": 1, "B": 1, "KB": 1_000, "MB": 1_000_000}
-_MAX_BYTES = 15_000_000
 # Rekognition's limit for a photo in S3.
-_MAX_FILES = 200
+_MAX_BYTES = 15_000_000
 # Of a folder: they are kept in memory.
+_MAX_FILES = 200
 _SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 

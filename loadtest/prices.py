@@ -14,10 +14,11 @@ class Price:
 
     item: str
     unit: str
-    usd: float
     # For one unit.
+    usd: float
 
 
+# First tier, on demand. Storage is not in it, nor what costs while nothing happens.
 PRICES = {
     "rekognition_calls": Price("Rekognition DetectLabels", "image", 0.001),
     "gb_seconds": Price("Lambda", "GB-second", 0.0000166667),
@@ -28,7 +29,6 @@ PRICES = {
     "puts": Price("S3 PUT", "request", 0.005 / 1e3),
     "log_gb": Price("CloudWatch Logs", "GB", 0.50),
 }
-# First tier, on demand. Storage is not in it, nor what costs while nothing happens.
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 VERSION = 1
 QUANTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99_9": 99.9, "max": 100.0}
-LATE_S = 0.05
 # A photo that was sent so much later than intended was not sent in time.
-_BOTTLENECK = 0.01
+LATE_S = 0.05
 # The generator is what limits when more than this share of photos was not sent in time.
-_ROW_UNITS = 1
+_BOTTLENECK = 0.01
 # A row of LabelIndex is far below 1 KB.
+_ROW_UNITS = 1
 _MILLION = 1_000_000
 
 
@@ -34,16 +34,16 @@ _MILLION = 1_000_000
 class Setting:
     """What was asked for, and where it ran."""
 
-    simulated: str
     # The first line of every report.
+    simulated: str
     target: str
     number: int
     rate: float
     profile: str
     photos: str
     seed: int
-    concurrency: int | None
     # Execution environments at most; None: not known.
+    concurrency: int | None
 
 
 def results(

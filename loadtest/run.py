@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from loadtest.samples import Floats, Ints
     from loadtest.system_under_test import Depth, SystemUnderTest
 
-_TICK_S = 0.012
 # Looks are made in such steps, for all photos that are due together: a look for each takes four times the CPU.
-_LOOK_SHARE = 0.02
+_TICK_S = 0.012
 # One photo is looked for with each tick, or after so much of its age; not before others were ever seen.
-_EAGER = 0.8
+_LOOK_SHARE = 0.02
 # The first look comes after so much of the shortest time that any photo took.
-_LOOKED_FOR_AT_A_TIME = 1000
+_EAGER = 0.8
 # Photos that are looked for at a time, the oldest: of a backlog of thousands the later ones are not done.
-_STALE_LOOKS = 30
+_LOOKED_FOR_AT_A_TIME = 1000
 # A photo that was looked for so often does not keep others from being looked for.
-_LOOKS_THAT_FAIL, _LOOK_AGAIN_S = 20, 0.5
+_STALE_LOOKS = 30
 # So many looks may fail one after another, with such a pause each, before it is given up.
+_LOOKS_THAT_FAIL, _LOOK_AGAIN_S = 20, 0.5
 _GAUGE_S = 0.25
 
 
@@ -49,18 +49,18 @@ _GAUGE_S = 0.25
 class Plan:
     """What is sent, and when."""
 
-    prefix: str
     # Of all keys: no two runs share one.
+    prefix: str
     intended: Floats
     bodies: Sequence[bytes]
-    chosen: Sequence[int]
     # Which of the bodies each photo is.
-    senders: int
+    chosen: Sequence[int]
     # Photos that are sent at a time.
-    patience_s: float
+    senders: int
     # When to give up: nothing has ended for so long, and no message is left.
-    patience_with_messages_s: float
+    patience_s: float
     # The same while there are messages, which may come back after their visibility timeout.
+    patience_with_messages_s: float
 
     def key(self, photo: int) -> str:
         return f"{self.prefix}{photo:06d}.jpg"
@@ -86,15 +86,15 @@ class Run:
 
     plan: Plan
     samples: Samples
-    started_at: float = math.nan
     # Epoch seconds.
+    started_at: float = math.nan
     gauge: Gauge = field(default_factory=Gauge)
-    refusals: dict[str, int] = field(default_factory=dict)
     # Why photos were not sent, and how many.
-    resent: int = 0
+    refusals: dict[str, int] = field(default_factory=dict)
     # PUTs that were made again, because S3 could not take them at once.
-    unknown: list[str] = field(default_factory=list)
+    resent: int = 0
     # What could not be found out, a sentence each.
+    unknown: list[str] = field(default_factory=list)
     interrupted: bool = False
 
 

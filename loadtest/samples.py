@@ -25,10 +25,11 @@ class End(IntEnum):
     REJECTED = 3
     DEAD_LETTERED = 4
     MISSING = 5
-    UNDER_WAY = 6
     # The run was interrupted before it ended.
+    UNDER_WAY = 6
 
 
+# Columns in the order in which a photo goes through them, and what they are called; all in seconds.
 STAGES = {
     "began": "PUT began",
     "returned": "PUT returned",
@@ -38,7 +39,6 @@ STAGES = {
     "committed": "committed",
     "seen": "seen by a reader",
 }
-# Columns in the order in which a photo goes through them, and what they are called; all in seconds.
 
 
 class Samples:
@@ -52,15 +52,15 @@ class Samples:
         self.began, self.returned, self.event, self.received, self.recognised, self.committed, self.seen = (
             np.full(number, np.nan) for _ in STAGES
         )
-        self.last_miss = np.full(number, np.nan)
         # When the last read began that did not find it: it became visible between then and `seen`.
+        self.last_miss = np.full(number, np.nan)
         self.end: Ints = np.zeros(number, dtype=np.int32)
-        self.calls: Ints = np.zeros(number, dtype=np.int32)
         # DetectLabels calls, as the function counts them.
-        self.receives: Ints = np.zeros(number, dtype=np.int32)
+        self.calls: Ints = np.zeros(number, dtype=np.int32)
         # The highest receive count that any of its messages had.
-        self.duplicates: Ints = np.zeros(number, dtype=np.int32)
+        self.receives: Ints = np.zeros(number, dtype=np.int32)
         # Deliveries that the function found to be done already, or lost against another.
+        self.duplicates: Ints = np.zeros(number, dtype=np.int32)
 
     def __len__(self) -> int:
         return len(self.intended)

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from loadtest.samples import Floats
 
-BURST_S = 5.0
 # A burst is what a steady rate would bring in so many seconds, at once.
-SPIKE = 5.0
+BURST_S = 5.0
 # A spike is so many times the rate, for the middle fifth of the photos.
+SPIKE = 5.0
 
 
 def intended_s(number: int, rate: float, profile: str) -> Floats:

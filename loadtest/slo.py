@@ -21,10 +21,10 @@ class Objective:
     """One objective, in the words in which it was given."""
 
     text: str
-    figure: str
     # A name of `latency_ms`, or lost.
-    below: float
+    figure: str
     # Milliseconds, or a number of photos: the figure has to be less.
+    below: float
 
     def judged(self, latency_ms: Mapping[str, float | None], lost: int) -> dict[str, Any]:
         """Whether it is met; a latency that nothing has, or that has no end, is not, and is none."""

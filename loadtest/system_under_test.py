@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 
     from photo_labels.library.target import Target
 
-MAX_LOOKED_AT = 100
 # Keys of one look: those of one BatchGetItem.
+MAX_LOOKED_AT = 100
 _MAX_DELETED_OBJECTS = 1000
-_SEND_S = 30
 # The longest that S3 may keep silent.
-_PUTS, _PUT_AGAIN_S = 3, 0.1
+_SEND_S = 30
 # A photo that S3 cannot take at once (503 Slow Down) is sent so often, as SDKs do it.
-_DELETES = 8
+_PUTS, _PUT_AGAIN_S = 3, 0.1
 # At a time.
+_DELETES = 8
 _ENDS = {"LABELLED": End.LABELLED, "REJECTED": End.REJECTED}
 
 
@@ -50,8 +50,8 @@ class LookResult:
     """A photo's document as a reader sees it."""
 
     end: End
-    event_s: float | None
     # The event's time, epoch seconds.
+    event_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,8 @@ class DeployedPipeline:
         )
         self._dynamodb = target.client("dynamodb", config=Config(parameter_validation=False))
         self._reader = TableReader(target)
-        self._versions: dict[str, str] = {}
         # By key, where the bucket has versions.
+        self._versions: dict[str, str] = {}
         self._sqs = target.client("sqs")
         self._logs = target.client("logs")
 

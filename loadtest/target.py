@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RECOGNISERS = ("simulated", "instant", "vision")
-LATENCY_MS = {"simulated": (350, 800), "instant": (0, 0)}
 # p50 and p99 of the recogniser that answers without looking; log-normal.
-_SECONDS_A_PHOTO = 0.45
+LATENCY_MS = {"simulated": (350, 800), "instant": (0, 0)}
 # That an environment is busy with one photo: the recogniser's mean, and some.
+_SECONDS_A_PHOTO = 0.45
 _FEWEST_ENVIRONMENTS = 10
 _MAX_ENVIRONMENTS = 100
 
@@ -34,16 +34,16 @@ class LoadTestTarget:
     """A pipeline, and what is known of it."""
 
     target: Target
-    simulated: str
     # What of it is not AWS, in a sentence.
-    concurrency: int | None
+    simulated: str
     # Execution environments at most.
-    tps: float
+    concurrency: int | None
     # Rekognition's quota as the stack has it; 0: none.
-    is_own: bool
+    tps: float
     # It ends with the load test, and all photos with it.
-    rekognition_url: str | None = None
+    is_own: bool
     # Of a local Rekognition, which counts its calls itself.
+    rekognition_url: str | None = None
 
     def calls(self, prefix: str) -> int | None:
         """DetectLabels calls for keys below a prefix, as Rekognition counts them; None: it does not tell."""

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEMPLATE = REPOSITORY / "infra" / "pipeline.yaml"
-_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
 # Nothing reads it: ministack hands invocations to the environments, which run the working tree.
+_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
 
 
 class LocalCloud:

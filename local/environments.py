@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-_HANDLER = "handler.app.handler"
 # The image's command, which a function may name another one instead of.
-_LIFE_S = 45 * 60
+_HANDLER = "handler.app.handler"
 # An environment's, less than that of the role's credentials (one hour).
-_SHIP_S = 1.0
+_LIFE_S = 45 * 60
 # The shortest time between two uploads of logs: each takes as much CPU as a call of the function.
+_SHIP_S = 1.0
 _MAX_LINE_BYTES = 2**24
 
 
@@ -61,8 +61,8 @@ class Function:
     memory_mb: str
     log_group: str
     environment: dict[str, str]
-    assume_role: Callable[[], tuple[dict[str, str], Any]]
     # Returns fresh credentials of its role, as environment variables, and a CloudWatch Logs client.
+    assume_role: Callable[[], tuple[dict[str, str], Any]]
     idle: list[Environment] = field(default_factory=list)
 
 

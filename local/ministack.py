@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-PYTHON = REPOSITORY / ".local" / "ministack" / "bin" / "python"
 # Of a virtual environment of its own: ministack pins botocore.
+PYTHON = REPOSITORY / ".local" / "ministack" / "bin" / "python"
 
 _READY_S = 30.0
 

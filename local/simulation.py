@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from local.models.vision import LabelTable
 
-_OUTSIDE = -0.0013083279132843018
 # Where a box begins whose thing is at the photo's edge: API reference, BoundingBox.
-_P99 = 2.3263478740408408
+_OUTSIDE = -0.0013083279132843018
 # Standard deviations from the middle of a normal distribution to its 99th percentile.
+_P99 = 2.3263478740408408
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class SimulationSettings:
 
     seed: int = 0
     p50_ms: float = 300.0
-    p99_ms: float = 900.0
     # Quantiles of the log-normal time from request to answer; 0 and 0: at once.
-    tps: float = 0.0
+    p99_ms: float = 900.0
     # Calls a second, with bursts of one second's worth; over it ThrottlingException. 0: no quota.
-    errors: Mapping[str, float] = field(default_factory=dict)
+    tps: float = 0.0
     # Error code of Rekognition to its share of calls, 0 … 1; together at most 1.
-    read_object: bool = False
+    errors: Mapping[str, float] = field(default_factory=dict)
     # Read and check the photo as Rekognition would, instead of believing that it is there.
+    read_object: bool = False
 
     def __post_init__(self) -> None:
         """Check all settings."""
@@ -64,6 +64,7 @@ class SimulationSettings:
         return replace(self, **given)
 
 
+# What DetectLabels may answer instead of labels (API reference), in the words that AWS was seen to use.
 ERRORS = {
     "AccessDeniedException": "You are not authorized to perform the action.",
     "ImageTooLargeException": "Image size is too large.",
@@ -76,7 +77,6 @@ ERRORS = {
     "ProvisionedThroughputExceededException": "Provisioned rate exceeded",
     "ThrottlingException": "Rate exceeded",
 }
-# What DetectLabels may answer instead of labels (API reference), in the words that AWS was seen to use.
 
 
 class TokenBucket:

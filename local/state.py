@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 MARK = ".photo-labels"
 LOG = "cloud.log"
 _SIGNED = b"The local cloud of photo-labels is kept in this folder, which is emptied each time it starts.\n"
-_LOCK_S = 1.0
 # Whoever only looks whether it is locked has it locked for an instant.
+_LOCK_S = 1.0
 
 
 class InUseError(UserError):

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import boto3
 
 _SERVICES = ("cloudwatch", "dynamodb", "rekognition", "s3", "sqs")
-_OF_A_KIND = 5
 # Answers to one operation with one status: enough to see what is the same in all of them.
+_OF_A_KIND = 5
 
 
 class Recorder:

@@ -16,8 +16,8 @@ import pytest
 
 from infra.trim_botocore import OPERATIONS, trim  # which reads nothing of it
 
-KEPT = ("PATH", "TMPDIR", "CI", "BASE_IMAGE", "PIP_CERT", "DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
 # What the tests themselves need of the machine.
+KEPT = ("PATH", "TMPDIR", "CI", "BASE_IMAGE", "PIP_CERT", "DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
 KEPT_BEGINNINGS = ("PYTEST_", "COVERAGE_", "COV_", "OPENBLAS_")
 _HOME = tempfile.TemporaryDirectory(prefix="photo-labels-tests-", ignore_cleanup_errors=True)
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-ASIDE = REPOSITORY / ".local" / "baselines"
 # The virtual environment of what cannot be in ours (`make bench` makes it).
+ASIDE = REPOSITORY / ".local" / "baselines"
 MEMORY_MB = 1769
 _TIMEOUT_MS = 60_000
 
@@ -40,8 +40,8 @@ class Baseline:
     name: str
     handler: str
     python: Path = Path(sys.executable)
-    rows: bool = True
     # It writes index rows as well; ours always does.
+    rows: bool = True
 
     @property
     def is_installed(self) -> bool:
@@ -67,13 +67,13 @@ BASELINES = (
 class Invocation:
     """What one batch took, as Lambda would have seen it."""
 
-    started: float
     # `time.monotonic`
+    started: float
     wall_ms: float
-    cpu_ms: float
     # User and system, all threads.
-    peak_mb: float
+    cpu_ms: float
     # The most memory that the process has had so far, MiB.
+    peak_mb: float
 
 
 class Process:

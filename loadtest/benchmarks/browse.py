@@ -44,9 +44,10 @@ _TIMES = 30
 _SHOWN = 20
 _SEARCHES = ("Label 0", "Label 60", "Label 0 and Label 60", "Label 0 not Label 1", "Label 50 or Label 60")
 _SCREENS = 40
-_SCREEN_S = 0.4
 # For each screen: about as fast as somebody scrolls who looks at pictures.
+_SCREEN_S = 0.4
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# How many pictures are to be seen, and how many of them are not there.
 _IN_VIEW = """
 (() => {
   const inView = [...document.querySelectorAll("#grid li")].filter((one) => {
@@ -57,7 +58,6 @@ _IN_VIEW = """
   return [images.length, images.filter((one) => !(one.complete && one.naturalWidth)).length];
 })()
 """
-# How many pictures are to be seen, and how many of them are not there.
 
 
 def _searches(target: Target, counts: dict[str, int]) -> Table:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 EMULATOR = REPOSITORY / ".local" / "rie"
-USER = "993"
 # As whom Lambda runs a container; it has no name in the image.
+USER = "993"
 MEMORY_MB = 512
 _PATH = "/2015-03-31/functions/function/invocations"
 _START_S = 10.0

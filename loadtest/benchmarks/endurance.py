@@ -36,13 +36,13 @@ _EVERY_S = 5.0
 class Look:
     """All environments at one moment; of several, the largest of each."""
 
-    at: float
     # Seconds, as `time.monotonic` has them.
+    at: float
     environments: int
     memory_mb: float
     threads: int
-    files: int
     # Open file descriptors: sockets, pipes and files.
+    files: int
     sockets: int
 
 

@@ -48,8 +48,8 @@ from photo_labels.records.documents import Document, labels_from
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-_ROUNDS = 6
 # Of 35 s each: one photo after another, four baselines need 4 s for ten of them.
+_ROUNDS = 6
 _WARM_UPS = 2
 _SIZES = (1, 5, 10)
 _PROCESSES = 5
@@ -58,6 +58,7 @@ _COMMITS = 100
 _DEAREST = 6
 _WORTH_NAMING_MS = 0.05
 
+# Packages whose CPU time is summed up.
 _GROUPS = {
     "botocore": ("botocore", "jmespath", "dateutil"),
     "HTTP": ("urllib3", "http", "email", "socket", "ssl", "select", "selectors", "urllib"),
@@ -66,7 +67,6 @@ _GROUPS = {
     "Powertools, logging": ("aws_lambda_powertools", "logging"),
     "threads": ("threading", "concurrent", "queue", "weakref"),
 }
-# Packages whose CPU time is summed up.
 
 Results = dict[tuple[int, Baseline], list[Measured]]
 

@@ -82,6 +82,7 @@ def main(base: str | None = None) -> None:
     Console().print(table)
 
 
+# A batch that starts the function and calls nothing.
 _EMPTY = {
     "Records": [
         {
@@ -92,7 +93,6 @@ _EMPTY = {
         }
     ]
 }
-# A batch that starts the function and calls nothing.
 
 
 def _timed(function: Emulator, event: Any) -> float:

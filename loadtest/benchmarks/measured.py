@@ -22,10 +22,10 @@ class Measured:
 
     wall_ms: float
     cpu_ms: float
-    slowest_ms: float
     # Of its DetectLabels calls, as the stand-in answered them.
-    committed_ms: tuple[float, ...]
+    slowest_ms: float
     # For each image, from the start of the invocation until the stand-in had answered its document's write.
+    committed_ms: tuple[float, ...]
     requests: int
 
 
@@ -33,15 +33,15 @@ class Measured:
 class Figures:
     """A baseline's, over all its batches of one size."""
 
-    beyond_ms: float
     # What a batch takes longer than its slowest DetectLabels call, p50.
+    beyond_ms: float
     committed_p50_ms: float
     committed_p99_ms: float
-    cpu_ms: float
     # Of an image, as are the requests.
+    cpu_ms: float
     requests: float
-    per_gb_second: float
     # Images that a billed GB-second pays for.
+    per_gb_second: float
 
 
 def measured(invocation: Invocation, record: Mapping[str, Any]) -> Measured:

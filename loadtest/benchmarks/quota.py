@@ -27,13 +27,13 @@ from photo_labels.library.mapping import Mappings
 from photo_labels.terminal.ending import run
 
 _QUOTAS = (5.0, 20.0, 80.0)
-_BACKLOG_S = 40
 # As many photos as the quota takes in that time.
+_BACKLOG_S = 40
 _WARM_S = 3.0
-_HALVED_S, _RESTORED_S = 12.0, 30.0
 # When somebody else uses half of the quota, and when no more.
-_ADAPTED_S = 5.0
+_HALVED_S, _RESTORED_S = 12.0, 30.0
 # What is measured of both begins so much later.
+_ADAPTED_S = 5.0
 _SMALL = 10
 _LOOK_S = 0.5
 

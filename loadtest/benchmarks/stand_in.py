@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 BUCKET = "bench-photos"
 IMAGE_LABELS, LABEL_INDEX = "ImageLabels", "LabelIndex"
-WARM_UP = "warm-up/"
 # Names that begin so are recognised in 50 ms: long enough that calls meet, and every connection is made.
+WARM_UP = "warm-up/"
 
 _WARM_UP_S = 0.05
 _P99 = NormalDist().inv_cdf(0.99)
@@ -55,11 +55,11 @@ class Latencies:
 
     seed: int = 1
     p50_ms: float = 350.0
-    p99_ms: float = 800.0
     # Quantiles of DetectLabels, log-normal; 0 and 0: at once.
+    p99_ms: float = 800.0
     read_ms: float = 3.0
-    write_ms: float = 5.0
     # Of DynamoDB, always the same.
+    write_ms: float = 5.0
 
     def recognition_s(self, name: str) -> float:
         """Return DetectLabels' latency for an object, the same whoever asks."""
@@ -136,8 +136,8 @@ class StandIn:
         return _answer(answer)
 
 
-_Written = tuple[list[tuple[str, dict[str, Any]]], dict[str, Any]]
 # Items, each with its table; and DynamoDB's answer.
+_Written = tuple[list[tuple[str, dict[str, Any]]], dict[str, Any]]
 
 
 def _put(content: dict[str, Any]) -> _Written:
@@ -192,6 +192,7 @@ def _label(name: str, confidence: float, parents: str, category: str, *boxes: fl
 
 
 _ANIMALS = "Animals and Pets"
+# Of every image; all are surer than the 80 per cent that the function asks for.
 _RECOGNISED = json.dumps(
     {
         "Labels": [
@@ -215,7 +216,6 @@ _RECOGNISED = json.dumps(
         "LabelModelVersion": "3.0",
     }
 ).encode()
-# Of every image; all are surer than the 80 per cent that the function asks for.
 
 
 def create_app(latencies: Latencies) -> Starlette:

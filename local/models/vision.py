@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating[Any]]
 
 MODELS = Path(__file__).resolve().parent
-FLOOR = 10.0
 # Per cent; what is less sure is not reported.
+FLOOR = 10.0
 
 _DETECTOR_SIDE = 300
 _CLASSIFIER_SHORT_SIDE, _CLASSIFIER_SIDE = 256, 224
-_ENOUGH = 600
 # Pixels of the shorter side: twice what the detector sees. Decoding more only costs time and memory.
+_ENOUGH = 600
 
 _SCORE_FLOOR = 0.2  # below it the detector mostly sees what is not there
 _OVERLAP = 0.5
 _DETECTOR_ODDS = 3.0  # its scores are low beside Rekognition's; as odds, trebled
 _DOUBT = 6.0
 _DOUBTFUL_AREA, _UNSEEN = 0.2, 0.05
-_BACKGROUND = {"Person Description", "Furniture and Furnishings"}
 # A detection that fills much of the photo, and of which the classifier, which knows the thing, sees next to
 # nothing, is mostly wrong (a pagoda taken for a boat): its odds are divided by _DOUBT. Not so for people and
 # furniture, which ImageNet seldom calls a photo after.
+_BACKGROUND = {"Person Description", "Furniture and Furnishings"}
 
-_SHARPNESS = 1.6
 # Exponent on the classifier's probabilities: trained with smoothed labels, it is less sure than it is right. This
 # and _DETECTOR_ODDS are chosen on the sample photos: what is plain to see comes out at 80 per cent or more.
+_SHARPNESS = 1.6
 
 
 class LabelTable:

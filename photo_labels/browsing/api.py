@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
 
-_AT_A_TIME = 60
 # Photos of one answer: more than a screen.
-_MAX_READ_ITEMS = 1_000
+_AT_A_TIME = 60
 # Rows or documents that are read for one answer; where few of them are wanted, the page asks again.
+_MAX_READ_ITEMS = 1_000
 _SCANNED_AT_A_TIME = 250
 _REMEMBERED = 5_000
 

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from photo_labels.records.documents import Document
 
 THUMBNAIL_SIDE = 400
-_IN_MEMORY_BYTES = 2 * MAX_FILE_BYTES
 # Of photos that are downloaded or decoded: two of the largest, or dozens of those that phones take.
-_MAX_KEPT = 20_000
+_IN_MEMORY_BYTES = 2 * MAX_FILE_BYTES
 # Thumbnails, of 20 to 40 KB.
-_CONNECTIONS = 40
+_MAX_KEPT = 20_000
 # As many as Starlette has threads.
+_CONNECTIONS = 40
 
 
 def cache_folder() -> Path | None:

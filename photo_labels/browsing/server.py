@@ -53,14 +53,14 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _NOT_KEPT = {"Cache-Control": "no-store"}
-_KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
 # Of pictures: their URLs name the version of the photo.
+_KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
 _COOKIE = "photo-labels"
-_USUAL_PORT = 80
 # Which browsers do not name.
+_USUAL_PORT = 80
 _LOOK_S = 0.1
-_LOCALLY_S, _ON_AWS_S = 2.0, 60.0
 # So long a status is told again: CloudWatch has news once a minute, and each look is paid for.
+_LOCALLY_S, _ON_AWS_S = 2.0, 60.0
 
 
 class Guard:
@@ -70,8 +70,8 @@ class Guard:
         self._app = app
         self._secret = secrets.token_urlsafe(24)
         self._tickets: set[str] = set()
-        self.room = f"/{secrets.token_urlsafe(12)}/"
         # The path below which all is.
+        self.room = f"/{secrets.token_urlsafe(12)}/"
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         if port == _USUAL_PORT:
             self._hosts |= {"127.0.0.1", "localhost"}

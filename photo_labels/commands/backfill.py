@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 class BackfillOptions:
     """The options of a backfill."""
 
-    where: str | None
     # s3://bucket/prefix; None: all of the pipeline's own.
+    where: str | None
     is_all: bool = False
     is_forced: bool = False
     is_granting: bool = False

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 _COLUMNS = ("image", "status", "label", "confidence", "uploaded", "labelled", "reason")
 
 
-_FORMULA = re.compile(r"""[\s'"]*[=+\-@\uff1d\uff0b\uff0d\uff20]""")
 # After blanks and quotes, too, which some spreadsheets take away; the last four are the same signs, wide.
+_FORMULA = re.compile(r"""[\s'"]*[=+\-@\uff1d\uff0b\uff0d\uff20]""")
 
 
 @click.command()

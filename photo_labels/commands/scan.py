@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
 
-_ASK_ABOVE_USD = 0.01
 # For reading a whole table.
+_ASK_ABOVE_USD = 0.01
 
 
 def confirm_scan(target: Target, table: str, items: str, shown: Console, *, is_sure: bool) -> None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from photo_labels.library.status import Status
 
 
-_WATCHED_LOCALLY_S, _WATCHED_ON_AWS_S = 1.0, 10.0
 # On AWS each look costs a few calls of CloudWatch, which has news once a minute.
+_WATCHED_LOCALLY_S, _WATCHED_ON_AWS_S = 1.0, 10.0
 
 
 @click.command()

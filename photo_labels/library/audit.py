@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from photo_labels.library.reconciler import Reconciler
     from photo_labels.library.target import Target
 
-_AT_A_TIME = 100
 # Objects, documents or rows that are looked at together: those of one BatchGetItem.
+_AT_A_TIME = 100
 _THREADS = 16
-UNDER_WAY_FOR = timedelta(minutes=10)
 # What changed more recently may still be in the queue.
-_SAME_FOR = timedelta(seconds=30)
+UNDER_WAY_FOR = timedelta(minutes=10)
 # So far apart are the two looks at what seems wrong: S3 does not say when an object was removed, or an older
 # version became the present one.
+_SAME_FOR = timedelta(seconds=30)
 
 
 class Finding(Enum):
@@ -64,8 +64,8 @@ class Problem:
     finding: Finding
     bucket: str
     key: str
-    row: Row | None = None
     # Of STRAY_ROW.
+    row: Row | None = None
 
 
 @dataclass(slots=True)
@@ -73,11 +73,11 @@ class Audit:
     """What was looked at, and what was found."""
 
     objects: int = 0
-    documents: Counter[str] = field(default_factory=Counter)
     # By status.
+    documents: Counter[str] = field(default_factory=Counter)
     rows: int = 0
-    under_way: int = 0
     # What looked wrong, but changed too recently to tell.
+    under_way: int = 0
     found: Counter[Finding] = field(default_factory=Counter)
 
 
@@ -92,8 +92,8 @@ class _Suspicion:
 
     problem: Problem
     document: Document | None
-    seen: Head | _Hidden | None = None
     # The object; None: gone, or not looked at (rows).
+    seen: Head | _Hidden | None = None
 
     def changed_at(self) -> datetime | None:
         """Return when any of it last changed, as far as that is known."""
@@ -131,8 +131,8 @@ class Auditor:
         self._now = now
         self._pause = pause
         self._executor = executor
-        self._held: deque[tuple[datetime, _Suspicion]] = deque()
         # What seemed wrong, and when it was looked at.
+        self._held: deque[tuple[datetime, _Suspicion]] = deque()
         self.audit = Audit()
 
     def run(self, report: Callable[[Problem], None], progress: Callable[[Audit], None] = lambda _: None) -> Audit:

@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
 PRICES = "list prices of us-east-1, November 2026"
-USD_A_PHOTO = 0.00102
 # Nearly all of it is Rekognition's (docs/loadtest.md).
-ASK_ABOVE_USD = 1.0
+USD_A_PHOTO = 0.00102
 # For labelling.
-_USD_A_MILLION_UNITS = 0.125
+ASK_ABOVE_USD = 1.0
 # Read request units, on demand.
-_BYTES_A_UNIT = 2 * 4096
+_USD_A_MILLION_UNITS = 0.125
 # Read eventually consistently.
+_BYTES_A_UNIT = 2 * 4096
 
 
 @dataclass(frozen=True, slots=True)

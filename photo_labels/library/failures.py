@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from photo_labels.library.reconciler import Reconciler
     from photo_labels.library.target import Target
 
-RECEIVED_TOO_OFTEN = "ReceivedTooOften"
 # Our name for what SQS says nothing about: it moved the message itself, after its maxReceiveCount.
+RECEIVED_TOO_OFTEN = "ReceivedTooOften"
 _EXCERPT = 200
 _NO_MOVE_TASK = {"InvalidAction", "UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation"}
 _UNDER_WAY = {"RUNNING", "CANCELLING"}
@@ -33,14 +33,14 @@ class Failure:
     """One rejected photo, or one dead letter."""
 
     kind: Literal["rejected", "dead letter"]
-    what: str
     # bucket/key of the photos it is about; where a message names none, its beginning.
+    what: str
     reason: str
     detail: str
-    at: datetime
     # When the photo was rejected, or the message sent.
-    tries: int | None = None
+    at: datetime
     # How often a dead letter was received in the end; None: not known.
+    tries: int | None = None
     handle: str = ""
     body: str = ""
     message_id: str = ""
@@ -52,10 +52,10 @@ class Redriven:
 
     photos: int = 0
     messages: int = 0
-    by_task: bool = False
     # SQS moves the messages itself, all of them, and goes on when it is not watched.
-    left: Counter[str] = field(default_factory=Counter)
+    by_task: bool = False
     # Dead letters that were not asked for, by reason.
+    left: Counter[str] = field(default_factory=Counter)
 
 
 class Failures:
@@ -65,10 +65,10 @@ class Failures:
         self._sqs = target.client("sqs")
         self._dynamodb = target.client("dynamodb")
         self._table = target.outputs.image_labels_table
+        # Where dead letters lie, and where they were before.
         self._queues = {
             function.dead_letter_queue_url: function.queue_url for function in target.outputs.functions
         }
-        # Where dead letters lie, and where they were before.
         self._pause = pause
 
     def rejected(self) -> Iterator[Failure]:

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
     from types_boto3_logs import CloudWatchLogsClient
 
-_MAX_EVENTS = 10_000
 # Of one answer of FilterLogEvents.
+_MAX_EVENTS = 10_000
 
 
 def events(client: CloudWatchLogsClient, group: str, since_ms: int) -> Iterator[Any]:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from photo_labels.library.target import Target
 
-_CHANGED_S = 180.0
 # The longest that a change is waited for; it takes seconds, rarely a minute.
+_CHANGED_S = 180.0
 _LOOK_S = 0.5
 _SETTLED = ("Enabled", "Disabled")
 

@@ -61,16 +61,16 @@ class Purged:
     documents: int = 0
     rows: int = 0
     messages: int = 0
-    objects: int = 0
     # With their older versions.
-    size: int = 0
+    objects: int = 0
     # Of the objects, in bytes.
-    spared: int = 0
+    size: int = 0
     # Objects of which nothing is known, and which stay.
-    under_way: int = 0
+    spared: int = 0
     # Messages that nobody could look at, since the functions have them.
-    keys: list[str] = field(default_factory=list, compare=False)
+    under_way: int = 0
     # A few.
+    keys: list[str] = field(default_factory=list, compare=False)
 
     def add(self, key: str) -> None:
         """Remember a key as an example, up to a few."""
@@ -91,8 +91,8 @@ class Purger:
         self._labels_table = target.outputs.image_labels_table
         self._index_table = target.outputs.label_index_table
         self._queues = target.outputs.queue_urls + target.outputs.dead_letter_queue_urls
-        self.purged = Purged()
         # What was removed so far.
+        self.purged = Purged()
 
     def count(self) -> Purged:
         """Only look; messages are not looked at before they are removed."""

@@ -10,16 +10,16 @@ from urllib.parse import unquote_plus
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-AT_A_TIME = 10
 # Messages of one call.
-_MAX_BYTES = 2**20
+AT_A_TIME = 10
 # Of all messages of one call together; one alone may be as large.
-_HELD_S = 300
+_MAX_BYTES = 2**20
 # They are seen by others again after so long, if they are not given back before.
-_WAIT_S = 1
+_HELD_S = 300
 # A long poll asks all of SQS's servers.
-_NEW_PAGES = 10
+_WAIT_S = 1
 # So many pages in a row with nothing but newer messages: what comes in is not waited for.
+_NEW_PAGES = 10
 
 
 def depth(sqs: Any, queue: str) -> tuple[int, int]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from photo_labels.library.outputs import FunctionOutputs
     from photo_labels.library.target import Target
 
-MINUTES = 5
 # What is counted is of so many whole minutes; CloudWatch has no finer sums.
+MINUTES = 5
 COUNTED = (
     "ImagesLabelled",
     "ImagesRejected",
@@ -42,8 +42,8 @@ class Queue:
     """Messages of one queue, about as many as SQS says."""
 
     waiting: int
-    in_hand: int
     # With the function, or waiting for another try.
+    in_hand: int
     dead: int
 
     @property
@@ -57,16 +57,16 @@ class Status:
 
     photos: Queue
     converting: Queue
-    is_on: bool
     # Somebody works on the queues; else they are paused.
-    counts: Mapping[str, float]
+    is_on: bool
     # The metrics of COUNTED, summed over the last MINUTES.
-    oldest_s: float | None
+    counts: Mapping[str, float]
     # Age of the oldest photo that was received in that time; None: none was.
-    tps: float
+    oldest_s: float | None
     # Rekognition calls a second that the pipeline allows itself; 0: no limit.
-    alarms: Mapping[str, str]
+    tps: float
     # Those that ring, with their descriptions.
+    alarms: Mapping[str, str]
 
     @property
     def photos_a_second(self) -> float:

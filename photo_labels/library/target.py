@@ -42,8 +42,8 @@ class Connection:
 
     session: boto3.Session
     endpoint_url: str | None
-    description: str
     # "account 123456789012, eu-west-1" or "local".
+    description: str
 
     @property
     def is_local(self) -> bool:

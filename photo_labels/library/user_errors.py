@@ -22,8 +22,8 @@ class UserError(Exception):
     """Says in one sentence what is wrong and what to do about it; shown without a traceback, exit code 2."""
 
 
-USER_FACING_ERRORS = (UserError, BotoCoreError, ClientError)
 # What a command line turns into a sentence; but for OSError, anything else is a bug of ours.
+USER_FACING_ERRORS = (UserError, BotoCoreError, ClientError)
 
 _NO_CREDENTIALS = (
     CredentialRetrievalError,
@@ -35,6 +35,7 @@ _NO_CREDENTIALS = (
     SSOError,
     TokenRetrievalError,
 )
+# Codes of S3 and of the other services for credentials that have expired, or were taken away.
 _REFUSED_CREDENTIALS = frozenset(
     (
         "AuthFailure",
@@ -49,7 +50,6 @@ _REFUSED_CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     )
 )
-# Codes of S3 and of the other services for credentials that have expired, or were taken away.
 
 
 def are_credentials_over(error: BaseException) -> bool:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _LINK_S = 3600
 _PIECE_BYTES = 2**20
 _COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080")
-_LINE_SHARE = 250
 # A line's part of the longer side.
+_LINE_SHARE = 250
 
 
 def launch(where: str | Path) -> None:

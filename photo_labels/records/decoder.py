@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PILLOW_FORMATS = tuple(one.name for one in PHOTO_FORMATS if one.name != "HEIF")
-MAX_PIXELS = 250_000_000
 # The largest sensors of phones have 200 million.
+MAX_PIXELS = 250_000_000
 _CPU_S = 30
 MEMORY_BYTES = 1_500 * 2**20
 MAX_SIDE, _SHORTEST_SIDE = 2048, 80
+# What makes a photo upright, by its orientation (EXIF 2.32, tag 274).
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -41,7 +42,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# What makes a photo upright, by its orientation (EXIF 2.32, tag 274).
 _SIGNATURE_BYTES = 64
 
 

@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 Status = Literal["LABELLED", "REJECTED", "REMOVED"]
 Item = dict[str, Any]
 
-TOMBSTONE_LIFE = timedelta(days=30)
 # Longer than any message lives (10 days in the queue, 14 in the DLQ), so that none resurrects a photo.
+TOMBSTONE_LIFE = timedelta(days=30)
 
-NO_SEQUENCER = "0"
 # Of a document that no event wrote: any event is newer.
+NO_SEQUENCER = "0"
 
-NULL_VERSION = "null"
 # What S3 calls the version of an object that was put while versioning was not enabled.
+NULL_VERSION = "null"
 
 _MAX_ITEM_BYTES = 400 * 1024
 _SIDES = ("Left", "Top", "Width", "Height")
-_CLOCKS_OF_S3 = timedelta(seconds=2)
 # What Last-Modified (whole seconds) and the time of an event may differ by, for the same change.
+_CLOCKS_OF_S3 = timedelta(seconds=2)
 
 
 class NotOursError(ValueError):
@@ -74,16 +74,16 @@ class Document:
     size: int | None = None
     version_id: str | None = None
     label_model_version: str | None = None
-    min_confidence: Decimal | None = None
     # With max_labels, the model settings that the labels were requested with.
+    min_confidence: Decimal | None = None
     max_labels: int | None = None
-    orientation: int | None = None
     # EXIF's, of a photo that was converted: boxes refer to the photo after it is applied, upright.
+    orientation: int | None = None
     reason: str | None = None
     detail: str | None = None
     expires_at: int | None = None
-    commit: str | None = None
     # Identifies its rows; None in documents written before there was one: then the Sequencer does.
+    commit: str | None = None
 
     @property
     def image_id(self) -> str:

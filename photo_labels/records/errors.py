@@ -17,8 +17,8 @@ from botocore.exceptions import (
 
 AWS_ERRORS = (BotoCoreError, ClientError)
 
-_LOST = (ConnectionError, HTTPClientError, IncompleteReadError, FlexibleChecksumError)
 # Errors of the connection; whatever else botocore raises, it would raise again.
+_LOST = (ConnectionError, HTTPClientError, IncompleteReadError, FlexibleChecksumError)
 
 _THROTTLES = frozenset(
     {

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 class PhotoFormat:
     """A format of photo files."""
 
-    name: str
     # Pillow's, and the one that the converting function logs.
+    name: str
     suffixes: tuple[str, ...]
-    is_read_by_rekognition: bool = False
     # As it is; every other format is converted to JPEG first.
+    is_read_by_rekognition: bool = False
 
 
+# Not those that nobody photographs in: Pillow starts other programs for some of them (EPS).
 PHOTO_FORMATS = (
     PhotoFormat("JPEG", (".jpg", ".jpeg"), is_read_by_rekognition=True),
     PhotoFormat("PNG", (".png",), is_read_by_rekognition=True),
@@ -26,12 +27,11 @@ PHOTO_FORMATS = (
     PhotoFormat("GIF", (".gif",)),
     PhotoFormat("BMP", (".bmp",)),
 )
-# Not those that nobody photographs in: Pillow starts other programs for some of them (EPS).
 
 PHOTO_SUFFIXES = frozenset(suffix for one in PHOTO_FORMATS for suffix in one.suffixes)
 CONVERTED_SUFFIXES = tuple(
     suffix for one in PHOTO_FORMATS if not one.is_read_by_rekognition for suffix in one.suffixes
 )
 
-MAX_FILE_BYTES = 200 * 10**6
 # Of a file that is converted: Lambda's /tmp takes 512 MB.
+MAX_FILE_BYTES = 200 * 10**6

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-CUSTOMER_KEY = "CustomerKey"
 # The reason of a rejection: S3 shows neither what is in the object nor which one it is.
+CUSTOMER_KEY = "CustomerKey"
 _ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 
@@ -20,8 +20,8 @@ class Head:
 
     etag: str
     size: int
-    version_id: str | None
     # "null": put while versioning was not enabled. None: it never was, in this bucket.
+    version_id: str | None
     last_modified: datetime
     archived: bool
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from decimal import Decimal
 
-MAX_RANK = "101"
 # Above the rank of every row.
+MAX_RANK = "101"
 
 
 def rank(confidence: Decimal, image: str, commit: str) -> str:

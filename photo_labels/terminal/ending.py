@@ -18,8 +18,8 @@ from photo_labels.terminal.text import safe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_NOT_AGREED, _NOT_DONE, NOT_ALL_DONE, INTERRUPTED = 1, 2, 3, 130
 # NOT_ALL_DONE: running it again resumes.
+_NOT_AGREED, _NOT_DONE, NOT_ALL_DONE, INTERRUPTED = 1, 2, 3, 130
 _RAISE_AGAIN_S = 0.05
 
 

@@ -181,6 +181,7 @@ def _sent(request: Request) -> Answer:
     return sqs({"MD5OfMessageBody": digest, "MessageId": "e2d1b1a5-6a3f-4c1e-9f0c-5d9d3b1f7a11"})
 
 
+# A pipeline without photos, and with everything in order.
 USUAL: dict[str, Callable[[Request], Answer]] = {
     "BatchGetItem": lambda _: dynamodb({"Responses": {"ImageLabels": []}, "UnprocessedKeys": {}}),
     "BatchWriteItem": lambda _: dynamodb({"UnprocessedItems": {}}),
@@ -197,4 +198,3 @@ USUAL: dict[str, Callable[[Request], Answer]] = {
         {"Successful": [{"Id": one["Id"]} for one in request.content["Entries"]]}
     ),
 }
-# A pipeline without photos, and with everything in order.

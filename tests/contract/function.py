@@ -39,8 +39,8 @@ SETTINGS = Settings.from_environment(
         "CONVERT_QUEUE_URL": f"{_QUEUES}-convert",
     }
 )
-DECODED = b'{"format": "HEIF", "width": 4032, "height": 3024, "orientation": 6}\n\xff\xd8\xff a photo'
 # What a decoder makes of a photo. `cat` takes its place, so this is what S3 has to answer for one that decodes.
+DECODED = b'{"format": "HEIF", "width": 4032, "height": 3024, "orientation": 6}\n\xff\xd8\xff a photo'
 
 
 class Function:
@@ -50,8 +50,8 @@ class Function:
         self._clients = clients
         self._aws = aws
         self.report: Report
-        self.waited_s: float
         # Of the last invocation's time, what it paused for.
+        self.waited_s: float
 
     def receive(self, *bodies: str, settings: Settings = SETTINGS, is_converting: bool = False) -> str:
         """Receive messages; returns the end of the first, as `docs/how-it-works.md` calls it."""

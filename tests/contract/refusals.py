@@ -20,8 +20,8 @@ class Refusal:
     parameters: Callable[[Mapping[str, str]], dict[str, Any]]
     code: str
     status: int = 400
-    fake: bool = True
     # Whether the strict fake can tell.
+    fake: bool = True
 
 
 LOCALSTACK = "localstack/localstack tests/aws/services/sqs/test_sqs.snapshot.json, recorded on AWS: "

@@ -31,10 +31,10 @@ class Request:
     host: str
     path: str
     query: dict[str, str]
-    headers: dict[str, str]
     # By their names in small letters.
-    content: Any
+    headers: dict[str, str]
     # JSON; None where there is none.
+    content: Any
 
 
 class Aws:
@@ -46,8 +46,8 @@ class Aws:
         self._lock = threading.Lock()
         self._told: defaultdict[str, list[Answer | Callable[[Request], Answer]]] = defaultdict(list)
         self.requests: list[Request] = []
-        self.invalid: list[str] = []
         # What in the requests the service's model does not allow.
+        self.invalid: list[str] = []
 
     def tell(self, operation: str, *answers: Answer | Callable[[Request], Answer]) -> None:
         """Answer so from now on: each once, and the last ever after."""

@@ -19,10 +19,10 @@ LOCALSTACK = "localstack/localstack tests/aws/services/dynamodb, recorded on AWS
 GUIDE = "DynamoDB's developer guide, error handling: "
 CORAL = "com.amazon.coral.availability"
 SERVICE = "com.amazon.coral.service"
-EVERY = ["BatchGetItem", "BatchWriteItem", "BatchExecuteStatement", "PutItem"]
 # The operations that a photo's end depends on.
-OLDER, NEWER = "0055AED6DCD90281E4", "0055AED6DCD90281E6"
+EVERY = ["BatchGetItem", "BatchWriteItem", "BatchExecuteStatement", "PutItem"]
 # Sequencers around the one of `notification()`.
+OLDER, NEWER = "0055AED6DCD90281E4", "0055AED6DCD90281E6"
 
 
 def item(sequencer: str = NEWER, status: str = "LABELLED", **more: Any) -> dict[str, Any]:

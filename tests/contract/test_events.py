@@ -34,10 +34,10 @@ class Case:
     of_object: dict[str, Any] = field(default_factory=dict)
 
 
-GONE: dict[str, Any] = {"size": None, "eTag": None}
 # Of removals: an object that is no more has neither.
-NO_ORDER: dict[str, Any] = {"size": None, "sequencer": None}
+GONE: dict[str, Any] = {"size": None, "eTag": None}
 # Of tags and rights.
+NO_ORDER: dict[str, Any] = {"size": None, "sequencer": None}
 UNKNOWN = "dead-lettered: UnknownEvent"
 
 CREATIONS = {

@@ -25,9 +25,10 @@ from tests.infra.template import INFRA, Stack, as_list, policy_statements, read
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KNOWN = json.loads((Path(cfnlint.__file__).parent / "data" / "AdditionalSpecs" / "Policies.json").read_text())
 # All actions of IAM, in small letters, as AWS lists them (service authorization reference).
+KNOWN = json.loads((Path(cfnlint.__file__).parent / "data" / "AdditionalSpecs" / "Policies.json").read_text())
 
+# Operations whose permission is not called as they are.
 OTHER_NAMES = {
     ("dynamodb", "BatchExecuteStatement"): {"dynamodb:PartiQLInsert"},  # the only verb of the function's
     ("s3", "HeadObject"): {"s3:GetObject", "s3:GetObjectVersion"},
@@ -46,14 +47,13 @@ OTHER_NAMES = {
     ("service-quotas", "ListServiceQuotas"): {"servicequotas:ListServiceQuotas"},
     ("service-quotas", "ListAWSDefaultServiceQuotas"): {"servicequotas:ListAWSDefaultServiceQuotas"},
 }
-# Operations whose permission is not called as they are.
 
 OF_THE_POLLER = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 OF_LAMBDA = {"logs:CreateLogStream", "logs:PutLogEvents"}
-OF_NOBODY = {"s3express:CreateSession"}
 # No directory bucket has photos of ours: Rekognition does not read them.
-ANYBODYS = {"sts:GetCallerIdentity", "cloudformation:DescribeStacks"}
+OF_NOBODY = {"s3express:CreateSession"}
 # The first needs no permission; with the second every tool finds its pipeline (docs/searching.md).
+ANYBODYS = {"sts:GetCallerIdentity", "cloudformation:DescribeStacks"}
 
 SERVICES = {
     *OPERATIONS,

@@ -22,6 +22,7 @@ def label(name: str, confidence: float, *boxes: dict[str, float], **more: Any) -
     return {"Name": name, "Confidence": confidence, "Instances": instances, **usual, **more}
 
 
+# API reference, DetectLabels; and BoundingBox: what is at an edge may begin outside, below zero.
 PHONE = label(
     "Mobile Phone",
     99.99987030029297,
@@ -30,9 +31,8 @@ PHONE = label(
     Aliases=[{"Name": "Cell Phone"}],
     Categories=[{"Name": "Technology and Computing"}],
 )
-# API reference, DetectLabels; and BoundingBox: what is at an edge may begin outside, below zero.
-TINY = label("Face", 100, {"Width": 1.0, "Height": 0.5, "Left": 9.313225746154785e-10, "Top": 0})
 # A confidence that is a whole number, and one that JSON writes with an exponent.
+TINY = label("Face", 100, {"Width": 1.0, "Height": 0.5, "Left": 9.313225746154785e-10, "Top": 0})
 
 DETECTIONS: dict[str, dict[str, Any]] = {
     "a cat": DETECTED,
@@ -82,8 +82,8 @@ class Case:
     answer: Answer
     end: str
     after: str = ""
-    converting: str = ""
     # With bytes instead of an object; where that is another end.
+    converting: str = ""
 
 
 API = "Rekognition's API reference, DetectLabels, Errors"

@@ -56,8 +56,8 @@ def test_given_any_photo_when_labelled_then_every_request_is_valid(
     assert aws.invalid == []
 
 
-SENDABLE = re.compile("[\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 # What SQS takes; it refuses a message with anything else in its body or attributes. API reference, SendMessage.
+SENDABLE = re.compile("[\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 BODIES = st.text(max_size=300).filter(lambda text: bool(text and SENDABLE.fullmatch(text)))
 
 

@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 LOCALSTACK = "localstack/localstack tests/aws/services/s3, recorded on AWS: "
 API = "S3's API reference: "
 
+# aws/aws-sdk-php#2710, the answer's body.
 UNREADABLE = rekognition_error(
     "InvalidS3ObjectException",
     "Unable to get object metadata from S3. Check object key, region and/or access permissions.",
 )
-# aws/aws-sdk-php#2710, the answer's body.
+# LocalStack's test_object_retrieval_sse_c, get-obj-no-sse-c.
 OWNERS_KEY = s3_error(
     400,
     "InvalidRequest",
     "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to "
     "retrieve the object.",
 )
-# LocalStack's test_object_retrieval_sse_c, get-obj-no-sse-c.
+# LocalStack's test_put_object_storage_class[GLACIER-False].
 IN_THE_ARCHIVE = s3_error(
     403,
     "InvalidObjectState",
     "The operation is not valid for the object's storage class",
     StorageClass="GLACIER",
 )
-# LocalStack's test_put_object_storage_class[GLACIER-False].
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Case:
     source: str
     answers: dict[str, tuple[Answer, ...]]
     end: str
-    asked: tuple[str, ...] = field(default=())
     # The calls to S3, where botocore makes some by itself.
+    asked: tuple[str, ...] = field(default=())
 
 
 HEADS = {

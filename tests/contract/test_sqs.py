@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 MALFORMED = "{"
 SENDABLE = {"malformed": MALFORMED, "to be converted": notification(key="cat.heic")}
 
+# LocalStack's test_sqs.snapshot.json; the header: SQS's developer guide, AWS JSON protocol.
 NO_QUEUE = sqs_error(
     "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."
 )
-# LocalStack's test_sqs.snapshot.json; the header: SQS's developer guide, AWS JSON protocol.
+# async-aws/aws#1227.
 THROTTLED = sqs_error(
     "RequestThrottled",
     "RequestThrottled",
@@ -28,7 +29,6 @@ THROTTLED = sqs_error(
     "for SendMessage on [REDACTED]",
     403,
 )
-# async-aws/aws#1227.
 NO_RIGHT = front_error(
     "AccessDeniedException",
     "User: arn:aws:sts::123456789012:assumed-role/label/label is not authorized to perform: sqs:sendmessage on "
@@ -36,6 +36,7 @@ NO_RIGHT = front_error(
 )
 OVERLOADED = Answer(503, b"<html><body>Service Unavailable</body></html>", {"Connection": "close"})
 
+# Whether they pass while one waits.
 REFUSALS = {
     "throttled": (THROTTLED, True),
     "throttled by its front": (front_error("ThrottlingException", "Rate exceeded"), True),
@@ -47,7 +48,6 @@ REFUSALS = {
     "no queue": (NO_QUEUE, False),
     "no right": (NO_RIGHT, False),
 }
-# Whether they pass while one waits.
 
 
 @pytest.mark.parametrize("kind", SENDABLE)

@@ -37,8 +37,8 @@ CROSSES: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": lambda value, threshold: value > threshold,
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
 }
-LOW = {"QueueDepthAlarm": "5", "DailyPhotosAlarm": "5"}
 # What the stack lets its owner set, so low that a test reaches it.
+LOW = {"QueueDepthAlarm": "5", "DailyPhotosAlarm": "5"}
 
 
 @dataclass(frozen=True)

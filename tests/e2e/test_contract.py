@@ -118,8 +118,8 @@ def answer(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
 
 # ---------------------------------------------------------------- SQS and S3
 
-KINDER = {"an empty attribute"}
 # What the local SQS takes although AWS refuses it: the strict fake does not.
+KINDER = {"an empty attribute"}
 
 
 @pytest.mark.parametrize("name", REFUSALS)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 pillow_heif.register_heif_opener()
 
 SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.jpg"))
-_SURELY = 5.0
 # Per cent from MinConfidence: a label nearer to it may be there in one format and not in another.
+_SURELY = 5.0
 
 
 def written(image: Image.Image, kind: str, **options: object) -> bytes:

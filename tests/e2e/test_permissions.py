@@ -30,11 +30,11 @@ NOT_ENFORCED = {
     "logs:CreateLogStream": "an environment makes its stream before it starts; Lambda's starts without one, too",
     "rekognition:DetectLabels": "the local Rekognition knows callers, but no policies",
 }
+# Calls for which the local cloud asks for another permission (local/ministack.py), and AWS for that of the role.
 LOCAL_NAMES = {
     "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
     "dynamodb:PartiQLInsert": "dynamodb:BatchExecuteStatement",
 }
-# Calls for which the local cloud asks for another permission (local/ministack.py), and AWS for that of the role.
 
 
 SIMULATED = ["--mode", "simulated", "--simulation", json.dumps({"read_object": True, "p50_ms": 50, "p99_ms": 100})]
@@ -48,8 +48,8 @@ def photo(kind: str) -> bytes:
 
 PHOTO = photo("JPEG")
 CONVERTED = photo("WEBP")
-OF_OTHER = "convert"
 # In the keys of photos that the function takes which converts.
+OF_OTHER = "convert"
 
 
 def upload(pipeline: Pipeline, key: str) -> str:
@@ -114,8 +114,8 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         yield Pipeline(cloud)
 
 
-FUNCTIONS = {"FunctionName": "label.jpg", "ConvertFunctionName": f"{OF_OTHER}.webp"}
 # Outputs of the stack, and names of photos that the function takes.
+FUNCTIONS = {"FunctionName": "label.jpg", "ConvertFunctionName": f"{OF_OTHER}.webp"}
 
 
 # What is done, and what then tells that it did not work; each gives what is seen when the permission is back

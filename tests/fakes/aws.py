@@ -61,12 +61,12 @@ def check(service: str, operation: str, parameters: dict[str, Any]) -> None:
         raise ParamValidationError(report=report.generate_report())
 
 
+# What an answer says of the next page, and where the next request says it.
 TOKENS = {
     "scan": {"LastEvaluatedKey": "ExclusiveStartKey"},
     "list_objects_v2": {"NextContinuationToken": "ContinuationToken"},
     "list_object_versions": {"NextKeyMarker": "KeyMarker", "NextVersionIdMarker": "VersionIdMarker"},
 }
-# What an answer says of the next page, and where the next request says it.
 
 
 class Paginator:
@@ -91,8 +91,8 @@ class Client:
 
     service: str
     exceptions = Exceptions
-    is_checked = True
     # botocore's check of parameters takes longer than all else that a fake does: simulations leave most out.
+    is_checked = True
 
     def __init__(self, hook: Callable[[str, dict[str, Any]], None] | None = None) -> None:
         self._hook = hook

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     Hook = Callable[[str, dict[str, Any]], None]
 
 BUCKET = "photos"
-NULL = "null"
 # The version that objects have which were put while versioning was not enabled.
+NULL = "null"
 Versioning = Literal["Off", "Enabled", "Suspended"]
 
 
@@ -30,8 +30,8 @@ class Photo:
 
     labels: dict[str, float] = field(default_factory=dict)
     error: str | None = None
-    decodes: bool = False
     # A decoder makes a photo of it that Rekognition reads, whatever it says to the object itself.
+    decodes: bool = False
     size: int = 100_000
     etag: str = "e"
     storage_class: str | None = None
@@ -57,8 +57,8 @@ class Bucket:
         self._sequencer = sequencer
         self.versioning = versioning
         self.is_or_was_versioned = versioning != "Off"
-        self.stacks: dict[str, list[Version]] = {}
         # By key: the versions, the newest last.
+        self.stacks: dict[str, list[Version]] = {}
         self._named = 0
 
     def set_versioning(self, versioning: Versioning) -> None:

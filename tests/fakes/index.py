@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
 
-_PAGE = 1000
 # Rows of a page where no limit is given; DynamoDB's own is 1 MB.
+_PAGE = 1000
 _BETWEEN = "Label = :label AND #rank BETWEEN :least AND :last"
 
 
@@ -27,8 +27,8 @@ class Index(Client):
     def __init__(self) -> None:
         super().__init__()
         self._documents: dict[str, dict[str, Any]] = {}
-        self._rows: dict[str, list[tuple[str, str]]] = {}
         # By label: ranks and ImageIDs, in order.
+        self._rows: dict[str, list[tuple[str, str]]] = {}
 
     @property
     def target(self) -> Target:

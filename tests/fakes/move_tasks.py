@@ -46,8 +46,8 @@ class MoveTasks:
     def __init__(self, sqs: Any, pace: int = 10) -> None:
         self._sqs = sqs
         self._pace = pace
-        self.tasks: list[Task] = []
         # The oldest first.
+        self.tasks: list[Task] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sqs, name)

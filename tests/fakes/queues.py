@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     Hook = Callable[[str, dict[str, Any]], None]
 
-MAX_BYTES = 2**20
 # Of a message with its attributes, and of all messages of one call.
+MAX_BYTES = 2**20
 
 
 @dataclass(slots=True)
@@ -37,12 +37,12 @@ class Queue:
 
     clock: Callable[[], float]
     dice: random.Random
-    on_visible: Callable[[float], None] = lambda _: None
     # Called with the moment from which a message can be received.
+    on_visible: Callable[[float], None] = lambda _: None
     dead_letters: Queue | None = None
     most_receives: int = 100
-    twice: float = 0.0
     # How likely a message that is received can be received by somebody else at the same time.
+    twice: float = 0.0
     messages: dict[str, Stored] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 

@@ -20,8 +20,8 @@ _REJECTED = {
 }
 
 
-_REDRIVES = 20
 # After the last fault; what is left then is left for good.
+_REDRIVES = 20
 
 
 class WrongEndError(AssertionError):

@@ -12,8 +12,8 @@ from greenlet import getcurrent, greenlet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-START = datetime(2025, 3, 1, 6, 0, tzinfo=UTC)
 # In the past: the tools take what was sent before now, by this machine's clock.
+START = datetime(2025, 3, 1, 6, 0, tzinfo=UTC)
 _MAX_WAKES = 200_000
 
 

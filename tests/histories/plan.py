@@ -29,21 +29,21 @@ _CONTENTS = {
     "customer's key": Photo(head_error="400"),
     "archived": Photo(storage_class="GLACIER"),
 }
-CONTENTS = {name: replace(photo, etag=f"etag of {name}") for name, photo in _CONTENTS.items()}
 # Equal bytes have equal ETags.
+CONTENTS = {name: replace(photo, etag=f"etag of {name}") for name, photo in _CONTENTS.items()}
 _WEIGHTS: list[float] = [6, 5, 4, 1, 2, 0.5, 0.5, 0.5, 0.5]
 
 _VERSIONING: list[tuple[Versioning, Versioning | None]] = [
     ("Off", None), ("Enabled", None), ("Suspended", None), ("Off", "Enabled"), ("Enabled", "Suspended"),
 ]  # fmt: skip
 _DAY_S = 86_400.0
-_LATE_S = [0.05, 3.0, 300.0, 1.3 * _DAY_S, 45 * _DAY_S]
 # How late events are at most. Dead letters that are redriven again and again are older than any tombstone.
+_LATE_S = [0.05, 3.0, 300.0, 1.3 * _DAY_S, 45 * _DAY_S]
 _LATE = [60, 25, 10, 4, 1]
 _LATE_CALMLY = [60, 25, 0, 0, 0]
-_S3_SAME_S = 3.0
 # S3 tells when an object changed in whole seconds. Where events are missed, changes are further apart: nobody
 # could see that there were two, and that the second restored what the first had replaced.
+_S3_SAME_S = 3.0
 
 
 class Kind(Enum):
@@ -62,8 +62,8 @@ class History:
     world: World
     steps: list[tuple[float, Callable[[], None]]]
     has_faults: bool
-    found: list[Problem]
     # What audits found while photos flowed and nothing was wrong, but for what had just happened.
+    found: list[Problem]
 
     def play(self) -> None:
         """Let it happen, until nothing moves any more."""

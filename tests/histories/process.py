@@ -52,8 +52,8 @@ class Weather:
         self._time = time
         self._dice = dice
         self._faults = faults
-        self.until_s = 0.0
         # Faults end then.
+        self.until_s = 0.0
         self.no_writes = (0.0, 0.0)
 
     def fault(self) -> Fault | None:

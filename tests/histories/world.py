@@ -56,8 +56,8 @@ OUTPUTS = QUEUES | {
 }
 _VISIBILITY_S = 120.0
 _TIMEOUT_S = {False: 20.0, True: 60.0}
-_PAGE = 2
 # Objects or items of one page of the tools, so that much happens between two.
+_PAGE = 2
 _EXPIRE_WITHIN_S = 2 * 86_400
 
 
@@ -79,8 +79,8 @@ class World:
             self.queues[url] = Queue(self._epoch_s, self.dice, dead_letters=self.queues[dead])
         self._fleets = [_Fleet(self, is_converting=False, size=2), _Fleet(self, is_converting=True, size=1)]
         self.recognised: Counter[str] = Counter()
-        self.is_reconciling_needed = False
         # Something was missed, or taken out, that no event will bring.
+        self.is_reconciling_needed = False
 
     # ------------------------------------------------------------ what happens
 

@@ -28,8 +28,8 @@ class Containers:
         self._lock = threading.Lock()
         self._idle: dict[str, list[Emulator]] = {}
         self._all: list[Emulator] = []
-        self.received: dict[str, list[str]] = {}
         # By image: the messageIds that its containers were invoked with.
+        self.received: dict[str, list[str]] = {}
         self.endpoint_url: str
         self.rekognition_url: str
         self._server = _Server(("127.0.0.1", 0), _handler(self))

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from photo_labels.records.documents import Document
 
 CAT = (REPOSITORY / "samples" / "cat.jpg").read_bytes()
-LOCAL = ("--parameters", "EnforceTls=false MaxConcurrency=2")
 # What the local AWS needs: it has no TLS, and this machine few cores.
+LOCAL = ("--parameters", "EnforceTls=false MaxConcurrency=2")
 
 
 def upload(target: Target, key: str) -> None:

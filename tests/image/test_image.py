@@ -32,8 +32,8 @@ ENVIRONMENT = {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_LAMBDA_FUNCTION_TIMEOUT": "20",
 }
-OF_A_SMALL_FUNCTION = 0.29
 # Of a CPU: what 512 MB of Lambda get.
+OF_A_SMALL_FUNCTION = 0.29
 
 
 def batch(*bodies: str) -> dict[str, Any]:

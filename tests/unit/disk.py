@@ -31,8 +31,8 @@ class Disk:
         self.folder = folder / "photos"
         self.folder.mkdir()
         self.journal_path: Path | None = folder / "journal.sqlite"
-        self.puts: Counter[str] = Counter()
         # By key, those that S3 took.
+        self.puts: Counter[str] = Counter()
         self.before_put: Callable[[str], None] = lambda _key: None
         self.after_put: Callable[[str], None] = lambda _key: None
 

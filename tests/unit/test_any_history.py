@@ -21,8 +21,8 @@ KEYS = ["a.jpg", "b c+d%.png", "é/ü.jpg"]
 LABELS = ["Animal", "Cat", "Dog", "Person"]
 TRANSIENT = ["ThrottlingException", "InternalServerError", "AccessDeniedException", "ServiceUnavailable"]
 OF_S3 = ["403", "500", "503"]
-OF_HEAD_OBJECT = ["400", *OF_S3]
 # An answer to HEAD has no body, so its code is its status.
+OF_HEAD_OBJECT = ["400", *OF_S3]
 PERMANENT = ["InvalidImageFormatException", "ImageTooLargeException"]
 
 photos = st.builds(

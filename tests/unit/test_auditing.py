@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from photo_labels.library.target import Target
 
-AT_ONCE = timedelta(days=-1)
 # Nothing is under way.
+AT_ONCE = timedelta(days=-1)
 HOSTILE = ["a b+c%.jpg", "ünï/日本.PNG", "[bold]x[/bold].jpg", "line\nbreak.jpg"]
 
 

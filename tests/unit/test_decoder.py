@@ -22,6 +22,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 CAT = Image.open(SAMPLES / "cat.jpg").convert("RGB")
 FORMATS = ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "HEIF"]
 ORIENTATION = 0x0112
+# What a camera writes down for each orientation of an upright photo.
 TURNED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -31,7 +32,6 @@ TURNED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-# What a camera writes down for each orientation of an upright photo.
 
 
 def written(image: Image.Image, kind: str, **options: Any) -> bytes:

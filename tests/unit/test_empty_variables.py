@@ -14,8 +14,8 @@ from photo_labels.commands import Given
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MEANS_NOTHING = {("import", "--prefix"), ("search", "--prefix"), ("export", "--prefix"), ("purge", "--prefix")}
 # Empty, these are as if they were left out; but purge's, which is refused with a sentence of its own.
+MEANS_NOTHING = {("import", "--prefix"), ("search", "--prefix"), ("export", "--prefix"), ("purge", "--prefix")}
 
 
 def texts() -> Iterator[tuple[str, click.Parameter]]:

@@ -27,8 +27,8 @@ from tests.unit.commands import COMMANDS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FOUND_SOMETHING = {"audit --list", "failures"}
 # These say by exit code 1 that something is wrong: here a rejected photo without an object.
+FOUND_SOMETHING = {"audit --list", "failures"}
 
 
 def ends(streams: str, **environment: str) -> dict[str, dict[str, Any]]:

@@ -46,12 +46,12 @@ CHANGES: list[dict[str, Any]] = [
     {"Labels": [LABEL | {"Instances": [{"Confidence": 1}]}]},
     {"Labels": [{"Name": "Cat", "Confidence": 98}]},
 ]
+# Items of others; the last ones are documents but for one thing.
 FOREIGN: list[dict[str, Any]] = [
     {"ImageID": "somebody/else's"},
     {"ImageID": f"{BUCKET}/bare", "Status": "LABELLED"},
     *(document(f"foreign {number}", {}, size=1).to_item() | change for number, change in enumerate(CHANGES)),
 ]
-# Items of others; the last ones are documents but for one thing.
 
 
 def run(target: Target, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:

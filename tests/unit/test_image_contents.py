@@ -24,13 +24,13 @@ from local.ministack import REPOSITORY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# The modules that use a service's client.
 USERS = {
     "sqs": ["messages"],
     "s3": ["objects", "conversion"],
     "rekognition": ["recognition"],
     "dynamodb": ["storage", "rate_limiter"],
 }
-# The modules that use a service's client.
 
 
 class Raw(io.BytesIO):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
+# Stands in for every Python that make runs, and writes down what it is asked.
 RECORDER = """#!{python} -IS
 import json, os, shutil, sys
 with open({record!r}, "a") as record:
@@ -30,7 +31,6 @@ if sys.argv[1:3] == ["-m", "venv"]:
     os.makedirs(sys.argv[-1] + "/bin", exist_ok=True)
     shutil.copy(__file__, sys.argv[-1] + "/bin/python")
 """
-# Stands in for every Python that make runs, and writes down what it is asked.
 
 HOSTILE = (
     'it\'s "q" `touch pwned` $(touch pwned) $(shell touch pwned) ${shell touch pwned} $HOME $$ ; touch pwned & '
@@ -89,8 +89,8 @@ SWITCHES = {
     ("loadtest", "KEEP"): ("1", "--keep"),
     ("destroy", "DATA"): ("delete", "--with-data"),
 }
-OURS = {"BIN", "DEPLOY", "UV", "MINISTACK", "RIE", "BASELINES", "AUDIT", "OF_HANDLER", "MAKEFILE_LIST"}
 # Variables that the Makefile itself gives a value.
+OURS = {"BIN", "DEPLOY", "UV", "MINISTACK", "RIE", "BASELINES", "AUDIT", "OF_HANDLER", "MAKEFILE_LIST"}
 OF_THE_CALLER = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 
 
@@ -224,6 +224,7 @@ def test_given_a_python_in_the_home_folder_when_made_then_that_one_is_taken(tmp_
 
 # ---------------------------------------------------------------- set-up
 
+# What would have packages put elsewhere, or other code run.
 PLACES = {
     "PIP_USER": "1",
     "PIP_TARGET": "/elsewhere",
@@ -243,7 +244,7 @@ PLACES = {
     "PYTHONOPTIMIZE": "2",
     "PYTHONWARNINGS": "error",
 }
-# What would have packages put elsewhere, or other code run.
+# What says how packages are reached.
 REACHING = {
     "PIP_INDEX_URL": "https://packages.example/simple",
     "PIP_EXTRA_INDEX_URL": "https://packages.example/more",
@@ -261,7 +262,6 @@ REACHING = {
     "SSL_CERT_FILE": "/certificates.pem",
     "REQUESTS_CA_BUNDLE": "/certificates.pem",
 }
-# What says how packages are reached.
 
 
 @pytest.mark.parametrize(

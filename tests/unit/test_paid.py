@@ -27,8 +27,8 @@ RECONCILE = {
     "key": "pet.jpg",
     "force": True,
 }
-WRITES = ["BatchWriteItem", "BatchExecuteStatement"]
 # Of the rows, and of the documents of images that had none.
+WRITES = ["BatchWriteItem", "BatchExecuteStatement"]
 
 
 class Outage:

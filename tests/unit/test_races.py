@@ -32,8 +32,8 @@ class Delivery:
     """A record delivered until it is done; the first invocation dies before its call number `crash_at`."""
 
     world: World
-    body: Callable[[], dict[str, Any]]
     # What happened, made to happen: an upload or a removal, and the event that tells of it.
+    body: Callable[[], dict[str, Any]]
     crash_at: int | None = None
 
     def __call__(self, step: Step) -> None:
@@ -156,8 +156,8 @@ RECONCILE_RACES = [
     reconcile_reconcile,
     reconcile_and_back,
 ]
-STEPS = 7
 # More than an invocation of these makes calls, so that a crash comes before each.
+STEPS = 7
 
 
 @pytest.fixture(autouse=True)

@@ -124,6 +124,7 @@ def test_given_a_day_when_searched_since_then_it_begins_at_midnight_in_utc(
 # any
 
 names = st.sampled_from(["Cat", "Dog", "Animal"])
+# Keys and the labels that they get one after another; none: removed.
 uploads = st.lists(
     st.tuples(
         st.sampled_from([f"{number}.jpg" for number in range(6)]),
@@ -131,7 +132,6 @@ uploads = st.lists(
     ),
     max_size=25,
 )
-# Keys and the labels that they get one after another; none: removed.
 texts = st.sampled_from(
     [
         "Cat",

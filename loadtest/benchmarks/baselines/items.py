@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 WITH_ROWS = os.environ.get("ROWS") == "1"
 IMAGE_LABELS, LABEL_INDEX = os.environ["IMAGE_LABELS_TABLE"], os.environ["LABEL_INDEX_TABLE"]
-MIN_CONFIDENCE, MAX_LABELS = 80, 50
 # The settings' defaults, as ours has them.
+MIN_CONFIDENCE, MAX_LABELS = 80, 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from local.models.vision import Vision
 
 MODELS = Path(__file__).resolve().parent.parent
 SAMPLES = MODELS.parent / "samples"
-SURE = 55.0
 # Per cent; Rekognition's default MinConfidence.
+SURE = 55.0
 TOLERANCE = 5.0
 
 

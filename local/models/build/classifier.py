@@ -26,8 +26,8 @@ _SIDE = 224
 _CLASSES = 1000
 _STAGE_STRIDES = (1, 2, 2, 2, 1, 2, 1)
 _EPSILON = 1e-3  # of the batch normalisation
-_MAGIC = 0x1950A86A20F9469CFC6C
 # What a .pth file of the old format starts with (torch/serialization.py).
+_MAGIC = 0x1950A86A20F9469CFC6C
 
 
 def convert(path: Path) -> bytes:

@@ -48,8 +48,8 @@ class _Converter:
         self._nodes = {node["name"]: node for node in model["modelTopology"]["node"]}
         self._weights = _read_weights(path, model["weightsManifest"])
         self._graph = Graph()
-        self._done = {_INPUT: "image"}
         # TensorFlow's tensor name, as `node` or `node:1`, to ONNX's.
+        self._done = {_INPUT: "image"}
 
     def convert(self) -> bytes:
         scores, boxes = self._tensor(_SCORES), self._tensor(_BOXES)

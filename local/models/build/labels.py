@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _NAMES = Path(__file__).with_name("names.toml")
 _COCO_GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
-_COCO_IDS = [id_ for id_ in range(1, 91) if id_ not in _COCO_GAPS]
 # Those in use; the detector has a column for each of 1 … 90.
+_COCO_IDS = [id_ for id_ in range(1, 91) if id_ not in _COCO_GAPS]
 _SMALL_WORDS = {"of", "the", "and", "or"}
 
 

@@ -8,8 +8,8 @@ from onnx import helper, numpy_helper
 
 from local.models.build.graph import serialised
 
-_SMALLEST = 2048
 # Elements. Below it a weight's own scales would cost what its bytes save.
+_SMALLEST = 2048
 
 
 def to_int8(model: bytes) -> bytes:

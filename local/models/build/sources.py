@@ -33,16 +33,16 @@ _SHA256 = {
 class Sources:
     """The unpacked files that the build reads."""
 
-    detector: Path
     # A TensorFlow.js graph model: `model.json`, its five weight shards beside it.
-    classifier: Path
+    detector: Path
     # A PyTorch state dictionary, `.pth`.
-    class_names: Path
+    classifier: Path
     # JSON: the 1,000 names of ImageNet's classes, in the classifier's order.
-    class_synsets: Path
+    class_names: Path
     # JSON: class number to WordNet id, as `n02123045`.
-    wordnet: Path
+    class_synsets: Path
     # WordNet 3.0's `data.noun`.
+    wordnet: Path
 
 
 def fetch(folder: Path) -> Sources:

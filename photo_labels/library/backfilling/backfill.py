@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from photo_labels.library.reconciler import Reconciler
     from photo_labels.library.target import Target
 
-_AT_A_TIME = 100
 # Objects that are compared and queued together: those of one BatchGetItem. As many may be asked about twice when
 # it is killed.
-MAX_WAITING = 1_000
+_AT_A_TIME = 100
 # Messages in the queues: a photo that is uploaded meanwhile waits behind no more, and no alarm rings.
+MAX_WAITING = 1_000
 _LOOK_S = 1.0
 
 
@@ -40,10 +40,10 @@ class BackfillScope:
 
     bucket: str
     prefix: str
-    is_all: bool = False
     # Also what has a document that fits: the function looks whether it fits its settings, too.
-    is_forced: bool = False
+    is_all: bool = False
     # Labelled again whatever its document says.
+    is_forced: bool = False
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}"
@@ -55,10 +55,10 @@ class BackfillCounts:
 
     objects: int = 0
     found: Counter[Finding] = field(default_factory=Counter)
-    left_alone: int = 0
     # Folders, and files whose names say that they are no photos.
-    wanted: int = 0
+    left_alone: int = 0
     # Of the objects, those that are to be queued, or are.
+    wanted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,10 @@ class BackfillProgress:
     """How far it is."""
 
     counts: BackfillCounts
-    key: str
     # The last that was looked at.
-    waiting: int | None
+    key: str
     # Messages in the queues, where there are too many to go on.
+    waiting: int | None
 
 
 class Backfill:

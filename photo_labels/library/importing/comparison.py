@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 2**20
 _MD5_HEX_DIGITS = 32
-_USUAL_PART_BYTES = tuple(megabytes * 2**20 for megabytes in (8, 5, 10, 15, 16, 32, 64))
 # Of the AWS command line and boto3, and of other tools.
+_USUAL_PART_BYTES = tuple(megabytes * 2**20 for megabytes in (8, 5, 10, 15, 16, 32, 64))
 
 
 class Comparison(Enum):

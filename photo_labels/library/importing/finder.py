@@ -17,23 +17,23 @@ from photo_labels.records.formats import PHOTO_SUFFIXES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-NOT_A_PHOTO = "by name no photo"
 # As a key of `photos import --json`, which stays as it is.
+NOT_A_PHOTO = "by name no photo"
 _MAX_KEY_BYTES = 1024
 
 
+# Of NAS boxes, Windows, macOS and Linux: thumbnails, and what was deleted.
 _SYSTEM_FOLDERS = frozenset(
     ("#recycle", "#snapshot", "$recycle.bin", "@eadir", "__macosx", "lost+found", "system volume information")
 )
-# Of NAS boxes, Windows, macOS and Linux: thumbnails, and what was deleted.
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
     """A file that is a photo by its name; `why` says why it cannot be uploaded, where it cannot."""
 
-    path: Path
     # Absolute, so that it names the same file wherever the command is run.
+    path: Path
     key: str
     size: int = 0
     stamp: str = ""
@@ -53,15 +53,15 @@ def stamp_of(status: os.stat_result) -> str:
 class PhotoFinder:
     """Goes through folders and files, and counts what it skips."""
 
-    prefix: str
     # Put before each key.
-    include: Sequence[str] = ()
+    prefix: str
     # Glob patterns of names, or of paths below the folder; none: all.
+    include: Sequence[str] = ()
     exclude: Sequence[str] = ()
-    left_alone: Counter[str] = field(default_factory=Counter)
     # Files that are not photos by their name, or not wanted, by what they are.
-    folders_left_alone: Counter[str] = field(default_factory=Counter)
+    left_alone: Counter[str] = field(default_factory=Counter)
     # Hidden folders and a system's own, by name: nobody has looked into them.
+    folders_left_alone: Counter[str] = field(default_factory=Counter)
 
     def find(self, paths: Sequence[Path]) -> Iterator[FoundFile]:
         """Find each photo folder by folder, in order. Raises UserError for a path that is not there.

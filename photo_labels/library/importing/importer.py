@@ -36,17 +36,17 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
 
-PATIENCE_S = 150.0
 # Without any progress, and with an empty queue. Longer than the 120 s for which a killed invocation hides its
 # messages.
-_OFFLINE_S = 300.0
+PATIENCE_S = 150.0
 # The longest that a lost connection is waited for.
+_OFFLINE_S = 300.0
 _RECONNECT_S = 3.0
 _LOOK_S = 0.05
 _MAX_PAUSE_S = 1.0
 _MAX_LOOKED_FOR = 300
-_LOOK_AGAIN = 0.25
 # After that share of the time that a photo has waited already.
+_LOOK_AGAIN = 0.25
 _MAX_LOOK_AGAIN_S = 60.0
 _TELL_S = 0.2
 _FOUND_AT_A_TIME = 500
@@ -57,10 +57,10 @@ class ImportProgress:
     """The progress of an import."""
 
     counts: ImportCounts
-    at_a_time: int
     # Uploads.
-    offline_s: float
+    at_a_time: int
     # For how long AWS has not been reached; 0: it is.
+    offline_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ class Stop:
     """Why an import stopped before its end."""
 
     why: str
-    is_interruption: bool
     # By Ctrl-C.
+    is_interruption: bool
 
 
 class Importer:

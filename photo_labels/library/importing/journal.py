@@ -35,8 +35,8 @@ PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 """
-_VERSION = 1
 # Of the tables, in the file's user_version.
+_VERSION = 1
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS contents (
     sha256 BLOB PRIMARY KEY,
@@ -80,11 +80,11 @@ class End(Enum):
 
     LABELLED = "labelled"
     REJECTED = "rejected"
-    UPLOADED = "uploaded"
     # And not waited for.
+    UPLOADED = "uploaded"
     REMOVED = "removed meanwhile"
-    TO_UPLOAD = "to upload"
     # In a dry run.
+    TO_UPLOAD = "to upload"
     NOT_UPLOADED = "not uploaded"
     UNACCOUNTED = "unaccounted for"
 
@@ -94,15 +94,15 @@ class File:
     """A file that was found, and what became of it."""
 
     path: Path
-    key: str
     # Its own; a copy of a photo that is there already is not uploaded to it.
+    key: str
     size: int
     stamp: str
     end: End | None = None
     why: str = ""
     seconds: float | None = None
-    content_key: str | None = None
     # Where its content is in the bucket.
+    content_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +123,11 @@ class ImportCounts:
 
     found: int
     ends: Counter[End]
-    uploaded: int
     # By this run.
+    uploaded: int
     there_before: int
-    copies: int
     # Files with the content of another one, which is in the bucket under that one's key.
+    copies: int
     waiting: int
 
     @property

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 _FIRST, _LEAST, MOST = 8, 2, 64
 _WINDOW_S = 1.0
-_BETTER = 1.05
 # So much more in a window, or more uploads at a time were no use.
+_BETTER = 1.05
 _STEP = 1.5
-_HOLD_WINDOWS = 10
 # After a step that was no use, before the next.
+_HOLD_WINDOWS = 10
 
 
 class Pace:
@@ -25,8 +25,8 @@ class Pace:
         self.at_a_time = _FIRST
         self._began = clock()
         self._done = 0
-        self._before: tuple[int, float] | None = None
         # What is gone back to if more is no faster: how many, and the rate with them.
+        self._before: tuple[int, float] | None = None
         self._hold = 0
 
     def done(self) -> None:

@@ -20,8 +20,8 @@ class Search:
 
     searcher: Searcher
     query: Query
-    unknown: dict[str, list[str]]
     # Labels that no photo has, with those that may be meant.
+    unknown: dict[str, list[str]]
 
     @classmethod
     def prepare(cls, query: Query, target: Target, reader: TableReader) -> Search:

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from photo_labels.library.table_reader import TableReader
     from photo_labels.records.documents import Document
 
-_MAX_QUERY_ROWS = 1_000
 # Of one query; it begins with as many as are wanted, and asks for more where those are not enough.
-_MAX_COUNTED_ROWS = 500
+_MAX_QUERY_ROWS = 1_000
 # Rows of one label that are counted to find the rarest: a unit or two of reading.
+_MAX_COUNTED_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class SearchCriteria:
     """What is searched for."""
 
     query: Query
-    min_confidence: float = 0.0
     # A label that is less sure counts as one that the photo does not have.
-    since: datetime | None = None
+    min_confidence: float = 0.0
     # When it was uploaded; where no event told that, when it was labelled.
-    beginning: str = ""
+    since: datetime | None = None
     # What its ImageID begins with.
+    beginning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class Page:
     """Some of what was found, the surest first."""
 
     hits: list[Hit] = field(default_factory=list)
-    more_after: str | None = None
     # Where the next page begins; None: there is none.
+    more_after: str | None = None
 
 
 @dataclass(slots=True)
@@ -77,8 +77,8 @@ class Spent:
 
     rows: int = 0
     documents: int = 0
-    units: float = 0.0
     # Read request units, as DynamoDB counts them.
+    units: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

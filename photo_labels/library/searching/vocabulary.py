@@ -30,10 +30,10 @@ _CLOSE = 3
 class Vocabulary:
     """The labels that some photo has."""
 
-    counts: dict[str, int]
     # Index rows by label, the most frequent first; rows that no document backs are among them until the audit.
-    at: datetime | None = None
+    counts: dict[str, int]
     # When they were counted; None: they never were.
+    at: datetime | None = None
 
     def named(self, text: str) -> str | None:
         """Return the label that is meant by a text in whatever case."""

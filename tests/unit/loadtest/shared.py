@@ -29,8 +29,8 @@ class Injected:
     def __init__(self, delay_s: Callable[[int], float | None]) -> None:
         """`delay_s`: of a photo, by its number; None: it is dropped."""
         self._delay_s = delay_s
-        self.visible_at: dict[str, float] = {}
         # By key; perf_counter.
+        self.visible_at: dict[str, float] = {}
         self.sent: list[str] = []
         self.dead: set[str] = set()
         self.lines: list[Invocation] = []

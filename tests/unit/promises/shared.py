@@ -12,8 +12,8 @@ CAT = Photo(labels={"Cat": 98.5, "Animal": 99.0, "Dog": 42.0})
 DOG = Photo(labels={"Dog": 99.0})
 
 
-COMMITS = ["BatchExecuteStatement", "PutItem"]
 # Of documents: those of images that had none, and all others.
+COMMITS = ["BatchExecuteStatement", "PutItem"]
 
 
 HOSTILE_KEY = "space plus+file 100% ünï/../<b>{0}%s\n.jpg"
