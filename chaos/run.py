@@ -11,6 +11,7 @@ import psutil
 from chaos.faults import ENVIRONMENT, Fault, every_fault
 from chaos.traffic import AFTER, RATE, Traffic
 from photo_labels.library.queues import depth
+from photo_labels.records.messages import VISIBILITY_TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +81,7 @@ class ChaosRun:
     def _shorten_visibility(self) -> None:
         """Set the converting queue's visibility timeout to the other queue's, which is shorter."""
         target = self._cloud.target
-        attributes: Any = {"VisibilityTimeout": "120"}
+        attributes: Any = {"VisibilityTimeout": str(VISIBILITY_TIMEOUT_S)}
         target.client("sqs").set_queue_attributes(
             QueueUrl=target.outputs.converting.queue_url, Attributes=attributes
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from handler.deadline import backoff_s, call
-from handler.timeouts import MAX_BACKOFF_S, SQS
+from handler.timeouts import SQS
 from photo_labels.records.errors import AWS_ERRORS, TransientError, code_of
+from photo_labels.records.messages import MAX_BACKOFF_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,11 +39,11 @@ class Messages:
         """Send a malformed message to the dead-letter queue with its reason, which SQS itself would not add.
 
         Raises when that does not succeed: then the record has to come back. A send whose answer got lost
-        is repeated, so that the DLQ may hold a message twice, never not at all.
+        is repeated, so that the DLQ may hold a message twice, but never loses it.
         """
         body = message.body or " "  # SQS takes no empty body
-        attributes_by_name = {"Reason": why.reason, "SourceMessageId": message.message_id, "Detail": why.detail}
-        attributes: Any = _that_fit(body, attributes_by_name)
+        texts = {"Reason": why.reason, "SourceMessageId": message.message_id, "Detail": why.detail}
+        attributes: Any = _that_fit(body, texts)
         call(
             lambda: self._client.send_message(
                 QueueUrl=self._dead_letter_queue_url, MessageBody=body, MessageAttributes=attributes
@@ -85,11 +86,11 @@ class Messages:
         return {failed[int(one["Id"])].message_id: one["Code"] for one in answer.get("Failed", [])}
 
 
-def _that_fit(body: str, told: dict[str, str]) -> dict[str, dict[str, str]]:
+def _that_fit(body: str, texts: dict[str, str]) -> dict[str, dict[str, str]]:
     """Return the attributes of a message, those that fit beside its body: the message itself matters most."""
     left = _MAX_MESSAGE_BYTES - len(body.encode())
     attributes = {}
-    for name, value in told.items():
+    for name, value in texts.items():
         left -= len(name) + len(_TEXT) + len(value.encode())
         if left < 0:
             break

@@ -14,8 +14,8 @@ from collections import OrderedDict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from handler.timeouts import MAX_BACKOFF_S
 from photo_labels.records.errors import ChangedMeanwhileError, TransientError
+from photo_labels.records.messages import MAX_BACKOFF_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

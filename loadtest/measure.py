@@ -20,6 +20,7 @@ from loadtest.samples import End
 from loadtest.schedule import intended_s
 from loadtest.system_under_test import DeployedPipeline
 from photo_labels.library.user_errors import USER_FACING_ERRORS, UserError, user_message
+from photo_labels.records.messages import MAX_BACKOFF_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 _SENDERS = 16
 _SENDERS_AWS = 64
 _PATIENCE_S = 30.0
-# A message may be in backoff for five minutes.
-_PATIENCE_WITH_MESSAGES_S = 400.0
+# A message may be in backoff.
+_PATIENCE_WITH_MESSAGES_S = MAX_BACKOFF_S + 100.0
 # Documents that are read whole in the end, for their sizes and their rows.
 _SAMPLED = 100
 

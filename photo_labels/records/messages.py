@@ -1,4 +1,4 @@
-"""The message that asks for the present truth about one object; functions and tools write and read it here.
+"""Messages of the queues: how long they stay hidden, and the one that asks for the present truth about an object.
 
     {"source": "photo-labels", "action": "reconcile", "bucket": "photos", "key": "a photo.jpg", "force": false}
 
@@ -9,6 +9,12 @@ The key is as it is, not encoded. A message that was forwarded together with an 
 from __future__ import annotations
 
 import json
+
+# How long a message stays hidden that an invocation took along when it was killed: the VisibilityTimeout of the
+# photos' queue in infra/pipeline.yaml, which a test compares.
+VISIBILITY_TIMEOUT_S = 120
+# The longest time until a failed record comes back, by its receive count.
+MAX_BACKOFF_S = 300
 
 SOURCE = "photo-labels"
 ACTION = "reconcile"

@@ -26,6 +26,7 @@ from photo_labels.library.queues import depth
 from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError, user_message
 from photo_labels.records.documents import image_id
+from photo_labels.records.messages import VISIBILITY_TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,9 +37,8 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
 
-# Without any progress, and with an empty queue. Longer than the 120 s for which a killed invocation hides its
-# messages.
-PATIENCE_S = 150.0
+# Without any progress, and with an empty queue: longer than a killed invocation hides its messages.
+PATIENCE_S = VISIBILITY_TIMEOUT_S + 30.0
 # The longest that a lost connection is waited for.
 _OFFLINE_S = 300.0
 _RECONNECT_S = 3.0

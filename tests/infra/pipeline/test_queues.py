@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from photo_labels.records.messages import VISIBILITY_TIMEOUT_S
 from tests.infra.pipeline.shared import QUEUES, Template, stack_of
 
 
@@ -12,7 +13,7 @@ def test_given_the_template_when_read_then_visibility_is_six_times_the_function_
 ) -> None:
     stack = stack_of(template)
     assert int(stack.properties("Function")["Timeout"]) == 20
-    assert int(stack.properties("Queue")["VisibilityTimeout"]) == 6 * 20
+    assert int(stack.properties("Queue")["VisibilityTimeout"]) == 6 * 20 == VISIBILITY_TIMEOUT_S
     assert int(stack.properties("ConvertFunction")["Timeout"]) == 60
     assert int(stack.properties("ConvertQueue")["VisibilityTimeout"]) == 6 * 60
 
