@@ -14,7 +14,7 @@ from infra.destroy import destroy
 from infra.display import Display
 from infra.push import build, push
 from infra.redeploy import redeploy, rollback
-from photo_labels.library.target import DEFAULT_STACK, Connection, aws_session
+from photo_labels.library.target import DEFAULT_STACK, aws_connection
 from photo_labels.terminal.ending import run
 
 
@@ -35,10 +35,8 @@ def main(context: click.Context, /, **options: Any) -> None:
 def _deployment(options: dict[str, Any]) -> Deployment:
     """Find the account and region, and say them before anything else."""
     display: Display = options["display"]
-    session, account = aws_session(options["region"], options["profile"])
-    description = f"account {account}, {session.region_name}"
-    display.say(f"stack {options['stack']} in {description}", style="bold")
-    connection = Connection(session, None, description)
+    connection, account = aws_connection(options["region"], options["profile"])
+    display.say(f"stack {options['stack']} in {connection.description}", style="bold")
     return Deployment(options["stack"], account, connection, display.event, options["registry_host"])
 
 

@@ -15,7 +15,7 @@ from infra.deployment import Deployment
 from infra.destroy import destroy
 from infra.display import Display
 from local.cloud import LocalCloud
-from photo_labels.library.target import Connection, Target, aws_session
+from photo_labels.library.target import Target, aws_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,17 +38,17 @@ def on_aws(
     region: str | None, profile: str | None, base: str | None, console: Console, *, yes: bool
 ) -> Iterator[tuple[Target, str]]:
     """A stack under a name of its own, and the account; both stacks, tables and bucket are removed in the end."""
-    session, account = aws_session(region, profile)
-    description = f"account {account}, {session.region_name}"
+    connection, account = aws_connection(region, profile)
     stack = f"photo-labels-smoke-{secrets.token_hex(3)}"
     console.print(
-        f"This deploys {stack} in {description}, has about ten photos labelled (0.02 USD), and removes all of it.",
+        f"This deploys {stack} in {connection.description}, has about ten photos labelled (0.02 USD), and removes "
+        "all of it.",
         markup=False,
     )
     if not yes:
         click.confirm("Go on?", abort=True)
     display = Display(console, yes=True)
-    deployment = Deployment(stack, account, Connection(session, None, description), display.event)
+    deployment = Deployment(stack, account, connection, display.event)
     try:
         deploy(deployment, display, {"TablePrefix": f"{stack}-"}, base, None)
         yield deployment.target, account

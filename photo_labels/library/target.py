@@ -108,8 +108,8 @@ def local_target(state: Path = LOCAL_STATE) -> Target:
     return described(Connection(local_session(), endpoint_url, "local"), stack)
 
 
-def aws_session(region: str | None, profile: str | None) -> tuple[boto3.Session, str]:
-    """Return a session with the caller's own credentials, and the account they are of. Raises UserError."""
+def aws_connection(region: str | None, profile: str | None) -> tuple[Connection, str]:
+    """Return AWS as the caller's own credentials reach it, and their account. Raises UserError."""
     import boto3  # noqa: PLC0415 - as above
 
     from photo_labels.library.credentials import CheckedSession  # noqa: PLC0415
@@ -134,13 +134,13 @@ def aws_session(region: str | None, profile: str | None) -> tuple[boto3.Session,
             f"AWS does not take your credentials ({error}): log in, pass --profile, "
             "or do without AWS (photos --local)."
         ) from error
-    return session, account
+    return Connection(session, None, f"account {account}, {session.region_name}"), account
 
 
 def aws_target(stack: str, region: str | None, profile: str | None) -> Target:
     """Find the pipeline's stack on AWS. Raises UserError."""
-    session, account = aws_session(region, profile)
-    return described(Connection(session, None, f"account {account}, {session.region_name}"), stack)
+    connection, _ = aws_connection(region, profile)
+    return described(connection, stack)
 
 
 def described(connection: Connection, stack: str) -> Target:

@@ -113,13 +113,13 @@ def test_given_aws_when_walked_through_then_the_stack_is_removed_however_it_ends
         assert with_data
         done.append(f"destroy {deployment.name}")
 
-    class Session:
-        region_name = "eu-central-1"
+    class Aws:
+        description = "account 123456789012, eu-central-1"
 
         def client(self, *_: Any, **__: Any) -> None:
             """No client of AWS."""
 
-    monkeypatch.setattr(pipelines, "aws_session", lambda *_: (Session(), "123456789012"))
+    monkeypatch.setattr(pipelines, "aws_connection", lambda *_: (Aws(), "123456789012"))
     monkeypatch.setattr(pipelines, "deploy", deploy)
     monkeypatch.setattr(pipelines, "destroy", destroy)
     monkeypatch.setattr("infra.deployment.Deployment.target", None)

@@ -22,7 +22,7 @@ from photo_labels.library.target import (
     LOCAL_STATE,
     Connection,
     Target,
-    aws_session,
+    aws_connection,
     described,
     local_target,
     scrub_environment,
@@ -68,7 +68,7 @@ def test_given_a_region_in_any_place_when_asked_then_it_is_that_one(
     settings: Callable[..., None], given: str | None, environment: dict[str, str], config: str, region: str
 ) -> None:
     settings(config, **environment)
-    assert aws_session(given, None)[0].region_name == region
+    assert aws_connection(given, None)[0].session.region_name == region
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_given_settings_that_cannot_be_used_when_asked_then_a_sentence_says_whic
 ) -> None:
     settings(config, **environment)
     with pytest.raises(UserError, match=words):
-        aws_session(given, None)
+        aws_connection(given, None)
 
 
 def test_given_credential_process_that_breaks_later_when_renewed_then_credentials_are_over(
