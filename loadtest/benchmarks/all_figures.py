@@ -50,9 +50,9 @@ def measure(commands: Sequence[str], folder: Path) -> int:
             _write(file, f"\n$ {command}\n")
             if _is_failing(command, file):
                 failed.append(command)
+        if failed:
+            _write(file, f"\nfailed: {', '.join(failed)}\n")
     print(f"\nwritten to {path}")
-    if failed:
-        print(f"failed: {', '.join(failed)}")
     return 1 if failed else 0
 
 
