@@ -189,7 +189,9 @@ def _certificates() -> Iterator[None]:
     try:
         shutil.copyfile(own, copy)
     except OSError as error:
-        raise UserError(f"PIP_CERT names certificates that cannot be read ({error}): mend or unset it.") from error
+        raise UserError(
+            f"PIP_CERT names certificates that cannot be read ({error}): correct or unset it."
+        ) from error
     try:
         yield
     finally:

@@ -75,7 +75,7 @@ def of_folder(folder: Path) -> PhotoMix:
     try:
         bodies = [path.read_bytes() for path in chosen]
     except OSError as error:
-        raise UserError(f"A photo cannot be read ({error}): mend that, or name another folder.") from error
+        raise UserError(f"A photo cannot be read ({error}): repair it, or name another folder.") from error
     return PhotoMix(bodies, [1] * len(bodies), f"{len(bodies)} of the {len(paths)} photos of {folder}")
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Photos of one answer: more than a screen.
 _AT_A_TIME = 60
 # Rows or documents that are read for one answer; where few of them are wanted, the page asks again.
-_MAX_READ_ITEMS = 1_000
+_MAX_LOOKED_AT = 1_000
 _SCANNED_AT_A_TIME = 250
 _REMEMBERED = 5_000
 
@@ -42,7 +42,7 @@ class Api:
     def search(self, text: str, min_confidence: float, after: str | None) -> dict[str, Any]:
         """Return a page of the photos that match a search. Raises UserError where the search is malformed."""
         found = Search.prepare(parse(text), self._target, self._reader)
-        page = found.searcher.page(SearchCriteria(found.query, min_confidence), _AT_A_TIME, after, _MAX_READ_ITEMS)
+        page = found.searcher.page(SearchCriteria(found.query, min_confidence), _AT_A_TIME, after, _MAX_LOOKED_AT)
         photos = [self._photo(hit.document) for hit in page.hits]
         return {"photos": photos, "more": page.more_after, "query": str(found.query), "unknown": found.unknown}
 
@@ -57,7 +57,7 @@ class Api:
             photos += [self._photo(document) for document in documents_in(wanted)]
             read += len(answer["Items"])
             after = answer.get("LastEvaluatedKey", {}).get("ImageID", {}).get("S")
-            if after is None or len(photos) >= _AT_A_TIME // 2 or read >= _MAX_READ_ITEMS:
+            if after is None or len(photos) >= _AT_A_TIME // 2 or read >= _MAX_LOOKED_AT:
                 return {"photos": photos, "more": after}
             limit = _SCANNED_AT_A_TIME
 

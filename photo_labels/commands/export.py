@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from photo_labels.commands.scan import confirm_scan
 from photo_labels.library.table_reader import beginning_of, documents_in
 from photo_labels.terminal.output import is_read
+from photo_labels.terminal.scan_cost import confirm_scan
 from photo_labels.terminal.text import safe
 
 if TYPE_CHECKING:

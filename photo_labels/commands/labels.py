@@ -9,9 +9,9 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
-from photo_labels.commands.scan import confirm_scan
 from photo_labels.library.searching import vocabulary as vocabularies
 from photo_labels.library.user_errors import UserError
+from photo_labels.terminal.scan_cost import confirm_scan
 from photo_labels.terminal.status_line import StatusLine
 from photo_labels.terminal.text import counted, safe
 

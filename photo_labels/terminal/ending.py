@@ -39,10 +39,7 @@ def run(command: Callable[[], int | None], name: str) -> None:
 
 
 def _raise_interrupts_again(ignored: sys.UnraisableHookArgs) -> None:
-    """Raise a Ctrl-C again that came while a destructor ran, where Python prints and ignores it.
-
-    Each HTTP response has a destructor, so that one signal in some hundreds would be lost.
-    """
+    """Raise a Ctrl-C again that came in a destructor, which each HTTP response has: Python ignores it there."""
     if ignored.exc_type is KeyboardInterrupt:
         again = threading.Timer(_RAISE_AGAIN_S, _thread.interrupt_main)
         again.daemon = True

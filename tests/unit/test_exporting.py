@@ -106,7 +106,7 @@ def test_given_a_prefix_when_exported_then_only_what_begins_so(
 def test_given_a_large_table_when_exported_then_the_cost_is_asked_about_first(
     filled: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photo_labels.commands.scan._ASK_ABOVE_USD", -1)
+    monkeypatch.setattr("photo_labels.terminal.scan_cost._ASK_ABOVE_USD", -1)
     ended = run(filled, monkeypatch, "export")
     assert ended.exit_code == 1
     assert ended.stdout == ""
