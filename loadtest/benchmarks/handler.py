@@ -63,7 +63,7 @@ _GROUPS = {
     "botocore": ("botocore", "jmespath", "dateutil"),
     "HTTP": ("urllib3", "http", "email", "socket", "ssl", "select", "selectors", "urllib"),
     "JSON": ("json",),
-    "our handler": ("handler",),
+    "our handler": ("handler", "photo_labels"),
     "Powertools, logging": ("aws_lambda_powertools", "logging"),
     "threads": ("threading", "concurrent", "queue", "weakref"),
 }

@@ -284,7 +284,7 @@ def test_given_a_profile_when_it_is_shared_out_then_the_parts_come_to_what_was_m
 
     assert list(table.columns[0].cells) == ["the rest", "botocore", "JSON"]
     assert list(table.columns[1].cells) == ["6.00", "3.00", "1.00"]
-    assert group_of("handler.app") == "our handler"
+    assert group_of("handler.app") == group_of("photo_labels.records.documents") == "our handler"
 
 
 def test_given_results_when_they_are_shown_on_80_columns_then_each_baseline_has_one_line() -> None:
