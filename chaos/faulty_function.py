@@ -250,4 +250,8 @@ def _change_visibility(records: list[Any], seconds: int) -> None:
         {"Id": str(number), "ReceiptHandle": record["receiptHandle"], "VisibilityTimeout": seconds}
         for number, record in enumerate(records)
     ]
-    _sqs.change_message_visibility_batch(QueueUrl=_function.settings.queue_url, Entries=entries)
+    if not records:
+        return
+    queue = records[0]["eventSourceARN"].rpartition(":")[2]  # a batch is of one queue
+    url = f"{_function.settings.queue_url.rpartition('/')[0]}/{queue}"
+    _sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)

@@ -19,10 +19,11 @@ gc.disable()
 import os
 
 from handler.clients import Clients
+from handler.lanes import labelling_lanes
 from handler.serving import build_handler, recogniser
 from handler.settings import Settings
 
 settings = Settings.from_environment(os.environ)
 clients = Clients(settings)
-handler = build_handler(settings, clients, recogniser(settings, clients))
+handler = build_handler(settings, clients, recogniser(settings, clients), labelling_lanes(settings))
 gc.enable()

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from handler.deadline import Deadline
+    from handler.rate_limiter import SlotRequest
     from handler.recognition import Recogniser
-    from handler.results import CallStats, Recognised
+    from handler.results import CallStats, Recognised, S3Object
 
 _CHUNK_BYTES = 2**20
 # Of a decoder that crashes: one crash may be the machine's, two in a row are the photo's.
@@ -49,24 +50,19 @@ class Converter:
         self._recogniser = recogniser
         self._command = command or (sys.executable, "-m", "photo_labels.records.decoder")
 
-    def detect(
-        self, bucket: str, key: str, version_id: str | None, deadline: Deadline, stats: CallStats
-    ) -> Recognised:
+    def detect(self, photo: S3Object, slot: SlotRequest, deadline: Deadline, stats: CallStats) -> Recognised:
         """Detect the labels of an S3 object in any format that the decoder knows.
 
         Raises what `Recogniser.detect` does; PermanentError also for what cannot be decoded.
         """
         # Both have no name, so that nothing stays in /tmp when the environment is killed.
-        with tempfile.TemporaryFile() as photo, tempfile.TemporaryFile() as answer:
-            version = {"VersionId": version_id} if version_id else {}
-            call(
-                lambda: self._download({"Bucket": bucket, "Key": key} | version, photo, deadline),
-                deadline,
-                S3.call_s,
-            )
-            self._decode(photo, answer, deadline)
+        with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as answer:
+            version = {"VersionId": photo.version_id} if photo.version_id else {}
+            place = {"Bucket": photo.bucket, "Key": photo.key} | version
+            call(lambda: self._download(place, file, deadline), deadline, S3.call_s)
+            self._decode(file, answer, deadline)
             stats.decoded, jpeg = _read(answer)
-        found = self._recogniser.detect_in(jpeg, deadline, stats)
+        found = self._recogniser.detect_in(jpeg, slot, deadline, stats)
         return replace(found, orientation=stats.decoded.orientation)
 
     def _download(self, place: dict[str, str], photo: IO[bytes], deadline: Deadline) -> None:

@@ -12,9 +12,11 @@ import os
 
 from handler.clients import Clients
 from handler.conversion import Converter
+from handler.lanes import converting_lanes
 from handler.serving import build_handler, recogniser
 from handler.settings import Settings
 
 settings = Settings.from_environment(os.environ)
 clients = Clients(settings)
-handler = build_handler(settings, clients, Converter(clients.s3, recogniser(settings, clients)))
+converter = Converter(clients.s3, recogniser(settings, clients))
+handler = build_handler(settings, clients, converter, converting_lanes(settings))

@@ -30,11 +30,14 @@ class SkipReason(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class ForwardToConverter:
-    """A photo that Rekognition does not read as it is: this message goes to the converting function."""
+class Forward:
+    """A photo for another queue: to be converted, as bulk work, or because the quota had no slot for it."""
 
+    queue_url: str
     body: str
     why: str
+    # Counted as ImagesHandedOver.
+    is_to_be_converted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from handler.decisions import ForwardToConverter, SkipReason, Task, Write
+from handler.decisions import Forward, SkipReason, Task, Write
 from handler.events import Kind, ObjectEvent, body_of
+from handler.rate_limiter import NoSlotError, SlotRequest
 from handler.recognition import MAX_OBJECT_BYTES
-from handler.results import UnreadableObjectError, UnsupportedPhotoError
+from handler.results import S3Object, UnreadableObjectError, UnsupportedPhotoError
 from handler.unwritten import UnwrittenLabels, WriteCircuitBreaker
 from photo_labels.records.documents import (
     NO_SEQUENCER,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from handler.deadline import Deadline
     from handler.decisions import Version
+    from handler.lanes import Lane
     from handler.objects import Objects
     from handler.results import CallStats, Recognised
     from handler.settings import Settings
@@ -40,13 +43,37 @@ if TYPE_CHECKING:
         """Returns the labels of an S3 object: `recognition.Recogniser`, or `conversion.Converter`."""
 
         def detect(
-            self, bucket: str, key: str, version_id: str | None, deadline: Deadline, stats: CallStats
+            self, photo: S3Object, slot: SlotRequest, deadline: Deadline, stats: CallStats
         ) -> Recognised: ...
 
 
 # Last-Modified is in whole seconds, and clocks differ: what changed more recently may have changed once more, and
 # look the same.
 _SETTLED_AFTER = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class _Photo:
+    """One object that is to be resolved."""
+
+    task: Task
+    lane: Lane
+    deadline: Deadline
+    stats: CallStats
+    # What S3 has shown of it, where it was looked at.
+    head: Head | None = None
+
+
+class _ForwardedError(Exception):
+    """The photo is for another queue."""
+
+    def __init__(self, photo: _Photo, queue_url: str, why: str, *, is_to_be_converted: bool = False) -> None:
+        super().__init__(why)
+        # Whatever the event was, a photo that is forwarded is there, and has to be labelled.
+        task = photo.task
+        kind = Kind.RECONCILE if task.reconcile else Kind.CREATED
+        event = replace(task.event, kind=kind, sequencer=task.sequencer, force=task.force)
+        self.forward = Forward(queue_url, body_of(event), why, is_to_be_converted)
 
 
 class _VersionGoneError(TransientError):
@@ -66,7 +93,6 @@ class Labeller:
         objects: Objects,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._is_forwarding = settings.convert_queue_url is not None
         self._min_confidence = Decimal(str(settings.min_confidence))
         self._max_labels = settings.max_labels
         self._recogniser = recogniser
@@ -82,26 +108,31 @@ class Labeller:
                 self._unwritten.record(write.shown, write.document, error)
         self._breaker.record((write.document, error) for write, error in writes)
 
-    def resolve(self, task: Task, deadline: Deadline, stats: CallStats) -> Write | SkipReason | ForwardToConverter:
-        """Find out what is to be written for one object. Raises what is transient."""
-        if task.reconcile or task.old or task.event.kind is Kind.REMOVED:
-            return self._resolve_from_s3(task, deadline, stats)
+    def resolve(
+        self, task: Task, lane: Lane, deadline: Deadline, stats: CallStats
+    ) -> Write | SkipReason | Forward:
+        """Find out what is to be written for one object, or where else it goes. Raises what is transient."""
+        photo = _Photo(task, lane, deadline, stats)
         try:
-            return self._label(task, deadline, stats)
-        except _VersionGoneError:
-            return self._resolve_from_s3(task, deadline, stats)
+            if task.reconcile or task.old or task.event.kind is Kind.REMOVED:
+                return self._resolve_from_s3(photo)
+            try:
+                return self._label(photo)
+            except _VersionGoneError:
+                return self._resolve_from_s3(photo)
+        except _ForwardedError as error:
+            return error.forward
 
-    def _resolve_from_s3(
-        self, task: Task, deadline: Deadline, stats: CallStats
-    ) -> Write | SkipReason | ForwardToConverter:
+    def _resolve_from_s3(self, photo: _Photo) -> Write | SkipReason:
         """Let S3 tell what is true now, whatever the event says.
 
         Whatever that is, the document gets the event's sequencer, so that no event of before, whose look at S3 is
         older than this one, is written over it. Only an object without versions has always an event of its own.
         """
+        task = photo.task
         is_removal = task.event.kind is Kind.REMOVED and not task.reconcile
         try:
-            head = self._objects.head(task.event.bucket, task.event.key, None, deadline)
+            head = self._objects.head(task.event.bucket, task.event.key, None, photo.deadline)
         except PermanentError as error:
             return self._reject(_without_version(task), error)
         if head is None:
@@ -113,12 +144,13 @@ class Labeller:
                 return SkipReason.UP_TO_DATE
             if is_lasting(head.version_id):
                 return _rewrite(task, task.known, self._now())
-        return self._label(replace(task, event=_with_head(task.event, head)), deadline, stats)
+        return self._label(replace(photo, task=replace(task, event=_with_head(task.event, head)), head=head))
 
-    def _label(self, task: Task, deadline: Deadline, stats: CallStats) -> Write | SkipReason | ForwardToConverter:
-        event = task.event
-        if self._is_forwarding and (why := _unsupported_reason(event)):
-            return _forward_to_converter(task, why)
+    def _label(self, photo: _Photo) -> Write | SkipReason:
+        """Label a photo that is there. Raises _ForwardedError where that is for another queue."""
+        task = photo.task
+        if photo.lane.convert_url and (why := _unsupported_reason(task.event)):
+            raise self._to_converter(photo, why)
         shown = self._version_shown(task)
         if shown and (kept := self._unwritten.document(shown)):
             return self._build_write(
@@ -130,11 +162,13 @@ class Labeller:
             )
         self._breaker.require_closed()
         try:
-            found = self._recogniser.detect(event.bucket, event.key, _version_to_request(event), deadline, stats)
+            found = self._detect(photo)
         except UnreadableObjectError as error:
-            return self._explain_unreadable(task, str(error), deadline)
+            return self._explain_unreadable(task, str(error), photo.deadline)
         except UnsupportedPhotoError as error:
-            return _forward_to_converter(task, error.reason) if self._is_forwarding else self._reject(task, error)
+            if photo.lane.convert_url:
+                raise self._to_converter(photo, error.reason) from error
+            return self._reject(task, error)
         except PermanentError as error:
             return self._reject(task, error)
         return self._build_write(
@@ -144,6 +178,48 @@ class Labeller:
             label_model_version=found.model_version,
             orientation=found.orientation,
         )
+
+    def _detect(self, photo: _Photo) -> Recognised:
+        """Ask for labels; a photo that would have to wait for its slot is looked at first: it may be bulk work.
+
+        Before the slot is booked, since a slot cannot be returned.
+        """
+        lane = photo.lane
+        if lane.bulk:
+            with suppress(NoSlotError):
+                return self._detect_within(photo, 0.0)
+            if self._is_marked(photo):
+                raise _ForwardedError(photo, lane.bulk.queue_url, "Bulk")
+        try:
+            return self._detect_within(photo, lane.max_wait_s)
+        except NoSlotError:
+            if lane.no_slot_url is None:
+                raise
+            raise _ForwardedError(photo, lane.no_slot_url, "NoSlot") from None
+
+    def _detect_within(self, photo: _Photo, max_wait_s: float | None) -> Recognised:
+        event = photo.task.event
+        shown = S3Object(event.bucket, event.key, _version_to_request(event))
+        slot = SlotRequest(photo.lane.priority, max_wait_s)
+        return self._recogniser.detect(shown, slot, photo.deadline, photo.stats)
+
+    def _is_marked(self, photo: _Photo) -> bool:
+        """Tell whether whoever put the object into the bucket has marked it as bulk work."""
+        event = photo.task.event
+        if photo.head:
+            return photo.head.is_bulk
+        try:
+            head = self._objects.head(event.bucket, event.key, _version_to_request(event), photo.deadline)
+        except PermanentError:  # Rekognition's refusal explains that
+            return False
+        return head is not None and head.is_bulk
+
+    def _to_converter(self, photo: _Photo, why: str) -> _ForwardedError:
+        lane = photo.lane
+        if lane.bulk and self._is_marked(photo):
+            lane = lane.bulk
+        assert lane.convert_url
+        return _ForwardedError(photo, lane.convert_url, why, is_to_be_converted=True)
 
     def _explain_unreadable(self, task: Task, said: str, deadline: Deadline) -> Write | SkipReason:
         """Ask S3 why Rekognition could not get the object. Raises _VersionGoneError where a named one is gone."""
@@ -249,13 +325,6 @@ def _unsupported_reason(event: ObjectEvent) -> str | None:
     if event.size is not None and event.size > MAX_OBJECT_BYTES:
         return "Size"
     return "Name" if event.key.lower().endswith(CONVERTED_SUFFIXES) else None
-
-
-def _forward_to_converter(task: Task, why: str) -> ForwardToConverter:
-    # Whatever the event was, a photo that is forwarded is there, and has to be labelled.
-    kind = Kind.RECONCILE if task.reconcile else Kind.CREATED
-    event = replace(task.event, kind=kind, sequencer=task.sequencer, force=task.force)
-    return ForwardToConverter(body_of(event), why)
 
 
 def _with_head(event: ObjectEvent, head: Head) -> ObjectEvent:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from handler.deadline import backoff_s, call
 from handler.timeouts import SQS
 from photo_labels.records.errors import AWS_ERRORS, TransientError, code_of
-from photo_labels.records.messages import MAX_BACKOFF_S
+from photo_labels.records.messages import MAX_BACKOFF_S, MAX_BATCH_BYTES, within_limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,22 +18,16 @@ if TYPE_CHECKING:
     from handler.deadline import Deadline
     from handler.events import MalformedMessageError, Message
 
-# With its attributes: their names, types and values.
-_MAX_MESSAGE_BYTES = 2**20
 _TEXT = "String"
 
 _FIRST_BACKOFF_S = 2.0
 
 
 class Messages:
-    """A function's queue with its dead-letter queue, and the queue that it forwards photos to."""
+    """A function's queues, and its dead-letter queue."""
 
-    def __init__(
-        self, client: SQSClient, queue_url: str, dead_letter_queue_url: str, convert_queue_url: str | None = None
-    ) -> None:
+    def __init__(self, client: SQSClient, dead_letter_queue_url: str) -> None:
         self._client = client
-        self._convert_queue_url = convert_queue_url
-        self._queue_url = queue_url
         self._dead_letter_queue_url = dead_letter_queue_url
 
     def dead_letter(self, message: Message, why: MalformedMessageError, deadline: Deadline) -> None:
@@ -52,20 +47,27 @@ class Messages:
             SQS.call_s,
         )
 
-    def forward(self, body: str, deadline: Deadline) -> None:
-        """Send a photo to the queue of the function that converts. Raises when that does not succeed.
+    def forward(self, queue_url: str, bodies: Sequence[str], deadline: Deadline) -> dict[int, Exception]:
+        """Send photos to another queue; returns the error of each that it did not take, by its place.
 
-        A send whose answer got lost is repeated: photos that come twice are labelled once.
+        A send whose answer got lost is repeated: photos that come twice are labelled once. A partial failure hides
+        inside a 200. Raises where nothing was sent, or nobody knows.
         """
-        url = self._convert_queue_url
-        assert url
-        call(lambda: self._client.send_message(QueueUrl=url, MessageBody=body), deadline, SQS.call_s)
+        refused: dict[int, Exception] = {}
+        for places in within_limits([len(body.encode()) for body in bodies]):
+            entries: Any = [{"Id": str(place), "MessageBody": bodies[place]} for place in places]
+            answer = call(
+                partial(self._client.send_message_batch, QueueUrl=queue_url, Entries=entries), deadline, SQS.call_s
+            )
+            for one in answer.get("Failed", []):
+                refused[int(one["Id"])] = TransientError(one["Code"], one.get("Message", ""))
+        return refused
 
-    def back_off(self, failed: Sequence[Message], deadline: Deadline) -> dict[str, str]:
-        """Set when failed records (at most 10) come back: 2 s to 5 min by their receive count, jittered.
+    def back_off(self, queue_url: str, failed: Sequence[Message], deadline: Deadline) -> dict[str, str]:
+        """Set when failed records of a queue come back: 2 s to 5 min by their receive count, jittered.
 
-        Best effort: where it fails the queue's own visibility timeout holds. Returns the error code for each
-        messageId that could not be set; a partial failure hides inside a 200.
+        Best effort, at most 10: where it fails the queue's own visibility timeout holds. Returns the error code
+        for each messageId that could not be set; a partial failure hides inside a 200.
         """
         entries: Any = [
             {
@@ -77,7 +79,7 @@ class Messages:
         ]
         try:
             answer = call(
-                lambda: self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries),
+                lambda: self._client.change_message_visibility_batch(QueueUrl=queue_url, Entries=entries),
                 deadline,
                 SQS.call_s,
             )
@@ -88,7 +90,7 @@ class Messages:
 
 def _that_fit(body: str, texts: dict[str, str]) -> dict[str, dict[str, str]]:
     """Return the attributes of a message, those that fit beside its body: the message itself matters most."""
-    left = _MAX_MESSAGE_BYTES - len(body.encode())
+    left = MAX_BATCH_BYTES - len(body.encode())
     attributes = {}
     for name, value in texts.items():
         left -= len(name) + len(_TEXT) + len(value.encode())

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from handler.decisions import ForwardToConverter, SkipReason, Task, Write, task_for
+from handler.decisions import Forward, SkipReason, Task, Write, task_for
 from handler.events import collapse
 from handler.report import Outcome, Report
 from handler.results import CallStats
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from handler.deadline import Deadline
     from handler.events import Message
     from handler.labelling import Labeller
+    from handler.lanes import Lane
     from handler.messages import Messages
     from photo_labels.records.index import Row
 
@@ -55,16 +56,16 @@ class Pipeline:
         self._now = now
         self._threads = threads
 
-    def run(self, messages: list[Message], deadline: Deadline) -> Report:
-        """Bring every message to an end: done, or among the report's `failed`. Raises no AWS error."""
-        report = Report(messages, self._now())
+    def run(self, messages: list[Message], lane: Lane, deadline: Deadline) -> Report:
+        """Bring every message of a lane to an end: done, or among the report's `failed`. Raises no AWS error."""
+        report = Report(messages, self._now(), lane)
         writing = deadline.earlier(_TO_REPORT_S)
         with self._threads(self._concurrency) as recognisers, self._threads(_WRITERS) as writers:
             tasks = self._plan(report, writers, writing)
             report.call_stats = {image: CallStats() for image in tasks}
             jobs = {
                 image: partial(
-                    self._labeller.resolve, task, writing.earlier(_TO_WRITE_S), report.call_stats[image]
+                    self._labeller.resolve, task, lane, writing.earlier(_TO_WRITE_S), report.call_stats[image]
                 )
                 for image, task in tasks.items()
             }
@@ -98,18 +99,18 @@ class Pipeline:
 
     def _write(
         self,
-        completed: dict[str, JobResult[Write | SkipReason | ForwardToConverter]],
+        completed: dict[str, JobResult[Write | SkipReason | Forward]],
         report: Report,
         threads: Threads,
         deadline: Deadline,
     ) -> None:
         """Write rows first, then documents; then delete the rows that no document backs any more."""
         writes: dict[str, Write] = {}
-        others: dict[str, ForwardToConverter] = {}
+        others: dict[str, Forward] = {}
         for image, resolved in completed.items():
             if isinstance(resolved.value, Write):
                 writes[image] = resolved.value
-            elif isinstance(resolved.value, ForwardToConverter):
+            elif isinstance(resolved.value, Forward):
                 others[image] = resolved.value
             else:
                 report.outcomes[image] = Outcome(skip_reason=resolved.value, error=resolved.error)
@@ -124,12 +125,18 @@ class Pipeline:
         self._labeller.record_writes([(write, report.outcomes[image].error) for image, write in writes.items()])
         self._delete_rows(stale, report, threads, deadline)
 
-    def _forward(
-        self, photos: dict[str, ForwardToConverter], report: Report, threads: Threads, deadline: Deadline
-    ) -> None:
-        jobs = {image: partial(self._messages.forward, one.body, deadline) for image, one in photos.items()}
-        for image, sent in threads.run_all(jobs, deadline).items():
-            report.outcomes[image] = Outcome(forwarded=photos[image], error=sent.error)
+    def _forward(self, photos: dict[str, Forward], report: Report, threads: Threads, deadline: Deadline) -> None:
+        queues: dict[str, dict[str, Forward]] = {}
+        for image, one in photos.items():
+            queues.setdefault(one.queue_url, {})[image] = one
+        jobs = {
+            url: partial(self._messages.forward, url, [one.body for one in some.values()], deadline)
+            for url, some in queues.items()
+        }
+        for url, sent in threads.run_all(jobs, deadline).items():
+            refused = sent.value or {}
+            for place, (image, one) in enumerate(queues[url].items()):
+                report.outcomes[image] = Outcome(forwarded=one, error=sent.error or refused.get(place))
 
     def _put_rows(self, writes: Iterable[Write], threads: Threads, deadline: Deadline) -> dict[str, Exception]:
         """Write the rows of several images together; returns the images that miss some, with the reason."""
@@ -204,4 +211,4 @@ class Pipeline:
                 unfinished[message_id] = True
         report.failed = [message for message in report.messages if unfinished[message.message_id]]
         if report.failed:
-            report.not_backed_off = self._messages.back_off(report.failed, deadline)
+            report.not_backed_off = self._messages.back_off(report.lane.queue_url, report.failed, deadline)

@@ -1,14 +1,19 @@
 """Rekognition's quota as the rate limit of the whole pipeline: one item in DynamoDB, in which slots are booked.
 
-    Operation  "DetectLabels"
-    NextTurn   epoch seconds: the next free slot, when a call may begin
-    CutTo      calls a second that were allowed after the last cut; none: there was none yet
-    CutAt      epoch seconds
+    Operation     "DetectLabels"
+    NextTurn      epoch seconds: the next free slot, when a call may begin
+    CutTo         calls a second that were allowed after the last cut; none: there was none yet
+    CutAt         epoch seconds
+    OverflowTurn  epoch seconds: from when on this lane may book a second ahead, as live photos do
+    BulkTurn      the same
 
 Slots are `1 / rate` apart. An environment books some by moving NextTurn on by as many, which two cannot do at
-once: so one environment alone has all of the quota, and many together have no more. Where others use the quota,
-too, a throttle cuts the rate for all environments. It then grows with the square of time: slowly at first, and
-within seconds to all of the quota when that is free again.
+once: so one environment alone has all of the quota, and many together have no more. How far ahead it may book is
+its lane's priority (`handler.lanes`); a slot that nobody has booked in time keeps its place for a tenth of a
+second, so that nothing of the quota is lost to those who are about to take it.
+
+Where others use the quota, too, a throttle cuts the rate for all environments. It then grows with the square of
+time: slowly at first, and within seconds to all of the quota when that is free again.
 """
 
 from __future__ import annotations
@@ -19,25 +24,29 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from handler.deadline import call
+from handler.lanes import MAX_AHEAD_S
 from handler.timeouts import DYNAMODB
-from photo_labels.records.errors import AWS_ERRORS, TransientError, code_of
+from photo_labels.records.errors import AWS_ERRORS, OutOfTimeError, TransientError, code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from types_boto3_dynamodb import DynamoDBClient
 
     from handler.deadline import Deadline
+    from handler.lanes import Priority
 
-# So far ahead slots are booked: a cut takes effect no later.
-_AHEAD_S = 1.0
-_JITTER_S = 0.2
+# So long a slot keeps its place that nobody has taken.
+_LATE_S = 0.1
+# Those who wait look again after a random part of this, for each environment: 200 looks a second by all of them.
+_LOOK_S = 0.01
+_MIN_LOOK_S, _MAX_LOOK_S = 0.05, 2.0
 _CUT = 0.8
 # At most: calls that were in flight during a cut say nothing new.
 _CUT_EVERY_S = 1.0
@@ -51,6 +60,26 @@ _PATIENCE_S = DYNAMODB.call_s + 0.5
 _KEY = {"Operation": {"S": "DetectLabels"}}
 
 
+# Of the environments' clocks, from one another.
+_CLOCK_SKEW_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRequest:
+    """How a photo takes its slot."""
+
+    priority: Priority
+    # The longest that it may lie ahead; None: as far as the deadline allows.
+    max_wait_s: float | None = None
+
+
+class NoSlotError(TransientError):
+    """There is no slot in the time that a photo may wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__("NoSlot", "the quota has no slot in time")
+
+
 @dataclass(frozen=True, slots=True)
 class _Item:
     """The item as it was last seen."""
@@ -58,6 +87,30 @@ class _Item:
     next_slot: float = 0.0
     cut_to: float = math.inf
     cut_at: float = 0.0
+    # From when on a lane may book as far ahead as live photos, by its attribute.
+    turns: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Booking:
+    """Slots that are to be booked, times in epoch seconds."""
+
+    now: float
+    begin: float
+    span_s: float
+    count: int
+    # The latest that the first may lie.
+    near: float
+    # Nobody has booked for long: they begin now, whatever NextTurn is.
+    is_anew: bool
+    # Out of the lane's certain share.
+    is_certain: bool
+    # NextTurn, where it lies so far ahead that somebody's clock was wrong: labelling does not wait until then.
+    absurd: float | None
+
+    @property
+    def length_s(self) -> float:
+        return self.count * self.span_s
 
 
 class RateLimiter:
@@ -70,31 +123,38 @@ class RateLimiter:
         *,
         tps: float,
         environments: int,
+        waiting_environments: int = 2,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`tps`: calls a second of the whole pipeline, above 0; `environments`: as many as there can be."""
+        """`tps`: calls a second of the whole pipeline, above 0; `environments`: as many as there can be.
+
+        `waiting_environments`: as many as can be of a lane that waits for slots instead of booking them.
+        """
         self._client = client
         self._table = table
         self._tps = tps
         self._environments = environments
+        self._look_s = min(_MAX_LOOK_S, max(_MIN_LOOK_S, waiting_environments * _LOOK_S))
         self._clock = clock
         self._item = _Item()
         self._lock = threading.Lock()
         self._waiting: deque[None] = deque()
         self._slots: list[float] = []
 
-    def acquire(self, deadline: Deadline, then_s: float) -> Exception | None:
-        """Wait for a slot. Raises OutOfTimeError where none comes in time for the `then_s` that follow.
+    def acquire(self, request: SlotRequest, deadline: Deadline, then_s: float) -> Exception | None:
+        """Wait for a slot. Raises NoSlotError where none comes in time for the photo.
 
-        Returns the error where the table failed: then the environment kept to an equal share of the quota.
+        That is the request's time, and the deadline less the `then_s` that follow. Returns the error where the
+        table failed: then the environment kept to an equal share of the quota.
         """
+        deadline.require(then_s)
         self._waiting.append(None)
         try:
             with self._lock:
-                slot, failed = self._slot(deadline, then_s)
+                slot, failed = self._slot(request, deadline, then_s)
         finally:
             self._waiting.pop()
-        deadline.pause(max(0.0, slot - self._clock()), then_s=then_s)
+        _wait(deadline, slot - self._clock(), then_s)
         return failed
 
     def throttled(self, deadline: Deadline) -> None:
@@ -115,51 +175,95 @@ class RateLimiter:
         grown = self._tps * _GROWTH * (now - self._item.cut_at) ** 2
         return min(self._tps, self._item.cut_to + grown)
 
-    def _slot(self, deadline: Deadline, then_s: float) -> tuple[float, Exception | None]:
+    def _slot(self, request: SlotRequest, deadline: Deadline, then_s: float) -> tuple[float, Exception | None]:
         """Return a slot that was booked already, or book some for all threads that wait."""
         # Older slots were booked before the environment was frozen.
-        self._slots = [slot for slot in self._slots if slot > self._clock() - _AHEAD_S]
+        self._slots = [slot for slot in self._slots if slot > self._clock() - MAX_AHEAD_S]
         while not self._slots:
-            deadline.require(then_s)
             try:
-                self._slots = self._book(deadline)
+                self._slots = self._book(request, deadline)
             except (*AWS_ERRORS, TransientError) as error:
                 # Without the table, each environment keeps to an equal share.
-                deadline.pause(self._environments / self._tps, then_s=then_s)
+                _wait(deadline, self._environments / self._tps, then_s)
                 return self._clock(), error
-            if not self._slots:
-                too_far_s = max(0.0, self._item.next_slot - _AHEAD_S - self._clock())
-                deadline.pause(too_far_s + random.random() * _JITTER_S, then_s=then_s)
+            if self._slots:
+                break
+            if request.max_wait_s is not None:
+                raise NoSlotError
+            near_s = max(0.0, self._bookable_at(request.priority) - self._clock())
+            _wait(deadline, near_s + random.random() * self._look_s, then_s)
         return self._slots.pop(0), None
 
-    def _book(self, deadline: Deadline) -> list[float]:
-        """Book as many slots as threads wait for and lie near enough; none: look again later."""
+    def _ahead_s(self, priority: Priority) -> float:
+        return max(priority.ahead_s, priority.ahead_slots / self._rate(self._clock()))
+
+    def _bookable_at(self, priority: Priority) -> float:
+        """Return when a lane may book again, as far as that is known."""
+        at = self._item.next_slot - self._ahead_s(priority)
+        if not priority.certain_share:
+            return at
+        return min(at, max(self._item.turns.get(_turn(priority), 0.0), self._item.next_slot - MAX_AHEAD_S))
+
+    def _book(self, request: SlotRequest, deadline: Deadline) -> list[float]:
+        """Book as many slots as threads wait for and the lane may have now; none: look again later."""
         for _ in range(_TRIES):
-            now = self._clock()
-            span = 1 / self._rate(now)
-            begin = max(now, self._item.next_slot)
-            near = int((now + _AHEAD_S - begin) / span) + 1 if begin <= now + _AHEAD_S else 0
-            count = min(len(self._waiting), near)
-            if not count:
+            booking = self._plan(request)
+            if booking is None:
                 break
-            if begin == now:
-                booked = self._update(
-                    "SET NextTurn = :end",
-                    "attribute_not_exists(NextTurn) OR NextTurn <= :now",
-                    {"end": now + count * span, "now": now},
-                    deadline,
-                )
-            else:
-                booked = self._update(
-                    "SET NextTurn = NextTurn + :taken",
-                    "NextTurn BETWEEN :now AND :near",
-                    {"taken": count * span, "now": now, "near": now + _AHEAD_S - (count - 1) * span},
-                    deadline,
-                )
-            if booked:
-                first = self._item.next_slot - count * span
-                return [first + number * span for number in range(count)]
+            if self._commit(booking, request.priority, deadline):
+                first = self._item.next_slot - booking.length_s
+                return [first + number * booking.span_s for number in range(booking.count)]
         return []
+
+    def _plan(self, request: SlotRequest) -> _Booking | None:
+        """Plan a booking by the item as it was last seen; None: no slot is near enough."""
+        now, priority = self._clock(), request.priority
+        span_s, seen, least_s = 1 / self._rate(now), self._item.next_slot, 1 / (self._tps * _LEAST)
+        is_absurd = seen > now + MAX_AHEAD_S + least_s + _CLOCK_SKEW_S
+        is_anew = is_absurd or seen < now - _LATE_S
+        begin = now if is_anew else seen
+        ahead_s = self._ahead_s(priority) if request.max_wait_s is None else request.max_wait_s
+        near = math.floor((now + ahead_s - begin) / span_s) + 1
+        is_certain = near < 1 and self._has_less_than_certain(priority, now) and begin <= now + MAX_AHEAD_S
+        if is_certain:  # no more than a moment's: live photos wait behind these
+            near, ahead_s = max(1, math.floor(priority.ahead_s / span_s)), MAX_AHEAD_S
+        count = min(len(self._waiting), near)
+        if count < 1:
+            return None
+        return _Booking(
+            now,
+            begin,
+            span_s,
+            count,
+            near=now + ahead_s - (count - 1) * span_s,
+            is_anew=is_anew,
+            is_certain=is_certain,
+            absurd=seen if is_absurd else None,
+        )
+
+    def _has_less_than_certain(self, priority: Priority, now: float) -> bool:
+        return priority.certain_share > 0 and self._item.turns.get(_turn(priority), 0.0) <= now
+
+    def _commit(self, booking: _Booking, priority: Priority, deadline: Deadline) -> bool:
+        """Move NextTurn on by what is booked, unless somebody else has moved it out of reach."""
+        late = booking.now - _LATE_S
+        if booking.absurd is not None:
+            update, condition = "SET NextTurn = :end", "NextTurn = :seen"
+            values = {"end": booking.begin + booking.length_s, "seen": booking.absurd}
+        elif booking.is_anew:
+            update, condition = "SET NextTurn = :end", "attribute_not_exists(NextTurn) OR NextTurn < :late"
+            values = {"end": booking.begin + booking.length_s, "late": late}
+        else:
+            update, condition = "SET NextTurn = NextTurn + :taken", "NextTurn BETWEEN :late AND :near"
+            values = {"taken": booking.length_s, "late": late, "near": booking.near}
+        if priority.certain_share:
+            turn = _turn(priority)
+            update += f", {turn} = :turn"
+            values["turn"] = booking.now + booking.length_s / priority.certain_share
+            if booking.is_certain:
+                condition += f" AND (attribute_not_exists({turn}) OR {turn} <= :now)"
+                values["now"] = booking.now
+        return self._update(update, condition, values, deadline)
 
     def _update(self, update: str, condition: str, values: dict[str, float], deadline: Deadline) -> bool:
         """Update the item on condition; afterwards `_item` is the present one in either case."""
@@ -190,4 +294,18 @@ class RateLimiter:
 
 def _read(item: dict[str, Any]) -> _Item:
     numbers = {name: float(value["N"]) for name, value in item.items() if "N" in value}
-    return _Item(numbers.get("NextTurn", 0.0), numbers.get("CutTo", math.inf), numbers.get("CutAt", 0.0))
+    return _Item(
+        numbers.get("NextTurn", 0.0), numbers.get("CutTo", math.inf), numbers.get("CutAt", 0.0), turns=numbers
+    )
+
+
+def _turn(priority: Priority) -> str:
+    return f"{priority.name}Turn"
+
+
+def _wait(deadline: Deadline, seconds: float, then_s: float) -> None:
+    """Wait for a slot. Raises NoSlotError where the deadline comes first."""
+    try:
+        deadline.pause(max(0.0, seconds), then_s=then_s)
+    except OutOfTimeError:
+        raise NoSlotError from None

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from types_boto3_rekognition.type_defs import DetectLabelsResponseTypeDef
 
     from handler.deadline import Deadline
-    from handler.rate_limiter import RateLimiter
+    from handler.rate_limiter import RateLimiter, SlotRequest
+    from handler.results import S3Object
 
 # Of a photo in S3 (developer guide, "Guidelines and quotas in Amazon Rekognition").
 MAX_OBJECT_BYTES = 15 * 2**20
@@ -49,32 +50,34 @@ class Recogniser:
         self._settings = {"MinConfidence": min_confidence, "MaxLabels": max_labels}
         self._rate_limiter = rate_limiter
 
-    def detect(
-        self, bucket: str, key: str, version_id: str | None, deadline: Deadline, stats: CallStats
-    ) -> Recognised:
+    def detect(self, photo: S3Object, slot: SlotRequest, deadline: Deadline, stats: CallStats) -> Recognised:
         """Detect the labels of an S3 object.
 
         Throttling, 5xx and timeouts are waited out until the deadline is near. Raises PermanentError (the
         photo will never do; UnsupportedPhotoError: as it is), UnreadableObjectError, TransientError (the queue
-        should bring it back), and ClientError as it is for everything else, say a refused permission.
+        should bring it back; NoSlotError: the quota had no slot for it), and ClientError as it is for everything
+        else, say a refused permission.
         """
-        version = {"Version": version_id} if version_id else {}
-        return self._detect({"S3Object": {"Bucket": bucket, "Name": key} | version}, deadline, stats)
+        version = {"Version": photo.version_id} if photo.version_id else {}
+        image = {"S3Object": {"Bucket": photo.bucket, "Name": photo.key} | version}
+        return self._detect(image, slot, deadline, stats)
 
-    def detect_in(self, photo: bytes, deadline: Deadline, stats: CallStats) -> Recognised:
+    def detect_in(self, photo: bytes, slot: SlotRequest, deadline: Deadline, stats: CallStats) -> Recognised:
         """Detect the labels of a JPEG or PNG of at most 5 MB; raises what `detect` does."""
-        return self._detect({"Bytes": photo}, deadline, stats)
+        return self._detect({"Bytes": photo}, slot, deadline, stats)
 
-    def _detect(self, image: Any, deadline: Deadline, stats: CallStats) -> Recognised:
+    def _detect(self, image: Any, slot: SlotRequest, deadline: Deadline, stats: CallStats) -> Recognised:
         try:
-            answer = call(lambda: self._attempt(image, deadline, stats), deadline, REKOGNITION.call_s)
+            answer = call(lambda: self._attempt(image, slot, deadline, stats), deadline, REKOGNITION.call_s)
         except AWS_ERRORS as error:
             raise classify_error(error) from error
         return Recognised(answer["Labels"], answer.get("LabelModelVersion"))
 
-    def _attempt(self, image: Any, deadline: Deadline, stats: CallStats) -> DetectLabelsResponseTypeDef:
+    def _attempt(
+        self, image: Any, slot: SlotRequest, deadline: Deadline, stats: CallStats
+    ) -> DetectLabelsResponseTypeDef:
         if self._rate_limiter:
-            stats.slot_error = self._rate_limiter.acquire(deadline, then_s=REKOGNITION.call_s)
+            stats.slot_error = self._rate_limiter.acquire(slot, deadline, then_s=REKOGNITION.call_s)
         stats.calls += 1
         started = time.perf_counter()
         try:

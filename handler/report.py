@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from handler.decisions import ForwardToConverter, SkipReason, Write
+    from handler.decisions import Forward, SkipReason, Write
     from handler.events import Message
+    from handler.lanes import Lane
     from handler.results import CallStats
 
 
@@ -19,7 +20,7 @@ class Outcome:
 
     write: Write | None = None
     skip_reason: SkipReason | None = None
-    forwarded: ForwardToConverter | None = None
+    forwarded: Forward | None = None
     error: Exception | None = None
     # A newer document was there first: ours was not written, and need not be.
     superseded: bool = False
@@ -32,6 +33,8 @@ class Report:
 
     messages: list[Message]
     received_at: datetime
+    # The lane that it came from.
+    lane: Lane
     # By ImageID: every object of the batch is among them in the end.
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     failed: list[Message] = field(default_factory=list)

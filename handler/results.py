@@ -22,6 +22,16 @@ class UnreadableObjectError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class S3Object:
+    """What is to be recognised."""
+
+    bucket: str
+    key: str
+    # None: the present one.
+    version_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """What the decoder found a photo to be."""
 

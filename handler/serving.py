@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent
 from handler.deadline import Deadline
 from handler.events import read_message
 from handler.labelling import Labeller
+from handler.lanes import by_lane
 from handler.messages import Messages
 from handler.objects import Objects
 from handler.pipeline import Pipeline
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handler.clients import Clients
+    from handler.events import Message
     from handler.labelling import Detector
+    from handler.lanes import Lane
     from handler.settings import Settings
 
     Handler = Callable[[dict[str, Any], Any], dict[str, list[dict[str, str]]]]
@@ -49,22 +52,23 @@ def rate_limiter(settings: Settings, dynamodb: Any) -> RateLimiter | None:
         dynamodb,
         settings.label_quota_table,
         tps=settings.rekognition_tps,
-        environments=settings.max_concurrency + settings.convert_concurrency,
+        environments=settings.max_concurrency + 2 * settings.bulk_concurrency + 2 * settings.convert_concurrency,
+        waiting_environments=settings.bulk_concurrency,
     )
 
 
-def build_handler(settings: Settings, clients: Clients, detector: Detector) -> Handler:
-    """Return a function's handler; `detector` is all that differs between the two."""
+def build_handler(settings: Settings, clients: Clients, detector: Detector, lanes: tuple[Lane, ...]) -> Handler:
+    """Return a function's handler; detector and lanes are all that differs between the two."""
     pipeline = Pipeline(
         Storage(clients.dynamodb, settings.image_labels_table, settings.label_index_table),
         Labeller(settings, detector, Objects(clients.s3)),
-        Messages(clients.sqs, settings.queue_url, settings.dead_letter_queue_url, settings.convert_queue_url),
+        Messages(clients.sqs, settings.dead_letter_queue_url),
         concurrency=settings.rekognition_concurrency,
     )
-    return serve(pipeline)
+    return serve(pipeline, lanes)
 
 
-def serve(pipeline: Pipeline) -> Handler:
+def serve(pipeline: Pipeline, lanes: tuple[Lane, ...]) -> Handler:
     """Return the handler of a pipeline: it answers with the records that must come back, and only those."""
     logger, metrics = Logger(), Metrics()
 
@@ -72,11 +76,15 @@ def serve(pipeline: Pipeline) -> Handler:
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
         deadline = Deadline(context.get_remaining_time_in_millis, reserve_s=_TO_ANSWER_S)
+        failed: list[Message] = []
         try:
-            report = pipeline.run([read_message(record) for record in SQSEvent(event).records], deadline)
+            # A mapping brings messages of one queue only.
+            for lane, records in by_lane(SQSEvent(event).records, lanes):
+                report = pipeline.run([read_message(record) for record in records], lane, deadline)
+                report_batch(report, logger, metrics)
+                failed += report.failed
         finally:
             deadline.close()
-        report_batch(report, logger, metrics)
-        return {"batchItemFailures": [{"itemIdentifier": message.message_id} for message in report.failed]}
+        return {"batchItemFailures": [{"itemIdentifier": message.message_id} for message in failed]}
 
     return handler

@@ -24,6 +24,10 @@ class Settings:
     dead_letter_queue_url: str
     # Where photos go that Rekognition does not read as they are; None: they are rejected.
     convert_queue_url: str | None
+    # The other lanes (`handler.lanes`); None: there is only the live one.
+    overflow_queue_url: str | None
+    bulk_queue_url: str | None
+    bulk_convert_queue_url: str | None
     min_confidence: float
     max_labels: int
     # DetectLabels calls in flight in one execution environment.
@@ -32,7 +36,9 @@ class Settings:
     rekognition_tps: float
     # Execution environments of the labelling function at the same time, its mapping's MaximumConcurrency.
     max_concurrency: int
-    # Those of the converting function.
+    # Those that work on the overflow, and as many that do on bulk work.
+    bulk_concurrency: int
+    # Those of the converting function, for each of its lanes.
     convert_concurrency: int
 
     @classmethod
@@ -44,12 +50,16 @@ class Settings:
             label_quota_table=_required(environment, "LABEL_QUOTA_TABLE"),
             queue_url=_required(environment, "QUEUE_URL"),
             dead_letter_queue_url=_required(environment, "DEAD_LETTER_QUEUE_URL"),
-            convert_queue_url=environment.get("CONVERT_QUEUE_URL", "").strip() or None,
+            convert_queue_url=_optional(environment, "CONVERT_QUEUE_URL"),
+            overflow_queue_url=_optional(environment, "OVERFLOW_QUEUE_URL"),
+            bulk_queue_url=_optional(environment, "BULK_QUEUE_URL"),
+            bulk_convert_queue_url=_optional(environment, "BULK_CONVERT_QUEUE_URL"),
             min_confidence=_number(environment, "MIN_CONFIDENCE", default=80, low=0, high=100),
             max_labels=_whole(environment, "MAX_LABELS", default=50, low=1, high=1000),
             rekognition_concurrency=_whole(environment, "REKOGNITION_CONCURRENCY", default=10, low=1, high=100),
             rekognition_tps=_number(environment, "REKOGNITION_TPS", default=0, low=0, high=100_000),
             max_concurrency=_whole(environment, "MAX_CONCURRENCY", default=10, low=2, high=1000),
+            bulk_concurrency=_whole(environment, "BULK_CONCURRENCY", default=2, low=2, high=1000),
             convert_concurrency=_whole(environment, "CONVERT_CONCURRENCY", default=0, low=0, high=1000),
         )
 
@@ -59,6 +69,10 @@ def _required(environment: Mapping[str, str], name: str) -> str:
     if not value:
         raise SettingsError(f"{name} is not set: infra/pipeline.yaml sets it in the function's environment.")
     return value
+
+
+def _optional(environment: Mapping[str, str], name: str) -> str | None:
+    return environment.get(name, "").strip() or None
 
 
 def _number(environment: Mapping[str, str], name: str, *, default: float, low: float, high: float) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from handler.lanes import BULK, LIVE
 from photo_labels.records.errors import AWS_ERRORS, TransientError, code_of
 from photo_labels.records.index import digest
 
@@ -76,7 +77,9 @@ def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any], stats:
             extra=facts | {"reason": outcome.skip_reason.name, "detail": outcome.skip_reason.value},
         )
     elif outcome.forwarded:
-        logger.info("forwarded to the converter", extra=facts | {"reason": outcome.forwarded.why})
+        is_to_be_converted = outcome.forwarded.is_to_be_converted
+        said = "forwarded to the converter" if is_to_be_converted else "forwarded to another lane"
+        logger.info(said, extra=facts | {"reason": outcome.forwarded.why})
     elif outcome.superseded:
         logger.info("nothing to do", extra=facts | {"reason": "SUPERSEDED"})
     elif write and write.document.status != "LABELLED":
@@ -100,9 +103,11 @@ def _first_message_by_image(messages: list[Message]) -> Mapping[str, Message]:
 def _count(report: Report, metrics: Metrics) -> None:
     outcomes = list(report.outcomes.values())
     written = [one.write.document for one in outcomes if one.write and not one.superseded]
+    forwarded = [one.forwarded for one in outcomes if one.forwarded and not one.error]
     counts = {
         "ImagesLabelled": sum(document.status == "LABELLED" for document in written),
-        "ImagesHandedOver": sum(one.forwarded is not None and not one.error for one in outcomes),
+        "ImagesHandedOver": sum(one.is_to_be_converted for one in forwarded),
+        "ImagesForwarded": sum(not one.is_to_be_converted for one in forwarded),
         "ImagesRemoved": sum(document.status == "REMOVED" for document in written),
         "RecordsFailed": len(report.failed),
         "DuplicateEvents": sum(
@@ -119,9 +124,12 @@ def _count(report: Report, metrics: Metrics) -> None:
     for stats in report.call_stats.values():
         for latency_ms in stats.latencies_ms:
             metrics.add_metric("RecognitionLatency", MetricUnit.Milliseconds, latency_ms)
-    for latency_ms in _end_to_end_ms(outcomes):
+    # Bulk work waits for days, as it is meant to, and the overflow until those before it are done.
+    priority = report.lane.priority
+    for latency_ms in _end_to_end_ms(outcomes) if priority is not BULK else ():
         metrics.add_metric("EndToEndLatency", MetricUnit.Milliseconds, latency_ms)
-    metrics.add_metric("OldestPhotoAge", MetricUnit.Seconds, _oldest_s(report))
+    if priority is LIVE:
+        metrics.add_metric("OldestPhotoAge", MetricUnit.Seconds, _oldest_s(report))
     metrics.add_metadata("Photos", _traces(report))
 
 
@@ -156,7 +164,7 @@ def _end(outcome: Outcome) -> str:
     if outcome.skip_reason:
         return outcome.skip_reason.name
     if outcome.forwarded:
-        return "HANDED_OVER"
+        return "HANDED_OVER" if outcome.forwarded.is_to_be_converted else "FORWARDED"
     return outcome.write.document.status if outcome.write and not outcome.superseded else "SUPERSEDED"
 
 

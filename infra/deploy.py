@@ -15,7 +15,12 @@ from infra.function import MappingState
 from infra.notifications import Notifications
 from infra.push import confirm, push
 from infra.rollout import change, leave_running
-from infra.service_quotas import converting_environments_for, detect_labels_tps, environments_for
+from infra.service_quotas import (
+    bulk_environments_for,
+    converting_environments_for,
+    detect_labels_tps,
+    live_environments_for,
+)
 
 if TYPE_CHECKING:
     from infra.deployment import Deployment
@@ -75,8 +80,8 @@ def _notify(deployment: Deployment, display: Display, earlier: str | None) -> No
 
 
 def _from_quota(deployment: Deployment, display: Display, given: dict[str, str]) -> dict[str, str]:
-    """Return RekognitionTps and both concurrencies by the account's quota, where they are not given."""
-    if given.keys() >= {"RekognitionTps", "MaxConcurrency", "ConvertConcurrency"}:
+    """Return RekognitionTps and the concurrencies by the account's quota, where they are not given."""
+    if given.keys() >= {"RekognitionTps", "MaxConcurrency", "BulkConcurrency", "ConvertConcurrency"}:
         return {}
     try:
         tps = detect_labels_tps(deployment.connection.client("service-quotas"))
@@ -85,20 +90,22 @@ def _from_quota(deployment: Deployment, display: Display, given: dict[str, str])
         tps, why = None, error.response["Error"].get("Message") or error.response["Error"]["Code"]
     if tps is None:
         display.say(
-            f"Service Quotas does not tell the DetectLabels quota ({why}): RekognitionTps, MaxConcurrency and "
-            "ConvertConcurrency stay as they are. Set them: "
-            'make deploy PARAMETERS="RekognitionTps=… MaxConcurrency=… ConvertConcurrency=…"',
+            f"Service Quotas does not tell the DetectLabels quota ({why}): RekognitionTps, MaxConcurrency, "
+            "BulkConcurrency and ConvertConcurrency stay as they are. Set them: "
+            'make deploy PARAMETERS="RekognitionTps=… MaxConcurrency=… BulkConcurrency=… ConvertConcurrency=…"',
             style="yellow",
         )
         return {}
     values = {
         "RekognitionTps": f"{tps:g}",
-        "MaxConcurrency": str(environments_for(tps)),
+        "MaxConcurrency": str(live_environments_for(tps)),
+        "BulkConcurrency": str(bulk_environments_for(tps)),
         "ConvertConcurrency": str(converting_environments_for(tps)),
     }
     display.say(
         f"DetectLabels quota here: {tps:g} calls a second, so RekognitionTps is {values['RekognitionTps']}, "
-        f"MaxConcurrency {values['MaxConcurrency']} and ConvertConcurrency {values['ConvertConcurrency']}"
+        f"MaxConcurrency {values['MaxConcurrency']}, BulkConcurrency {values['BulkConcurrency']} and "
+        f"ConvertConcurrency {values['ConvertConcurrency']}"
     )
     return values
 

@@ -130,9 +130,7 @@ def leave_running(deployment: Deployment, display: Display) -> None:
             function.resume()
         display.say("the mappings work")
     elif mapping_state is MappingState.STOPPED:
-        outputs = deployment.target.outputs
-        identities = f"The mapping {outputs.labelling.mapping_id} or {outputs.converting.mapping_id}"
         display.say(
-            f"{identities} is disabled, and not by this tool: photos wait. `photos resume` enables it.",
+            "An event source mapping is disabled, and not by this tool: photos wait. `photos resume` enables all.",
             style="bold yellow",
         )

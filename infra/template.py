@@ -1,31 +1,63 @@
-"""The templates, and what the deploy tool writes into them."""
+"""The templates, and what the deploy tool makes of them before it sends them."""
 
 from __future__ import annotations
 
-import re
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _HERE = Path(__file__).resolve().parent
 REGISTRY = (_HERE / "registry.yaml").read_text()
-_PIPELINE = (_HERE / "pipeline.yaml").read_text()
-_NAMES_OF_RETAINED = re.compile(r'^( +(?:BucketName|TableName): )!Sub "([^"]+)"$', re.MULTILINE)
+# CloudFormation takes no longer one with the request itself (user guide, "Understand CloudFormation quotas").
+MAX_BYTES = 51_200
+_NAMES_OF_RETAINED = ("BucketName", "TableName")
 
 
 def pipeline_template(variables: Mapping[str, str]) -> str:
-    """Return infra/pipeline.yaml with the names of bucket and tables written out.
+    """Return infra/pipeline.yaml as compact JSON, with the names of bucket and tables written out.
 
-    CloudFormation adopts what an earlier stack has retained only where its name is static (user guide, "Import AWS
-    resources into a CloudFormation stack automatically"). `variables`: AWS::StackName, TablePrefix and the like.
+    With its comments it is longer than CloudFormation takes. And what an earlier stack has retained is adopted
+    only where its name is static (user guide, "Import AWS resources into a CloudFormation stack automatically").
+    `variables`: AWS::StackName, TablePrefix and the like.
     """
+    template = yaml.load((_HERE / "pipeline.yaml").read_text(), _Loader)  # noqa: S506 - a safe loader, with tags
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        for name in _NAMES_OF_RETAINED:
+            if isinstance(sub := properties.get(name), dict):
+                properties[name] = _written_out(sub["Fn::Sub"], variables)
+    dashboard = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    dashboard[0] = "\n".join(line.strip() for line in dashboard[0].splitlines())
+    return json.dumps(template, separators=(",", ":"))
 
-    def written_out(found: re.Match[str]) -> str:
-        name = found[2]
-        for variable, value in variables.items():
-            name = name.replace(f"${{{variable}}}", value)
-        return f'{found[1]}"{name}"'
 
-    return _NAMES_OF_RETAINED.sub(written_out, _PIPELINE)
+def _written_out(name: str, variables: Mapping[str, str]) -> str:
+    for variable, value in variables.items():
+        name = name.replace(f"${{{variable}}}", value)
+    return name
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms, `!Ref` and the like, as the long ones."""
+
+
+def _long_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    if tag == "GetAtt":
+        value = value.split(".", 1)
+    return {tag if tag in {"Ref", "Condition"} else f"Fn::{tag}": value}
+
+
+_Loader.add_multi_constructor("!", _long_form)

@@ -25,7 +25,7 @@ CALLED = {
     },
     "rekognition": {"DetectLabels"},
     "s3": {"GetObject", "HeadObject"},
-    "sqs": {"ChangeMessageVisibilityBatch", "SendMessage"},
+    "sqs": {"ChangeMessageVisibilityBatch", "SendMessage", "SendMessageBatch"},
 }
 
 # What botocore's clients of these services call by themselves: without them the image would raise AttributeErrors.

@@ -62,6 +62,7 @@ class LocalCloud:
             "EnforceTls": "false",
             "RekognitionTps": "0",
             "MaxConcurrency": str(max(2, os.cpu_count() or 2)),
+            "BulkConcurrency": "2",
             "ConvertConcurrency": "2",
         } | (parameters or {})
         self._running = ExitStack()

@@ -80,21 +80,25 @@ def patch_quirks(target: Target) -> None:
     """Correct what ministack gets wrong in a stack that it has just deployed."""
     functions = target.client("lambda")
     for function in target.outputs.functions:
-        # `MaximumConcurrency: !Ref` arrives as a string in its mappings, and stops every SQS mapping.
-        mapping = functions.get_event_source_mapping(UUID=function.mapping_id)
-        most = int(mapping["ScalingConfig"]["MaximumConcurrency"])
-        functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most})
+        sources = []
+        for lane in function.lanes:
+            # `MaximumConcurrency: !Ref` arrives as a string in its mappings, and stops every SQS mapping.
+            mapping = functions.get_event_source_mapping(UUID=lane.mapping_id)
+            most = int(mapping["ScalingConfig"]["MaximumConcurrency"])
+            functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most})
+            sources.append(mapping["EventSourceArn"])
         # It asks for permissions that AWS does not have: there sqs:ChangeMessageVisibility covers batches, and
         # PartiQL has an action for each verb (the template grants dynamodb:PartiQLInsert).
         unknown_to_aws = {
-            "sqs:ChangeMessageVisibilityBatch": mapping["EventSourceArn"],
-            "dynamodb:BatchExecuteStatement": "*",
+            "sqs:ChangeMessageVisibilityBatch": sources,
+            "sqs:SendMessageBatch": sources,
+            "dynamodb:BatchExecuteStatement": ["*"],
         }
         statements = [
-            {"Effect": "Allow", "Action": action, "Resource": resource}
-            for action, resource in unknown_to_aws.items()
+            {"Effect": "Allow", "Action": action, "Resource": resources}
+            for action, resources in unknown_to_aws.items()
         ]
-        configuration = functions.get_function_configuration(FunctionName=mapping["FunctionArn"])
+        configuration = functions.get_function_configuration(FunctionName=function.name)
         target.client("iam").put_role_policy(
             RoleName=configuration["Role"].rpartition("/")[2],
             PolicyName="ministack",

@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from infra.service_quotas import environments_for
+from infra.service_quotas import bulk_environments_for, live_environments_for
 from loadtest.log import invocations
 from loadtest.mix import one_size
 from local.cloud import LocalCloud
@@ -138,7 +138,11 @@ def _measure(tps: float) -> _Figures:
         LocalCloud(
             Path(folder),
             recogniser=["--mode", "simulated", "--simulation", simulation],
-            parameters={"RekognitionTps": f"{tps:g}", "MaxConcurrency": f"{environments_for(tps)}"},
+            parameters={
+                "RekognitionTps": f"{tps:g}",
+                "MaxConcurrency": f"{live_environments_for(tps)}",
+                "BulkConcurrency": f"{bulk_environments_for(tps)}",
+            },
         ) as cloud,
     ):
         bench, started = Bench(cloud, tps), time.time()
@@ -168,7 +172,7 @@ class _Figures:
         end_s = course.at[-1]
         return [
             f"{self.tps:g}",
-            f"{environments_for(self.tps)}",
+            f"{bulk_environments_for(self.tps)}",
             f"{self.first_s:.2f} s",
             f"{self.tenth_s:.1f} s",
             f"{course.rate(_WARM_S, end_s - 1) / self.tps:.0%}",

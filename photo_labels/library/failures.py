@@ -65,9 +65,9 @@ class Failures:
         self._sqs = target.client("sqs")
         self._dynamodb = target.client("dynamodb")
         self._table = target.outputs.image_labels_table
-        # Where dead letters lie, and where they were before.
+        # Where dead letters lie, and where they go: as bulk work, since they may be many.
         self._queues = {
-            function.dead_letter_queue_url: function.queue_url for function in target.outputs.functions
+            function.dead_letter_queue_url: function.bulk_queue_url for function in target.outputs.functions
         }
         self._pause = pause
 

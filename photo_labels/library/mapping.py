@@ -19,18 +19,18 @@ _SETTLED = ("Enabled", "Disabled")
 
 
 class Mappings:
-    """The mappings of one stack, to the function that labels and to the one that converts."""
+    """The mappings of one stack, from all its queues to the function that labels and to the one that converts."""
 
     def __init__(self, target: Target) -> None:
         self._client: LambdaClient = target.client("lambda")
-        self._ids = [function.mapping_id for function in target.outputs.functions]
+        self._ids = [lane.mapping_id for lane in target.outputs.lanes]
 
     def are_on(self) -> bool:
-        """Tell whether both are enabled."""
+        """Tell whether all are enabled."""
         return all(self._state(identity) not in {"Disabled", "Disabling"} for identity in self._ids)
 
     def switch(self, *, on: bool) -> None:
-        """Enable or disable both, and wait until they are. Raises UserError where that fails.
+        """Enable or disable all, and wait until they are. Raises UserError where that fails.
 
         Off, no receive is spent on the photos that wait, and batches under way are finished: nothing is lost
         within the queues' retention (10 days). Lambda refuses while one is being changed, say by CloudFormation.

@@ -9,15 +9,49 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+# What people read, by the beginning of the outputs' names.
+_NAMES = {
+    "": "live",
+    "Overflow": "overflow",
+    "Bulk": "bulk",
+    "Convert": "live, to be converted",
+    "BulkConvert": "bulk, to be converted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LaneOutputs:
+    """A queue that feeds a function."""
+
+    name: str
+    queue_url: str
+    mapping_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionOutputs:
-    """One of the two functions, with the queue that feeds it."""
+    """One of the two functions, with the queues that feed it."""
 
     name: str
     log_group: str
-    mapping_id: str
-    queue_url: str
     dead_letter_queue_url: str
+    # Live first, bulk last; a stack of before there were lanes has one only.
+    lanes: tuple[LaneOutputs, ...]
+
+    @property
+    def queue_url(self) -> str:
+        """The queue of live photos."""
+        return self.lanes[0].queue_url
+
+    @property
+    def mapping_id(self) -> str:
+        """The mapping of live photos."""
+        return self.lanes[0].mapping_id
+
+    @property
+    def bulk_queue_url(self) -> str:
+        """The queue that our tools send to."""
+        return self.lanes[-1].queue_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +72,13 @@ class StackOutputs:
         return self.labelling, self.converting
 
     @property
+    def lanes(self) -> list[LaneOutputs]:
+        return [lane for function in self.functions for lane in function.lanes]
+
+    @property
     def queue_urls(self) -> list[str]:
         """The queues of photos, without the dead-letter queues."""
-        return [one.queue_url for one in self.functions]
+        return [lane.queue_url for lane in self.lanes]
 
     @property
     def dead_letter_queue_urls(self) -> list[str]:
@@ -58,18 +96,21 @@ class StackOutputs:
             key_prefix=values["KeyPrefix"],
             image_labels_table=values["ImageLabelsTable"],
             label_index_table=values["LabelIndexTable"],
-            labelling=_function(values, ""),
-            converting=_function(values, "Convert"),
+            labelling=_function(values, "", ("", "Overflow", "Bulk")),
+            converting=_function(values, "Convert", ("Convert", "BulkConvert")),
             queue_arn=values["QueueArn"],
             alarm_topic_arn=values["AlarmTopicArn"],
         )
 
 
-def _function(values: Mapping[str, str], prefix: str) -> FunctionOutputs:
+def _function(values: Mapping[str, str], prefix: str, lanes: tuple[str, ...]) -> FunctionOutputs:
     return FunctionOutputs(
         name=values[f"{prefix}FunctionName"],
         log_group=values[f"{prefix}LogGroup"],
-        mapping_id=values[f"{prefix}MappingId"],
-        queue_url=values[f"{prefix}QueueUrl"],
         dead_letter_queue_url=values[f"{prefix}DeadLetterQueueUrl"],
+        lanes=tuple(
+            LaneOutputs(_NAMES[lane], values[f"{lane}QueueUrl"], values[f"{lane}MappingId"])
+            for lane in lanes
+            if lane == prefix or f"{lane}QueueUrl" in values
+        ),
     )

@@ -15,11 +15,11 @@ _SENDS = 3
 
 
 class Reconciler:
-    """Sends reconcile messages in batches; all are sent when it is left without an exception."""
+    """Sends reconcile messages in batches, as bulk work; all are sent when it is left without an exception."""
 
     def __init__(self, target: Target) -> None:
         self._sqs = target.client("sqs")
-        self._queue_url = target.outputs.labelling.queue_url
+        self._queue_url = target.outputs.labelling.bulk_queue_url
         self._bodies: list[str] = []
         self.sent = 0
 

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+# User metadata of an object that tells live photos from bulk work: `photos import` sets it, and the function goes
+# by it where photos have to wait.
+LANE_METADATA = "photo-labels"
+BULK = "bulk"
 # The reason of a rejection: S3 shows neither what is in the object nor which one it is.
 CUSTOMER_KEY = "CustomerKey"
 _ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
@@ -24,6 +28,8 @@ class Head:
     version_id: str | None
     last_modified: datetime
     archived: bool
+    # Whoever put it there has marked it as bulk work.
+    is_bulk: bool = False
 
 
 def head_of(answer: Mapping[str, Any]) -> Head:
@@ -34,6 +40,7 @@ def head_of(answer: Mapping[str, Any]) -> Head:
         version_id=answer.get("VersionId"),
         last_modified=answer["LastModified"],
         archived=_archived(answer.get("StorageClass"), answer.get("ArchiveStatus"), answer.get("Restore")),
+        is_bulk=answer.get("Metadata", {}).get(LANE_METADATA) == BULK,
     )
 
 

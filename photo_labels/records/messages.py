@@ -9,12 +9,20 @@ The key is as it is, not encoded. A message that was forwarded together with an 
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 # How long a message stays hidden that an invocation took along when it was killed: the VisibilityTimeout of the
 # photos' queue in infra/pipeline.yaml, which a test compares.
 VISIBILITY_TIMEOUT_S = 120
 # The longest time until a failed record comes back, by its receive count.
 MAX_BACKOFF_S = 300
+
+# Messages of one call to SQS, and the bytes of all of them together with their attributes; one may have as many.
+MAX_BATCH = 10
+MAX_BATCH_BYTES = 2**20
 
 SOURCE = "photo-labels"
 ACTION = "reconcile"
@@ -37,3 +45,17 @@ def reconcile_message(
     if sequencer and event_time:
         body |= {"sequencer": sequencer, "eventTime": event_time}
     return json.dumps(body)
+
+
+def within_limits(sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Cut messages, by their bytes, into batches that SQS takes; yields the places of each batch."""
+    places: list[int] = []
+    total = 0
+    for place, size in enumerate(sizes):
+        if places and (len(places) == MAX_BATCH or total + size > MAX_BATCH_BYTES):
+            yield places
+            places, total = [], 0
+        places.append(place)
+        total += size
+    if places:
+        yield places

@@ -181,6 +181,13 @@ def _sent(request: Request) -> Answer:
     return sqs({"MD5OfMessageBody": digest, "MessageId": "e2d1b1a5-6a3f-4c1e-9f0c-5d9d3b1f7a11"})
 
 
+def _sent_together(request: Request) -> Answer:
+    sent = [
+        {"Id": one["Id"], "MessageId": "e2d1b1a5", "MD5OfMessageBody": "2"} for one in request.content["Entries"]
+    ]
+    return sqs({"Successful": sent})
+
+
 # A pipeline without photos, and with everything in order.
 USUAL: dict[str, Callable[[Request], Answer]] = {
     "BatchGetItem": lambda _: dynamodb({"Responses": {"ImageLabels": []}, "UnprocessedKeys": {}}),
@@ -194,6 +201,7 @@ USUAL: dict[str, Callable[[Request], Answer]] = {
     "HeadBucket": lambda _: Answer(200, headers={**_OF_S3, "x-amz-bucket-region": REGION}),
     "GetObject": lambda _: photo(),
     "SendMessage": _sent,
+    "SendMessageBatch": _sent_together,
     "ChangeMessageVisibilityBatch": lambda request: sqs(
         {"Successful": [{"Id": one["Id"]} for one in request.content["Entries"]]}
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from handler.conversion import Converter
 from handler.events import read_message
 from handler.labelling import Labeller
+from handler.lanes import converting_lanes, labelling_lanes
 from handler.messages import Messages
 from handler.objects import Objects
 from handler.pipeline import Pipeline
@@ -68,7 +68,8 @@ class Function:
             for number, body in enumerate(bodies)
         ]
         pipeline = self._pipeline(settings, is_converting=is_converting)
-        self.report = pipeline.run([read_message(record) for record in records], clock.deadline())
+        [lane] = converting_lanes(settings) if is_converting else labelling_lanes(settings)
+        self.report = pipeline.run([read_message(record) for record in records], lane, clock.deadline())
         self.waited_s = (clock.now - START).total_seconds()
         return self._end()
 
@@ -83,7 +84,11 @@ class Function:
         [message, *_] = self.report.messages
         if message in self.report.failed:
             return "comes back"
-        sent = {call.content["QueueUrl"]: call for call in self._aws.of("SendMessage")}
+        sent = {
+            call.content["QueueUrl"]: call
+            for operation in ("SendMessage", "SendMessageBatch")
+            for call in self._aws.of(operation)
+        }
         if SETTINGS.dead_letter_queue_url in sent:
             return f"dead-lettered: {_reason(sent[SETTINGS.dead_letter_queue_url])}"
         if SETTINGS.convert_queue_url in sent:
@@ -106,8 +111,6 @@ class Function:
             max_labels=settings.max_labels,
             rate_limiter=rate_limiter(settings, clients.dynamodb),
         )
-        if is_converting:
-            settings = replace(settings, convert_queue_url=None)
         return Pipeline(
             Storage(clients.dynamodb, settings.image_labels_table, settings.label_index_table),
             Labeller(
@@ -115,7 +118,7 @@ class Function:
                 Converter(clients.s3, recogniser, ("cat",)) if is_converting else recogniser,
                 Objects(clients.s3),
             ),
-            Messages(clients.sqs, settings.queue_url, settings.dead_letter_queue_url, settings.convert_queue_url),
+            Messages(clients.sqs, settings.dead_letter_queue_url),
             concurrency=settings.rekognition_concurrency,
         )
 

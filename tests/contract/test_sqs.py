@@ -56,11 +56,24 @@ def test_given_message_that_sqs_does_not_take_at_once_when_sent_then_it_is_sent_
     function: Function, aws: Aws, name: str, kind: str
 ) -> None:
     refusal, passes = REFUSALS[name]
-    sent = {"malformed": "dead-lettered: InvalidJson", "to be converted": "forwarded"}[kind]
-    aws.tell("SendMessage", refusal, sqs({"MessageId": "1", "MD5OfMessageBody": "2"}))
+    operation, sent = {
+        "malformed": ("SendMessage", "dead-lettered: InvalidJson"),
+        "to be converted": ("SendMessageBatch", "forwarded"),
+    }[kind]
+    answer = {"Successful": [{"Id": "0", "MessageId": "1"}]} if kind == "to be converted" else {"MessageId": "1"}
+    aws.tell(operation, refusal, sqs(answer))
     assert function.receive(SENDABLE[kind]) == (sent if passes else "comes back")
-    aws.tell("SendMessage", refusal)
+    aws.tell(operation, refusal)
     assert function.receive(SENDABLE[kind]) == "comes back"
+
+
+def test_given_a_photo_that_is_refused_inside_a_200_when_forwarded_then_it_comes_back(
+    function: Function, aws: Aws
+) -> None:
+    """A 200 hides what failed. API reference, SendMessageBatch, and BatchResultErrorEntry."""
+    failed = {"Id": "0", "SenderFault": False, "Code": "InternalError", "Message": "We encountered an error."}
+    aws.tell("SendMessageBatch", sqs({"Successful": [], "Failed": [failed]}))
+    assert function.receive(notification(key="a.heic")) == "comes back"
 
 
 DENIED = dynamodb_error("AccessDeniedException", "No.", of="com.amazon.coral.service")

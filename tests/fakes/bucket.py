@@ -36,6 +36,7 @@ class Photo:
     etag: str = "e"
     storage_class: str | None = None
     head_error: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ class S3(Client):
             "LastModified": version.modified,
             "StorageClass": photo.storage_class,
             "VersionId": version.id if self._bucket.is_or_was_versioned else None,
+            "Metadata": photo.metadata,
         }
         return {name: value for name, value in answer.items() if value is not None}
 

@@ -110,11 +110,8 @@ class SQS(Client):
     def send_message_batch(self, **parameters: Any) -> dict[str, Any]:
         self._called("SendMessageBatch", parameters)
         entries = parameters["Entries"]
-        _check_entries(entries)
-        if sum(map(message_bytes, entries)) > MAX_BYTES:
-            raise aws_error("AWS.SimpleQueueService.BatchRequestTooLong")
+        check_batch(entries)
         for entry in entries:
-            check_message(entry)
             attributes = entry.get("MessageAttributes", {})
             self._queues[parameters["QueueUrl"]].send(entry["MessageBody"], attributes)
         return {"Successful": [{"Id": entry["Id"]} for entry in entries]}
@@ -202,6 +199,15 @@ def message_bytes(message: dict[str, Any]) -> int:
     attributes = message.get("MessageAttributes", {}).items()
     texts = [text for name, one in attributes for text in (name, one["DataType"], one["StringValue"])]
     return sum(len(text.encode()) for text in (message["MessageBody"], *texts))
+
+
+def check_batch(entries: Sequence[Any]) -> None:
+    """Refuse what SQS refuses, of the messages of one call."""
+    _check_entries(entries)
+    if sum(map(message_bytes, entries)) > MAX_BYTES:
+        raise aws_error("AWS.SimpleQueueService.BatchRequestTooLong")
+    for entry in entries:
+        check_message(entry)
 
 
 def _check_entries(entries: Sequence[Any]) -> None:

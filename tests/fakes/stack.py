@@ -18,5 +18,14 @@ def outputs_of_stack(values: dict[str, str]) -> StackOutputs:
 
 def queue_of(target: Target, output: str) -> str:
     """Return the URL of a queue by the template's name of the output."""
-    function = target.outputs.converting if output.startswith("Convert") else target.outputs.labelling
-    return function.dead_letter_queue_url if "DeadLetter" in output else function.queue_url
+    outputs = target.outputs
+    if "DeadLetter" in output:
+        function = outputs.converting if output.startswith("Convert") else outputs.labelling
+        return function.dead_letter_queue_url
+    names = {
+        "QueueUrl": outputs.labelling.queue_url,
+        "BulkQueueUrl": outputs.labelling.bulk_queue_url,
+        "ConvertQueueUrl": outputs.converting.queue_url,
+        "BulkConvertQueueUrl": outputs.converting.bulk_queue_url,
+    }
+    return names[output]

@@ -15,6 +15,7 @@ from handler.conversion import Converter
 from handler.deadline import Deadline
 from handler.events import read_message
 from handler.labelling import Labeller
+from handler.lanes import converting_lanes, labelling_lanes
 from handler.messages import Messages
 from handler.objects import Objects
 from handler.pipeline import Pipeline
@@ -25,7 +26,7 @@ from handler.storage import Storage
 from tests.fakes.aws import Client, aws_error
 from tests.fakes.bucket import BUCKET, S3, Bucket, Photo, Rekognition
 from tests.fakes.dynamodb import DynamoDB, Tables
-from tests.fakes.queues import check_message
+from tests.fakes.queues import check_batch, check_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,12 +76,18 @@ class World:
         self.tables = Tables()
         self.bucket = Bucket(lambda: self.clock.now, self._sequencer)
         self.dead: list[dict[str, Any]] = []
-        self.forwarded: list[str] = []
+        # Bodies by the queue that they were forwarded to.
+        self.sent: dict[str, list[str]] = {}
         self.visibility: dict[str, int] = {}
         self.recognised: list[str] = []
         self._sequence = itertools.count(1)
         self._etags = itertools.count(1)
         self._messages = itertools.count(1)
+
+    @property
+    def forwarded(self) -> list[str]:
+        """Bodies that were forwarded to the converter."""
+        return self.sent.get("convert", [])
 
     def put(self, key: str, photo: Photo, **changes: Any) -> dict[str, Any]:
         """Upload, always other bytes; returns the S3 record that tells of it."""
@@ -147,12 +154,16 @@ class SQS(Client):
     def send_message(self, **parameters: Any) -> dict[str, Any]:
         self._called("SendMessage", parameters)
         check_message(parameters)
-        if parameters["QueueUrl"] == SETTINGS.convert_queue_url:
-            self._world.forwarded.append(parameters["MessageBody"])
-        else:
-            assert parameters["QueueUrl"] == SETTINGS.dead_letter_queue_url
-            self._world.dead.append(parameters)
+        assert parameters["QueueUrl"] == SETTINGS.dead_letter_queue_url
+        self._world.dead.append(parameters)
         return {"MessageId": "sent"}
+
+    def send_message_batch(self, **parameters: Any) -> dict[str, Any]:
+        self._called("SendMessageBatch", parameters)
+        check_batch(parameters["Entries"])
+        bodies = [entry["MessageBody"] for entry in parameters["Entries"]]
+        self._world.sent.setdefault(parameters["QueueUrl"], []).extend(bodies)
+        return {"Successful": [{"Id": entry["Id"]} for entry in parameters["Entries"]], "Failed": []}
 
     def change_message_visibility_batch(self, **parameters: Any) -> dict[str, Any]:
         self._called("ChangeMessageVisibilityBatch", parameters)
@@ -194,6 +205,7 @@ class Function:
         )
         if is_converting:
             settings = replace(settings, convert_queue_url=None)
+        self.lanes = converting_lanes(settings) if is_converting else labelling_lanes(settings)
         self._pipeline = Pipeline(
             Storage(self.fakes.dynamodb, settings.image_labels_table, settings.label_index_table),
             Labeller(
@@ -202,9 +214,7 @@ class Function:
                 Objects(self.fakes.s3),
                 now=lambda: world.clock.now,
             ),
-            Messages(
-                self.fakes.sqs, settings.queue_url, settings.dead_letter_queue_url, settings.convert_queue_url
-            ),
+            Messages(self.fakes.sqs, settings.dead_letter_queue_url),
             concurrency=settings.rekognition_concurrency,
             now=lambda: world.clock.now,
         )
@@ -220,11 +230,12 @@ class Function:
             clock=self._world.clock.seconds,
         )
 
-    def receive(self, *records: SQSRecord, seconds: float = 20.0) -> Report:
-        """One invocation with these records."""
+    def receive(self, *records: SQSRecord, seconds: float = 20.0, lane: str = "Live") -> Report:
+        """One invocation with these records of a lane."""
+        [its_lane] = [one for one in self.lanes if one.priority.name == lane]
         deadline = self._world.clock.deadline(seconds)
         try:
-            return self._pipeline.run([read_message(record) for record in records], deadline)
+            return self._pipeline.run([read_message(record) for record in records], its_lane, deadline)
         finally:
             deadline.close()
 

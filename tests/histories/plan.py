@@ -91,7 +91,9 @@ def history(seed: int) -> History:
     faults = {fault: dice.choice([0.0, 0.02, 0.1]) for fault in Fault} if has_faults else {}
     world = World(seed, begins, faults)
     if kind is not Kind.CALM:
-        world.queues["queue"].twice = world.queues["convert"].twice = dice.choice([0.0, 0.0, 0.1])
+        twice = dice.choice([0.0, 0.0, 0.1])
+        for queue in world.queues.values():
+            queue.twice = twice if queue.dead_letters else 0.0
         for queue in world.queues.values():
             queue.most_receives = dice.choice([100, 100, 3])
     found: list[Problem] = []

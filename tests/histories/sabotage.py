@@ -161,10 +161,10 @@ def own_commits_are_taken_for_anothers() -> Any:
 def removals_are_trusted() -> Any:
     verified = Labeller._resolve_from_s3
 
-    def trusting(self: Any, task: Any, deadline: Any, stats: Any) -> Any:
-        if task.event.kind is events.Kind.REMOVED and not task.reconcile:
-            return self._remove(task)
-        return verified(self, task, deadline, stats)
+    def trusting(self: Any, photo: Any) -> Any:
+        if photo.task.event.kind is events.Kind.REMOVED and not photo.task.reconcile:
+            return self._remove(photo.task)
+        return verified(self, photo)
 
     return changed(Labeller, _resolve_from_s3=trusting)
 
@@ -179,7 +179,7 @@ def only_etags_are_compared() -> Any:
 
 def an_older_look_is_written_over_a_newer() -> Any:
     """What is up to date is left alone, with the sequencer that it has."""
-    return changed(labelling, _again=lambda *_: SkipReason.UP_TO_DATE)
+    return changed(labelling, _rewrite=lambda *_: SkipReason.UP_TO_DATE)
 
 
 def what_is_handed_over_loses_its_sequencer() -> Any:

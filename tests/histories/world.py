@@ -18,9 +18,11 @@ from handler.conversion import Converter
 from handler.deadline import Deadline
 from handler.events import read_message
 from handler.labelling import Labeller
+from handler.lanes import converting_lanes, labelling_lanes
 from handler.messages import Messages
 from handler.objects import Objects
 from handler.pipeline import Pipeline
+from handler.rate_limiter import NoSlotError
 from handler.recognition import Recogniser
 from handler.storage import Storage
 from photo_labels.library.audit import UNDER_WAY_FOR, Auditor, Repairer
@@ -40,14 +42,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
+    from handler.lanes import Lane
     from photo_labels.library.audit import Problem
 
+_SETTINGS = replace(
+    SETTINGS, overflow_queue_url="overflow", bulk_queue_url="bulk", bulk_convert_queue_url="bulk-convert"
+)
+_OF_CONVERTER = replace(
+    SETTINGS, queue_url="convert", bulk_queue_url="bulk-convert", convert_queue_url=None,
+    dead_letter_queue_url="convert-dead-letters",
+)  # fmt: skip
 QUEUES = {
     "QueueUrl": SETTINGS.queue_url,
-    "ConvertQueueUrl": SETTINGS.convert_queue_url or "",
+    "OverflowQueueUrl": "overflow",
+    "BulkQueueUrl": "bulk",
+    "ConvertQueueUrl": "convert",
+    "BulkConvertQueueUrl": "bulk-convert",
     "DeadLetterQueueUrl": SETTINGS.dead_letter_queue_url,
     "ConvertDeadLetterQueueUrl": "convert-dead-letters",
 }
+# How likely there is no slot for a photo in time.
+_NO_SLOT = 0.2
 OUTPUTS = QUEUES | {
     "Bucket": BUCKET,
     "KeyPrefix": "",
@@ -75,9 +90,16 @@ class World:
         self.queues: dict[str, Queue] = {}
         for url, dead_letters in (("dead-letters", None), ("convert-dead-letters", None)):
             self.queues[url] = Queue(self._epoch_s, self.dice, dead_letters=dead_letters)
-        for url, dead in (("queue", "dead-letters"), ("convert", "convert-dead-letters")):
-            self.queues[url] = Queue(self._epoch_s, self.dice, dead_letters=self.queues[dead])
-        self._fleets = [_Fleet(self, is_converting=False, size=2), _Fleet(self, is_converting=True, size=1)]
+        self._fleets = []
+        for is_converting, lanes, dead in (
+            (False, labelling_lanes(_SETTINGS), "dead-letters"),
+            (True, converting_lanes(_OF_CONVERTER), "convert-dead-letters"),
+        ):
+            for lane in lanes:
+                url = lane.queue_url
+                self.queues[url] = Queue(self._epoch_s, self.dice, dead_letters=self.queues[dead])
+                size = 2 if url == SETTINGS.queue_url else 1
+                self._fleets.append(_Fleet(self, lane, is_converting=is_converting, size=size))
         self.recognised: Counter[str] = Counter()
         # Something was missed, or taken out, that no event will bring.
         self.is_reconciling_needed = False
@@ -91,7 +113,7 @@ class World:
     def reconcile(self, key: str, *, force: bool) -> None:
         """Somebody sends a reconcile message."""
         body = {"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": key, "force": force}
-        self.queues["queue"].send(_body(body))
+        self.queues["bulk"].send(_body(body))
 
     def use(self, tool: Callable[[Any], object]) -> None:
         """A person runs a tool, which may be stopped at any call, or by an error of AWS's."""
@@ -182,12 +204,13 @@ class World:
 class _Fleet:
     """A function's environments, and the pollers that bring them messages."""
 
-    def __init__(self, world: World, *, is_converting: bool, size: int) -> None:
+    def __init__(self, world: World, lane: Lane, *, is_converting: bool, size: int) -> None:
         self._world = world
+        self._lane = lane
         self._is_converting = is_converting
-        self._queue = world.queues["convert" if is_converting else "queue"]
+        self._queue = world.queues[lane.queue_url]
         self._queue.on_visible = self._expect
-        self._idle = [_Environment(world, is_converting=is_converting) for _ in range(size)]
+        self._idle = [_Environment(world, lane, is_converting=is_converting) for _ in range(size)]
         self._most = 1 if is_converting else 10
 
     def _expect(self, epoch_s: float) -> None:
@@ -204,7 +227,7 @@ class _Fleet:
             try:
                 done = environment.invoke(received)
             except Crash:
-                environment = _Environment(self._world, is_converting=self._is_converting)
+                environment = _Environment(self._world, self._lane, is_converting=self._is_converting)
             else:
                 for receipt in done:
                     self._queue.delete(receipt)
@@ -214,12 +237,13 @@ class _Fleet:
 class _Environment:
     """One execution environment: what it remembers is gone when it dies."""
 
-    def __init__(self, world: World, *, is_converting: bool) -> None:
+    def __init__(self, world: World, lane: Lane, *, is_converting: bool) -> None:
         self._world = world
+        self._lane = lane
         self._timeout_s = _TIMEOUT_S[is_converting]
         self._process = Process(world.time, world.dice, world.weather)
         skew_s = world.dice.uniform(-2.5, 2.5)
-        settings = replace(SETTINGS, convert_queue_url=None) if is_converting else SETTINGS
+        settings = _OF_CONVERTER if is_converting else _SETTINGS
         dynamodb, rekognition, s3, sqs = (
             self._process.client(_unchecked(fake))
             for fake in (
@@ -229,10 +253,13 @@ class _Environment:
                 SQS(world.queues),
             )
         )
+        limiter: Any = _AnyLimiter(world.dice)
         recogniser = Recogniser(
-            rekognition, min_confidence=settings.min_confidence, max_labels=settings.max_labels
+            rekognition,
+            min_confidence=settings.min_confidence,
+            max_labels=settings.max_labels,
+            rate_limiter=limiter,
         )
-        own, dead = ("convert", "convert-dead-letters") if is_converting else ("queue", "dead-letters")
         self._pipeline = Pipeline(
             Storage(dynamodb, settings.image_labels_table, settings.label_index_table),
             Labeller(
@@ -241,7 +268,7 @@ class _Environment:
                 Objects(s3),
                 now=lambda: world.time.now(skew_s),
             ),
-            Messages(sqs, own, dead, settings.convert_queue_url),
+            Messages(sqs, settings.dead_letter_queue_url),
             concurrency=settings.rekognition_concurrency,
             now=lambda: world.time.now(skew_s),
             threads=in_turn(world.dice),
@@ -253,7 +280,7 @@ class _Environment:
         deadline = Deadline(lambda: (end_s - time.now_s) * 1000, reserve_s=0.5, pause=time.sleep)
         messages = [read_message(_record(one)) for one in received]
         try:
-            report = self._pipeline.run(messages, deadline)
+            report = self._pipeline.run(messages, self._lane, deadline)
         finally:
             deadline.close()
         failed = {message.message_id for message in report.failed}
@@ -261,6 +288,20 @@ class _Environment:
             return []
         time.sleep(self._world.weather.latency_s())
         return [one.receipt for one in received if one.id not in failed]
+
+
+class _AnyLimiter:
+    """There is a slot, or there is none, whoever asks."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self._dice = dice
+
+    def acquire(self, _request: Any, _deadline: Deadline, **_: Any) -> None:
+        if self._dice.random() < _NO_SLOT:
+            raise NoSlotError
+
+    def throttled(self, _deadline: Deadline) -> None:
+        """Nobody counts."""
 
 
 class _InProcess(Converter):

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from handler import conversion
 from handler.conversion import Converter
 from handler.events import Kind, ObjectEvent, body_of, read_message
-from handler.results import CallStats
+from handler.lanes import LIVE
+from handler.rate_limiter import SlotRequest
+from handler.results import CallStats, S3Object
 from photo_labels.records.errors import OutOfTimeError, PermanentError, TransientError
 from tests.fakes.aws import aws_error
 from tests.fakes.world import BUCKET, SETTINGS, Clock, Function, Photo, World, failing
@@ -36,7 +38,7 @@ def world() -> World:
 
 def convert(world: World, **options: Any) -> list[set[str]]:
     """Have the second function take all that was forwarded; gives what failed of each."""
-    bodies, world.forwarded = world.forwarded, []
+    bodies = world.sent.pop("convert", [])
     return [
         failing(Function(world, is_converting=True, **options).receive(world.message(body), seconds=60))
         for body in bodies
@@ -89,7 +91,7 @@ def test_given_what_cannot_be_decoded_when_converted_then_it_is_rejected_with_de
 
 def test_given_sqs_down_when_handing_over_then_the_record_comes_back(world: World) -> None:
     def hook(operation: str, _parameters: dict[str, Any]) -> None:
-        if operation == "SendMessage":
+        if operation == "SendMessageBatch":
             raise aws_error("AccessDenied", status=403)
 
     messages = [world.message(world.put(key, HEIC), name=key) for key in ("a.heic", "b.jpg")]
@@ -110,7 +112,7 @@ def test_given_a_reconcile_message_when_forwarded_then_it_is_one_still(world: Wo
 
 def test_given_a_photo_forwarded_twice_when_converted_then_it_is_paid_for_once(world: World) -> None:
     Function(world).receive(world.message(world.put("a.heic", HEIC)))
-    world.forwarded *= 2
+    world.sent["convert"] *= 2
     assert convert(world) == [set(), set()]
     assert world.recognised == ["a.heic"]
 
@@ -193,7 +195,8 @@ class Decoding:
         self._clock = Clock()
 
     def run(self, key: str = "a.heic", seconds: float = 60.0) -> None:
-        self._converter.detect(BUCKET, key, None, self._clock.deadline(seconds), CallStats())
+        photo = S3Object(BUCKET, key, None)
+        self._converter.detect(photo, SlotRequest(LIVE), self._clock.deadline(seconds), CallStats())
 
     @property
     def runs(self) -> int:

@@ -38,19 +38,24 @@ NAMESPACE_OF = {
     "EndToEndLatency": "PhotoLabels",
     "OldestPhotoAge": "PhotoLabels",
     "ImagesHandedOver": "PhotoLabels",
+    "ImagesForwarded": "PhotoLabels",
 }
 
 
 DIMENSION_OF = {"AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName", "PhotoLabels": "service"}
 
 
-QUEUES = [("Queue", "DeadLetterQueue"), ("ConvertQueue", "ConvertDeadLetterQueue")]
+# By their dead-letter queues, with the days that they keep messages.
+LANES = {
+    "DeadLetterQueue": {"Queue": 10, "OverflowQueue": 12, "BulkQueue": 12},
+    "ConvertDeadLetterQueue": {"ConvertQueue": 10, "BulkConvertQueue": 12},
+}
 
 
 # alarm: metric, of what, statistic, operator, threshold, seconds until it rings
 ALARMS = {
     "QueueDepth": ("ApproximateNumberOfMessagesVisible", "<Queue.QueueName>", "Average", ">=", 3000, 300),
-    "MessagesInBackoff": ("ApproximateNumberOfMessagesNotVisible", "<Queue.QueueName>", "Average", ">", 20, 900),
+    "MessagesInBackoff": ("ApproximateNumberOfMessagesNotVisible", "<Queue.QueueName>", "Average", ">", 50, 900),
     "OldestMessage": ("ApproximateAgeOfOldestMessage", "<Queue.QueueName>", "Maximum", ">=", 15 * 60, 180),
     "OldestPhoto": ("OldestPhotoAge", "photo-labels", "Maximum", ">=", 30 * 60, 300),
     "DeadLetters": ("ApproximateNumberOfMessagesVisible", "<DeadLetterQueue.QueueName>", "Maximum", ">=", 1, 60),
@@ -83,6 +88,17 @@ ALARMS = {
         1,
         60,
     ),
+    **{
+        f"{lane}Age": (
+            "ApproximateAgeOfOldestMessage",
+            f"<{lane}Queue.QueueName>",
+            "Maximum",
+            ">=",
+            8 * 86_400,
+            900,
+        )
+        for lane in ("Overflow", "Bulk", "BulkConvert")
+    },
     "ConvertErrors": ("Errors", "<ConvertFunction>", "Sum", ">=", 1, 300),
     "ConvertThrottles": ("Throttles", "<ConvertFunction>", "Sum", ">=", 1, 300),
 }
@@ -100,7 +116,8 @@ PARAMETERS: dict[str, Any] = {
     "MinConfidence": 80,
     "MaxLabels": 50,
     "RekognitionTps": 5,
-    "MaxConcurrency": 2,
+    "MaxConcurrency": 5,
+    "BulkConcurrency": 2,
     "ConvertConcurrency": 5,
     "Memory": 1769,
     "AlarmEmail": "",
@@ -124,12 +141,12 @@ LABELLING: dict[str, set[str]] = {
 }
 
 
-def may(queue: str, logs: str, sends_to: set[str]) -> dict[str, set[str]]:
-    """What the role of a function may do that takes from this queue."""
+def may(queues: set[str], logs: str, sends_to: set[str]) -> dict[str, set[str]]:
+    """What the role of a function may do that takes from these queues."""
     of_queue = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility")
     group = f"arn:aws:logs:eu-central-1:123456789012:log-group:<{logs}>"
     return {
-        **{f"sqs:{action}": {f"<{queue}.Arn>"} for action in of_queue},
+        **{f"sqs:{action}": {f"<{queue}.Arn>" for queue in queues} for action in of_queue},
         "sqs:SendMessage": {f"<{other}.Arn>" for other in sends_to},
         **{f"logs:{action}": {group, f"{group}:*"} for action in ("CreateLogStream", "PutLogEvents")},
         **LABELLING,
@@ -137,8 +154,16 @@ def may(queue: str, logs: str, sends_to: set[str]) -> dict[str, set[str]]:
 
 
 MAY = {
-    "FunctionRole": may("Queue", "FunctionLogs", {"DeadLetterQueue", "ConvertQueue"}),
-    "ConvertRole": may("ConvertQueue", "ConvertLogs", {"ConvertDeadLetterQueue"}),
+    "FunctionRole": may(
+        {"Queue", "OverflowQueue", "BulkQueue"},
+        "FunctionLogs",
+        {"DeadLetterQueue", "OverflowQueue", "BulkQueue", "ConvertQueue", "BulkConvertQueue"},
+    ),
+    "ConvertRole": may(
+        {"ConvertQueue", "BulkConvertQueue"},
+        "ConvertLogs",
+        {"ConvertDeadLetterQueue", "ConvertQueue", "BulkConvertQueue"},
+    ),
 }
 
 

@@ -92,6 +92,11 @@ def test_given_the_alarms_when_they_name_figures_then_those_are_the_templates(te
         ("RejectedShare", f"More than {float(alarms['RejectedShare']['Threshold']):.0%}".replace("%", " %")),
         ("RejectedCount", f"{alarms['RejectedCount']['Threshold']} photos or more"),
         ("DailyPhotos", f"{source_days} days"),
+        *(
+            (f"{lane}Age", f"{int(alarms[f'{lane}Age']['Threshold']) // 86_400} of the {days} days")
+            for lane in ("Overflow", "Bulk", "BulkConvert")
+            for days in [int(stack.properties(f"{lane}Queue")["MessageRetentionPeriod"]) // 86_400]
+        ),
     }:
         assert figure in alarms[name]["AlarmDescription"], (name, figure)
 

@@ -19,11 +19,15 @@ def test_given_the_function_when_made_then_the_handler_takes_its_environment(tem
         queue_url="<Queue>",
         dead_letter_queue_url="<DeadLetterQueue>",
         convert_queue_url="<ConvertQueue>",
+        overflow_queue_url="<OverflowQueue>",
+        bulk_queue_url="<BulkQueue>",
+        bulk_convert_queue_url="<BulkConvertQueue>",
         min_confidence=55.5,
         max_labels=20,
         rekognition_concurrency=10,
         rekognition_tps=50,
         max_concurrency=30,
+        bulk_concurrency=2,
         convert_concurrency=5,
     )
     assert environment["POWERTOOLS_SERVICE_NAME"] == "photo-labels"
@@ -41,10 +45,13 @@ def test_given_function_that_converts_when_made_then_it_is_like_other_but_for_it
     assert theirs == {
         "QUEUE_URL": "<ConvertQueue>",
         "DEAD_LETTER_QUEUE_URL": "<ConvertDeadLetterQueue>",
+        "OVERFLOW_QUEUE_URL": None,
+        "BULK_QUEUE_URL": "<BulkConvertQueue>",
         "CONVERT_QUEUE_URL": None,
+        "BULK_CONVERT_QUEUE_URL": None,
         "REKOGNITION_CONCURRENCY": "1",
     }
-    assert (converting["MAX_CONCURRENCY"], converting["CONVERT_CONCURRENCY"]) == ("2", "30")
+    assert (converting["MAX_CONCURRENCY"], converting["CONVERT_CONCURRENCY"]) == ("5", "30")
     assert converting.keys() < labelling.keys()
     function = stack.properties("ConvertFunction")
     assert function["Code"] == stack.properties("Function")["Code"]
@@ -57,7 +64,14 @@ def test_given_function_that_converts_when_made_then_it_is_like_other_but_for_it
 def test_given_the_parameters_bounds_when_reached_then_the_handler_takes_them(
     template: Template, bound: str
 ) -> None:
-    names = ("MinConfidence", "MaxLabels", "RekognitionTps", "MaxConcurrency", "ConvertConcurrency")
+    names = (
+        "MinConfidence",
+        "MaxLabels",
+        "RekognitionTps",
+        "MaxConcurrency",
+        "BulkConcurrency",
+        "ConvertConcurrency",
+    )
     extremes = {name: template["Parameters"][name][bound] for name in names}
     environment = stack_of(template, **extremes).properties("Function")["Environment"]["Variables"]
     settings = Settings.from_environment(environment)
@@ -69,6 +83,7 @@ def test_given_the_parameters_bounds_when_reached_then_the_handler_takes_them(
                 settings.max_labels,
                 settings.rekognition_tps,
                 settings.max_concurrency,
+                settings.bulk_concurrency,
                 settings.convert_concurrency,
             ),
             strict=True,
@@ -84,12 +99,16 @@ def test_given_the_function_when_made_then_every_setting_is_there_and_no_other(t
         "LABEL_QUOTA_TABLE",
         "QUEUE_URL",
         "DEAD_LETTER_QUEUE_URL",
+        "OVERFLOW_QUEUE_URL",
+        "BULK_QUEUE_URL",
         "CONVERT_QUEUE_URL",
+        "BULK_CONVERT_QUEUE_URL",
         "MIN_CONFIDENCE",
         "MAX_LABELS",
         "REKOGNITION_CONCURRENCY",
         "REKOGNITION_TPS",
         "MAX_CONCURRENCY",
+        "BULK_CONCURRENCY",
         "CONVERT_CONCURRENCY",
     }
 

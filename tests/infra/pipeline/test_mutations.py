@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -64,7 +65,9 @@ SPOILT: list[tuple[Callable[[Template], None], str, Any]] = [
         "864000",
     ),
     (
-        test_queues.test_given_the_mapping_when_read_then_it_takes_tens_at_once_and_partial_failures,
+        partial(
+            test_queues.test_given_the_mapping_when_read_then_it_takes_tens_at_once_and_partial_failures, lane=""
+        ),
         "Resources/QueueToFunction/Properties/FunctionResponseTypes",
         GONE,
     ),

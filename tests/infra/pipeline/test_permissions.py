@@ -40,9 +40,12 @@ def test_given_tls_enforced_when_asked_without_then_everything_of_ours_refuses(t
     denied = [one for one in policy_statements(stack_of(template)) if one["Effect"] == "Deny"]
     assert sorted((resource, one["Action"]) for one in denied for resource in as_list(one["Resource"])) == [
         ("<AlarmTopic>", "sns:Publish"),
+        ("<BulkConvertQueue.Arn>", "sqs:*"),
+        ("<BulkQueue.Arn>", "sqs:*"),
         ("<ConvertDeadLetterQueue.Arn>", "sqs:*"),
         ("<ConvertQueue.Arn>", "sqs:*"),
         ("<DeadLetterQueue.Arn>", "sqs:*"),
+        ("<OverflowQueue.Arn>", "sqs:*"),
         ("<PhotoBucket.Arn>", "s3:*"),
         ("<PhotoBucket.Arn>/*", "s3:*"),
         ("<Queue.Arn>", "sqs:*"),
@@ -61,7 +64,14 @@ def test_given_the_policies_of_resources_when_read_then_each_is_put_where_it_bel
     } == {
         "PhotoBucketPolicy": "<PhotoBucket>",
         "QueuePolicy": ["<Queue>"],
-        "OtherQueuesPolicy": ["<DeadLetterQueue>", "<ConvertQueue>", "<ConvertDeadLetterQueue>"],
+        "OtherQueuesPolicy": [
+            "<DeadLetterQueue>",
+            "<OverflowQueue>",
+            "<BulkQueue>",
+            "<ConvertQueue>",
+            "<BulkConvertQueue>",
+            "<ConvertDeadLetterQueue>",
+        ],
         "LabellingPolicy": ["<FunctionRole>", "<ConvertRole>"],
         "AlarmTopicPolicy": ["<AlarmTopic>"],
     }

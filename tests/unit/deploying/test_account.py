@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from infra import image as images
 from infra.alarm_subscribers import subscribers_of
 from infra.registry import PushProgress, Registry, _follow
-from infra.service_quotas import detect_labels_tps, environments_for
+from infra.service_quotas import bulk_environments_for, detect_labels_tps, live_environments_for
 from photo_labels.library.user_errors import UserError
 
 
@@ -51,8 +51,9 @@ def test_given_no_such_quota_when_asked_then_none() -> None:
 
 @given(st.floats(0.1, 100_000))
 def test_given_any_quota_when_environments_are_chosen_then_lambda_takes_their_number(tps: float) -> None:
-    environments = environments_for(tps)
-    assert 2 <= environments <= 1000
+    environments = bulk_environments_for(tps)
+    assert 2 <= environments <= live_environments_for(tps) <= 1000
+    assert live_environments_for(tps) >= 5
     assert environments * 10 >= tps or environments == 1000
 
 
