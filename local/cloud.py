@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ClientError, WaiterError
 
+from infra.template import pipeline_template
 from local.child import Child
 from local.ministack import REPOSITORY, Ministack, patch_quirks
 from local.state import Running, State
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-TEMPLATE = REPOSITORY / "infra" / "pipeline.yaml"
+_ACCOUNT = "000000000000"
 # Nothing reads it: ministack hands invocations to the environments, which run the working tree.
-_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
+_IMAGE = f"{_ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
 
 
 class LocalCloud:
@@ -146,7 +147,14 @@ class LocalCloud:
         client = Connection(local_session(), self.endpoint_url, "local").client("cloudformation")
         client.create_stack(
             StackName=DEFAULT_STACK,
-            TemplateBody=TEMPLATE.read_text(encoding="utf-8"),
+            TemplateBody=pipeline_template(
+                {
+                    "AWS::StackName": DEFAULT_STACK,
+                    "AWS::AccountId": _ACCOUNT,
+                    "AWS::Region": client.meta.region_name,
+                    "TablePrefix": self._parameters.get("TablePrefix", ""),
+                }
+            ),
             Parameters=[
                 {"ParameterKey": name, "ParameterValue": value} for name, value in self._parameters.items()
             ],

@@ -79,25 +79,26 @@ class Ministack:
 def patch_quirks(target: Target) -> None:
     """Correct what ministack gets wrong in a stack that it has just deployed."""
     functions = target.client("lambda")
+    queues = []
+    for lane in target.outputs.lanes:
+        # `MaximumConcurrency: !Ref` arrives as a string in its mappings, and stops every SQS mapping.
+        mapping = functions.get_event_source_mapping(UUID=lane.mapping_id)
+        most = int(mapping["ScalingConfig"]["MaximumConcurrency"])
+        functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most})
+        queues.append(mapping["EventSourceArn"])
+    # It asks for permissions that AWS does not have: there sqs:ChangeMessageVisibility and sqs:SendMessage cover
+    # batches, and PartiQL has an action for each verb (the template grants dynamodb:PartiQLInsert).
+    unknown_to_aws = {
+        "sqs:ChangeMessageVisibilityBatch": queues,
+        "sqs:SendMessageBatch": queues,
+        "dynamodb:BatchExecuteStatement": ["*"],
+    }
+    statements = [
+        {"Effect": "Allow", "Action": action, "Resource": resources}
+        for action, resources in unknown_to_aws.items()
+        for action, resources in unknown_to_aws.items()
+    ]
     for function in target.outputs.functions:
-        sources = []
-        for lane in function.lanes:
-            # `MaximumConcurrency: !Ref` arrives as a string in its mappings, and stops every SQS mapping.
-            mapping = functions.get_event_source_mapping(UUID=lane.mapping_id)
-            most = int(mapping["ScalingConfig"]["MaximumConcurrency"])
-            functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most})
-            sources.append(mapping["EventSourceArn"])
-        # It asks for permissions that AWS does not have: there sqs:ChangeMessageVisibility covers batches, and
-        # PartiQL has an action for each verb (the template grants dynamodb:PartiQLInsert).
-        unknown_to_aws = {
-            "sqs:ChangeMessageVisibilityBatch": sources,
-            "sqs:SendMessageBatch": sources,
-            "dynamodb:BatchExecuteStatement": ["*"],
-        }
-        statements = [
-            {"Effect": "Allow", "Action": action, "Resource": resources}
-            for action, resources in unknown_to_aws.items()
-        ]
         configuration = functions.get_function_configuration(FunctionName=function.name)
         target.client("iam").put_role_policy(
             RoleName=configuration["Role"].rpartition("/")[2],

@@ -33,6 +33,7 @@ NOT_ENFORCED = {
 # Calls for which the local cloud asks for another permission (local/ministack.py), and AWS for that of the role.
 LOCAL_NAMES = {
     "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
+    "sqs:SendMessage": "sqs:SendMessageBatch",
     "dynamodb:PartiQLInsert": "dynamodb:BatchExecuteStatement",
 }
 
