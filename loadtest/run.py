@@ -61,9 +61,10 @@ class Plan:
     patience_s: float
     # The same while there are messages, which may come back after their visibility timeout.
     patience_with_messages_s: float
+    suffix: str = ".jpg"
 
     def key(self, photo: int) -> str:
-        return f"{self.prefix}{photo:06d}.jpg"
+        return f"{self.prefix}{photo:06d}{self.suffix}"
 
     @property
     def sizes(self) -> Ints:
