@@ -90,7 +90,7 @@ class Traffic:
         self._queue = target.outputs.labelling.queue_url
         self._s3, self._sqs = target.client("s3"), target.client("sqs")
         self._reader = TableReader(target)
-        self._reconciler = Reconciler(target)
+        self._reconciler = Reconciler(target, None)
         self._random = random.Random(seed)
         [self._photo] = one_size("2KB").bodies
         self._lock = threading.Lock()

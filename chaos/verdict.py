@@ -119,7 +119,7 @@ def _audited(target: Target) -> tuple[list[Problem], int]:
     """Audit, remove stray rows, and audit again."""
     first: list[Problem] = []
     Auditor(target, _AT_ONCE).run(first.append)
-    with Reconciler(target) as reconciler:
+    with Reconciler(target, None) as reconciler:
         repairer = Repairer(target, reconciler)
         strays = [problem for problem in first if problem.finding is Finding.STRAY_ROW]
         for problem in strays:

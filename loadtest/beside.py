@@ -64,7 +64,7 @@ class BulkWork:
         """Queue all of them anew, as `photos backfill` does, in place of the events that wait."""
         for function in self._target.outputs.functions:
             self._sqs.purge_queue(QueueUrl=function.bulk_queue_url)
-        with Reconciler(self._target) as reconciler:
+        with Reconciler(self._target, None) as reconciler:
             for number in range(self.sent):
                 reconciler.ask(self._target.outputs.bucket, self._key(number))
 

@@ -141,7 +141,7 @@ class Walk:
         self._until(rings, self._alarm_s, f"{name} in ALARM")
 
     def _redrive(self) -> None:
-        with Reconciler(self._target) as reconciler:
+        with Reconciler(self._target, None) as reconciler:
             redriven = Failures(self._target).redrive(None, reconciler)
         if redriven.messages < 1:
             raise NotSeenError("no dead letter was redriven")

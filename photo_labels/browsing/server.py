@@ -205,7 +205,7 @@ class Browse:
         self._reader = self._reader or StatusReader(self._target)
         status = self._reader.read()
         return {
-            "waiting": status.photos.total + status.converting.total,
+            "waiting": status.waiting,
             "dead": status.photos.dead + status.converting.dead,
             "is_on": status.is_on,
             "labelled": status.counts["ImagesLabelled"],

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from photo_labels.library.audit import Auditor, Finding, Problem, Repairer
 from photo_labels.library.reconciler import Reconciler
+from photo_labels.library.retention import QueueRoom
 from photo_labels.terminal.status_line import StatusLine
 from photo_labels.terminal.text import counted, safe
 
@@ -37,7 +38,7 @@ def audit(session: Session, repair: bool, is_listed: bool) -> None:
     """
     target = session.target()
     auditor = Auditor(target)
-    with AuditDisplay(session.console, "auditing") as display, Reconciler(target) as reconciler:
+    with AuditDisplay(session.console, "auditing") as display, Reconciler(target, QueueRoom(target)) as reconciler:
         repairer = Repairer(target, reconciler)
 
         def report(problem: Problem) -> None:

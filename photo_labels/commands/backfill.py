@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photo_labels.commands import GIVEN
-from photo_labels.library.backfilling.backfill import Backfill, BackfillScope
+from photo_labels.library.backfilling.backfill import THREADS, Backfill, BackfillScope
 from photo_labels.library.backfilling.bucket_policy import Grant
 from photo_labels.library.costs import ASK_ABOVE_USD, PRICES, USD_A_PHOTO
 from photo_labels.library.reconciler import Reconciler
+from photo_labels.library.retention import QueueRoom
 from photo_labels.library.state_files import state_path
+from photo_labels.library.status import StatusReader
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import agree
 from photo_labels.terminal.status_line import StatusLine
-from photo_labels.terminal.text import counted, safe
+from photo_labels.terminal.text import counted, duration, safe
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,8 +61,9 @@ def backfill(session: Session, /, **options: Any) -> None:
     """Label photos that were in a bucket before the pipeline, or were missed.
 
     Looks at every object there, or of the pipeline's own bucket, compares it with its document, and queues
-    what has none or changed since; no faster than the queue empties, so that new photos do not wait for them.
-    After an interruption, run the same command again: it resumes.
+    what has none or changed since. It ends when all is queued: photos that are uploaded meanwhile do not wait for
+    them. No more is queued than is labelled within 10 days. After an interruption, run the same command again: it
+    resumes.
 
     After a change of MinConfidence or MaxLabels: --all. Exit code 0: all is queued; 130: stopped by Ctrl-C.
     """
@@ -89,19 +92,29 @@ def run_backfill(target: Target, options: BackfillOptions, console: Console) -> 
         if usd > ASK_ABOVE_USD:
             agree("Go on?")
     try:
-        with BackfillDisplay(console, "queueing") as display, Reconciler(target) as reconciler:
+        with (
+            BackfillDisplay(console, "queueing") as display,
+            Reconciler(target, QueueRoom(target), THREADS) as reconciler,
+        ):
             counts = backfill.run(after, reconciler, display.show)
-    except BaseException:  # credentials that have ended, Ctrl-C
-        console.print("What is queued will be labelled; the same command resumes.", style="red")
+    except BaseException:  # credentials that have ended, no more room, Ctrl-C
+        sent = counted(reconciler.sent, "photo")
+        console.print(f"{sent} queued will be labelled; the same command resumes.", style="red", highlight=False)
         raise
     if options.is_sure or target.is_local:
         show_backfill(console, place, counts, 0.0)
     queued = counted(counts.wanted, "photo")
     console.print(
-        f"{queued} queued: labelled one after another; `{_what_is_left(target, place)}` tells what is left",
+        f"{queued} queued: {_when_done(target)}; `{_what_is_left(target, place)}` tells what is left",
         highlight=False,
     )
     return 0
+
+
+def _when_done(target: Target) -> str:
+    """Say when all that waits will be labelled."""
+    gone_in_s = StatusReader(target).read().gone_in_s
+    return f"labelled in about {duration(gone_in_s)}" if gone_in_s else "labelled one after another"
 
 
 def _what_is_left(target: Target, place: BackfillScope) -> str:
@@ -147,10 +160,7 @@ class BackfillDisplay(StatusLine):
 
     def show(self, progress: BackfillProgress) -> None:
         counts = progress.counts
-        full = (
-            "" if progress.waiting is None else f"; {progress.waiting:,} messages wait, it continues when fewer do"
-        )
-        self.tell(f"{counted(counts.objects, 'photo')}, {counts.wanted:,} to be labelled, at {progress.key}{full}")
+        self.tell(f"{counted(counts.objects, 'photo')}, {counts.wanted:,} to be labelled, at {progress.key}")
 
 
 def show_backfill(console: Console, place: BackfillScope, counts: BackfillCounts, usd: float) -> None:

@@ -13,6 +13,7 @@ from photo_labels.commands import GIVEN
 from photo_labels.commands.failures import show_reasons
 from photo_labels.library.failures import Failures
 from photo_labels.library.reconciler import Reconciler
+from photo_labels.library.retention import QueueRoom
 from photo_labels.terminal.text import counted, safe
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def redrive(session: Session, reason: str | None, dry_run: bool) -> None:
             session.console, Counter((one.kind, one.reason) for one in everything if reason in {None, one.reason})
         )
         return
-    with Reconciler(target) as reconciler:
+    with Reconciler(target, QueueRoom(target)) as reconciler:
         redriven = failed.redrive(reason, reconciler)
     show_redriven(session.console, redriven)
 

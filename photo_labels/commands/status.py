@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from photo_labels.library.retention import BUDGET
 from photo_labels.library.status import MINUTES, StatusReader
 from photo_labels.terminal.text import duration, safe
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from photo_labels.commands import Session
     from photo_labels.library.status import Status
 
-
+# Of what may wait, so much is no news.
+_WORTH_SAYING = 0.1
 # On AWS each look costs a few calls of CloudWatch, which has news once a minute.
 _WATCHED_LOCALLY_S, _WATCHED_ON_AWS_S = 1.0, 10.0
 
@@ -56,7 +58,13 @@ def status(session: Session, is_watching: bool, is_json: bool) -> None:
 def status_table(status: Status) -> Table:
     """Return the pipeline's status as a table."""
     counts, table = status.counts, Table.grid(padding=(0, 2))
-    queues = {"photos": status.photos, "converting": status.converting}
+    queues = {
+        "photos": status.photos,
+        "converting": status.converting,
+        "overflow": status.overflow,
+        "bulk": status.bulk,
+        "bulk converting": status.bulk_converting,
+    }
     for name, queue in queues.items():
         table.add_row(name, f"{queue.waiting:,} waiting, {queue.in_hand:,} in hand or waiting for another try")
     dead = status.photos.dead + status.converting.dead
@@ -66,6 +74,7 @@ def status_table(status: Status) -> Table:
         f"last {MINUTES} minutes",
         f"{counts['ImagesLabelled']:,.0f} labelled, {counts['ImagesRejected']:,.0f} rejected, "
         f"{counts['ImagesRemoved']:,.0f} removed, {counts['ImagesHandedOver']:,.0f} forwarded to the converter, "
+        f"{counts['ImagesForwarded']:,.0f} to another lane, "
         f"{counts['RecordsFailed']:,.0f} to be tried again",
     )
     table.add_row("rate", f"{status.photos_a_second:.1f} photos a second")
@@ -87,4 +96,9 @@ def status_table(status: Status) -> Table:
 def _backlog(status: Status) -> str:
     if status.gone_in_s is None:
         return "not getting less"
-    return f"gone in about {duration(status.gone_in_s)}" if status.gone_in_s else "none"
+    if not status.gone_in_s:
+        return "none"
+    share = status.gone_in_s / BUDGET.total_seconds()
+    margin = f", of the {BUDGET.days} days that photos may wait" if share > _WORTH_SAYING else ""
+    late = ": queue nothing more, SQS deletes what waits for 12" if share > 1 else ""
+    return f"gone in about {duration(status.gone_in_s)}{margin}{late}"

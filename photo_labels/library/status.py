@@ -19,7 +19,6 @@ from photo_labels.library.queues import depth
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from photo_labels.library.outputs import FunctionOutputs
     from photo_labels.library.target import Target
 
 # What is counted is of so many whole minutes; CloudWatch has no finer sums.
@@ -29,6 +28,7 @@ COUNTED = (
     "ImagesRejected",
     "ImagesRemoved",
     "ImagesHandedOver",
+    "ImagesForwarded",
     "RecordsFailed",
     "RekognitionCalls",
     "RekognitionThrottles",
@@ -44,6 +44,7 @@ class Queue:
     waiting: int
     # With the function, or waiting for another try.
     in_hand: int
+    # Of all lanes of the function; the other lanes have none.
     dead: int
 
     @property
@@ -55,8 +56,12 @@ class Queue:
 class Status:
     """The pipeline's status."""
 
+    # Live ones, those that exceeded the quota, and bulk work.
     photos: Queue
+    overflow: Queue
+    bulk: Queue
     converting: Queue
+    bulk_converting: Queue
     # Somebody works on the queues; else they are paused.
     is_on: bool
     # The metrics of COUNTED, summed over the last MINUTES.
@@ -67,6 +72,12 @@ class Status:
     tps: float
     # Those that ring, with their descriptions.
     alarms: Mapping[str, str]
+
+    @property
+    def waiting(self) -> int:
+        """Return about how many photos are in the queues."""
+        queues = (self.photos, self.overflow, self.bulk, self.converting, self.bulk_converting)
+        return sum(queue.total for queue in queues)
 
     @property
     def photos_a_second(self) -> float:
@@ -84,11 +95,10 @@ class Status:
 
         None: nobody knows.
         """
-        backlog = self.photos.total + self.converting.total
-        if not backlog:
+        if not self.waiting:
             return 0.0
         rate = self.photos_a_second or self.tps
-        return backlog / rate if rate and self.is_on else None
+        return self.waiting / rate if rate and self.is_on else None
 
 
 class StatusReader:
@@ -113,8 +123,7 @@ class StatusReader:
         """Look once. Raises ClientError where AWS refuses a call."""
         counts, oldest_s = self._counted_in_logs() if self._is_local else self._counted_by_cloudwatch()
         return Status(
-            photos=self._queue(self._outputs.labelling),
-            converting=self._queue(self._outputs.converting),
+            **self._queues(),
             is_on=self._mappings.are_on(),
             counts={name: counts.get(name, 0.0) for name in COUNTED},
             oldest_s=oldest_s,
@@ -122,9 +131,17 @@ class StatusReader:
             alarms=self._alarms(),
         )
 
-    def _queue(self, function: FunctionOutputs) -> Queue:
-        waiting, in_hand = depth(self._sqs, function.queue_url)
-        return Queue(waiting, in_hand, sum(depth(self._sqs, function.dead_letter_queue_url)))
+    def _queues(self) -> dict[str, Queue]:
+        """Return the lanes; a stack of before there were lanes has the live ones only."""
+        queues = dict.fromkeys(("overflow", "bulk", "bulk_converting"), Queue(0, 0, 0))
+        for function, names in (
+            (self._outputs.labelling, ("photos", "overflow", "bulk")),
+            (self._outputs.converting, ("converting", "bulk_converting")),
+        ):
+            dead = sum(depth(self._sqs, function.dead_letter_queue_url))
+            for name, lane in zip(names, function.lanes, strict=False):
+                queues[name] = Queue(*depth(self._sqs, lane.queue_url), dead if lane is function.lanes[0] else 0)
+        return queues
 
     def _alarms(self) -> dict[str, str]:
         pages = self._cloudwatch.get_paginator("describe_alarms").paginate(

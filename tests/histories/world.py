@@ -128,7 +128,7 @@ class World:
         """`photos audit --repair`."""
 
         def tool(target: Any) -> None:
-            with Reconciler(target) as reconciler:
+            with Reconciler(target, None) as reconciler:
                 self._auditor(target, is_quiet).run(Repairer(target, reconciler).repair)
 
         self.use(tool)
@@ -143,7 +143,7 @@ class World:
         """`photos failures --redrive`."""
 
         def tool(target: Any) -> None:
-            with Reconciler(target) as reconciler:
+            with Reconciler(target, None) as reconciler:
                 Failures(target, pause=self.time.sleep).redrive(None, reconciler)
 
         self.use(tool)

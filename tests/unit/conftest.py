@@ -60,7 +60,10 @@ def deployed_target() -> Iterator[Target]:
                 ],
             )
         sqs = session.client("sqs")
-        names = ("QueueUrl", "DeadLetterQueueUrl", "ConvertQueueUrl", "ConvertDeadLetterQueueUrl")
+        names = (
+            *("QueueUrl", "OverflowQueueUrl", "BulkQueueUrl", "DeadLetterQueueUrl"),
+            *("ConvertQueueUrl", "BulkConvertQueueUrl", "ConvertDeadLetterQueueUrl"),
+        )
         queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in names}
         outputs = queues | {
             "Bucket": BUCKET,

@@ -136,7 +136,7 @@ def test_given_rows_that_somebody_else_wrote_when_audited_then_they_are_strays(
     )
     found = audited(target)
     assert [problem.finding for problem in found] == [Finding.STRAY_ROW] * 3
-    with Reconciler(target) as reconciler:
+    with Reconciler(target, None) as reconciler:
         repairer = Repairer(target, reconciler)
         for problem in found:
             repairer.repair(problem)
@@ -148,7 +148,7 @@ def test_given_everything_wrong_when_repaired_then_truth_is_asked_for(
     target: Target,
 ) -> None:
     break_everything(target)
-    with Reconciler(target) as reconciler:
+    with Reconciler(target, None) as reconciler:
         repairer = Repairer(target, reconciler)
         Auditor(target, AT_ONCE).run(repairer.repair)
     asked = {(message["key"], message["force"]) for message in messages(target)}
@@ -238,7 +238,7 @@ def test_given_items_of_somebody_elses_when_audited_then_the_rest_is(target: Tar
 def test_given_messages_that_sqs_does_not_take_when_asked_then_again_and_then_a_sentence(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reconciler = Reconciler(target)
+    reconciler = Reconciler(target, None)
     send = reconciler._sqs.send_message_batch
     calls: list[int] = []
 
@@ -269,6 +269,7 @@ def test_given_the_command_when_something_is_wrong_then_it_says_what_and_exits_w
 ) -> None:
     monkeypatch.setattr(cli, "aws_target", lambda *_: target)
     monkeypatch.setattr("photo_labels.library.audit._SAME_FOR", timedelta())
+    monkeypatch.setattr("photo_labels.commands.audit.QueueRoom", lambda _: None)
     run = CliRunner().invoke
     labelled(target, "good.jpg")
     clean = run(cli.photos, ["audit"])

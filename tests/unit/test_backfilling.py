@@ -1,9 +1,10 @@
-"""`photos backfill` on moto: what is missing is queued, once, at a pace, and wherever it is stopped."""
+"""`photos backfill` on moto: what is missing is queued, no more than there is room for, and wherever it is stopped."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from photo_labels.library.backfilling import backfill as backfilling
 from photo_labels.library.backfilling.backfill import Backfill, BackfillCounts, BackfillScope
 from photo_labels.library.backfilling.bucket_policy import Grant
 from photo_labels.library.reconciler import Reconciler
+from photo_labels.library.retention import NoRoomError, QueueRoom
 from photo_labels.library.user_errors import UserError
 from tests.fakes.stack import queue_of
 from tests.unit.deployed import BUCKET, document, store
@@ -33,7 +35,7 @@ def upload(target: Target, *keys: str, bucket: str = BUCKET) -> dict[str, str]:
     return {key: s3.put_object(Bucket=bucket, Key=key, Body=key.encode())["ETag"].strip('"') for key in keys}
 
 
-def queued(target: Target, queue: str = "QueueUrl") -> list[dict[str, Any]]:
+def queued(target: Target, queue: str = "BulkQueueUrl") -> list[dict[str, Any]]:
     """All messages in a queue, which this empties."""
     sqs, url, found = target.client("sqs"), queue_of(target, queue), []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
@@ -54,7 +56,7 @@ def state(tmp_path: Path) -> Path:
 
 def run(target: Target, state: Path, place: BackfillScope | None = None, **options: Any) -> BackfillCounts:
     backfill = Backfill(target, place or BackfillScope(BUCKET, ""), state, **options)
-    with Reconciler(target) as reconciler:
+    with Reconciler(target, None) as reconciler:
         return backfill.run(backfill.stopped_after(), reconciler, lambda _: None)
 
 
@@ -107,7 +109,7 @@ class StopError(Exception):
 
 
 @pytest.mark.parametrize("after_pages", range(4))
-def test_given_it_is_stopped_when_run_again_then_it_goes_on_and_nothing_is_missing_or_twice(
+def test_given_it_is_stopped_when_run_again_then_it_goes_on_and_nothing_is_missing(
     target: Target, state: Path, monkeypatch: pytest.MonkeyPatch, after_pages: int
 ) -> None:
     monkeypatch.setattr(backfilling, "_AT_A_TIME", 10)
@@ -122,13 +124,14 @@ def test_given_it_is_stopped_when_run_again_then_it_goes_on_and_nothing_is_missi
         if pages > after_pages:
             raise StopError
 
-    with pytest.raises(StopError), Reconciler(target) as reconciler:
+    with pytest.raises(StopError), Reconciler(target, None) as reconciler:
         backfill.run("", reconciler, stop)
     other = replace(forced, is_forced=False)
     assert Backfill(target, other, state).stopped_after() == ""
     counts = run(target, state, forced)
-    assert keys(queued(target)) == names
-    assert counts.objects == 45 - 10 * after_pages
+    # Parts that were done, or under way, when it stopped are done again.
+    assert set(keys(queued(target))) == set(names)
+    assert counts.objects == 45 - 10 * (after_pages + 1)
     assert not state.exists()
 
 
@@ -153,25 +156,27 @@ def test_given_state_that_cannot_be_written_when_run_then_it_is_said_before_anyt
     assert queued(target) == []
 
 
-def test_given_full_queues_when_filled_then_it_waits_until_there_is_room(
-    target: Target, state: Path, monkeypatch: pytest.MonkeyPatch
+def test_given_room_for_some_when_filled_then_those_are_queued_and_it_says_when_to_run_again(
+    with_functions: Target, state: Path
 ) -> None:
-    monkeypatch.setattr(backfilling, "MAX_WAITING", 120)
-    upload(target, *(f"{number:03d}.jpg" for number in range(150)))
-    sqs = target.client("sqs")
-    for _ in range(3):
-        entries: Any = [{"Id": str(at), "MessageBody": "{}"} for at in range(10)]
-        sqs.send_message_batch(QueueUrl=target.outputs.converting.queue_url, Entries=entries)
-    taken: list[int] = []
-
-    def pause(_: float) -> None:
-        taken.append(len(queued(target)))
-        queued(target, "ConvertQueueUrl")
-
-    run(target, state, pause=pause)
-    # Until the other queue is empty, and until the first hundred are taken.
-    assert taken == [0, 100]
-    assert len(queued(target)) == 50
+    keys_there = [f"{number:04d}.jpg" for number in range(150)]
+    upload(with_functions, *keys_there)
+    room = QueueRoom(with_functions, lambda: datetime(2026, 11, 1, tzinfo=UTC))
+    Functions.tps = 100 / (10 * 86_400)
+    backfill = Backfill(with_functions, BackfillScope(BUCKET, ""), state)
+    try:
+        with (
+            pytest.raises(NoRoomError, match="from November 02 on"),
+            Reconciler(with_functions, room) as reconciler,
+        ):
+            backfill.run("", reconciler, lambda _: None)
+    finally:
+        Functions.tps = 5.0
+    assert reconciler.sent == 100
+    done = queued(with_functions)
+    assert len(done) == 100
+    run(with_functions, state)
+    assert {*keys(done), *keys(queued(with_functions))} == set(keys_there)
 
 
 # Other buckets
@@ -180,8 +185,17 @@ def test_given_full_queues_when_filled_then_it_waits_until_there_is_room(
 class Functions:
     """A Lambda that knows the roles of the functions."""
 
-    def get_function_configuration(self, FunctionName: str) -> dict[str, str]:  # noqa: N803 - boto3's
-        return {"Role": f"arn:aws:iam::123456789012:role/{FunctionName}"}
+    tps = 5.0
+
+    def get_function_configuration(self, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - boto3's
+        variables = {"REKOGNITION_TPS": repr(self.tps), "POWERTOOLS_SERVICE_NAME": "photo-labels"}
+        return {
+            "Role": f"arn:aws:iam::123456789012:role/{FunctionName}",
+            "Environment": {"Variables": variables},
+        }
+
+    def get_event_source_mapping(self, UUID: str) -> dict[str, str]:  # noqa: N803 - boto3's
+        return {"UUID": UUID, "State": "Enabled"}
 
 
 @pytest.fixture

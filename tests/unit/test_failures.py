@@ -52,7 +52,7 @@ def left(target: Target, queue: str) -> list[str]:
 
 
 def redrive(target: Target, reason: str | None = None) -> Redriven:
-    with Reconciler(target) as reconciler:
+    with Reconciler(target, None) as reconciler:
         return Failures(target, pause=lambda _: None).redrive(reason, reconciler)
 
 
@@ -112,7 +112,7 @@ def test_given_failures_when_redriven_then_photos_are_asked_for_and_messages_mov
         dead_letter(target, body)
     redriven = redrive(target)
     assert (redriven.photos, redriven.messages, redriven.by_task) == (1, 23, False)
-    sent = left(target, "QueueUrl")
+    sent = left(target, "BulkQueueUrl")
     [asked] = [one for one in map(json.loads, sent) if one.get("action")]
     assert (asked["key"], asked["force"]) == ("bad.png", True)
     assert [one for one in sent if "Records" in one] == bodies
@@ -127,7 +127,7 @@ def test_given_a_reason_when_redriven_then_only_those_and_the_others_stay_in_vie
     dead_letter(target, notification("a.jpg"))
     redriven = redrive(target, RECEIVED_TOO_OFTEN)
     assert (redriven.photos, redriven.messages, dict(redriven.left)) == (0, 1, {"InvalidJson": 12})
-    assert left(target, "QueueUrl") == [notification("a.jpg")]
+    assert left(target, "BulkQueueUrl") == [notification("a.jpg")]
     assert redrive(target, "Bad").photos == 1
     assert len(left(target, "DeadLetterQueueUrl")) == 12
 
@@ -172,10 +172,10 @@ def test_given_it_is_stopped_half_way_when_redriven_again_then_nothing_is_lost(
         return real(**request)
 
     monkeypatch.setattr(failures._sqs, stopped_at, stopped)
-    with Reconciler(target) as reconciler, pytest.raises(KeyboardInterrupt):
+    with Reconciler(target, None) as reconciler, pytest.raises(KeyboardInterrupt):
         failures.redrive(None, reconciler)
     redrive(target)
-    assert set(left(target, "QueueUrl")) == bodies
+    assert set(left(target, "BulkQueueUrl")) == bodies
     assert left(target, "DeadLetterQueueUrl") == []
 
 
@@ -193,13 +193,13 @@ def test_given_messages_that_sqs_refuses_when_redriven_then_they_stay_and_it_is_
         return {"Failed": [{"Id": request["Entries"][0]["Id"], "Code": "InternalError", "SenderFault": False}]}
 
     monkeypatch.setattr(failures._sqs, "send_message_batch", one_fails)
-    with Reconciler(target) as reconciler, pytest.raises(UserError, match=r"InternalError.*none is lost"):
+    with Reconciler(target, None) as reconciler, pytest.raises(UserError, match=r"InternalError.*none is lost"):
         failures.redrive(None, reconciler)
-    assert len(left(target, "QueueUrl")) == 2
+    assert len(left(target, "BulkQueueUrl")) == 2
     assert len(left(target, "DeadLetterQueueUrl")) == 1
 
 
-QUEUES = {"DeadLetterQueueUrl": "QueueUrl", "ConvertDeadLetterQueueUrl": "ConvertQueueUrl"}
+QUEUES = {"DeadLetterQueueUrl": "BulkQueueUrl", "ConvertDeadLetterQueueUrl": "BulkConvertQueueUrl"}
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ def tasks(target: Target, monkeypatch: pytest.MonkeyPatch) -> MoveTasks:
 def move(target: Target, tasks: MoveTasks, pause: Callable[[float], None] | None = None) -> Redriven:
     failures = Failures(target, pause=pause or tasks.pass_time)
     failures._sqs = tasks
-    with Reconciler(target) as reconciler:
+    with Reconciler(target, None) as reconciler:
         return failures.redrive(None, reconciler)
 
 
@@ -234,8 +234,8 @@ def test_given_sqs_with_a_move_task_when_all_is_redriven_then_it_moves_them(
     sqs.send_message(QueueUrl=target.outputs.converting.dead_letter_queue_url, MessageBody=notification("b.heic"))
     redriven = move(target, tasks)
     assert (redriven.by_task, redriven.messages, redriven.photos) == (True, 37, 0)
-    assert left(target, "QueueUrl") == sorted([*bodies, "{"])
-    assert left(target, "ConvertQueueUrl") == [notification("b.heic")]
+    assert left(target, "BulkQueueUrl") == sorted([*bodies, "{"])
+    assert left(target, "BulkConvertQueueUrl") == [notification("b.heic")]
     dead_letter(target, notification("c.jpg"))
     assert move(target, tasks).messages == 1, "of this task, and not of the ones before"
     assert [task.status for task in tasks.tasks] == ["COMPLETED"] * 4
@@ -254,7 +254,7 @@ def test_given_a_move_task_when_its_watcher_is_stopped_then_the_next_one_goes_on
     with pytest.raises(KeyboardInterrupt):
         move(target, tasks, stopped)
     assert move(target, tasks).messages == 25
-    assert len(left(target, "QueueUrl")) == 25
+    assert len(left(target, "BulkQueueUrl")) == 25
     assert len(tasks.tasks) == 2, "one for each queue"
 
 
@@ -263,7 +263,7 @@ def test_given_a_move_task_to_another_queue_when_redriven_then_it_is_left_alone(
 ) -> None:
     dead_letter(target, notification("a.jpg"))
     failures = Failures(target)
-    elsewhere = failures._arn(target.client("sqs").create_queue(QueueName="elsewhere")["QueueUrl"])
+    elsewhere = failures._arn(target.client("sqs").create_queue(QueueName="elsewhere")["BulkQueueUrl"])
     tasks.start_message_move_task(
         SourceArn=failures._arn(target.outputs.labelling.dead_letter_queue_url), DestinationArn=elsewhere
     )
@@ -280,7 +280,7 @@ def test_given_a_move_task_that_fails_when_watched_then_it_is_said_and_the_other
     def deleted_meanwhile(_seconds: float) -> None:
         tasks.pass_time()
         if len(target.client("sqs").list_queues()["QueueUrls"]) == len(QUEUES) * 2:
-            target.client("sqs").delete_queue(QueueUrl=target.outputs.labelling.queue_url)
+            target.client("sqs").delete_queue(QueueUrl=target.outputs.labelling.bulk_queue_url)
 
     with pytest.raises(
         UserError, match=r"moved 10 messages and stopped \(AWS.SimpleQueueService.NonExistentQueue\)"
@@ -356,9 +356,9 @@ def test_given_dead_letters_that_sqs_does_not_delete_when_redriven_then_it_is_sa
     failures = Failures(without_task)
     failed = {"Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": False}]}
     monkeypatch.setattr(failures._sqs, "delete_message_batch", lambda **_: failed)
-    with Reconciler(without_task) as reconciler, pytest.raises(UserError, match=r"InternalError.*try again"):
+    with Reconciler(without_task, None) as reconciler, pytest.raises(UserError, match=r"InternalError.*try again"):
         failures.redrive(None, reconciler)
-    assert left(without_task, "QueueUrl") == [notification("a.jpg")]
+    assert left(without_task, "BulkQueueUrl") == [notification("a.jpg")]
 
 
 def test_given_a_message_as_large_as_sqs_takes_when_a_photo_is_taken_out_then_it_is_no_larger() -> None:
@@ -377,7 +377,7 @@ def test_given_sqs_without_a_move_task_when_all_is_redriven_then_by_hand(
         raise ClientError({"Error": {"Code": "InvalidAction"}}, "StartMessageMoveTask")
 
     monkeypatch.setattr(failures._sqs, "start_message_move_task", unknown)
-    with Reconciler(target) as reconciler:
+    with Reconciler(target, None) as reconciler:
         assert failures.redrive(None, reconciler).messages == 1
 
 
@@ -386,6 +386,7 @@ def test_given_the_commands_when_there_are_failures_then_they_say_what_to_know(
 ) -> None:
     monkeypatch.setattr(cli, "aws_target", lambda *_: target)
     monkeypatch.setattr(Failures, "_start_task", lambda *_: False)
+    monkeypatch.setattr("photo_labels.commands.redrive.QueueRoom", lambda _: None)
     run = CliRunner().invoke
     nothing = run(cli.photos, ["failures"])
     assert nothing.exit_code == 0, nothing.output
@@ -399,9 +400,9 @@ def test_given_the_commands_when_there_are_failures_then_they_say_what_to_know(
     assert "received 1 time: photos/a.jpg" in found.output
     assert "ImageTooLargeException" not in run(cli.photos, ["failures", "--reason", RECEIVED_TOO_OFTEN]).output
     assert "ReceivedTooOften" in run(cli.photos, ["redrive", "--dry-run"]).output
-    assert left(target, "QueueUrl") == []
+    assert left(target, "BulkQueueUrl") == []
     assert "sent back: 1 rejected photo, 1 dead letter" in run(cli.photos, ["redrive"]).output
-    assert len(left(target, "QueueUrl")) == 2
+    assert len(left(target, "BulkQueueUrl")) == 2
 
 
 def test_given_dead_letters_of_both_queues_when_redriven_then_each_goes_to_its_own_queue(
@@ -414,8 +415,8 @@ def test_given_dead_letters_of_both_queues_when_redriven_then_each_goes_to_its_o
     )
     assert {one.what for one in Failures(without_task).dead_letters()} == {f"{BUCKET}/a.jpg", f"{BUCKET}/b.heic"}
     assert redrive(without_task).messages == 2
-    assert left(without_task, "QueueUrl") == [notification("a.jpg")]
-    assert left(without_task, "ConvertQueueUrl") == [notification("b.heic")]
+    assert left(without_task, "BulkQueueUrl") == [notification("a.jpg")]
+    assert left(without_task, "BulkConvertQueueUrl") == [notification("b.heic")]
 
 
 def test_given_items_of_somebody_elses_when_listed_then_they_are_left_out(target: Target) -> None:

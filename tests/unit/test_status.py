@@ -71,7 +71,7 @@ def ringing(target: Target, *names: str) -> None:
 def test_given_a_pipeline_at_work_when_looked_at_then_all_of_it_is_told(
     target: Target, functions: Stubber
 ) -> None:
-    mappings(functions, "Enabled", "Enabled")
+    mappings(functions, *["Enabled"] * 5)
     measured(target, ImagesLabelled=300, RekognitionCalls=600, RekognitionThrottles=2, OldestPhotoAge=45)
     for _ in range(3):
         target.client("sqs").send_message(QueueUrl=target.outputs.labelling.queue_url, MessageBody="photo")
@@ -89,7 +89,7 @@ def test_given_a_pipeline_at_work_when_looked_at_then_all_of_it_is_told(
 def test_given_what_was_longer_ago_when_looked_at_then_it_is_not_counted(
     target: Target, functions: Stubber
 ) -> None:
-    mappings(functions, "Enabled", "Enabled")
+    mappings(functions, *["Enabled"] * 5)
     measured(target, ImagesLabelled=300)
     status = StatusReader(target, lambda: time.time() + 1200).read()
     assert status.counts["ImagesLabelled"] == 0
@@ -110,7 +110,8 @@ def test_given_backlog_when_asked_when_it_is_gone_then_by_rate_or_quota_or_nobod
     backlog: int, labelled: int, tps: float, is_on: bool, gone_in_s: float | None
 ) -> None:
     counts = {"ImagesLabelled": labelled, "ImagesRejected": 0, "ImagesRemoved": 0}
-    status = Status(Queue(backlog, 0, 0), Queue(0, 0, 0), is_on, counts, None, tps, {})
+    none = Queue(0, 0, 0)
+    status = Status(none, none, Queue(backlog, 0, 0), none, none, is_on, counts, None, tps, {})
     assert status.gone_in_s == gone_in_s
 
 
@@ -134,7 +135,7 @@ def test_given_the_command_when_paused_and_an_alarm_rings_then_it_says_so_and_ex
 def test_given_the_command_when_asked_for_json_then_it_is_a_line(
     target: Target, functions: Stubber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mappings(functions, "Enabled", "Enabled")
+    mappings(functions, *["Enabled"] * 5)
     ended = run(target, monkeypatch, "--json")
     assert ended.exit_code == 0
     assert json.loads(ended.stdout)["photos"] == {"waiting": 0, "in_hand": 0, "dead": 0}

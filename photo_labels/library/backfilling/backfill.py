@@ -1,19 +1,18 @@
 """Backfilling: objects that were there before the pipeline, or were missed, are queued as reconcile messages.
 
-A page of the bucket at a time, so that memory does not grow with the photos; where it is, is kept on disk.
+Memory does not grow with the photos; where it is, is kept on disk.
 """
 
 from __future__ import annotations
 
 import json
-import time
-from collections import Counter
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from photo_labels.library.audit import Finding, compared
-from photo_labels.library.queues import depth
 from photo_labels.library.state_files import keep_state, kept_state
 from photo_labels.library.table_reader import TableReader
 from photo_labels.records.documents import image_id
@@ -21,17 +20,17 @@ from photo_labels.records.formats import PHOTO_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     from photo_labels.library.reconciler import Reconciler
     from photo_labels.library.target import Target
 
-# Objects that are compared and queued together: those of one BatchGetItem. As many may be asked about twice when
-# it is killed.
+# Objects that are compared and queued together: those of one BatchGetItem.
 _AT_A_TIME = 100
-# Messages in the queues: a photo that is uploaded meanwhile waits behind no more, and no alarm rings.
-MAX_WAITING = 1_000
-_LOOK_S = 1.0
+# A thread for each such part. As many parts may be asked about twice when it is killed.
+THREADS = 16
+_MAX_PARTS = 4 * THREADS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +59,41 @@ class BackfillCounts:
     # Of the objects, those that are to be queued, or are.
     wanted: int = 0
 
+    def add(self, other: BackfillCounts) -> None:
+        """Add what another part has."""
+        self.objects += other.objects
+        self.found += other.found
+        self.left_alone += other.left_alone
+        self.wanted += other.wanted
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Objects that were compared together."""
+
+    counts: BackfillCounts
+    # Keys.
+    wanted: list[str]
+
 
 @dataclass(frozen=True, slots=True)
 class BackfillProgress:
     """How far it is."""
 
     counts: BackfillCounts
-    # The last that was looked at.
+    # The last up to which all were looked at.
     key: str
-    # Messages in the queues, where there are too many to go on.
-    waiting: int | None
 
 
 class Backfill:
-    """One pass over a bucket or prefix."""
+    """One pass over a bucket or prefix: pages one after another, their objects in parts at the same time."""
 
-    def __init__(
-        self, target: Target, place: BackfillScope, state: Path, pause: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, target: Target, place: BackfillScope, state: Path) -> None:
         """`state`: the file that keeps where it is; it is gone when the end is reached."""
         self._place = place
         self._state = state
         self._s3 = target.client("s3")
-        self._sqs = target.client("sqs")
-        self._queues = target.outputs.queue_urls
-        self._reader = TableReader(target)
-        self._pause = pause
+        self._reader = TableReader(target, connections=THREADS)
 
     def stopped_after(self) -> str:
         """Return the last key of a pass over the same place that did not reach its end; "": there was none."""
@@ -96,27 +104,46 @@ class Backfill:
     def count(self, after: str, tell: Callable[[BackfillProgress], None]) -> BackfillCounts:
         """Count, and queue nothing."""
         counts = BackfillCounts()
-        for objects in self._objects(after):
-            self._compare(objects, counts)
-            tell(BackfillProgress(counts, objects[-1]["Key"], None))
+        for last, part in self._parts(after, self._compare):
+            counts.add(part.counts)
+            tell(BackfillProgress(counts, last))
         return counts
 
     def run(self, after: str, reconciler: Reconciler, tell: Callable[[BackfillProgress], None]) -> BackfillCounts:
-        """Queue what has to be labelled, as fast as the queues empty. Raises UserError where SQS fails.
+        """Queue what has to be labelled, as fast as SQS takes it.
 
-        After an interruption, a run with `stopped_after` resumes; what was queued is labelled in any case.
+        After an interruption, a run with `stopped_after` resumes; what was queued is labelled in any case. Raises
+        UserError where SQS fails, and NoRoomError where more would wait for too long.
         """
+
+        def queue(objects: Sequence[Any]) -> _Part:
+            part = self._compare(objects)
+            reconciler.ask_all(self._place.bucket, part.wanted, force=self._place.is_forced)
+            return part
+
         counts = BackfillCounts()
         self._keep(after)  # where that cannot be written it is said before anything is queued
-        for objects in self._objects(after):
-            wanted, last = self._compare(objects, counts), objects[-1]["Key"]
-            self._wait_for_room(lambda waiting: tell(BackfillProgress(counts, last, waiting)))  # noqa: B023 - called at once
-            for key in wanted:
-                reconciler.ask(self._place.bucket, key, force=self._place.is_forced)
-            reconciler.flush()
+        for last, part in self._parts(after, queue):
+            counts.add(part.counts)
             self._keep(last)
+            tell(BackfillProgress(counts, last))
         self._state.unlink(missing_ok=True)
         return counts
+
+    def _parts(self, after: str, job: Callable[[Sequence[Any]], _Part]) -> Iterator[tuple[str, _Part]]:
+        """Do the parts at the same time, and yield them in order, each with its last key."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            parts: deque[tuple[str, Future[_Part]]] = deque()
+            try:
+                for objects in self._objects(after):
+                    parts.append((objects[-1]["Key"], pool.submit(job, objects)))
+                    while len(parts) >= _MAX_PARTS or (parts and parts[0][1].done()):
+                        last, part = parts.popleft()
+                        yield last, part.result()
+                for last, part in parts:
+                    yield last, part.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
 
     def _objects(self, after: str) -> Iterator[Sequence[Any]]:
         start: Any = {"StartAfter": after} if after else {}
@@ -128,14 +155,12 @@ class Backfill:
             for begin in range(0, len(objects), _AT_A_TIME):
                 yield objects[begin : begin + _AT_A_TIME]
 
-    def _compare(self, objects: Sequence[Any], counts: BackfillCounts) -> list[str]:
-        """Return the keys that are wanted."""
+    def _compare(self, objects: Sequence[Any]) -> _Part:
+        """Compare objects with their documents."""
         photos = [one for one in objects if _may_be_photo(one["Key"])]
-        counts.objects += len(photos)
-        counts.left_alone += len(objects) - len(photos)
-        bucket = self._place.bucket
+        counts, wanted, bucket = BackfillCounts(), list[str](), self._place.bucket
+        counts.objects, counts.left_alone = len(photos), len(objects) - len(photos)
         documents = self._reader.documents([image_id(bucket, one["Key"]) for one in photos])
-        wanted = []
         for one in photos:
             document = documents.get(image_id(bucket, one["Key"]))
             finding = compared(document, one["ETag"].strip('"'), one["LastModified"])
@@ -143,17 +168,8 @@ class Backfill:
                 counts.found[finding] += 1
             if finding or self._place.is_all:
                 wanted.append(one["Key"])
-        counts.wanted += len(wanted)
-        return wanted
-
-    def _wait_for_room(self, tell: Callable[[int | None], None]) -> None:
-        while (waiting := self._waiting()) + _AT_A_TIME > MAX_WAITING:
-            tell(waiting)
-            self._pause(_LOOK_S)
-        tell(None)
-
-    def _waiting(self) -> int:
-        return sum(sum(depth(self._sqs, queue)) for queue in self._queues)
+        counts.wanted = len(wanted)
+        return _Part(counts, wanted)
 
     def _keep(self, after: str) -> None:
         """Save the position."""

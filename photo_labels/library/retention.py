@@ -1,0 +1,70 @@
+"""How much may wait: SQS deletes a message after its queue's retention, silently.
+
+The queues of bulk work keep messages for 12 days (infra/pipeline.yaml). So the tools queue no more than is
+labelled within 10 at the present rate: at 5 calls a second a million photos take 2.3 days, and 4.3 million 10.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from photo_labels.library.status import StatusReader
+from photo_labels.library.user_errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from photo_labels.library.target import Target
+
+BUDGET = timedelta(days=10)
+# The present rate is what was measured where more waits than is labelled in that time: then it was never idle.
+_BUSY_S = 600.0
+# What others queue at the same time is looked for again after so many messages.
+_LOOK_AFTER = 100_000
+# An emptier queue is worth coming back for.
+_WORTH = 0.1
+
+
+class NoRoomError(UserError):
+    """What waits already takes as long as may be."""
+
+
+class QueueRoom:
+    """Room for messages in the queues of bulk work; used from many threads after `look`."""
+
+    def __init__(
+        self, target: Target, now: Callable[[], datetime] = lambda: datetime.fromtimestamp(time.time(), UTC)
+    ) -> None:
+        self._target = target
+        self._now = now
+        self._left: int | None = None
+        self._rate = 0.0
+        self._until_look = 0
+
+    def look(self) -> int | None:
+        """Return how many messages more may be queued; None: the pipeline sets no limit to its rate."""
+        status = StatusReader(self._target).read()
+        waiting, measured = status.waiting, status.photos_a_second
+        is_busy = status.is_on and measured > 0 and waiting > _BUSY_S * measured
+        self._rate = measured if is_busy else status.tps
+        self._until_look = _LOOK_AFTER
+        self._left = max(0, int(self._rate * BUDGET.total_seconds()) - waiting) if self._rate else None
+        return self._left
+
+    def take(self, messages: int) -> None:
+        """Count messages that are about to be queued. Raises NoRoomError where there is no room for them."""
+        if self._until_look <= 0:
+            self.look()
+        self._until_look -= messages
+        if self._left is None:
+            return
+        if messages > self._left:
+            again = self._now() + _WORTH * BUDGET
+            raise NoRoomError(
+                f"What waits takes {BUDGET.days} days already at {self._rate:.3g} photos a second; SQS deletes what "
+                f"waits for longer than 12. Run the same command again from {again:%B %d} on, or ask Service "
+                "Quotas for more DetectLabels calls a second."
+            )
+        self._left -= messages
