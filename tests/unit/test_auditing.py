@@ -67,7 +67,7 @@ def audited(
 
 
 def messages(target: Target) -> list[dict[str, Any]]:
-    sqs, url = target.client("sqs"), target.outputs.labelling.queue_url
+    sqs, url = target.client("sqs"), target.outputs.labelling.bulk_queue_url
     found = []
     while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         found += [json.loads(message["Body"]) for message in received]
