@@ -23,7 +23,15 @@ from photo_labels.records.documents import (
     new_commit,
 )
 from photo_labels.records.errors import PermanentError, TransientError
-from photo_labels.records.formats import CONVERTED_SUFFIXES
+from photo_labels.records.formats import (
+    NOT_A_PHOTO,
+    PHOTO_FORMATS,
+    NameSays,
+    format_by_content,
+    format_by_name,
+    name_says,
+    why_no_photo,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,8 +125,8 @@ class Labeller:
 
     def _label(self, task: Task, deadline: Deadline, stats: CallStats) -> Write | SkipReason | ForwardToConverter:
         event = task.event
-        if self._is_forwarding and (why := _unsupported_reason(event)):
-            return _forward_to_converter(task, why)
+        if decided := self._decide_unasked(task, deadline):
+            return decided
         shown = self._version_shown(task)
         if shown and (kept := self._unwritten.document(shown)):
             return self._build_write(
@@ -145,6 +153,30 @@ class Labeller:
             orientation=found.orientation,
         )
 
+    def _decide_unasked(self, task: Task, deadline: Deadline) -> Write | ForwardToConverter | None:
+        """Return what name, size or first bytes decide, without Rekognition; None: nothing.
+
+        Only what a name says nothing about is looked into. Where S3 does not give that, the path of all photos
+        finds out why.
+        """
+        event, said = task.event, name_says(task.event.key)
+        if said is NameSays.NO_PHOTO:
+            return self._reject(task, PermanentError(NOT_A_PHOTO, why_no_photo(event.key)))
+        if event.size == 0:
+            return self._reject(task, _empty())
+        if said is NameSays.PHOTO:
+            found, why = format_by_name(event.key), "Name"
+        else:
+            beginning = self._objects.beginning(event.bucket, event.key, _version_to_request(event), deadline)
+            found, why = format_by_content(beginning or b""), "Content"
+            if beginning and not found:
+                return self._reject(task, _no_photo_inside())
+        if not self._is_forwarding:
+            return None
+        if event.size is not None and event.size > MAX_OBJECT_BYTES:
+            return _forward_to_converter(task, "Size")
+        return _forward_to_converter(task, why) if found and not found.is_read_by_rekognition else None
+
     def _explain_unreadable(self, task: Task, said: str, deadline: Deadline) -> Write | SkipReason:
         """Ask S3 why Rekognition could not get the object. Raises _VersionGoneError where a named one is gone."""
         event = task.event
@@ -157,7 +189,7 @@ class Labeller:
                 raise _VersionGoneError
             return self._remove(task)
         if head.size == 0:
-            return self._reject(task, PermanentError("EmptyObject", "The file is empty (0 bytes)."))
+            return self._reject(task, _empty())
         if head.archived:
             return self._reject(
                 task,
@@ -241,14 +273,15 @@ def _version_to_request(event: ObjectEvent) -> str | None:
     return event.version_id if is_lasting(event.version_id) else None
 
 
-def _unsupported_reason(event: ObjectEvent) -> str | None:
-    """Return why Rekognition need not be asked, if so: its refusal would use up a slot of the quota.
+def _empty() -> PermanentError:
+    return PermanentError("EmptyObject", "The file is empty (0 bytes).")
 
-    A name may be wrong. The converting function goes by what is in the file, so this costs only its time.
-    """
-    if event.size is not None and event.size > MAX_OBJECT_BYTES:
-        return "Size"
-    return "Name" if event.key.lower().endswith(CONVERTED_SUFFIXES) else None
+
+def _no_photo_inside() -> PermanentError:
+    formats = ", ".join(one.name for one in PHOTO_FORMATS)
+    return PermanentError(
+        NOT_A_PHOTO, f"Its name does not say what it is, and it does not begin like a photo ({formats})."
+    )
 
 
 def _forward_to_converter(task: Task, why: str) -> ForwardToConverter:

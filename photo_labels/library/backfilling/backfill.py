@@ -9,7 +9,6 @@ import json
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from photo_labels.library.audit import Finding, compared
@@ -17,7 +16,7 @@ from photo_labels.library.queues import depth
 from photo_labels.library.state_files import keep_state, kept_state
 from photo_labels.library.table_reader import TableReader
 from photo_labels.records.documents import image_id
-from photo_labels.records.formats import PHOTO_SUFFIXES
+from photo_labels.records.formats import NameSays, name_says
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -130,7 +129,7 @@ class Backfill:
 
     def _compare(self, objects: Sequence[Any], counts: BackfillCounts) -> list[str]:
         """Return the keys that are wanted."""
-        photos = [one for one in objects if _may_be_photo(one["Key"])]
+        photos = [one for one in objects if name_says(one["Key"]) is not NameSays.NO_PHOTO]
         counts.objects += len(photos)
         counts.left_alone += len(objects) - len(photos)
         bucket = self._place.bucket
@@ -158,9 +157,3 @@ class Backfill:
     def _keep(self, after: str) -> None:
         """Save the position."""
         keep_state(self._state, json.dumps({"place": asdict(self._place), "after": after}))
-
-
-def _may_be_photo(key: str) -> bool:
-    """A name without a suffix may be anything. The console makes folders: empty objects whose names end in `/`."""
-    suffix = PurePosixPath(key).suffix.lower()
-    return not key.endswith("/") and (not suffix or suffix in PHOTO_SUFFIXES)
