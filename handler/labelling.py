@@ -25,7 +25,15 @@ from photo_labels.records.documents import (
     new_commit,
 )
 from photo_labels.records.errors import PermanentError, TransientError
-from photo_labels.records.formats import CONVERTED_SUFFIXES
+from photo_labels.records.formats import (
+    NOT_A_PHOTO,
+    PHOTO_FORMATS,
+    NameSays,
+    format_by_content,
+    format_by_name,
+    name_says,
+    why_no_photo,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -149,8 +157,8 @@ class Labeller:
     def _label(self, photo: _Photo) -> Write | SkipReason:
         """Label a photo that is there. Raises _ForwardedError where that is for another queue."""
         task = photo.task
-        if photo.lane.convert_url and (why := _unsupported_reason(task.event)):
-            raise self._to_converter(photo, why)
+        if decided := self._decide_unasked(photo):
+            return decided
         shown = self._version_shown(task)
         if shown and (kept := self._unwritten.document(shown)):
             return self._build_write(
@@ -221,6 +229,33 @@ class Labeller:
         assert lane.convert_url
         return _ForwardedError(photo, lane.convert_url, why, is_to_be_converted=True)
 
+    def _decide_unasked(self, photo: _Photo) -> Write | None:
+        """Return what name, size or first bytes decide, without Rekognition; None: nothing.
+
+        Only what a name says nothing about is looked into. Where S3 does not give that, the path of all photos
+        finds out why. Raises _ForwardedError for what has to be converted.
+        """
+        task, event, said = photo.task, photo.task.event, name_says(photo.task.event.key)
+        if said is NameSays.NO_PHOTO:
+            return self._reject(task, PermanentError(NOT_A_PHOTO, why_no_photo(event.key)))
+        if event.size == 0:
+            return self._reject(task, _empty())
+        if said is NameSays.PHOTO:
+            found, why = format_by_name(event.key), "Name"
+        else:
+            version = _version_to_request(event)
+            beginning = self._objects.beginning(event.bucket, event.key, version, photo.deadline)
+            found, why = format_by_content(beginning or b""), "Content"
+            if beginning and not found:
+                return self._reject(task, _no_photo_inside())
+        if photo.lane.convert_url is None:
+            return None
+        if event.size is not None and event.size > MAX_OBJECT_BYTES:
+            raise self._to_converter(photo, "Size")
+        if found and not found.is_read_by_rekognition:
+            raise self._to_converter(photo, why)
+        return None
+
     def _explain_unreadable(self, task: Task, said: str, deadline: Deadline) -> Write | SkipReason:
         """Ask S3 why Rekognition could not get the object. Raises _VersionGoneError where a named one is gone."""
         event = task.event
@@ -233,7 +268,7 @@ class Labeller:
                 raise _VersionGoneError
             return self._remove(task)
         if head.size == 0:
-            return self._reject(task, PermanentError("EmptyObject", "The file is empty (0 bytes)."))
+            return self._reject(task, _empty())
         if head.archived:
             return self._reject(
                 task,
@@ -317,14 +352,15 @@ def _version_to_request(event: ObjectEvent) -> str | None:
     return event.version_id if is_lasting(event.version_id) else None
 
 
-def _unsupported_reason(event: ObjectEvent) -> str | None:
-    """Return why Rekognition need not be asked, if so: its refusal would use up a slot of the quota.
+def _empty() -> PermanentError:
+    return PermanentError("EmptyObject", "The file is empty (0 bytes).")
 
-    A name may be wrong. The converting function goes by what is in the file, so this costs only its time.
-    """
-    if event.size is not None and event.size > MAX_OBJECT_BYTES:
-        return "Size"
-    return "Name" if event.key.lower().endswith(CONVERTED_SUFFIXES) else None
+
+def _no_photo_inside() -> PermanentError:
+    formats = ", ".join(one.name for one in PHOTO_FORMATS)
+    return PermanentError(
+        NOT_A_PHOTO, f"Its name does not say what it is, and it does not begin like a photo ({formats})."
+    )
 
 
 def _with_head(event: ObjectEvent, head: Head) -> ObjectEvent:

@@ -14,6 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from handler.lanes import BULK, LIVE
 from photo_labels.records.errors import AWS_ERRORS, TransientError, code_of
+from photo_labels.records.formats import NOT_A_PHOTO
 from photo_labels.records.index import digest
 
 if TYPE_CHECKING:
@@ -104,11 +105,13 @@ def _count(report: Report, metrics: Metrics) -> None:
     outcomes = list(report.outcomes.values())
     written = [one.write.document for one in outcomes if one.write and not one.superseded]
     forwarded = [one.forwarded for one in outcomes if one.forwarded and not one.error]
+    photos = [document for document in written if document.reason != NOT_A_PHOTO]
     counts = {
         "ImagesLabelled": sum(document.status == "LABELLED" for document in written),
         "ImagesHandedOver": sum(one.is_to_be_converted for one in forwarded),
         "ImagesForwarded": sum(not one.is_to_be_converted for one in forwarded),
         "ImagesRemoved": sum(document.status == "REMOVED" for document in written),
+        "NotPhotos": len(written) - len(photos),
         "RecordsFailed": len(report.failed),
         "DuplicateEvents": sum(
             one.skip_reason is not None and one.skip_reason.name == "DUPLICATE" for one in outcomes
@@ -118,7 +121,7 @@ def _count(report: Report, metrics: Metrics) -> None:
     }
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)
-    for document in written:
+    for document in photos:
         # A sample of 0 or 1 for each photo: its sum is the count, its average the share that the alarm watches.
         metrics.add_metric("ImagesRejected", MetricUnit.Count, int(document.status == "REJECTED"))
     for stats in report.call_stats.values():

@@ -88,6 +88,8 @@ def show_audit(console: Console, audit: Audit) -> None:
     """Print what was compared, and a line for each kind of finding."""
     statuses = ", ".join(f"{count:,} {status}" for status, count in sorted(audit.documents.items()))
     console.print(f"{_looked_at(audit)}" + (f" ({statuses})" if statuses else ""), highlight=False)
+    if audit.not_photos:
+        console.print(f"{counted(audit.not_photos, 'file')} skipped: not a photo", highlight=False)
     if audit.under_way:
         console.print(f"{audit.under_way:,} changed in the last minutes: under way", highlight=False)
     table = Table.grid(padding=(0, 2))

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from photo_labels.commands import GIVEN
 from photo_labels.library.failures import Failures
+from photo_labels.records.formats import NOT_A_PHOTO
 from photo_labels.terminal.text import counted, safe
 
 if TYPE_CHECKING:
@@ -29,15 +30,24 @@ if TYPE_CHECKING:
 def failures(session: Session, reason: str | None) -> None:
     """List rejected photos and dead letters, with the reason, when, and how often they were tried.
 
-    Reads the whole table of documents. Exit code 0: there are none; 1: there are some.
+    Files that are no photos are counted only; --reason NotAPhoto lists them. Reads the whole table of documents.
+    Exit code 0: there are none; 1: there are some.
     """
     failed = Failures(session.target())
     counts: Counter[tuple[str, str]] = Counter()
+    not_photos = 0
     for failure in chain(failed.rejected(), failed.dead_letters()):
-        if reason in {None, failure.reason}:
+        if failure.is_asked_for(reason):
             counts[failure.kind, failure.reason] += 1
             show_failure(session.console, failure)
+        not_photos += failure.reason == NOT_A_PHOTO
     show_reasons(session.console, counts)
+    if not_photos and reason is None:
+        verb = "is no photo" if not_photos == 1 else "are no photos"
+        session.console.print(
+            f"{counted(not_photos, 'file')} {verb}: `photos failures --reason {NOT_A_PHOTO}` lists them",
+            highlight=False,
+        )
     sys.exit(1 if counts else 0)
 
 

@@ -31,14 +31,14 @@ def redrive(session: Session, reason: str | None, dry_run: bool) -> None:
     """Send rejected photos and dead letters back to be labelled, after the cause is fixed.
 
     Each photo costs one Rekognition call. It can be interrupted and run again: nothing is lost, and what is sent
-    twice is labelled once.
+    twice is labelled once. Files that are no photos are sent back with --reason NotAPhoto only.
     """
     target = session.target()
     failed = Failures(target)
     if dry_run:
         everything = chain(failed.rejected(), failed.dead_letters())
         show_reasons(
-            session.console, Counter((one.kind, one.reason) for one in everything if reason in {None, one.reason})
+            session.console, Counter((one.kind, one.reason) for one in everything if one.is_asked_for(reason))
         )
         return
     with Reconciler(target, QueueRoom(target)) as reconciler:

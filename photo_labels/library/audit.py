@@ -26,6 +26,7 @@ from photo_labels.library.table_reader import TableReader, documents_in
 from photo_labels.records.attributes import from_attributes
 from photo_labels.records.documents import Document, backs, image_id
 from photo_labels.records.errors import status_of
+from photo_labels.records.formats import NOT_A_PHOTO, NameSays, name_says
 from photo_labels.records.heads import CUSTOMER_KEY, Head, head_of
 from photo_labels.records.index import Row, row_key
 
@@ -73,6 +74,8 @@ class Audit:
     """What was looked at, and what was found."""
 
     objects: int = 0
+    # Folders, and files whose names say that they are no photos: they need no document.
+    not_photos: int = 0
     # By status.
     documents: Counter[str] = field(default_factory=Counter)
     rows: int = 0
@@ -229,8 +232,10 @@ class Auditor:
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
         for page in pages:
             objects = page.get("Contents", [])
-            self.audit.objects += len(objects)
-            yield objects
+            photos = [one for one in objects if name_says(one["Key"]) is not NameSays.NO_PHOTO]
+            self.audit.objects += len(photos)
+            self.audit.not_photos += len(objects) - len(photos)
+            yield photos
 
     def _of_objects(self, objects: Sequence[Any]) -> list[Problem]:
         """Those without a document; the others are compared with what they have."""
@@ -294,7 +299,7 @@ def _judged(document: Document | None, seen: Head | _Hidden | None) -> Finding |
     if document.status == "REMOVED":
         return Finding.CALLED_REMOVED
     if isinstance(seen, _Hidden):
-        return None if document.reason == CUSTOMER_KEY else Finding.OUTDATED
+        return None if document.reason in {CUSTOMER_KEY, NOT_A_PHOTO} else Finding.OUTDATED
     return None if document.is_of(seen.etag, seen.last_modified, seen.version_id) else Finding.OUTDATED
 
 

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from photo_labels.library.queues import delete, give_back, photos_of, received, send, sent_at
 from photo_labels.library.table_reader import documents_in
 from photo_labels.library.user_errors import UserError
+from photo_labels.records.formats import NOT_A_PHOTO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -44,6 +45,10 @@ class Failure:
     handle: str = ""
     body: str = ""
     message_id: str = ""
+
+    def is_asked_for(self, reason: str | None) -> bool:
+        """Tell whether it has this reason; None: any but that of files that are no photos."""
+        return self.reason != NOT_A_PHOTO if reason is None else self.reason == reason
 
 
 @dataclass(slots=True)
@@ -102,13 +107,15 @@ class Failures:
     def redrive(self, reason: str | None, reconciler: Reconciler) -> Redriven:
         """Send failures back, those of one reason or all: rejected photos to be labelled again, and dead letters.
 
+        Files that are no photos are sent back where their reason is given.
+
         Nothing is lost when it is stopped: a dead letter is deleted when it is in the queue, and a photo or a
         message that is sent twice is done once. SQS's own task continues, and a later call finds it. Raises
         UserError when SQS does not take messages.
         """
         redriven = Redriven()
         for failure in self.rejected():
-            if reason in {None, failure.reason}:
+            if failure.is_asked_for(reason):
                 bucket, _, key = failure.what.partition("/")
                 reconciler.ask(bucket, key, force=True)
                 redriven.photos += 1

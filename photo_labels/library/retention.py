@@ -63,8 +63,8 @@ class QueueRoom:
         if messages > self._left:
             again = self._now() + _WORTH * BUDGET
             raise NoRoomError(
-                f"What waits takes {BUDGET.days} days already at {self._rate:.3g} photos a second; SQS deletes what "
-                f"waits for longer than 12. Run the same command again from {again:%B %d} on, or ask Service "
-                "Quotas for more DetectLabels calls a second."
+                f"What waits takes {BUDGET.days} days already at {self._rate:.3g} photos a second, and SQS "
+                f"deletes what waits for longer than 12. Run the same command again from {again:%B %d} on, or ask "
+                "Service Quotas for more DetectLabels calls a second."
             )
         self._left -= messages

@@ -70,6 +70,14 @@ def photo(content: bytes = PHOTO, **headers: str) -> Answer:
     return Answer(200, content, {**head(len(content)).headers, **usual, **_headers(headers)})
 
 
+def part(content: bytes, **headers: str) -> Answer:
+    """The first bytes of an object, without the checksum of the whole."""
+    content_range = f"bytes 0-{len(content) - 1}/100000"
+    return Answer(
+        206, content, {**head(len(content)).headers, **_headers({"Content_Range": content_range} | headers)}
+    )
+
+
 def s3_error(status: int, code: str, message: str, **more: str) -> Answer:
     """An error with a body: XML."""
     parts = {"Code": code, "Message": message, **more, "RequestId": _OF_S3["x-amz-request-id"]}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handler import timeouts
-from tests.contract.answers import REGION, head, head_error, photo, rekognition_error, s3_error
+from tests.contract.answers import REGION, head, head_error, part, photo, rekognition_error, s3_error
 from tests.contract.function import DECODED, notification, reconcile
 
 if TYPE_CHECKING:
@@ -279,6 +279,44 @@ def test_given_the_key_of_a_phone_when_asked_for_then_s3_gets_it_as_it_is(functi
     function.receive(notification(key="a+photo%2B%C3%BC/%40b%25.jpg"))
     assert aws.of("HeadObject")[0].path == "/a photo+ü/@b%.jpg"
     assert aws.of("DetectLabels")[0].content["Image"]["S3Object"]["Name"] == "a photo+ü/@b%.jpg"
+
+
+VIDEO = b"\0\0\0\x14ftypqt  \0\0\0\0qt  ".ljust(64, b"\0")
+JPEG = b"\xff\xd8\xff".ljust(64, b"\0")
+BEGINNINGS = {
+    "a video": Case(API + "GetObject, Range", {"GetObject": (part(VIDEO),)}, "REJECTED NotAPhoto"),
+    "a byte": Case(API + "GetObject, Range", {"GetObject": (part(b"x"),)}, "REJECTED NotAPhoto"),
+    "a video, whole, with its checksum": Case(
+        API + "GetObject", {"GetObject": (photo(VIDEO * 100),)}, "REJECTED NotAPhoto"
+    ),
+    "a JPEG": Case(API + "GetObject, Range", {"GetObject": (part(JPEG),)}, "LABELLED"),
+    "one that ended too early, once": Case(
+        "a lost connection",
+        {"GetObject": (part(b"\xff\xd8", Content_Length="64", Connection="close"), part(JPEG))},
+        "LABELLED",
+    ),
+    "nothing": Case(
+        API + "error responses, InvalidRange",
+        {"GetObject": (s3_error(416, "InvalidRange", "The requested range is not satisfiable"),)},
+        "LABELLED",
+    ),
+    "no right to read it": Case(
+        LOCALSTACK + "AccessDenied", {"GetObject": (s3_error(403, "AccessDenied", "Access Denied"),)}, "LABELLED"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BEGINNINGS)
+def test_given_a_name_that_says_nothing_when_s3_is_asked_for_64_bytes_then_they_decide(
+    function: Function, aws: Aws, name: str
+) -> None:
+    """Where S3 refuses, Rekognition is asked as for any photo: here it reads it."""
+    case = BEGINNINGS[name]
+    aws.tell("GetObject", *case.answers["GetObject"])
+    assert function.receive(notification(key="IMG_0001")) == case.end
+    assert {request.headers["range"] for request in aws.of("GetObject")} == {"bytes=0-63"}
+    assert len(aws.of("GetObject")) == len(case.answers["GetObject"])
+    assert len(aws.of("DetectLabels")) == (case.end == "LABELLED")
 
 
 DOWNLOADS = {

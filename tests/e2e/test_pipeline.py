@@ -106,6 +106,32 @@ def test_given_a_bad_photo_when_uploaded_then_it_is_rejected_with_a_reason_and_o
     assert beside["Status"] == "LABELLED"
 
 
+NO_PHOTOS: dict[str, bytes] = {
+    "clip.MOV": b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + b"\0" * 10_000,
+    "cat.jpg.json": b"{}",
+    "dir with space/.DS_Store": b"\0\0\0\1Bud1",
+    "a folder/": b"",
+    "film without a suffix": b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + b"\0" * 10_000,
+    "short.unknown": b"x",
+}
+
+
+@pytest.mark.parametrize("key", NO_PHOTOS)
+def test_given_a_file_that_is_no_photo_when_uploaded_then_rekognition_is_never_asked(
+    pipeline: Pipeline, key: str
+) -> None:
+    before = pipeline.recogniser("calls")["outcomes"]
+    document = pipeline.settled(key, pipeline.upload(key, NO_PHOTOS[key]))
+    assert (document["Status"], document["Reason"]) == ("REJECTED", "NotAPhoto")
+    assert pipeline.recogniser("calls")["outcomes"] == before
+
+
+def test_given_photos_without_a_suffix_when_uploaded_then_they_are_labelled(pipeline: Pipeline) -> None:
+    files = {"cat of no suffix": CAT, "cat.unknown": encoded(cat(), "WEBP")}
+    etags = {key: pipeline.upload(key, body) for key, body in files.items()}
+    assert {pipeline.settled(key, etag)["Status"] for key, etag in etags.items()} == {"LABELLED"}
+
+
 def test_given_an_exif_rotated_photo_when_uploaded_then_boxes_refer_to_the_upright_image(
     pipeline: Pipeline,
 ) -> None:

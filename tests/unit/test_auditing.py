@@ -108,6 +108,30 @@ def test_given_photos_as_they_should_be_when_audited_then_nothing_is_found(targe
     assert audited(target, AT_ONCE) == []
 
 
+def test_given_files_that_are_no_photos_when_audited_then_they_are_counted_and_no_findings(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "aws_target", lambda *_: target)
+    files = ["film.MOV", "a.jpg.json", "x/.DS_Store", "folder/", "raw.dng"]
+    for key in files:
+        upload(target, key)
+    labelled(target, "a.jpg")
+    store(target, document("raw.dng", {}, status="REMOVED", etag=None))
+    assert audited(target, AT_ONCE) == []
+    ended = CliRunner().invoke(cli.photos, ["audit"])
+    assert ended.exit_code == 0, ended.output
+    assert "1 photo, 2 documents" in ended.output
+    assert "5 files skipped: not a photo" in ended.output
+
+
+def test_given_a_name_that_says_nothing_when_audited_then_the_function_is_to_look(target: Target) -> None:
+    upload(target, "scan")
+    [problem] = audited(target, AT_ONCE)
+    assert (problem.finding, problem.key) == (Finding.NEVER_LABELLED, "scan")
+    store(target, document("scan", {}, status="REJECTED", reason="NotAPhoto", etag=upload(target, "scan")))
+    assert audited(target, AT_ONCE) == []
+
+
 def test_given_each_thing_that_can_be_wrong_when_audited_then_it_is_found_and_nothing_else(target: Target) -> None:
     for number in range(20):
         labelled(target, f"{number}.jpg")

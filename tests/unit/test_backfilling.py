@@ -63,7 +63,7 @@ def run(target: Target, state: Path, place: BackfillScope | None = None, **optio
 def mixed(target: Target) -> None:
     """A photo of each kind, and what is none."""
     etags = upload(target, "fits.jpg", "changed.jpg", "removed.heic", "rejected.png", "new.jpg", HOSTILE, "plain")
-    upload(target, "folder/", "film.mov", "notes.txt")
+    upload(target, "folder/", "film.mov", "new.jpg.json")
     store(target, document("fits.jpg", {"Cat": 90.0}, etag=etags["fits.jpg"]))
     store(target, document("changed.jpg", {"Cat": 90.0}, etag="another"))
     store(target, document("removed.heic", {}, status="REMOVED", etag=None))

@@ -422,3 +422,36 @@ def test_given_dead_letters_of_both_queues_when_redriven_then_each_goes_to_its_o
 def test_given_items_of_somebody_elses_when_listed_then_they_are_left_out(target: Target) -> None:
     put(target, "ImageLabels", {"ImageID": f"{BUCKET}/theirs", "Status": "REJECTED"})
     assert list(Failures(target).rejected()) == []
+
+
+def test_given_files_that_are_no_photos_when_listed_then_they_are_counted_and_shown_where_asked_for(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "aws_target", lambda *_: target)
+    run = CliRunner().invoke
+    for number in range(1_204):
+        store(target, document(f"{number}.mov", {}, status="REJECTED", reason="NotAPhoto", detail="A video."))
+    quiet = run(cli.photos, ["failures"])
+    assert (quiet.exit_code, "There are no failures." in quiet.output) == (0, True)
+    line = "1,204 files are no photos: `photos failures --reason NotAPhoto` lists them"
+    assert " ".join(quiet.output.split()).endswith(line)
+    store(target, document("bad.png", {}, status="REJECTED", reason="Bad", detail="No."))
+    some = run(cli.photos, ["failures"])
+    assert (some.exit_code, "bad.png" in some.output, ".mov" in some.output) == (1, True, False)
+    asked = run(cli.photos, ["failures", "--reason", "NotAPhoto"])
+    assert (asked.exit_code, asked.output.count(".mov"), "bad.png" in asked.output) == (1, 1_204, False)
+    assert "lists them" not in asked.output
+
+
+def test_given_files_that_are_no_photos_when_redriven_then_only_where_their_reason_is_given(
+    without_task: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = without_task
+    monkeypatch.setattr(cli, "aws_target", lambda *_: target)
+    store(target, document("film.mov", {}, status="REJECTED", reason="NotAPhoto"))
+    store(target, document("bad.png", {}, status="REJECTED", reason="Bad"))
+    assert "NotAPhoto" not in CliRunner().invoke(cli.photos, ["redrive", "--dry-run"]).output
+    assert redrive(target).photos == 1
+    assert [json.loads(one)["key"] for one in left(target, "QueueUrl")] == ["bad.png"]
+    assert redrive(target, "NotAPhoto").photos == 1
+    assert [json.loads(one)["key"] for one in left(target, "QueueUrl")] == ["film.mov"]

@@ -106,6 +106,17 @@ def test_given_every_kind_of_end_when_told_then_each_has_line_with_bucket_key_me
     assert sorted(told.samples("ImagesRejected")) == [0.0, 0.0, 1.0]
 
 
+def test_given_files_that_are_no_photos_when_told_then_they_are_counted_apart(world: World) -> None:
+    files = {"a.mov": 5_000_000, "b.jpg.json": 300, "c/": 0, ".DS_Store": 6_148}
+    records = [world.message(world.put(key, Photo(size=size))) for key, size in files.items()]
+    told = Telemetry(Function(world).receive(*records))
+    assert (told.samples("NotPhotos"), told.samples("ImagesRejected")) == ([4.0], [])
+    assert {line["reason"] for line in told.lines} == {"NotAPhoto"}
+    mixed = [world.message(world.put(key, photo)) for key, photo in (("d.mov", CAT), ("e.jpg", Photo(size=0)))]
+    told = Telemetry(Function(world).receive(*mixed))
+    assert (told.samples("NotPhotos"), told.samples("ImagesRejected")) == ([1.0], [1.0])
+
+
 def test_given_photos_when_told_then_the_stages_of_each_are_told_beside_the_metrics(world: World) -> None:
     duplicate = world.put("again.jpg", CAT)
     Function(world).receive(world.message(duplicate))

@@ -9,14 +9,13 @@ import json
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from photo_labels.library.audit import Finding, compared
 from photo_labels.library.state_files import keep_state, kept_state
 from photo_labels.library.table_reader import TableReader
 from photo_labels.records.documents import image_id
-from photo_labels.records.formats import PHOTO_SUFFIXES
+from photo_labels.records.formats import NameSays, name_says
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -157,7 +156,7 @@ class Backfill:
 
     def _compare(self, objects: Sequence[Any]) -> _Part:
         """Compare objects with their documents."""
-        photos = [one for one in objects if _may_be_photo(one["Key"])]
+        photos = [one for one in objects if name_says(one["Key"]) is not NameSays.NO_PHOTO]
         counts, wanted, bucket = BackfillCounts(), list[str](), self._place.bucket
         counts.objects, counts.left_alone = len(photos), len(objects) - len(photos)
         documents = self._reader.documents([image_id(bucket, one["Key"]) for one in photos])
@@ -174,9 +173,3 @@ class Backfill:
     def _keep(self, after: str) -> None:
         """Save the position."""
         keep_state(self._state, json.dumps({"place": asdict(self._place), "after": after}))
-
-
-def _may_be_photo(key: str) -> bool:
-    """A name without a suffix may be anything. The console makes folders: empty objects whose names end in `/`."""
-    suffix = PurePosixPath(key).suffix.lower()
-    return not key.endswith("/") and (not suffix or suffix in PHOTO_SUFFIXES)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photo_labels.library.user_errors import UserError
-from photo_labels.records.formats import PHOTO_SUFFIXES
+from photo_labels.records.formats import SIGNATURE_BYTES, NameSays, format_by_content, name_says
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# As a key of `photos import --json`, which stays as it is.
+# As a key of `photos import --json`, which stays as it is; also of those whose name says nothing.
 NOT_A_PHOTO = "by name no photo"
 _MAX_KEY_BYTES = 1024
 
@@ -30,7 +30,7 @@ _SYSTEM_FOLDERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file that is a photo by its name; `why` says why it cannot be uploaded, where it cannot."""
+    """A file that is a photo by its name or its content; `why` says why it cannot be uploaded, where it cannot."""
 
     # Absolute, so that it names the same file wherever the command is run.
     path: Path
@@ -98,10 +98,13 @@ class PhotoFinder:
                 yield from self._file(Path(entry.path), Path(entry.path).relative_to(root).as_posix())
 
     def _file(self, path: Path, name: str) -> Iterator[FoundFile]:
-        if path.name.startswith(".") or path.suffix.lower() not in PHOTO_SUFFIXES:
+        said = name_says(path.name)
+        if path.name.startswith(".") or said is NameSays.NO_PHOTO:
             self.left_alone[NOT_A_PHOTO] += 1
         elif not self._is_wanted(_composed(name)):
             self.left_alone["not included, or excluded"] += 1
+        elif said is NameSays.NOTHING and not _begins_like_photo(path):
+            self.left_alone[NOT_A_PHOTO] += 1
         else:
             yield self._looked_at(path, name)
 
@@ -135,6 +138,17 @@ class PhotoFinder:
 def _composed(text: str) -> str:
     """Compose letters and accents: macOS decomposes names, and whoever searches for one types it composed."""
     return unicodedata.normalize("NFC", text)
+
+
+def _begins_like_photo(path: Path) -> bool:
+    """Look into a file; one that cannot be read may be a photo, but a pipe or a link to nothing is none."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return format_by_content(file.read(SIGNATURE_BYTES)) is not None
+    except OSError:
+        return True
 
 
 def _listed(folder: Path) -> Iterator[os.DirEntry[str] | FoundFile]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from photo_labels.library.importing.finder import PhotoFinder
+from photo_labels.library.importing.finder import NOT_A_PHOTO, PhotoFinder
 from photo_labels.library.importing.journal import End
 
 if TYPE_CHECKING:
@@ -156,3 +156,29 @@ def test_given_names_that_collide_when_composed_then_the_second_is_named_with_th
     assert sorted(ended.ends().values()) == ["labelled", "not uploaded"]
     assert disk.puts == {composed: 1}
     assert "another --prefix" in ended.told
+
+
+def test_given_names_that_say_nothing_when_imported_then_the_first_bytes_decide(disk: Disk) -> None:
+    jpeg, video = b"\xff\xd8\xff\xe0 and more", b"\0\0\0\x14ftypqt  \0\0\0\0qt  "
+    disk.write("scan", "a.insp", ".jpg", "film.mov", "film.mov.json", body=jpeg)
+    disk.write("film", "clip.part", body=video)
+    disk.write("nothing", body=b"")
+    os.mkfifo(disk.folder / "pipe")
+    (disk.folder / "dangling").symlink_to(disk.folder / "nowhere")
+    finder = PhotoFinder("")
+    assert [file.key for file in finder.find([disk.folder])] == ["a.insp", "scan"]
+    assert finder.left_alone == {NOT_A_PHOTO: 8}
+
+
+def test_given_a_file_without_suffix_that_cannot_be_read_when_imported_then_it_is_named(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path, *_: Any) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    disk.write("scan")
+    monkeypatch.setattr(Path, "open", refused)
+    assert [file.key for file in PhotoFinder("").find([disk.folder])] == ["scan"]
+    ended = disk.run()
+    assert ended.counts.ends == {End.NOT_UPLOADED: 1}
+    assert "It cannot be read: Permission denied" in ended.told
