@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -140,11 +141,11 @@ def test_given_messages_that_come_back_as_malformed_when_redriven_then_it_ends(
         dead_letter(target, f"{number}", Reason="InvalidJson")
     move, moved = Failures._move, 0
 
-    def and_dead_lettered_again(self: Failures, dead_letters: str, failures: Any) -> None:
+    def and_dead_lettered_again(self: Failures, dead_letters: str, look: Any, failures: Any) -> None:
         nonlocal moved
         moved += len(failures)
         assert moved <= 15
-        move(self, dead_letters, failures)
+        move(self, dead_letters, look, failures)
         for failure in failures:
             dead_letter(target, failure.body, Reason="InvalidJson")
 
@@ -335,10 +336,11 @@ def test_given_dead_letters_as_large_as_sqs_takes_when_redriven_then_in_several_
         return {"Successful": [{"Id": one["Id"]} for one in Entries]}
 
     monkeypatch.setattr(failures._sqs, "send_message_batch", send)
-    monkeypatch.setattr(failures._sqs, "delete_message_batch", lambda **_: {"Successful": []})
+    look: Any = SimpleNamespace(delete=lambda _messages: {})
     failures._move(
         target.outputs.labelling.dead_letter_queue_url,
-        [Failure("dead letter", "", "", "", datetime.now(UTC), handle="h", body=body) for body in bodies],
+        look,
+        [Failure("dead letter", "", "", "", datetime.now(UTC), body=body) for body in bodies],
     )
     assert [body for batch in taken for body in batch] == bodies
     assert [len(batch) for batch in taken] == [1, 2, 1 + 3, 1]
