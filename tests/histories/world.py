@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -31,6 +30,7 @@ from photo_labels.library.user_errors import UserError
 from photo_labels.records.documents import iso
 from tests.fakes.bucket import BUCKET, S3, Bucket, Rekognition, Versioning
 from tests.fakes.dynamodb import DynamoDB, Tables
+from tests.fakes.in_turn import InTurnExecutor
 from tests.fakes.queues import SQS, Queue, Stored
 from tests.fakes.stack import outputs_of_stack
 from tests.fakes.world import SETTINGS
@@ -312,15 +312,6 @@ class _InProcess(Converter):
     def _decode(self, photo: IO[bytes], answer: IO[bytes], deadline: Deadline) -> None:
         photo.seek(0)
         answer.write(photo.read())
-
-
-class InTurnExecutor(Executor):
-    """Runs what it is given at once, by itself."""
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
 
 
 def _record(one: Stored) -> SQSRecord:
