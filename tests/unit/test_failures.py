@@ -406,6 +406,26 @@ def test_given_the_commands_when_there_are_failures_then_they_say_what_to_know(
     assert len(left(target, "QueueUrl")) == 2
 
 
+def test_given_json_when_listed_then_lines_and_what_was_counted_and_what_estimated(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "aws_target", lambda *_: target)
+    store(target, document(HOSTILE, {}, status="REJECTED", reason="ImageTooLargeException", detail="15 MB."))
+    for key in ("a.jpg", "b.jpg"):
+        dead_letter(target, notification(key))
+    # Somebody else looks at one of them.
+    target.client("sqs").receive_message(QueueUrl=target.outputs.labelling.dead_letter_queue_url)
+    listed = CliRunner().invoke(cli.photos, ["failures", "--json"])
+    assert listed.exit_code == 1
+    rejected, dead, counts = map(json.loads, listed.stdout.splitlines())
+    assert (rejected["what"], rejected["tries"]) == (f"{BUCKET}/{HOSTILE}", None)
+    assert (dead["kind"], dead["reason"]) == ("dead letter", RECEIVED_TOO_OFTEN)
+    assert (counts["dead_letters_looked_at"], counts["dead_letters_not_looked_at_estimated"]) == (1, 1)
+    assert {one["count"] for one in counts["counts"]} == {1}
+    assert "1 dead letter looked at of about 2" in listed.stderr
+    assert "1 dead letter looked at of about 2" in CliRunner().invoke(cli.photos, ["redrive", "--dry-run"]).output
+
+
 def test_given_dead_letters_of_both_queues_when_redriven_then_each_goes_to_its_own_queue(
     without_task: Target,
 ) -> None:
