@@ -93,3 +93,13 @@ def test_given_photos_when_purged_with_their_objects_then_only_tombstones_are_le
     drained(pipeline)
     assert set(statuses(pipeline, pipeline.bucket, *keys).values()) <= {"REMOVED"}
     assert not pipeline.keys_under("Cat") & set(keys)
+
+
+def test_given_a_photo_that_was_purged_when_uploaded_again_then_it_is_labelled(pipeline: Pipeline) -> None:
+    """The function writes over a mark on a condition that the local cloud's DynamoDB evaluates."""
+    key = "purged/again.jpg"
+    pipeline.settled(key, pipeline.upload(key, CAT))
+    Purger(pipeline.cloud.target, beginning_with(pipeline.cloud.target, "purged/")).run(lambda _: None)
+    assert statuses(pipeline, pipeline.bucket, key) == {key: "REMOVED"}
+    pipeline.settled(key, pipeline.upload(key, CAT))
+    assert key in pipeline.keys_under("Cat")
