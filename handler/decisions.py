@@ -27,6 +27,7 @@ class SkipReason(Enum):
     DUPLICATE = "a document of this version or a newer one is there"
     STILL_THERE = "something was removed, but the object came back, of which its own event tells"
     UP_TO_DATE = "the document already says what is true"
+    PURGED = "the photo was purged after that"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class Task:
     reconcile: bool
     force: bool
     old: bool
+    # When it happened, or was asked for, at the latest.
+    moment: datetime | None = None
 
     @property
     def image_id(self) -> str:
@@ -71,6 +74,8 @@ class Write:
     unchanged: bool = False
     # What Rekognition was shown; None: nothing, or what could not be told from something else later.
     shown: Version | None = None
+    # Where the photo was purged after it, this is not written.
+    moment: datetime | None = None
 
     @property
     def image_id(self) -> str:
@@ -80,10 +85,12 @@ class Write:
 def task_for(work: Work, known: Document | None, now: datetime) -> Task | SkipReason:
     """Decide from the document alone whether there is anything to do."""
     event = work.newest
+    if known and work.moment and known.was_purged_after(work.moment):
+        return SkipReason.PURGED
     sequencer = event.sequencer
     if sequencer and known and known.sequencer >= sequencer:
         if not work.reconcile:
             return SkipReason.DUPLICATE
         sequencer = None
     old = event.time is not None and now - event.time > _TRUSTED_FOR
-    return Task(event, known, sequencer, work.reconcile, work.force, old)
+    return Task(event, known, sequencer, work.reconcile, work.force, old, work.moment)

@@ -66,10 +66,17 @@ class ObjectEvent:
     force: bool = False
     # S3's, of an object that was looked at.
     last_modified: datetime | None = None
+    # When somebody asked for it, of a reconcile message.
+    asked_at: datetime | None = None
 
     @property
     def image_id(self) -> str:
         return image_id(self.bucket, self.key)
+
+    @property
+    def moment(self) -> datetime | None:
+        """When it happened, or was asked for: a purge after that moment overrides it."""
+        return self.asked_at or self.time
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +100,24 @@ class Work:
     # Somebody asked for the present truth, so what the event says is checked.
     reconcile: bool
     force: bool
+    # The latest of all its events.
+    moment: datetime | None
 
 
 def read_message(record: SQSRecord) -> Message:
     """Understand one SQS record; never raises on what a body holds."""
     events: tuple[ObjectEvent, ...] = ()
     malformed = None
+    sent_at = datetime.fromtimestamp(int(record.attributes.sent_timestamp) / 1000, UTC)
     try:
-        events, malformed = _read_body(record.body)
+        events, malformed = _read_body(record.body, sent_at)
     except MalformedMessageError as error:
         malformed = error
     return Message(
         message_id=record.message_id,
         receipt_handle=record.receipt_handle,
         receive_count=int(record.attributes.approximate_receive_count),
-        sent_at=datetime.fromtimestamp(int(record.attributes.sent_timestamp) / 1000, UTC),
+        sent_at=sent_at,
         body=record.body,
         events=events,
         malformed=malformed,
@@ -131,7 +141,12 @@ def body_of(event: ObjectEvent) -> str:
     time = event.time.isoformat() if event.time else None
     if event.kind is Kind.RECONCILE:
         return reconcile_message(
-            event.bucket, event.key, force=event.force, sequencer=event.sequencer, event_time=time
+            event.bucket,
+            event.key,
+            force=event.force,
+            sequencer=event.sequencer,
+            event_time=time,
+            asked_at=event.asked_at.isoformat() if event.asked_at else None,
         )
     content = {
         "key": quote_plus(event.key),
@@ -154,10 +169,11 @@ def _newest(events: list[ObjectEvent]) -> Work:
         newest=max(events, key=lambda event: event.sequencer or ""),
         reconcile=any(event.kind is Kind.RECONCILE for event in events),
         force=any(event.force for event in events),
+        moment=max((event.moment for event in events if event.moment), default=None),
     )
 
 
-def _read_body(body: str) -> tuple[tuple[ObjectEvent, ...], MalformedMessageError | None]:
+def _read_body(body: str, sent_at: datetime) -> tuple[tuple[ObjectEvent, ...], MalformedMessageError | None]:
     """Return the events of a body, and the first malformed record among valid ones."""
     try:
         content = json.loads(body)
@@ -168,7 +184,7 @@ def _read_body(body: str) -> tuple[tuple[ObjectEvent, ...], MalformedMessageErro
     if content.get("Event") == "s3:TestEvent":
         return (), None
     if content.get("source") == SOURCE:
-        return (_read_reconcile(content),), None
+        return (_read_reconcile(content, sent_at),), None
     records = content.get("Records")
     if not isinstance(records, list) or not records:
         raise _unknown(content)
@@ -198,7 +214,7 @@ def _unknown(content: dict[str, Any]) -> MalformedMessageError:
     )
 
 
-def _read_reconcile(content: dict[str, Any]) -> ObjectEvent:
+def _read_reconcile(content: dict[str, Any], sent_at: datetime) -> ObjectEvent:
     if content.get("action") != ACTION:
         raise MalformedMessageError("UnknownAction", f"The action {content.get('action')!r:.80} is not known.")
     force = content.get("force", False)
@@ -207,10 +223,13 @@ def _read_reconcile(content: dict[str, Any]) -> ObjectEvent:
     bucket, key = _checked(content.get("bucket"), content.get("key"))
     try:
         time = _utc(content["eventTime"]) if "eventTime" in content else None
+        asked_at = _utc(content["askedAt"]) if "askedAt" in content else sent_at
     except (TypeError, ValueError, OverflowError) as error:
-        raise MalformedMessageError("InvalidReconcile", f"eventTime is no time: {error!s:.200}.") from error
+        raise MalformedMessageError(
+            "InvalidReconcile", f"eventTime or askedAt is no time: {error!s:.200}."
+        ) from error
     sequencer = _sequencer(content.get("sequencer"))
-    return ObjectEvent(bucket, key, Kind.RECONCILE, sequencer, time, force=force)
+    return ObjectEvent(bucket, key, Kind.RECONCILE, sequencer, time, force=force, asked_at=asked_at)
 
 
 def _read_s3_record(content: object) -> ObjectEvent:

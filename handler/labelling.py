@@ -16,6 +16,7 @@ from handler.results import S3Object, UnreadableObjectError, UnsupportedPhotoErr
 from handler.unwritten import UnwrittenLabels, WriteCircuitBreaker
 from photo_labels.records.documents import (
     NO_SEQUENCER,
+    NULL_VERSION,
     TOMBSTONE_LIFE,
     Document,
     fitted,
@@ -80,7 +81,7 @@ class _ForwardedError(Exception):
         # Whatever the event was, a photo that is forwarded is there, and has to be labelled.
         task = photo.task
         kind = Kind.RECONCILE if task.reconcile else Kind.CREATED
-        event = replace(task.event, kind=kind, sequencer=task.sequencer, force=task.force)
+        event = replace(task.event, kind=kind, sequencer=task.sequencer, force=task.force, asked_at=task.moment)
         self.forward = Forward(queue_url, body_of(event), why, is_to_be_converted)
 
 
@@ -145,8 +146,8 @@ class Labeller:
             return self._reject(_without_version(task), error)
         if head is None:
             return self._remove(task)
-        if is_removal and head.version_id is None:
-            return SkipReason.STILL_THERE
+        if not task.reconcile and (reason := _reason_to_leave(task, head)):
+            return reason
         if not task.force and task.known and self._is_up_to_date(task.known, head, any_settings=is_removal):
             if task.sequencer is None:
                 return SkipReason.UP_TO_DATE
@@ -311,6 +312,7 @@ class Labeller:
             reconciled=task.sequencer is None,
             requested=task.reconcile,
             shown=self._version_shown(task),
+            moment=task.moment,
         )
 
     def _is_up_to_date(self, known: Document, head: Head, *, any_settings: bool) -> bool:
@@ -332,11 +334,29 @@ class Labeller:
         return event.image_id, task.sequencer, event.etag, event.version_id, event.last_modified
 
 
+def _reason_to_leave(task: Task, head: Head) -> SkipReason | None:
+    """Return why an event is of nothing that is to be looked at, though an object is there; None: it may be."""
+    is_removal = task.event.kind is Kind.REMOVED
+    if is_removal and head.version_id is None:
+        return SkipReason.STILL_THERE
+    is_another = (head.version_id or NULL_VERSION) != (task.event.version_id or NULL_VERSION)
+    is_purged = task.known is not None and task.known.was_purged_after(head.last_modified)
+    # The removal of an old version, say, changes nothing about the present one.
+    return SkipReason.PURGED if is_purged and (is_removal or is_another) else None
+
+
 def _rewrite(task: Task, known: Document, now: datetime) -> Write:
     """Write a document again for another event: what it says is still true, so Rekognition is not asked."""
     assert task.sequencer
     document = replace(known, sequencer=task.sequencer, commit=new_commit(), labelled_at=iso(now))
-    return Write(fitted(document), known, reconciled=False, requested=task.reconcile, unchanged=True)
+    return Write(
+        fitted(document),
+        known,
+        reconciled=False,
+        requested=task.reconcile,
+        unchanged=True,
+        moment=task.moment,
+    )
 
 
 def _without_version(task: Task) -> Task:

@@ -185,7 +185,8 @@ class Pipeline:
             return Outcome(error=ChangedMeanwhileError()), own
         if end.winner.sequencer > write.document.sequencer:
             return Outcome(write=write, superseded=True), own
-        return Outcome(skip_reason=SkipReason.DUPLICATE), own
+        is_purged = write.moment is not None and end.winner.was_purged_after(write.moment)
+        return Outcome(skip_reason=SkipReason.PURGED if is_purged else SkipReason.DUPLICATE), own
 
     def _delete_rows(self, stale: list[Row], report: Report, threads: Threads, deadline: Deadline) -> None:
         """Clean up. A failure costs nothing but the rows' storage: no document backs them."""

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from handler.deadline import call, pauses_s
 from handler.timeouts import DYNAMODB
 from photo_labels.records.attributes import from_attributes, to_attributes
-from photo_labels.records.documents import Document, NotOursError
+from photo_labels.records.documents import Document, NotOursError, iso
 from photo_labels.records.errors import ForeignItemError, code_of
 from photo_labels.records.index import Row, row_key
 
@@ -92,6 +92,8 @@ class Storage:
     def commit(self, write: Write, deadline: Deadline) -> Committed | ConditionFailed:
         """Write a document on condition: newer than what is there, or (reconciled) what is there is unchanged.
 
+        What is there may be a purge's tombstone: then it has to be newer than the purge, too.
+
         An attempt that was written although its answer got lost finds itself as the winner: then it counts
         as committed, over the document that was read before.
         """
@@ -153,7 +155,12 @@ def in_writes(rows: Iterable[Row]) -> Iterator[tuple[Row, ...]]:
 
 def _condition(write: Write) -> tuple[str, dict[str, Any]]:
     if not write.reconciled:
-        return "attribute_not_exists(ImageID) OR Sequencer < :new", _values(new=write.document.sequencer)
+        condition = "attribute_not_exists(ImageID) OR Sequencer < :new AND attribute_not_exists(PurgedAt)"
+        values = {"new": write.document.sequencer}
+        if write.moment:
+            condition += " OR Sequencer < :new AND PurgedAt < :moment"
+            values["moment"] = iso(write.moment)
+        return condition, _values(**values)
     if write.known is None:
         return "attribute_not_exists(ImageID)", {}
     if write.known.commit:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from local.ministack import REPOSITORY
 from photo_labels.library.failures import Failures
-from photo_labels.library.queues import delete, received
+from photo_labels.library.queues import DeadLetterLook
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.table_reader import TableReader
 from smoke import refused
@@ -147,8 +147,9 @@ class Walk:
             raise NotSeenError("no dead letter was redriven")
         self._until(self._dead_letters, self._patience_s, "the dead letter again")
         queue = self._target.outputs.labelling.dead_letter_queue_url
-        for messages in received(self._sqs, queue, datetime.now(UTC)):
-            delete(self._sqs, queue, [message["ReceiptHandle"] for message in messages])
+        look = DeadLetterLook(self._sqs, queue, datetime.now(UTC))
+        for messages in look.pages():
+            look.delete(messages)
 
     def _dead_letters(self) -> bool:
         return any(one.reason == "InvalidJson" for one in Failures(self._target).dead_letters())

@@ -50,7 +50,10 @@ class BackfillOptions:
     "--all", "is_all", is_flag=True, help="Also photos with labels; the function skips those that are up to date."
 )
 @click.option(
-    "--force", "is_forced", is_flag=True, help="With --all: label everything again, and pay for it again."
+    "--force",
+    "is_forced",
+    is_flag=True,
+    help="With --all: label everything again, purged photos too, and pay for it again.",
 )
 @click.option("--grant", "is_granting", is_flag=True, help="Let the functions read another bucket, by its policy.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Only say what would be labelled, and what it would cost.")
@@ -65,7 +68,8 @@ def backfill(session: Session, /, **options: Any) -> None:
     them. No more is queued than is labelled within 10 days. After an interruption, run the same command again: it
     resumes.
 
-    After a change of MinConfidence or MaxLabels: --all. Exit code 0: all is queued; 130: stopped by Ctrl-C.
+    After a change of MinConfidence or MaxLabels: --all. Photos that were purged and did not change since are left
+    out, for 30 days; --all --force brings them back. Exit code 0: all is queued; 130: stopped by Ctrl-C.
     """
     asked = BackfillOptions(**options)
     if asked.is_forced and not asked.is_all:
@@ -166,7 +170,9 @@ class BackfillDisplay(StatusLine):
 def show_backfill(console: Console, place: BackfillScope, counts: BackfillCounts, usd: float) -> None:
     """Print what was found, and what labelling it costs."""
     parts = [f"{count:,} {finding.value}" for finding, count in counts.found.items()]
-    fitting = counts.objects - sum(counts.found.values())
+    if counts.purged:
+        parts.append(f"{counts.purged:,} purged")
+    fitting = counts.objects - sum(counts.found.values()) - counts.purged
     console.print(
         safe(f"{place}: {counted(counts.objects, 'photo')}, {', '.join([*parts, f'{fitting:,} labelled'])}"),
         highlight=False,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
@@ -18,37 +20,67 @@ from photo_labels.records.formats import NOT_A_PHOTO
 from photo_labels.terminal.text import counted, safe
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from photo_labels.commands import Session
-    from photo_labels.library.failures import Failure
+    from photo_labels.library.failures import DeadLettersSeen, Failure
 
 
 @click.command()
 @click.option("--reason", type=GIVEN, help="Only those with this reason.")
+@click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each, and one with the counts.")
 @click.pass_obj
-def failures(session: Session, reason: str | None) -> None:
+def failures(session: Session, reason: str | None, is_json: bool) -> None:
     """List rejected photos and dead letters, with the reason, when, and how often they were tried.
 
-    Files that are no photos are counted only; --reason NotAPhoto lists them. Reads the whole table of documents.
-    Exit code 0: there are none; 1: there are some.
+    Files that are no photos are counted only; --reason NotAPhoto lists them. Reads the whole table of documents,
+    and looks through the dead-letter queues for four minutes each at most; how many dead letters are left then is
+    said, as SQS estimates it. Exit code 0: there are none; 1: there are some.
     """
-    failed = Failures(session.target())
+    shown = Console(stderr=True) if is_json else session.console
+    failed = Failures(session.target(shown))
     counts: Counter[tuple[str, str]] = Counter()
     not_photos = 0
     for failure in chain(failed.rejected(), failed.dead_letters()):
         if failure.is_asked_for(reason):
             counts[failure.kind, failure.reason] += 1
-            show_failure(session.console, failure)
+            if is_json:
+                click.echo(json.dumps(_line(failure)))
+            else:
+                show_failure(shown, failure)
         not_photos += failure.reason == NOT_A_PHOTO
-    show_reasons(session.console, counts)
+    if is_json:
+        click.echo(json.dumps(_counted(counts, failed.seen)))
+    else:
+        show_reasons(shown, counts)
     if not_photos and reason is None:
         verb = "is no photo" if not_photos == 1 else "are no photos"
-        session.console.print(
+        shown.print(
             f"{counted(not_photos, 'file')} {verb}: `photos failures --reason {NOT_A_PHOTO}` lists them",
             highlight=False,
         )
-    sys.exit(1 if counts else 0)
+    show_seen(shown, failed.seen)
+    sys.exit(1 if counts or failed.seen.left else 0)
+
+
+def _line(failure: Failure) -> dict[str, Any]:
+    return {
+        "kind": failure.kind,
+        "what": failure.what,
+        "reason": failure.reason,
+        "detail": failure.detail,
+        "at": failure.at.isoformat(),
+        "tries": failure.tries,
+    }
+
+
+def _counted(counts: Counter[tuple[str, str]], seen: DeadLettersSeen) -> dict[str, Any]:
+    """Return the last line: what was counted, and how many dead letters there are by SQS's estimate besides."""
+    return {
+        "counts": [
+            {"kind": kind, "reason": reason, "count": count} for (kind, reason), count in counts.most_common()
+        ],
+        "dead_letters_looked_at": seen.looked_at,
+        "dead_letters_not_looked_at_estimated": seen.left,
+    }
 
 
 def show_failure(console: Console, failure: Failure) -> None:
@@ -69,3 +101,14 @@ def show_reasons(console: Console, counts: Counter[tuple[str, str]]) -> None:
     for (kind, reason), count in counts.most_common():
         table.add_row(f"{count:,}", kind, safe(reason))
     console.print(table)
+
+
+def show_seen(console: Console, seen: DeadLettersSeen) -> None:
+    """Print at how many dead letters was looked, where that were not all of them."""
+    if seen.left:
+        about = seen.looked_at + seen.left
+        console.print(
+            f"{counted(seen.looked_at, 'dead letter')} looked at of about {about:,}: those that are hidden, or "
+            "were not reached in four minutes, are not among these. `photos redrive` takes all of them.",
+            highlight=False,
+        )

@@ -34,24 +34,27 @@ if TYPE_CHECKING:
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def purge(session: Session, /, **asked: Any) -> None:
-    """Remove the data about photos: documents, index rows, and messages that wait in the queues.
+    """Remove the data about photos: documents, index rows, and dead letters.
 
-    IMAGE is a key, bucket/key, or s3://bucket/key. Without --objects the photos stay in the bucket: a backfill
-    would label them again. By prefix, all documents are read once to count and once to remove.
+    IMAGE is a key, bucket/key, or s3://bucket/key. What happened to the photos until now is not labelled any more,
+    also if it still waits in a queue; what is uploaded from now on is. Without --objects the photos stay in the
+    bucket. For 30 days neither a backfill nor an audit brings them back, but `photos backfill --all --force` does.
+
+    By prefix, all documents are read and the bucket is listed, once to count and once to remove.
     """
     objects, is_sure = asked.pop("objects"), asked.pop("is_sure")
     target = session.target()
     purger = Purger(target, _chosen(target, **asked), objects)
     with StatusLine(session.console, "looking") as display:
         there = purger.count()
-    show_purged(session.console, "There are", there, objects)
+    show_purged(session.console, "There are", there)
     if not is_sure:
-        agree("Remove them, and messages about them?")
+        agree("Remove them, and dead letters about them?")
     try:
         with StatusLine(session.console, "removing") as display:
             purger.run(lambda one: display.tell(purged_text(one)))
     finally:  # also where credentials have ended, or after Ctrl-C
-        show_purged(session.console, "Removed", purger.purged, objects)
+        show_purged(session.console, "Removed", purger.purged)
 
 
 def _chosen(target: Target, images: tuple[str, ...], prefix: str | None, *, is_everything: bool) -> Chosen:
@@ -73,14 +76,15 @@ def purged_text(purged: Purged) -> str:
     parts = [
         counted(purged.documents, "document"),
         counted(purged.rows, "index row"),
-        *([counted(purged.messages, "message")] if purged.messages else []),
+        *([f"{counted(purged.unlabelled, 'photo')} without labels"] if purged.unlabelled else []),
+        *([counted(purged.messages, "dead letter")] if purged.messages else []),
         *([f"{counted(purged.objects, 'object')} of {purged.size / 1e6:,.1f} MB"] if purged.objects else []),
     ]
     return ", ".join(parts)
 
 
-def show_purged(console: Console, what: str, purged: Purged, objects: str | None) -> None:
-    """Print what a purge is about, or what it did; `objects`: which photos themselves it removes."""
+def show_purged(console: Console, what: str, purged: Purged) -> None:
+    """Print what a purge is about, or what it did."""
     console.print(f"{what}: {purged_text(purged)}", highlight=False)
     if purged.keys:
         console.print(safe(f"  {', '.join(purged.keys)} among them"), soft_wrap=True)
@@ -90,9 +94,8 @@ def show_purged(console: Console, what: str, purged: Purged, objects: str | None
             "otherwise.",
             highlight=False,
         )
-    if purged.under_way:
-        then = "each becomes a note that it is gone" if objects else "they are labelled again: purge again"
-        in_hand = counted(purged.under_way, "message")
+    if purged.not_seen:
         console.print(
-            f"The functions have {in_hand} in hand. If those are about these photos, {then}.", highlight=False
+            f"About {counted(purged.not_seen, 'dead letter')} could not be looked at: the same command goes on.",
+            highlight=False,
         )

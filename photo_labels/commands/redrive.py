@@ -10,7 +10,7 @@ import click
 from rich.text import Text
 
 from photo_labels.commands import GIVEN
-from photo_labels.commands.failures import show_reasons
+from photo_labels.commands.failures import show_reasons, show_seen
 from photo_labels.library.failures import Failures
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.retention import QueueRoom
@@ -40,6 +40,7 @@ def redrive(session: Session, reason: str | None, dry_run: bool) -> None:
         show_reasons(
             session.console, Counter((one.kind, one.reason) for one in everything if one.is_asked_for(reason))
         )
+        show_seen(session.console, failed.seen)
         return
     with Reconciler(target, QueueRoom(target)) as reconciler:
         redriven = failed.redrive(reason, reconciler)
@@ -53,3 +54,8 @@ def show_redriven(console: Console, redriven: Redriven) -> None:
     console.print(f"sent back: {photos}, {messages}{task}", highlight=False)
     for reason, count in redriven.left.most_common():
         console.print(Text(f"left: {counted(count, 'dead letter')}, ") + safe(reason))
+    if redriven.not_seen:
+        console.print(
+            f"About {counted(redriven.not_seen, 'dead letter')} could not be looked at: the same command goes on.",
+            highlight=False,
+        )

@@ -56,7 +56,8 @@ def show_document(console: Console, document: Document) -> None:
         "size": document.size and f"{document.size:,} bytes",
         "version": document.version_id,
         "uploaded": document.event_time,
-        "labelled": document.labelled_at,
+        "labelled": None if document.purged_at else document.labelled_at,
+        "purged": document.purged_at,
         "turned": document.orientation and document.orientation > 1 and f"EXIF orientation {document.orientation}",
         "model": document.label_model_version,
     }.items():

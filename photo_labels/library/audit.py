@@ -243,9 +243,10 @@ class Auditor:
         found = []
         for one in objects:
             document = documents.get(image_id(self._bucket, one["Key"]))
-            if document is None or document.status == "REMOVED":
-                finding = Finding.NEVER_LABELLED if document is None else Finding.CALLED_REMOVED
-                found.append(Problem(finding, self._bucket, one["Key"]))
+            if document is None:
+                found.append(Problem(Finding.NEVER_LABELLED, self._bucket, one["Key"]))
+            elif document.status == "REMOVED" and not document.was_purged_after(one["LastModified"]):
+                found.append(Problem(Finding.CALLED_REMOVED, self._bucket, one["Key"]))
         return found
 
     # ------------------------------------------------------------ the documents
@@ -296,8 +297,11 @@ def _judged(document: Document | None, seen: Head | _Hidden | None) -> Finding |
         return Finding.GONE if document and document.status != "REMOVED" else None
     if document is None:
         return Finding.NEVER_LABELLED
+    if document.purged_at and isinstance(seen, _Hidden):
+        return None  # S3 does not say since when it is there
     if document.status == "REMOVED":
-        return Finding.CALLED_REMOVED
+        is_purged = isinstance(seen, Head) and document.was_purged_after(seen.last_modified)
+        return None if is_purged else Finding.CALLED_REMOVED
     if isinstance(seen, _Hidden):
         return None if document.reason in {CUSTOMER_KEY, NOT_A_PHOTO} else Finding.OUTDATED
     return None if document.is_of(seen.etag, seen.last_modified, seen.version_id) else Finding.OUTDATED
@@ -308,7 +312,7 @@ def compared(document: Document | None, etag: str, last_modified: datetime) -> F
     if document is None:
         return Finding.NEVER_LABELLED
     if document.status == "REMOVED":
-        return Finding.CALLED_REMOVED
+        return None if document.was_purged_after(last_modified) else Finding.CALLED_REMOVED
     is_of = document.etag is None or document.is_of(etag, last_modified, document.version_id)
     return None if is_of else Finding.OUTDATED
 

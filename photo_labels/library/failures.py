@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from photo_labels.library.queues import delete, give_back, photos_of, received, send, sent_at
+from photo_labels.library.queues import DeadLetterLook, photos_of, send, sent_at
 from photo_labels.library.table_reader import documents_in
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.formats import NOT_A_PHOTO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Executor
 
     from photo_labels.library.reconciler import Reconciler
     from photo_labels.library.target import Target
@@ -42,13 +44,22 @@ class Failure:
     at: datetime
     # How often a dead letter was received in the end; None: not known.
     tries: int | None = None
-    handle: str = ""
     body: str = ""
-    message_id: str = ""
+    # Of a dead letter: as SQS gave it.
+    message: Any = field(default=None, compare=False)
 
     def is_asked_for(self, reason: str | None) -> bool:
         """Tell whether it has this reason; None: any but that of files that are no photos."""
         return self.reason != NOT_A_PHOTO if reason is None else self.reason == reason
+
+
+@dataclass(slots=True)
+class DeadLettersSeen:
+    """How many dead letters were looked at, of both queues."""
+
+    looked_at: int = 0
+    # About as many were not, as SQS counts; 0: all were looked at.
+    left: int = 0
 
 
 @dataclass(slots=True)
@@ -61,12 +72,21 @@ class Redriven:
     by_task: bool = False
     # Dead letters that were not asked for, by reason.
     left: Counter[str] = field(default_factory=Counter)
+    # About as many dead letters were not looked at.
+    not_seen: int = 0
 
 
 class Failures:
     """The rejected photos and dead letters of a pipeline."""
 
-    def __init__(self, target: Target, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        target: Target,
+        pause: Callable[[float], None] = time.sleep,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        executor: Callable[[int], Executor] = ThreadPoolExecutor,
+    ) -> None:
         self._sqs = target.client("sqs")
         self._dynamodb = target.client("dynamodb")
         self._table = target.outputs.image_labels_table
@@ -75,6 +95,10 @@ class Failures:
             function.dead_letter_queue_url: function.bulk_queue_url for function in target.outputs.functions
         }
         self._pause = pause
+        self._clock = clock
+        self._executor = executor
+        # What `dead_letters` has looked at.
+        self.seen = DeadLettersSeen()
 
     def rejected(self) -> Iterator[Failure]:
         """Read all documents for those that are rejections, as DynamoDB has them: in no order."""
@@ -91,18 +115,18 @@ class Failures:
                 yield Failure("rejected", document.image_id, document.reason or "", document.detail or "", at)
 
     def dead_letters(self) -> Iterator[Failure]:
-        """Look at all dead letters; they can be seen by others again when this ends, or after five minutes.
+        """Look at the dead letters, for four minutes a queue at most; `seen` tells at how many of how many.
 
-        Looking adds to their receive count, of which nothing depends.
+        They can be seen by others again when this ends, or after five minutes. Looking adds to their receive
+        count, of which nothing depends.
         """
+        self.seen = DeadLettersSeen()
         for dead_letters in self._queues:
-            held: list[str] = []
-            try:
-                for page in self._received(dead_letters):
-                    held += [failure.handle for failure in page]
-                    yield from page
-            finally:
-                give_back(self._sqs, dead_letters, held)
+            look = self._look(dead_letters)
+            for messages in look.one_round():
+                self.seen.looked_at += len(messages)
+                yield from map(_failure, messages)
+            self.seen.left += look.left
 
     def redrive(self, reason: str | None, reconciler: Reconciler) -> Redriven:
         """Send failures back, those of one reason or all: rejected photos to be labelled again, and dead letters.
@@ -130,38 +154,33 @@ class Failures:
     # ------------------------------------------------------------ by receiving and sending
 
     def _send_back(self, dead_letters: str, reason: str | None, redriven: Redriven) -> None:
-        kept: list[str] = []
-        wanted: list[Failure] = []
-        try:
-            for page in self._received(dead_letters):
-                wanted = [failure for failure in page if reason in {None, failure.reason}]
-                others = [failure for failure in page if failure not in wanted]
-                redriven.left.update(failure.reason for failure in others)
-                kept += [failure.handle for failure in others]
-                self._move(dead_letters, wanted)
-                redriven.messages += len(wanted)
-                wanted = []
-        finally:
-            give_back(self._sqs, dead_letters, [*kept, *(failure.handle for failure in wanted)])
+        look = self._look(dead_letters)
+        for messages in look.pages():
+            page = [_failure(message) for message in messages]
+            wanted = [failure for failure in page if reason in {None, failure.reason}]
+            redriven.left.update(failure.reason for failure in page if failure not in wanted)
+            self._move(dead_letters, look, wanted)
+            redriven.messages += len(wanted)
+        redriven.not_seen += look.left
 
-    def _move(self, dead_letters: str, failures: Sequence[Failure]) -> None:
+    def _move(self, dead_letters: str, look: DeadLetterLook, failures: Sequence[Failure]) -> None:
         """Send messages to their queue, and only then delete them where they were.
 
         Raises UserError where SQS does not take all of them, or does not delete what it took: that is done once,
         however often it is sent.
         """
         refused = send(self._sqs, self._queues[dead_letters], [one.body for one in failures])
-        sent = [one.handle for place, one in enumerate(failures) if place not in refused]
-        left = delete(self._sqs, dead_letters, sent)
+        left = look.delete([one.message for place, one in enumerate(failures) if place not in refused])
         for code in refused.values():
             raise UserError(f"SQS does not take messages back ({code}): try again, none is lost.")
         for code in left.values():
             raise UserError(f"SQS does not delete dead letters that it took back ({code}): try again.")
 
-    def _received(self, dead_letters: str) -> Iterator[list[Failure]]:
-        """Receive dead letters until only those are left that were sent back and failed again."""
-        for messages in received(self._sqs, dead_letters, datetime.now(UTC)):
-            yield [_failure(message) for message in messages]
+    def _look(self, dead_letters: str) -> DeadLetterLook:
+        """Begin to look at dead letters, but not at those that are sent back from now on and fail again."""
+        return DeadLetterLook(
+            self._sqs, dead_letters, datetime.now(UTC), clock=self._clock, executor=self._executor
+        )
 
     # ------------------------------------------------------------ by SQS's own task
 
@@ -221,7 +240,6 @@ def _failure(message: dict[str, Any]) -> Failure:
         at=sent_at(message),
         # Of a message that the function has sent there itself: it was done with at once.
         tries=None if "Reason" in texts else tries,
-        handle=message["ReceiptHandle"],
         body=body,
-        message_id=message["MessageId"],
+        message=message,
     )

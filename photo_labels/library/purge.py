@@ -1,27 +1,46 @@
-"""Purging: photos as if they had never been there: documents, rows, waiting messages, and objects if wanted."""
+"""Purging: what is known of photos is removed (documents, rows, dead letters), and the photos if wanted.
+
+In place of its document each photo gets a mark: a tombstone with the moment of the purge. By that the functions
+end whatever waits in their queues and happened before, however much it is, without labelling anything; and what
+happens later is labelled as ever. So nobody looks through the queues of the functions, which would hide messages
+from them.
+"""
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from photo_labels.library.queues import depth, give_back, photos_of, received, without_photos
-from photo_labels.library.table_reader import TableReader, candidates, documents_in
-from photo_labels.records.documents import image_id
+from photo_labels.library.queues import DeadLetterLook, photos_of, without_photos
+from photo_labels.library.s3_clock import last_millisecond
+from photo_labels.library.table_reader import MAX_READ_ITEMS, TableReader, candidates, documents_in
+from photo_labels.records.attributes import to_attributes
+from photo_labels.records.documents import (
+    NO_SEQUENCER,
+    TOMBSTONE_LIFE,
+    Document,
+    image_id,
+    iso,
+    new_commit,
+)
 from photo_labels.records.index import row_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from concurrent.futures import Executor
 
     from photo_labels.library.target import Target
-    from photo_labels.records.documents import Document
 
 _MAX_WRITE_ITEMS = 25
 _KEYS_NAMED = 3
+_THREADS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +79,18 @@ class Purged:
 
     documents: int = 0
     rows: int = 0
+    # Photos of which nothing was known, or only that they were purged: events of them may wait.
+    unlabelled: int = 0
+    # Dead letters.
     messages: int = 0
+    # About as many dead letters were not looked at.
+    not_seen: int = 0
     # With their older versions.
     objects: int = 0
     # Of the objects, in bytes.
     size: int = 0
     # Objects of which nothing is known, and which stay.
     spared: int = 0
-    # Messages that nobody could look at, since the functions have them.
-    under_way: int = 0
     # A few.
     keys: list[str] = field(default_factory=list, compare=False)
 
@@ -81,55 +103,75 @@ class Purged:
 class Purger:
     """Removes photos from a pipeline."""
 
-    def __init__(self, target: Target, chosen: Chosen, objects: Literal["known", "all"] | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        chosen: Chosen,
+        objects: Literal["known", "all"] | None = None,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        executor: Callable[[int], Executor] = ThreadPoolExecutor,
+    ) -> None:
         """`objects`: remove the photos themselves, those that have a document, or all; None: they stay."""
         self._chosen = chosen
         self._objects_wanted = objects
+        self._bucket = target.outputs.bucket
         self._s3, self._sqs = target.client("s3"), target.client("sqs")
-        self._dynamodb = target.client("dynamodb")
+        self._dynamodb = target.client("dynamodb", connections=_THREADS)
         self._reader = TableReader(target)
         self._labels_table = target.outputs.image_labels_table
         self._index_table = target.outputs.label_index_table
-        self._queues = target.outputs.queue_urls + target.outputs.dead_letter_queue_urls
+        self._dead_letter_queues = target.outputs.dead_letter_queue_urls
+        self._pause = pause
+        self._clock = clock
+        self._executor = executor
         # What was removed so far.
         self.purged = Purged()
 
     def count(self) -> Purged:
         """Only look; messages are not looked at before they are removed."""
         there = Purged()
-        for document in self._documents():
-            there.documents += 1
-            there.rows += sum(1 for _ in document.rows())
-            there.add(document.key)
+        for documents in self._documents():
+            for document in documents:
+                _count(there, document.key, document)
+        for images in self._unknown():
+            for image in images:
+                _count(there, image.partition("/")[2], None)
         for _, objects in self._objects(there):
             _add(there, objects)
         return there
 
     def run(self, tell: Callable[[Purged], None]) -> Purged:
-        """Remove them: objects first, then messages about them, so that nothing labels them again.
+        """Remove what happened until now, objects first; what happens from now on stays, and is labelled.
 
         After an interruption, running it again resumes. Raises ClientError where AWS refuses.
         """
         purged = self.purged
+        until = last_millisecond(self._s3, self._bucket, self._pause)
+        for images in self._unknown():
+            self._purge(dict.fromkeys(images), until)
+            tell(purged)
         for bucket, objects in self._objects(purged):
-            self._delete_objects(bucket, objects)
-            _add(purged, objects)
+            # Another may have been uploaded since.
+            old = [one for one in objects if one["LastModified"] <= until]
+            if old:
+                self._delete_objects(bucket, old)
+            _add(purged, old)
             tell(purged)
-        for queue in self._queues:
-            self._purge_messages(queue, purged, tell)
-        for document in self._documents():
-            # Rows first: who stops between finds them again by the document.
-            purged.rows += self._delete_rows(document)
-            purged.documents += self._delete_document(document)
+        for documents in self._documents():
+            self._purge({one.image_id: one for one in documents}, until)
             tell(purged)
+        for queue in self._dead_letter_queues:
+            self._purge_messages(queue, until, tell)
         return purged
 
     # ------------------------------------------------------------ documents and rows
 
-    def _documents(self) -> Iterator[Document]:
+    def _documents(self) -> Iterator[list[Document]]:
         """Read them; by prefix all documents are read, for DynamoDB has no other way."""
         if self._chosen.prefix is None:
-            yield from self._reader.documents(list(self._chosen.images)).values()
+            yield list(self._reader.documents(list(self._chosen.images)).values())
             return
         pages = self._dynamodb.get_paginator("scan").paginate(
             TableName=self._labels_table,
@@ -138,30 +180,82 @@ class Purger:
             ConsistentRead=True,
         )
         for page in pages:
-            yield from documents_in(page["Items"])
+            yield list(documents_in(page["Items"]))
 
-    def _delete_rows(self, document: Document) -> int:
+    def _unknown(self) -> Iterator[list[str]]:
+        """Find chosen objects without a document: their events may wait in a queue."""
+        if self._objects_wanted == "known":
+            return
+        for images in self._present():
+            for start in range(0, len(images), MAX_READ_ITEMS):
+                part = images[start : start + MAX_READ_ITEMS]
+                known = self._reader.documents(part)
+                yield [image for image in part if image not in known]
+
+    def _present(self) -> Iterator[list[str]]:
+        """List the chosen objects that are in the bucket."""
+        if self._chosen.prefix is not None:
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._chosen.bucket, Prefix=self._chosen.prefix
+            )
+            for page in pages:
+                yield [image_id(self._chosen.bucket, one["Key"]) for one in page.get("Contents", [])]
+            return
+        for image in self._chosen.images:
+            bucket, _, key = image.partition("/")
+            # Of all keys that begin so, the key itself comes first.
+            found = self._s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+            yield [image for one in found if one["Key"] == key]
+
+    def _purge(self, photos: Mapping[str, Document | None], until: datetime) -> None:
+        """Purge photos, by their ImageIDs, with the documents that they have."""
+        with self._executor(_THREADS) as pool:
+            for replaced in pool.map(partial(self._put_mark, until), photos, photos.values()):
+                if replaced:
+                    _count(self.purged, replaced.key, replaced)
+
+    def _put_mark(self, until: datetime, image: str, document: Document | None) -> Document | None:
+        """Put a mark in place of a document, or of none, unless that is of what happened later.
+
+        The function may write another document meanwhile: then that one is looked at. Once the mark is there, it
+        writes none of what happened before. Returns what was replaced, or the mark itself; None: nothing was done.
+        """
+        while document is None or not _is_later(document, until):
+            if document:  # rows first: who stops between finds them again by the document
+                self._delete_rows(document)
+            mark = _mark(image, document, until)
+            found = self._put(mark, document)
+            if found is mark:
+                return document or mark
+            if found is None:  # deleted meanwhile, or an item of somebody else's
+                return None
+            document = found
+        return None
+
+    def _put(self, mark: Document, replaced: Document | None) -> Document | None:
+        """Write a mark where `replaced` is still there; return the document that is there then."""
+        condition, values = _condition(replaced)
+        try:
+            self._dynamodb.put_item(
+                TableName=self._labels_table,
+                Item=to_attributes(mark.to_item()),
+                ConditionExpression=condition,
+                **({"ExpressionAttributeValues": values} if values else {}),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
+            found = next(documents_in([error.response["Item"]] if "Item" in error.response else []), None)
+            # The client sends again what got no answer, and finds that it is done.
+            return mark if found and found.commit == mark.commit else found
+        return mark
+
+    def _delete_rows(self, document: Document) -> None:
         keys = [row_key(*row.key) for row in document.rows()]
         for start in range(0, len(keys), _MAX_WRITE_ITEMS):
             requests: Any = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + _MAX_WRITE_ITEMS]]
             while requests:
                 answer = self._dynamodb.batch_write_item(RequestItems={self._index_table: requests})
                 requests = answer.get("UnprocessedItems", {}).get(self._index_table)
-        return len(keys)
-
-    def _delete_document(self, document: Document) -> int:
-        """Delete it, unless the function has written another since: that one's rows are others, and are there."""
-        name, seen = ("CommitID", document.commit) if document.commit else ("LabelledAt", document.labelled_at)
-        try:
-            self._dynamodb.delete_item(
-                TableName=self._labels_table,
-                Key={"ImageID": {"S": document.image_id}},
-                ConditionExpression=f"{name} = :seen",
-                ExpressionAttributeValues={":seen": {"S": seen}},
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return 0
-        return 1
 
     # ------------------------------------------------------------ objects
 
@@ -182,9 +276,9 @@ class Purger:
                 yield bucket, wanted
 
     def _known(self, bucket: str, keys: Collection[str]) -> set[str]:
-        """Tell which keys have a document."""
+        """Tell which keys have a document; a mark says nothing about what it is."""
         documents = self._reader.documents([image_id(bucket, key) for key in keys])
-        return {document.key for document in documents.values()}
+        return {document.key for document in documents.values() if document.purged_at is None}
 
     def _versions(
         self, bucket: str, prefix: str, is_wanted: Callable[[str], bool]
@@ -203,26 +297,21 @@ class Purger:
                 {"Error": {"Code": errors[0]["Code"], "Message": errors[0]["Message"]}}, "DeleteObjects"
             )
 
-    # ------------------------------------------------------------ messages
+    # ------------------------------------------------------------ dead letters
 
-    def _purge_messages(self, queue: str, purged: Purged, tell: Callable[[Purged], None]) -> None:
-        """Look at every message that can be seen, and give the others back."""
-        _, in_hand = depth(self._sqs, queue)
-        purged.under_way += in_hand
-        others: list[str] = []
-        try:
-            for messages in received(self._sqs, queue, datetime.now(UTC)):
-                for message in messages:
-                    if self._is_purged(queue, message):
-                        purged.messages += 1
-                    else:
-                        others.append(message["ReceiptHandle"])
-                tell(purged)
-        finally:
-            give_back(self._sqs, queue, others)
+    def _purge_messages(self, queue: str, until: datetime, tell: Callable[[Purged], None]) -> None:
+        """Look through a dead-letter queue: a redrive would start the clocks of reconcile messages again."""
+        look = DeadLetterLook(self._sqs, queue, until, clock=self._clock, executor=self._executor)
+        for messages in look.pages():
+            gone = [message for message in messages if self._is_purged(queue, message)]
+            if gone:
+                look.delete(gone)
+            self.purged.messages += len(gone)
+            tell(self.purged)
+        self.purged.not_seen += look.left
 
     def _is_purged(self, queue: str, message: Any) -> bool:
-        """Delete a message about chosen photos. What it says about others is sent again, before."""
+        """Tell whether a message is about chosen photos, and is to go. What it says about others is sent again."""
         photos = photos_of(message["Body"])
         chosen = {image for image in photos if self._chosen.has(image)}
         if self._objects_wanted == "known":  # what stays in the bucket because nothing is known of it yet
@@ -234,7 +323,6 @@ class Purger:
             self._sqs.send_message(
                 QueueUrl=queue, MessageBody=body, MessageAttributes=message.get("MessageAttributes", {})
             )
-        self._sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         return True
 
 
@@ -243,3 +331,45 @@ def _add(purged: Purged, versions: Sequence[Any]) -> None:
     purged.size += sum(one.get("Size", 0) for one in versions)
     for one in versions:
         purged.add(one["Key"])
+
+
+def _count(purged: Purged, key: str, document: Document | None) -> None:
+    if document and document.purged_at is None:
+        purged.documents += 1
+        purged.rows += len(document.labels)
+    else:
+        purged.unlabelled += 1
+    purged.add(key)
+
+
+def _is_later(document: Document, until: datetime) -> bool:
+    """Tell whether a document is of what happened after the purge began, or the mark of this or a later purge."""
+    if document.was_purged_after(until):
+        return True
+    return document.event_time is not None and datetime.fromisoformat(document.event_time) > until
+
+
+def _mark(image: str, replaced: Document | None, until: datetime) -> Document:
+    """Return a tombstone that says when the photo was purged, and nothing of what was known."""
+    bucket, _, key = image.partition("/")
+    return Document(
+        bucket=bucket,
+        key=key,
+        # Later events are newer than those that the document was of, and than none.
+        sequencer=replaced.sequencer if replaced else NO_SEQUENCER,
+        status="REMOVED",
+        labelled_at=iso(until),
+        expires_at=int((until + TOMBSTONE_LIFE).timestamp()),
+        purged_at=iso(until),
+        commit=new_commit(),
+    )
+
+
+def _condition(replaced: Document | None) -> tuple[str, dict[str, Any]]:
+    if replaced is None:
+        return "attribute_not_exists(ImageID)", {}
+    if replaced.commit:
+        return "CommitID = :commit", {":commit": {"S": replaced.commit}}
+    # Written before documents had a CommitID.
+    values = {":sequencer": {"S": replaced.sequencer}, ":time": {"S": replaced.labelled_at}}
+    return "attribute_not_exists(CommitID) AND Sequencer = :sequencer AND LabelledAt = :time", values

@@ -82,6 +82,8 @@ class Document:
     reason: str | None = None
     detail: str | None = None
     expires_at: int | None = None
+    # Of a tombstone that a purge wrote, by S3's clock: nothing of what happened until then is labelled any more.
+    purged_at: str | None = None
     # Identifies its rows; None in documents written before there was one: then the Sequencer does.
     commit: str | None = None
 
@@ -100,6 +102,13 @@ class Document:
                 self.labelled_at,
                 self.commit,
             )
+
+    def was_purged_after(self, moment: datetime) -> bool:
+        """Tell whether the photo was purged when that had happened: it is not to be labelled for that, then.
+
+        Texts are compared, as DynamoDB does where the function writes on that condition.
+        """
+        return self.purged_at is not None and iso(moment) <= self.purged_at
 
     def is_of(self, etag: str, last_modified: datetime, version_id: str | None) -> bool:
         """Tell whether it is of an object as S3 shows it: of that version and those bytes.
@@ -145,7 +154,7 @@ def _are_a_documents(fields: Mapping[str, Any]) -> bool:
         return False
     if not all(isinstance(value, (int, Decimal) if name in _NUMBERS else str) for name, value in fields.items()):
         return False
-    return all(name not in fields or _is_time(fields[name]) for name in ("labelled_at", "event_time"))
+    return all(name not in fields or _is_time(fields[name]) for name in ("labelled_at", "event_time", "purged_at"))
 
 
 def _is_time(text: str) -> bool:
@@ -206,6 +215,7 @@ _ATTRIBUTES = {
     "reason": "Reason",
     "detail": "Detail",
     "expires_at": "ExpiresAt",
+    "purged_at": "PurgedAt",
 }
 
 

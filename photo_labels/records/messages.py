@@ -2,8 +2,8 @@
 
     {"source": "photo-labels", "action": "reconcile", "bucket": "photos", "key": "a photo.jpg", "force": false}
 
-The key is as it is, not encoded. A message that was forwarded together with an S3 event has that event's
-`sequencer` and `eventTime`, too.
+The key is as it is, not encoded. A message that was forwarded has an `askedAt`, too: SQS tells only when it was
+forwarded; and one that was forwarded together with an S3 event has that event's `sequencer` and `eventTime`.
 """
 
 from __future__ import annotations
@@ -35,15 +35,19 @@ def reconcile_message(
     force: bool = False,
     sequencer: str | None = None,
     event_time: str | None = None,
+    asked_at: str | None = None,
 ) -> str:
     """Return the body of a reconcile message.
 
     `force`: label the photo again, although a document describes it. `sequencer` and `event_time` (ISO 8601) go
-    together: they are written only where both are known.
+    together: they are written only where both are known. `asked_at` (ISO 8601): when it was first sent, where that
+    is not now.
     """
     body: dict[str, object] = {"source": SOURCE, "action": ACTION, "bucket": bucket, "key": key, "force": force}
     if sequencer and event_time:
         body |= {"sequencer": sequencer, "eventTime": event_time}
+    if asked_at:
+        body["askedAt"] = asked_at
     return json.dumps(body)
 
 

@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote_plus
 
@@ -63,7 +64,13 @@ class Bucket:
         self.is_or_was_versioned = versioning != "Off"
         # By key: the versions, the newest last.
         self.stacks: dict[str, list[Version]] = {}
+        # By key: the times of all events.
+        self.changed_at: dict[str, list[str]] = {}
         self._named = 0
+
+    def date(self) -> str:
+        """S3's clock as its answers have it: an HTTP date, in whole seconds."""
+        return format_datetime(self._now().astimezone(UTC), usegmt=True)
 
     def set_versioning(self, versioning: Versioning) -> None:
         assert versioning != "Off", "S3: once enabled, versioning can only be suspended"
@@ -117,11 +124,13 @@ class Bucket:
         return {} if version.id == NULL else {"versionId": version.id}
 
     def _record(self, name: str, key: str, content: dict[str, Any]) -> dict[str, Any]:
+        time = self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self.changed_at.setdefault(key, []).append(time)
         return {
             "eventVersion": "2.6",
             "eventSource": "aws:s3",
             "eventName": name,
-            "eventTime": self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "eventTime": time,
             "s3": {
                 "bucket": {"name": BUCKET},
                 "object": {"key": quote_plus(key), "sequencer": self._sequencer()} | content,
@@ -180,7 +189,7 @@ class S3(Client):
             if key.startswith(parameters.get("Prefix", "")) and key > start
             and (version := self._bucket.present(key))
         ]  # fmt: skip
-        page = found[: self._page]
+        page = found[: min(self._page, parameters.get("MaxKeys", self._page))]
         contents = [
             {
                 "Key": key,
@@ -190,7 +199,9 @@ class S3(Client):
             }
             for key, one in page
         ]
-        answer: dict[str, Any] = {"Contents": contents} if contents else {}
+        answer: dict[str, Any] = {"ResponseMetadata": {"HTTPHeaders": {"date": self._bucket.date()}}}
+        if contents:
+            answer["Contents"] = contents
         return answer | ({"NextContinuationToken": page[-1][0]} if len(found) > len(page) else {})
 
     def list_object_versions(self, **parameters: Any) -> dict[str, Any]:

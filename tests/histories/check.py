@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.fakes.bucket import BUCKET, NULL
@@ -9,6 +10,7 @@ from tests.histories.plan import KEYS, history
 
 if TYPE_CHECKING:
     from photo_labels.library.audit import Problem
+    from tests.fakes.bucket import Version
     from tests.histories.plan import History
     from tests.histories.world import World
 
@@ -71,9 +73,18 @@ def _check(world: World, key: str) -> None:
         if found:
             raise WrongEndError(f"{key} is gone, but found by {found}")
         return
-    photo = version.photo
+    if _is_purged(world, key, version, document):
+        if found:
+            raise WrongEndError(f"{key} is purged, but found by {found}")
+        return
     if document is None:
         raise WrongEndError(f"{key} has no document: {version}")
+    _check_present(key, version, document, found)
+
+
+def _check_present(key: str, version: Version, document: dict[str, Any], found: dict[str, float]) -> None:
+    photo = version.photo
+    assert photo
     named = document.get("ETag"), document.get("VersionId", NULL)
     status = "REJECTED" if photo.etag in _REJECTED else "LABELLED"
     expected = {} if status == "REJECTED" else {n: c for n, c in photo.labels.items() if c >= 80}
@@ -87,6 +98,21 @@ def _check(world: World, key: str) -> None:
         raise WrongEndError(f"{key} has the labels of something else: {version} {document}")
     if found != expected:
         raise WrongEndError(f"{key} is found by {found}, not by {expected}")
+
+
+def _is_purged(world: World, key: str, version: Version, document: dict[str, Any] | None) -> bool:
+    """Tell whether the photo is as a purge left it. Raises where one is that should not be, or the other way round."""
+    purged_at = document.get("PurgedAt") if document else None
+    changed_at = max(world.bucket.changed_at[key])
+    wanted = world.purged_at.get(key)
+    if wanted and changed_at <= wanted and not purged_at:
+        raise WrongEndError(f"{key} was purged at {wanted} and did not change since {changed_at}, but {document}")
+    if not purged_at:
+        return False
+    # A removal may show an older version again, from before the purge.
+    if version.modified > datetime.fromisoformat(purged_at):
+        raise WrongEndError(f"{key} is of {version.modified}, later than its purge at {purged_at}: {version}")
+    return True
 
 
 def _found(world: World, document: dict[str, Any] | None) -> dict[str, float]:

@@ -12,7 +12,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from handler import decisions, events, labelling, objects, pipeline, storage
@@ -31,6 +31,7 @@ from tests.histories.check import run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _ALWAYS = "attribute_not_exists(Nothing)", dict[str, Any]()
 MOST = 20_000
 
@@ -227,6 +228,19 @@ def the_audit_looks_once() -> Any:
     return changed(auditing, _SAME_FOR=timedelta())
 
 
+def marks_of_purges_are_tombstones_to_the_function() -> Any:
+    task_for = decisions.task_for
+
+    def unmarked(work: Any, known: Any, now: Any) -> Any:
+        return task_for(work, known and replace(known, purged_at=None), now)
+
+    return changed(pipeline, task_for=unmarked)
+
+
+def what_was_under_way_is_written_over_a_mark() -> Any:
+    return changed(storage, _condition=lambda write: storage_condition(replace(write, moment=_NEVER)))
+
+
 MUTATIONS: list[Callable[[], Any]] = [
     every_document_is_written_over,
     sequencers_are_not_compared,
@@ -250,6 +264,8 @@ MUTATIONS: list[Callable[[], Any]] = [
     documents_have_no_commit,
     repair_does_not_force_where_rows_are_missing,
     the_audit_looks_once,
+    marks_of_purges_are_tombstones_to_the_function,
+    what_was_under_way_is_written_over_a_mark,
 ]
 
 

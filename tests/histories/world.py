@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -30,8 +29,10 @@ from photo_labels.library.failures import Failures
 from photo_labels.library.purge import Chosen, Purger
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.user_errors import UserError
+from photo_labels.records.documents import iso
 from tests.fakes.bucket import BUCKET, S3, Bucket, Rekognition, Versioning
 from tests.fakes.dynamodb import DynamoDB, Tables
+from tests.fakes.in_turn import InTurnExecutor
 from tests.fakes.queues import SQS, Queue, Stored
 from tests.fakes.stack import outputs_of_stack
 from tests.fakes.world import SETTINGS
@@ -69,6 +70,7 @@ OUTPUTS = QUEUES | {
     "ImageLabelsTable": SETTINGS.image_labels_table,
     "LabelIndexTable": SETTINGS.label_index_table,
 }
+DEAD_LETTERS = ("dead-letters", "convert-dead-letters")
 _VISIBILITY_S = 120.0
 _TIMEOUT_S = {False: 20.0, True: 60.0}
 # Objects or items of one page of the tools, so that much happens between two.
@@ -88,8 +90,8 @@ class World:
         self._changes = 0
         self.bucket = Bucket(self.time.now, self._sequencer, versioning)
         self.queues: dict[str, Queue] = {}
-        for url, dead_letters in (("dead-letters", None), ("convert-dead-letters", None)):
-            self.queues[url] = Queue(self._epoch_s, self.dice, dead_letters=dead_letters)
+        for url in DEAD_LETTERS:
+            self.queues[url] = Queue(self._epoch_s, self.dice)
         self._fleets = []
         for is_converting, lanes, dead in (
             (False, labelling_lanes(_SETTINGS), "dead-letters"),
@@ -103,6 +105,9 @@ class World:
         self.recognised: Counter[str] = Counter()
         # Something was missed, or taken out, that no event will bring.
         self.is_reconciling_needed = False
+        # By key: when the last purge that ended was, unless somebody asked for photos since.
+        self.purged_at: dict[str, str] = {}
+        self._asked_at = ""
 
     # ------------------------------------------------------------ what happens
 
@@ -112,6 +117,7 @@ class World:
 
     def reconcile(self, key: str, *, force: bool) -> None:
         """Somebody sends a reconcile message."""
+        self._ask()
         body = {"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": key, "force": force}
         self.queues["bulk"].send(_body(body))
 
@@ -132,20 +138,39 @@ class World:
                 self._auditor(target, is_quiet).run(Repairer(target, reconciler).repair)
 
         self.use(tool)
+        if not is_quiet:  # it may ask for what it saw before a purge
+            self._ask()
 
     def purge(self, key: str) -> None:
         """`photos purge`, of one photo, whose object stays."""
         self.is_reconciling_needed = True
         chosen = Chosen([f"{BUCKET}/{key}"])
-        self.use(lambda target: Purger(target, chosen).run(lambda _: None))
+        self.purged_at.pop(key, None)
+
+        def tool(target: Any) -> None:
+            self._purger(target, chosen).run(lambda _: None)
+            documents = {item["Key"]: item for item in self.tables.plain("ImageLabels")}
+            purged_at = documents.get(key, {}).get("PurgedAt", "")
+            if purged_at > self._asked_at:
+                self.purged_at[key] = purged_at
+
+        self.use(tool)
 
     def redrive(self) -> None:
         """`photos failures --redrive`."""
 
         def tool(target: Any) -> None:
             with Reconciler(target, None) as reconciler:
-                Failures(target, pause=self.time.sleep).redrive(None, reconciler)
+                failures = Failures(
+                    target,
+                    pause=self.time.sleep,
+                    clock=lambda: self.time.now_s,
+                    executor=lambda _: InTurnExecutor(),
+                )
+                failures.redrive(None, reconciler)
 
+        if any("reconcile" in one.body for url in DEAD_LETTERS for one in self.queues[url].messages.values()):
+            self._ask()  # they count as sent now
         self.use(tool)
 
     def expire(self) -> None:
@@ -155,6 +180,7 @@ class World:
             expires_s = float(item.get("ExpiresAt", {"N": "inf"})["N"])
             if expires_s + self.dice.random() * _EXPIRE_WITHIN_S < self._epoch_s():
                 del labels[key]
+                self.purged_at.pop(item["Key"]["S"], None)
 
     def age(self) -> None:
         """Put documents and rows into the form that they had before there were commits; at most once a history."""
@@ -167,6 +193,11 @@ class World:
                 rows[label, row["Rank"]["S"]] = row
 
     # ------------------------------------------------------------ how
+
+    def _ask(self) -> None:
+        """Somebody asks for the truth about photos, also where they were purged."""
+        self._asked_at = iso(self.time.now())
+        self.purged_at.clear()
 
     def _sequencer(self) -> str:
         """S3's: longer ones are not larger, and order is that of texts padded with zeros."""
@@ -185,6 +216,15 @@ class World:
         under_way_for = timedelta(days=-1) if is_quiet else UNDER_WAY_FOR
         return Auditor(
             target, under_way_for, now=self.time.now, pause=self.time.sleep, executor=lambda _: InTurnExecutor()
+        )
+
+    def _purger(self, target: Any, chosen: Chosen) -> Purger:
+        return Purger(
+            target,
+            chosen,
+            pause=self.time.sleep,
+            clock=lambda: self.time.now_s,
+            executor=lambda _: InTurnExecutor(),
         )
 
     def _target(self) -> Any:
@@ -313,15 +353,6 @@ class _InProcess(Converter):
     def _decode(self, photo: IO[bytes], answer: IO[bytes], deadline: Deadline) -> None:
         photo.seek(0)
         answer.write(photo.read())
-
-
-class InTurnExecutor(Executor):
-    """Runs what it is given at once, by itself."""
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
 
 
 def _record(one: Stored) -> SQSRecord:

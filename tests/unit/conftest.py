@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -17,7 +19,7 @@ from tests.unit.disk import Disk
 from tests.unit.played import played
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -25,9 +27,16 @@ if TYPE_CHECKING:
 def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
     monkeypatch.setattr(os, "environ", os.environ.copy())
     monkeypatch.setattr("photo_labels.library.queues._WAIT_S", 0)  # moto has one server
+    monkeypatch.setattr("photo_labels.library.purge.last_millisecond", ends_of_seconds())  # nobody waits for them
     scrub_environment(os.environ)
     with deployed_target() as target:
         yield target
+
+
+def ends_of_seconds() -> Callable[..., datetime]:
+    """Return the last milliseconds of one second after the other: what a test has done so far was before it."""
+    seconds = count()
+    return lambda *_: datetime.now(UTC).replace(microsecond=999_000) + timedelta(seconds=next(seconds))
 
 
 @pytest.fixture

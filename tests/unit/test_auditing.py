@@ -79,6 +79,9 @@ def break_everything(target: Target) -> set[tuple[Finding, str]]:
     upload(target, "never.jpg")
     upload(target, "removed.jpg")
     store(target, document("removed.jpg", {}, status="REMOVED", etag=None))
+    target.client("s3").put_object(Bucket=BUCKET, Key="purged.jpg", Body=b"photo")
+    purged_at = "2999-01-01T00:00:00.999Z"
+    store(target, document("purged.jpg", {}, status="REMOVED", etag=None, purged_at=purged_at))
     store(target, document("outdated.jpg", {"Dog": 90.0}, etag="of another photo"))
     upload(target, "outdated.jpg")
     store(target, document("gone.jpg", {"Dog": 90.0}))

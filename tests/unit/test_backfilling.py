@@ -82,6 +82,40 @@ def test_given_a_bucket_when_filled_then_what_is_missing_or_changed_is_queued(ta
     assert counts.found == {Finding.NEVER_LABELLED: 3, Finding.OUTDATED: 1, Finding.CALLED_REMOVED: 1}
 
 
+def purged(target: Target) -> None:
+    """A photo that was purged, one that was uploaded again since, and one that is only gone by its document."""
+    upload(target, "purged.jpg", "again.jpg", "removed.jpg")
+    fields: dict[str, Any] = {"status": "REMOVED", "etag": None, "min_confidence": None}
+    store(target, document("purged.jpg", {}, purged_at="2999-01-01T00:00:00.999Z", **fields))
+    store(target, document("again.jpg", {}, purged_at="2019-01-01T00:00:00.999Z", **fields))
+    store(target, document("removed.jpg", {}, **fields))
+
+
+@pytest.mark.parametrize("is_all", [False, True])
+def test_given_purged_photos_when_filled_then_only_what_was_uploaded_since_is_queued(
+    target: Target, state: Path, is_all: bool
+) -> None:
+    purged(target)
+    counts = run(target, state, BackfillScope(BUCKET, "", is_all=is_all))
+    assert keys(queued(target)) == ["again.jpg", "removed.jpg"]
+    assert (counts.wanted, counts.purged, counts.found) == (2, 1, {Finding.CALLED_REMOVED: 2})
+
+
+def test_given_purged_photos_when_forced_then_they_are_brought_back(target: Target, state: Path) -> None:
+    purged(target)
+    run(target, state, BackfillScope(BUCKET, "", is_all=True, is_forced=True))
+    assert keys(queued(target)) == ["again.jpg", "purged.jpg", "removed.jpg"]
+
+
+def test_given_purged_photos_when_counted_then_the_command_does_not_call_them_labelled(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    purged(target)
+    monkeypatch.setattr(cli, "aws_target", lambda *_: target)
+    said = CliRunner().invoke(cli.photos, ["backfill", "--dry-run"]).output
+    assert "3 photos, 2 photos that their document calls removed, 1 purged, 0 labelled" in said.replace("\n", "")
+
+
 @pytest.mark.parametrize("is_forced", [False, True])
 def test_given_all_when_filled_then_everything_is_queued(target: Target, state: Path, is_forced: bool) -> None:
     mixed(target)

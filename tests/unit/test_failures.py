@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -140,11 +141,11 @@ def test_given_messages_that_come_back_as_malformed_when_redriven_then_it_ends(
         dead_letter(target, f"{number}", Reason="InvalidJson")
     move, moved = Failures._move, 0
 
-    def and_dead_lettered_again(self: Failures, dead_letters: str, failures: Any) -> None:
+    def and_dead_lettered_again(self: Failures, dead_letters: str, look: Any, failures: Any) -> None:
         nonlocal moved
         moved += len(failures)
         assert moved <= 15
-        move(self, dead_letters, failures)
+        move(self, dead_letters, look, failures)
         for failure in failures:
             dead_letter(target, failure.body, Reason="InvalidJson")
 
@@ -335,10 +336,11 @@ def test_given_dead_letters_as_large_as_sqs_takes_when_redriven_then_in_several_
         return {"Successful": [{"Id": one["Id"]} for one in Entries]}
 
     monkeypatch.setattr(failures._sqs, "send_message_batch", send)
-    monkeypatch.setattr(failures._sqs, "delete_message_batch", lambda **_: {"Successful": []})
+    look: Any = SimpleNamespace(delete=lambda _messages: {})
     failures._move(
         target.outputs.labelling.dead_letter_queue_url,
-        [Failure("dead letter", "", "", "", datetime.now(UTC), handle="h", body=body) for body in bodies],
+        look,
+        [Failure("dead letter", "", "", "", datetime.now(UTC), body=body) for body in bodies],
     )
     assert [body for batch in taken for body in batch] == bodies
     assert [len(batch) for batch in taken] == [1, 2, 1 + 3, 1]
@@ -403,6 +405,26 @@ def test_given_the_commands_when_there_are_failures_then_they_say_what_to_know(
     assert left(target, "BulkQueueUrl") == []
     assert "sent back: 1 rejected photo, 1 dead letter" in run(cli.photos, ["redrive"]).output
     assert len(left(target, "BulkQueueUrl")) == 2
+
+
+def test_given_json_when_listed_then_lines_and_what_was_counted_and_what_estimated(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "aws_target", lambda *_: target)
+    store(target, document(HOSTILE, {}, status="REJECTED", reason="ImageTooLargeException", detail="15 MB."))
+    for key in ("a.jpg", "b.jpg"):
+        dead_letter(target, notification(key))
+    # Somebody else looks at one of them.
+    target.client("sqs").receive_message(QueueUrl=target.outputs.labelling.dead_letter_queue_url)
+    listed = CliRunner().invoke(cli.photos, ["failures", "--json"])
+    assert listed.exit_code == 1
+    rejected, dead, counts = map(json.loads, listed.stdout.splitlines())
+    assert (rejected["what"], rejected["tries"]) == (f"{BUCKET}/{HOSTILE}", None)
+    assert (dead["kind"], dead["reason"]) == ("dead letter", RECEIVED_TOO_OFTEN)
+    assert (counts["dead_letters_looked_at"], counts["dead_letters_not_looked_at_estimated"]) == (1, 1)
+    assert {one["count"] for one in counts["counts"]} == {1}
+    assert "1 dead letter looked at of about 2" in listed.stderr
+    assert "1 dead letter looked at of about 2" in CliRunner().invoke(cli.photos, ["redrive", "--dry-run"]).output
 
 
 def test_given_dead_letters_of_both_queues_when_redriven_then_each_goes_to_its_own_queue(

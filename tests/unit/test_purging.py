@@ -1,8 +1,9 @@
-"""`photos purge` on moto: nothing is left of the photos that were chosen, and everything of the others."""
+"""`photos purge` on moto: only marks are left of the photos that were chosen, and everything of the others."""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -11,13 +12,17 @@ from click.testing import CliRunner
 
 from photo_labels import cli
 from photo_labels.library.purge import Chosen, Purged, Purger, beginning_with, named
+from photo_labels.records.documents import TOMBSTONE_LIFE
 from tests.fakes.stack import queue_of
 from tests.unit.deployed import BUCKET, document, put, store
 
 if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
-QUEUES = ("QueueUrl", "ConvertQueueUrl", "DeadLetterQueueUrl", "ConvertDeadLetterQueueUrl")
+QUEUES = ("QueueUrl", "ConvertQueueUrl")
+DEAD_LETTER_QUEUES = ("DeadLetterQueueUrl", "ConvertDeadLetterQueueUrl")
+# What happens after every purge of these tests.
+LATER = "2999-01-01T00:00:00.000Z"
 
 
 def notification(*keys: str) -> str:
@@ -48,14 +53,24 @@ def bodies(target: Target, queue: str) -> list[str]:
 
 
 def left(target: Target) -> tuple[set[str], set[str], set[str]]:
-    """Keys of documents, of rows, and of objects."""
+    """Keys of documents that are no marks, of rows, and of objects."""
     dynamodb = target.client("dynamodb")
     documents, rows = (
-        {item["ImageID"]["S"].removeprefix(f"{BUCKET}/") for item in dynamodb.scan(TableName=table)["Items"]}
+        {
+            item["ImageID"]["S"].removeprefix(f"{BUCKET}/")
+            for item in dynamodb.scan(TableName=table)["Items"]
+            if "PurgedAt" not in item
+        }
         for table in ("ImageLabels", "LabelIndex")
     )
     objects = target.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])
     return documents, rows, {one["Key"] for one in objects}
+
+
+def marks(target: Target) -> dict[str, dict[str, Any]]:
+    """What purges left, by key: attributes that have a value."""
+    items = target.client("dynamodb").scan(TableName="ImageLabels")["Items"]
+    return {item["Key"]["S"]: item for item in items if "PurgedAt" in item}
 
 
 def purge(target: Target, chosen: Chosen, objects: Literal["known", "all"] | None = None) -> Purged:
@@ -68,7 +83,34 @@ def test_given_photos_when_purged_then_documents_and_rows_are_gone_and_objects_s
     assert Purger(target, chosen).count() == Purged(documents=2, rows=4)
     assert purge(target, chosen) == Purged(documents=2, rows=4)
     assert left(target) == ({"d.jpg"}, {"d.jpg"}, {"a b.jpg", "c.jpg", "d.jpg"})
-    assert purge(target, chosen) == Purged()
+    assert marks(target).keys() == {"a b.jpg", "c.jpg"}
+    assert purge(target, chosen) == Purged(unlabelled=2)
+
+
+def test_given_a_photo_when_purged_then_its_mark_says_nothing_of_what_was_known(target: Target) -> None:
+    labelled(target, "a.jpg")
+    purge(target, named(target, ["a.jpg"]))
+    mark = marks(target)["a.jpg"]
+    assert mark.keys() == {
+        "ImageID", "Bucket", "Key", "Status", "Sequencer", "Labels", "LabelledAt", "PurgedAt", "CommitID", "ExpiresAt",
+    }  # fmt: skip
+    assert (mark["Status"], mark["Labels"], mark["Sequencer"]) == ({"S": "REMOVED"}, {"L": []}, {"S": "01"})
+    kept = int(mark["ExpiresAt"]["N"]) - datetime.fromisoformat(mark["PurgedAt"]["S"]).timestamp()
+    assert kept == pytest.approx(TOMBSTONE_LIFE.total_seconds(), abs=1)
+
+
+@pytest.mark.parametrize("is_by_prefix", [False, True])
+def test_given_photos_that_wait_when_purged_then_each_has_a_mark_and_others_have_none(
+    target: Target, is_by_prefix: bool
+) -> None:
+    keys = {f"2019/ü {number}.jpg" for number in range(120)}
+    for key in (*keys, "2019", "2020/a.jpg"):
+        target.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"photo")
+    chosen = beginning_with(target, "2019/") if is_by_prefix else named(target, [*keys, "2019/ü"])
+    assert Purger(target, chosen).count() == Purged(unlabelled=120)
+    assert purge(target, chosen) == Purged(unlabelled=120)
+    assert marks(target).keys() == keys
+    assert {mark["Sequencer"]["S"] for mark in marks(target).values()} == {"0"}
 
 
 def test_given_a_prefix_when_purged_with_objects_then_all_below_it_is_gone(target: Target) -> None:
@@ -91,7 +133,23 @@ def test_given_a_photo_when_purged_with_objects_then_no_other_that_begins_alike(
 
 
 @pytest.mark.parametrize("queue", QUEUES)
-def test_given_messages_when_purged_then_those_about_photos_go_and_others_can_be_seen_at_once(
+def test_given_messages_that_wait_for_a_function_when_purged_then_they_are_never_looked_at(
+    target: Target, queue: str
+) -> None:
+    labelled(target, "a b.jpg")
+    sent = [notification("a b.jpg"), reconcile("a b.jpg"), notification("c.jpg")]
+    for body in sent:
+        send(target, queue, body)
+    assert purge(target, named(target, ["a b.jpg"])) == Purged(documents=1, rows=2)
+    sqs, url = target.client("sqs"), queue_of(target, queue)
+    names: Any = ["ApproximateReceiveCount"]
+    received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=names)
+    assert sorted(one["Body"] for one in received["Messages"]) == sorted(sent)
+    assert {one["Attributes"]["ApproximateReceiveCount"] for one in received["Messages"]} == {"1"}
+
+
+@pytest.mark.parametrize("queue", DEAD_LETTER_QUEUES)
+def test_given_dead_letters_when_purged_then_those_about_photos_go_and_others_can_be_seen_at_once(
     target: Target, queue: str
 ) -> None:
     for number in range(15):
@@ -106,23 +164,22 @@ def test_given_messages_when_purged_then_those_about_photos_go_and_others_can_be
     assert bodies(target, queue) == sorted([*others, notification("c.jpg"), "no JSON"])
 
 
-def test_given_messages_in_hand_when_purged_then_that_is_said(target: Target) -> None:
-    send(target, "QueueUrl", notification("a.jpg"))
-    target.client("sqs").receive_message(QueueUrl=target.outputs.labelling.queue_url)
-    assert purge(target, named(target, ["a.jpg"])) == Purged(under_way=1)
+def test_given_dead_letters_that_others_look_at_when_purged_then_that_is_said(target: Target) -> None:
+    send(target, "DeadLetterQueueUrl", notification("a.jpg"))
+    target.client("sqs").receive_message(QueueUrl=target.outputs.labelling.dead_letter_queue_url)
+    assert purge(target, named(target, ["a.jpg"])) == Purged(not_seen=1)
 
 
-def test_given_a_document_that_is_written_again_when_purged_then_it_stays_with_its_rows(
+def test_given_a_photo_that_is_uploaded_again_when_purged_then_its_document_stays_with_its_rows(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labelled(target, "a.jpg")
     purger = Purger(target, named(target, ["a.jpg"]))
     delete_rows = purger._delete_rows
 
-    def and_labelled_again(one: Any) -> int:
-        count = delete_rows(one)
-        store(target, document("a.jpg", {"Dog": 90.0}, sequencer="02", labelled_at="2026-11-24T06:00:00.000Z"))
-        return count
+    def and_labelled_again(one: Any) -> None:
+        delete_rows(one)
+        store(target, document("a.jpg", {"Dog": 90.0}, sequencer="02", labelled_at=LATER, event_time=LATER))
 
     monkeypatch.setattr(purger, "_delete_rows", and_labelled_again)
     assert purger.run(lambda _: None).documents == 0
@@ -157,14 +214,14 @@ def test_given_the_command_when_called_then_it_asks_first_and_says_what_it_remov
     target: Target, command: Any
 ) -> None:
     labelled(target, "a.jpg", "b.jpg")
-    send(target, "QueueUrl", notification("a.jpg"))
+    send(target, "DeadLetterQueueUrl", notification("a.jpg"))
     refused = command("a.jpg", answer="n\n")
     assert refused.exit_code == 1
     assert "There are: 1 document, 2 index rows\n" in refused.output
     assert left(target)[0] == {"a.jpg", "b.jpg"}
     done = command("a.jpg", "--objects", "--yes")
     assert done.exit_code == 0
-    assert "Removed: 1 document, 2 index rows, 1 message, 1 object of 0.0 MB\n" in done.output
+    assert "Removed: 1 document, 2 index rows, 1 dead letter, 1 object of 0.0 MB\n" in done.output
     assert left(target) == ({"b.jpg"}, {"b.jpg"}, {"b.jpg"})
 
 
@@ -194,18 +251,19 @@ def test_given_everything_when_a_prefix_contradicts_then_nothing_is_removed(targ
     assert left(target) == (set(), set(), {"a.jpg"})
 
 
-def test_given_unknown_objects_when_purged_then_they_stay_with_their_messages_unless_asked_for(
+def test_given_unknown_objects_when_purged_then_they_stay_with_their_dead_letters_unless_asked_for(
     target: Target, command: Any
 ) -> None:
     labelled(target, "a/1.jpg", "a/2.jpg")
     s3 = target.client("s3")
     for key in ("a/notes.txt", "a/waiting.jpg"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"a" * 1_000_000)
-    send(target, "QueueUrl", notification("a/waiting.jpg", "a/1.jpg"))
+    send(target, "DeadLetterQueueUrl", notification("a/waiting.jpg", "a/1.jpg"))
     done = command("--prefix", "a/", "--objects", "--yes")
     assert "Nothing is known of 2 other objects: they stay" in done.output
     assert left(target) == (set(), set(), {"a/notes.txt", "a/waiting.jpg"})
-    assert bodies(target, "QueueUrl") == [notification("a/waiting.jpg")]
+    assert bodies(target, "DeadLetterQueueUrl") == [notification("a/waiting.jpg")]
+    assert marks(target).keys() == {"a/1.jpg", "a/2.jpg"}
     done = command("--prefix", "a/", "--all-objects", "--yes")
     assert "2 objects of 2.0 MB" in done.output
     assert left(target) == (set(), set(), set())
@@ -227,12 +285,17 @@ def test_given_credentials_that_end_on_the_way_when_purged_then_what_was_removed
     target: Target, command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labelled(target, "a.jpg")
-    over = ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "ReceiveMessage")
+    over = ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "Scan")
 
-    def fail(*_: Any) -> None:
-        raise over
+    documents, calls = Purger._documents, []
 
-    monkeypatch.setattr(Purger, "_purge_messages", fail)
+    def fail_to_remove(self: Purger) -> Any:
+        calls.append(self)
+        if len(calls) == 2:
+            raise over
+        return documents(self)
+
+    monkeypatch.setattr(Purger, "_documents", fail_to_remove)
     ended = command("a.jpg", "--objects", "--yes")
     assert ended.exception is over
     assert "Removed: 0 documents, 0 index rows, 1 object of 0.0 MB" in ended.output
@@ -242,6 +305,7 @@ def test_given_items_of_somebody_elses_when_purged_by_prefix_then_they_stay_and_
     target: Target,
 ) -> None:
     labelled(target, "2019/a.jpg")
+    target.client("s3").put_object(Bucket=BUCKET, Key="2019/theirs", Body=b"photo")
     put(target, "ImageLabels", {"ImageID": f"{BUCKET}/2019/theirs", "Status": "mine"})
     assert purge(target, beginning_with(target, "2019/")).documents == 1
     assert left(target)[:2] == ({"2019/theirs"}, set())
@@ -256,17 +320,20 @@ def test_given_a_document_of_before_there_were_commits_when_purged_then_it_goes_
     assert left(target)[:2] == (set(), set())
 
 
-def test_given_new_commit_with_time_of_one_before_when_purged_then_it_stays_with_its_rows(
+def test_given_a_photo_that_is_reconciled_meanwhile_when_purged_then_that_document_goes_with_its_rows_too(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What was there before is labelled by whoever read the tables before the mark was there."""
     store(target, document("a.jpg", {"Cat": 98.5}, commit="c0ffee"))
     purger = Purger(target, named(target, ["a.jpg"]))
     delete_rows = purger._delete_rows
 
-    def and_reconciled(one: Any) -> int:
-        store(target, document("a.jpg", {"Cat": 98.5}, commit="decaf"))
-        return delete_rows(one)
+    def and_reconciled(one: Any) -> None:
+        if one.commit == "c0ffee":
+            store(target, document("a.jpg", {"Cat": 98.5}, commit="decaf"))
+        delete_rows(one)
 
     monkeypatch.setattr(purger, "_delete_rows", and_reconciled)
-    assert purger.run(lambda _: None).documents == 0
-    assert left(target)[:2] == ({"a.jpg"}, {"a.jpg"})
+    assert purger.run(lambda _: None).documents == 1
+    assert left(target)[:2] == (set(), set())
+    assert marks(target).keys() == {"a.jpg"}

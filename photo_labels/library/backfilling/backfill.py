@@ -40,7 +40,7 @@ class BackfillScope:
     prefix: str
     # Also what has a document that fits: the function looks whether it fits its settings, too.
     is_all: bool = False
-    # Labelled again whatever its document says.
+    # Labelled again whatever its document says, also where that says that it was purged.
     is_forced: bool = False
 
     def __str__(self) -> str:
@@ -53,6 +53,8 @@ class BackfillCounts:
 
     objects: int = 0
     found: Counter[Finding] = field(default_factory=Counter)
+    # Photos that were purged, and did not change since.
+    purged: int = 0
     # Folders, and files whose names say that they are no photos.
     left_alone: int = 0
     # Of the objects, those that are to be queued, or are.
@@ -163,9 +165,11 @@ class Backfill:
         for one in photos:
             document = documents.get(image_id(bucket, one["Key"]))
             finding = compared(document, one["ETag"].strip('"'), one["LastModified"])
+            is_purged = document is not None and document.was_purged_after(one["LastModified"])
+            counts.purged += is_purged
             if finding:
                 counts.found[finding] += 1
-            if finding or self._place.is_all:
+            if finding or self._place.is_forced or (self._place.is_all and not is_purged):
                 wanted.append(one["Key"])
         counts.wanted = len(wanted)
         return _Part(counts, wanted)
