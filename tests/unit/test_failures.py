@@ -474,6 +474,6 @@ def test_given_files_that_are_no_photos_when_redriven_then_only_where_their_reas
     store(target, document("bad.png", {}, status="REJECTED", reason="Bad"))
     assert "NotAPhoto" not in CliRunner().invoke(cli.photos, ["redrive", "--dry-run"]).output
     assert redrive(target).photos == 1
-    assert [json.loads(one)["key"] for one in left(target, "QueueUrl")] == ["bad.png"]
+    assert [json.loads(one)["key"] for one in left(target, "BulkQueueUrl")] == ["bad.png"]
     assert redrive(target, "NotAPhoto").photos == 1
-    assert [json.loads(one)["key"] for one in left(target, "QueueUrl")] == ["film.mov"]
+    assert [json.loads(one)["key"] for one in left(target, "BulkQueueUrl")] == ["film.mov"]

@@ -64,6 +64,7 @@ class BackfillCounts:
         """Add what another part has."""
         self.objects += other.objects
         self.found += other.found
+        self.purged += other.purged
         self.left_alone += other.left_alone
         self.wanted += other.wanted
 

@@ -167,7 +167,8 @@ def test_given_a_reconcile_message_when_no_slot_is_free_then_it_is_forwarded_as_
     body = {"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": "a.jpg", "force": True}
     calls = Calls()
     Function(world, calls, settings=WITH_LANES).receive(world.message(body))
-    assert json.loads(world.sent["bulk"][0]) == body
+    [sent] = world.sent["bulk"]
+    assert json.loads(sent) == body | {"askedAt": world.clock.now.isoformat()}
     assert calls.made.count("HeadObject") == 1
 
 
