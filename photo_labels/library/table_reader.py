@@ -40,8 +40,9 @@ def documents_in(items: Iterable[dict[str, Any]]) -> Iterator[Document]:
 class TableReader:
     """Reads a pipeline's tables, consistently."""
 
-    def __init__(self, target: Target, pause: Callable[[float], None] = time.sleep) -> None:
-        self._client = target.client("dynamodb")
+    def __init__(self, target: Target, pause: Callable[[float], None] = time.sleep, client: Any = None) -> None:
+        """`client`: DynamoDB's, where there is one already."""
+        self._client = client or target.client("dynamodb")
         self._labels_table = target.outputs.image_labels_table
         self._index_table = target.outputs.label_index_table
         self._pause = pause

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
-    from photo_labels.library.audit import Problem
+    from photo_labels.library.auditing.findings import Problem
 
 QUEUES = {
     "QueueUrl": SETTINGS.queue_url,

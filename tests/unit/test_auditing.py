@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from photo_labels import cli
-from photo_labels.library.audit import UNDER_WAY_FOR, Auditor, Finding, Problem, Repairer
+from photo_labels.library.audit import UNDER_WAY_FOR, Auditor, Repairer
+from photo_labels.library.auditing.findings import Finding, Problem
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.user_errors import UserError
 from tests.fakes.aws import aws_error

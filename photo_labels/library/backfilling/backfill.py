@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from photo_labels.library.audit import Finding, compared
+from photo_labels.library.auditing.findings import Finding, compared
 from photo_labels.library.queues import depth
 from photo_labels.library.state_files import keep_state, kept_state
 from photo_labels.library.table_reader import TableReader
