@@ -15,9 +15,11 @@ what is wrong in the same way then, and did not change a moment ago, is a findin
 
 from __future__ import annotations
 
+import gc
 import time
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -64,6 +66,8 @@ _SAME_FOR = timedelta(seconds=30)
 _SAVE_EVERY = timedelta(seconds=5)
 # Of the time, one part in so many is spent on saving, at most.
 _SAVING_SHARE = 20
+# Python's, lists and dicts, in a page of documents: 1 MB.
+_OBJECTS_OF_A_PAGE = 100_000
 # Documents of which one key is kept, to divide the bucket by.
 _ONE_KEY_IN = 4096
 
@@ -164,7 +168,7 @@ class Auditor:
         reported again then. Takes half a minute longer where something seems wrong. Raises ClientError where AWS
         refuses a call.
         """
-        with self._executor(_THREADS) as pool:
+        with _collecting_rarely(), self._executor(_THREADS) as pool:
             self._hold(list(pool.map(self._look_at, self._state.suspects)))
             for step in self._steps_to_do():
                 self._pass(pool, step, report, progress)
@@ -317,9 +321,10 @@ class Auditor:
             if one.bucket == self._bucket and its.image % _ONE_KEY_IN == 0
         ]
         has_versions = any(is_lasting(one.version_id) for one in documents)
+        statuses = Counter(one.status for one in documents)
 
         def take() -> None:
-            self.audit.documents.update(one.status for one in documents)
+            self.audit.documents.update(statuses)
             for one in known:
                 self._state.memory.add(one)
             self._state.keys += keys
@@ -427,6 +432,17 @@ class Auditor:
             for row in rows
             if not backs(documents.get(row.image_id), row.label, row.rank)
         ]
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Have Python look for cyclic garbage about once a page, and not all the time, which takes half of the CPU."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_OF_A_PAGE, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 def _row(item: dict[str, Any]) -> Row:

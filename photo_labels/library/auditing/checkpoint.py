@@ -84,8 +84,9 @@ class Checkpoint:
         return None
 
     def remove(self) -> None:
-        """Forget what was saved."""
-        self._path.unlink(missing_ok=True)
+        """Forget what was saved, if anything could be."""
+        with suppress(OSError):
+            self._path.unlink()
 
 
 def _plain(state: AuditState) -> dict[str, Any]:
