@@ -45,8 +45,7 @@ def audit(session: Session, repair: bool, is_listed: bool, is_anew: bool) -> Non
     interrupted_at = None if is_anew else auditor.resume()
     if interrupted_at:
         session.console.print(
-            f"resumes the audit of {interrupted_at:%Y-%m-%d %H:%M} UTC, after {_looked_at(auditor.audit)}; "
-            "--anew begins at the beginning",
+            f"resumes the audit of {interrupted_at:%Y-%m-%d %H:%M} UTC; --anew begins at the beginning",
             highlight=False,
         )
     with AuditDisplay(session.console, "auditing") as display, Reconciler(target) as reconciler:

@@ -101,7 +101,7 @@ class HollowListing(S3):
     def list_objects_v2(self, **parameters: Any) -> dict[str, Any]:
         if "ContinuationToken" in parameters:
             return super().list_objects_v2(**parameters)
-        return {"NextContinuationToken": parameters.get("StartAfter", "\x01")}
+        return {"NextContinuationToken": parameters.get("StartAfter", "\x00")}
 
 
 @dataclass
