@@ -41,29 +41,37 @@ HOSTILE = [
     "a#b#c", "/", "\x7f", "a" * 1024,
 ]  # fmt: skip
 STATES = [
-    "right", "rejected", "removed", "never", "called removed", "outdated", "same bytes later", "gone", "row missing",
-    "row of an older commit", "row of its commit", "both", "somebody else's", "of another bucket",
+    "right", "rejected", "removed", "never", "called removed", "outdated", "outdated, row missing", "no ETag",
+    "same bytes later", "gone", "row missing", "rows of all kinds", "row of an older commit", "row of its commit", "both", "somebody else's", "of another bucket",
 ]  # fmt: skip
 FOUND = {
-    "never": {Finding.NEVER_LABELLED},
-    "called removed": {Finding.CALLED_REMOVED},
-    "outdated": {Finding.OUTDATED},
-    "same bytes later": {Finding.OUTDATED},
-    "gone": {Finding.GONE},
-    "row missing": {Finding.ROWS_MISSING},
-    "row of an older commit": {Finding.STRAY_ROW},
-    "row of its commit": {Finding.STRAY_ROW},
-    "both": {Finding.ROWS_MISSING, Finding.STRAY_ROW},
-    "somebody else's": {Finding.NEVER_LABELLED},
+    "never": (Finding.NEVER_LABELLED,),
+    "called removed": (Finding.CALLED_REMOVED,),
+    "outdated": (Finding.OUTDATED,),
+    "outdated, row missing": (Finding.OUTDATED,),
+    "same bytes later": (Finding.OUTDATED,),
+    "gone": (Finding.GONE,),
+    "row missing": (Finding.ROWS_MISSING,),
+    "row of an older commit": (Finding.STRAY_ROW,),
+    "row of its commit": (Finding.STRAY_ROW,),
+    "both": (
+        Finding.ROWS_MISSING,
+        Finding.STRAY_ROW,
+    ),
+    "somebody else's": (Finding.NEVER_LABELLED,),
+    "rows of all kinds": (Finding.ROWS_MISSING, Finding.STRAY_ROW, Finding.STRAY_ROW),
+    "no ETag": (Finding.OUTDATED,),
 }
 NO_OBJECT = {"gone", "removed", "of another bucket"}
 REMOVED = {"status": "REMOVED", "etag": None, "version_id": None, "event_time": None}
 # Of its document, from what it should be.
 CHANGES: dict[str, dict[str, Any]] = {
     "rejected": {"status": "REJECTED", "reason": "EmptyObject"},
+    "no ETag": {"status": "REJECTED", "reason": "EmptyObject", "etag": None},
     "removed": REMOVED,
     "called removed": REMOVED,
     "outdated": {"etag": "of another photo"},
+    "outdated, row missing": {"etag": "of another photo"},
     "same bytes later": {"event_time": "2020-01-01T06:00:00.000Z", "version_id": None},
     "of another bucket": {"bucket": "other"},
 }
@@ -146,11 +154,11 @@ class Deployed:
         one = document(key, {} if fields.get("status") else LABELS, **fields)
         self._store("ImageLabels", one.to_item())
         rows = list(one.rows())
-        if state in {"row missing", "both"}:
+        if state in {"row missing", "outdated, row missing", "both", "rows of all kinds"}:
             rows.pop()
-        if state in {"row of its commit", "both"}:
+        if state in {"row of its commit", "both", "rows of all kinds"}:
             rows += document(key, {"Dog": 90.0}, **fields).rows()
-        if state == "row of an older commit":
+        if state in {"row of an older commit", "rows of all kinds"}:
             rows += document(key, {"Dog": 90.0}, **fields | {"commit": "c0"}).rows()
         for row in rows:
             self._store("LabelIndex", row.to_item())
@@ -437,6 +445,20 @@ def test_given_any_division_when_a_bucket_is_listed_then_each_object_comes_once(
     assert {one.version_id for one in found} == {
         bucket.stacks[key][-1].id if is_versioned else None for key in there
     }
+
+
+@pytest.mark.parametrize("versioning", ["Off", "Enabled"])
+def test_given_a_division_when_a_bucket_is_listed_then_nothing_is_read_twice(versioning: Versioning) -> None:
+    bucket, calls = Bucket(lambda: START, lambda: "01", versioning), Counter[str]()
+    keys = [f"{number:04d}" for number in range(1000)]
+    for key in keys:
+        bucket.put(key, Photo())
+    listing = Listing(S3(bucket, lambda operation, _: calls.update([operation]), page=10), BUCKET, "")
+    is_versioned = versioning == "Enabled"
+    for cursor in ranges(keys, "KeyMarker" if is_versioned else "StartAfter"):
+        while cursor.position is not None:
+            _, cursor.position = (listing.versions if is_versioned else listing.objects)(cursor)
+    assert calls.total() <= 1000 / 10 + AT_ONCE
 
 
 def test_given_many_keys_when_divided_then_the_parts_are_of_about_one_size() -> None:

@@ -295,6 +295,7 @@ def saved(target: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ta
     monkeypatch.setattr(cli, "aws_target", lambda *_: target)
     monkeypatch.setattr("photo_labels.library.audit._SAME_FOR", timedelta())
     monkeypatch.setattr("photo_labels.library.audit._SAVE_EVERY", timedelta())
+    monkeypatch.setattr("photo_labels.library.audit._SAVING_SHARE", 0)
     return target
 
 

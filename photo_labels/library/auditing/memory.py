@@ -7,6 +7,7 @@ Where they agree by chance it takes something wrong for right: one wrong thing i
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass, field
@@ -135,10 +136,8 @@ class Memory:
     def is_of(self, place: Place, etag: str, last_modified: datetime, version_id: str | None) -> bool:
         """Tell whether a document is of an object as a listing shows it."""
         known = self._parts[place.part].objects[place.at]
-        # Rounded up: half a second too late is too late.
-        return (
-            known >> 32 == _object(etag, version_id) and -int(-last_modified.timestamp() // 1) <= known & _32_BITS
-        )
+        second = math.ceil(last_modified.timestamp())
+        return known >> 32 == _object(etag, version_id) and second <= known & _32_BITS
 
     def has_committed(self, place: Place, rank: str) -> bool:
         """Tell whether an index row is of the commit that the document is of."""
