@@ -120,7 +120,7 @@ loadtest: .venv/.loadtest $(MINISTACK)/.installed ## measure latency and loss: N
 bench-browse: .venv/.dev ## time searches of a million rows, and the page: N=
 	@$(BIN)/python -m loadtest.benchmarks.browse $(call told,N)
 
-bench-audit: .venv/.loadtest ## audit 100,000 photos of a stand-in: time, calls, memory: N=
+bench-audit: .venv/.loadtest ## time an audit of 100,000 photos of a stand-in: N=
 	@$(BIN)/python -m loadtest.benchmarks.audit $(call told,N)
 
 bench-memory: .venv/.dev ## ask the page's server for 24 photos of 190 MB at once
