@@ -43,7 +43,7 @@ pinned = $(call pip,$1) --require-hashes -r requirements/$2.txt
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
 	test coverage test-image test-browser test-chaos test-all histories chaos smoke loadtest \
-	bench bench-quota bench-endurance bench-import bench-convert bench-browse \
+	bench bench-quota bench-endurance bench-import bench-convert bench-browse bench-audit \
 	bench-memory bench-limits bench-image figures lint docs wheel audit format lock clean
 
 help: ## list the targets
@@ -119,6 +119,9 @@ loadtest: .venv/.loadtest $(MINISTACK)/.installed ## measure latency and loss: N
 
 bench-browse: .venv/.dev ## time searches of a million rows, and the page: N=
 	@$(BIN)/python -m loadtest.benchmarks.browse $(call told,N)
+
+bench-audit: .venv/.loadtest ## time an audit of 100,000 photos of a stand-in: N=
+	@$(BIN)/python -m loadtest.benchmarks.audit $(call told,N)
 
 bench-memory: .venv/.dev ## ask the page's server for 24 photos of 190 MB at once
 	@$(BIN)/python -m loadtest.benchmarks.memory

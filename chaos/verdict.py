@@ -14,7 +14,8 @@ from loadtest.log import invocations
 from local.models.vision import LabelTable
 from local.request import Call
 from local.simulation import Simulation, SimulationSettings
-from photo_labels.library.audit import Auditor, Finding, Problem, Repairer
+from photo_labels.library.audit import Auditor, Repairer
+from photo_labels.library.auditing.findings import Finding, Problem
 from photo_labels.library.failures import Failures
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.table_reader import TableReader

@@ -30,6 +30,7 @@ COMMANDS = (
     "make bench-import",
     "make bench-convert",
     "make bench-browse",
+    "make bench-audit",
     "make bench-memory",
     "make bench-quota",
     "make bench-limits N=5000",

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from photo_labels.library.audit import Auditor, Finding, Problem, Repairer
+from photo_labels.library.audit import Auditor, Repairer
+from photo_labels.library.auditing.checkpoint import Checkpoint
+from photo_labels.library.auditing.findings import Finding, Problem
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.retention import QueueRoom
+from photo_labels.library.state_files import state_path
 from photo_labels.terminal.status_line import StatusLine
 from photo_labels.terminal.text import counted, safe
 
@@ -18,7 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from photo_labels.commands import Session
-    from photo_labels.library.audit import Audit
+    from photo_labels.library.auditing.findings import Audit
+    from photo_labels.library.target import Target
 
 
 @click.command()
@@ -26,19 +30,29 @@ if TYPE_CHECKING:
     "--repair", is_flag=True, help="Queue photos with findings to be looked at again, and delete stray index rows."
 )
 @click.option("--list", "is_listed", is_flag=True, help="Name everything that is wrong.")
+@click.option("--anew", "is_anew", is_flag=True, help="Begin at the beginning, not where it was interrupted.")
 @click.pass_obj
-def audit(session: Session, repair: bool, is_listed: bool) -> None:
+def audit(session: Session, repair: bool, is_listed: bool, is_anew: bool) -> None:
     """Compare the bucket with the documents, and the documents with the index.
 
     What changed in the last ten minutes may still be in the queue, and is no finding; what seems wrong is looked
-    at once more, half a minute later. Looks at every object and document: AWS bills a HeadObject for each photo,
-    and reading both tables.
+    at once more, half a minute later. Lists the bucket and reads both tables, which AWS bills. After an
+    interruption, run the same command again within a day: it resumes.
 
     Exit code 0: no findings; 1: findings, also if they are repaired.
     """
     target = session.target()
-    auditor = Auditor(target)
-    with AuditDisplay(session.console, "auditing") as display, Reconciler(target, QueueRoom(target)) as reconciler:
+    auditor = Auditor(target, checkpoint=_checkpoint(target, is_listed=is_listed, is_repairing=repair))
+    interrupted_at = None if is_anew else auditor.resume()
+    if interrupted_at:
+        session.console.print(
+            f"resumes the audit of {interrupted_at:%Y-%m-%d %H:%M} UTC; --anew begins at the beginning",
+            highlight=False,
+        )
+    with (
+        AuditDisplay(session.console, "auditing") as display,
+        Reconciler(target, QueueRoom(target)) as reconciler,
+    ):
         repairer = Repairer(target, reconciler)
 
         def report(problem: Problem) -> None:
@@ -47,11 +61,20 @@ def audit(session: Session, repair: bool, is_listed: bool) -> None:
             if repair:
                 repairer.repair(problem)
 
+        def show(audit: Audit) -> None:
+            reconciler.flush()  # what is saved as found is on its way
+            display.show(audit)
+
         try:
-            found = auditor.run(report, display.show)
+            found = auditor.run(report, show)
         except BaseException:  # credentials that have ended, Ctrl-C
             session.console.print("Not all was looked at. So far:")
             show_audit(session.console, auditor.audit)
+            is_kept = auditor.unsaved is None
+            session.console.print(
+                "The same command resumes." if is_kept else safe(f"It will not resume: {auditor.unsaved}"),
+                style="red",
+            )
             raise
     show_audit(session.console, found)
     if repair and found.found:
@@ -61,6 +84,19 @@ def audit(session: Session, repair: bool, is_listed: bool) -> None:
             highlight=False,
         )
     sys.exit(1 if found.found else 0)
+
+
+def _checkpoint(target: Target, *, is_listed: bool, is_repairing: bool) -> Checkpoint:
+    """Return where the audit saves how far it is; what was found before is neither listed nor repaired again."""
+    outputs = target.outputs
+    scope = {
+        "bucket": outputs.bucket,
+        "prefix": outputs.key_prefix,
+        "tables": [outputs.image_labels_table, outputs.label_index_table],
+        "listed": is_listed,
+        "repaired": is_repairing,
+    }
+    return Checkpoint(state_path(target, "audit.state"), scope)
 
 
 class AuditDisplay(StatusLine):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -123,9 +124,10 @@ class Failures:
         self.seen = DeadLettersSeen()
         for dead_letters in self._queues:
             look = self._look(dead_letters)
-            for messages in look.one_round():
-                self.seen.looked_at += len(messages)
-                yield from map(_failure, messages)
+            with closing(look.one_round()) as pages:
+                for messages in pages:
+                    self.seen.looked_at += len(messages)
+                    yield from map(_failure, messages)
             self.seen.left += look.left
 
     def redrive(self, reason: str | None, reconciler: Reconciler) -> Redriven:
@@ -155,12 +157,13 @@ class Failures:
 
     def _send_back(self, dead_letters: str, reason: str | None, redriven: Redriven) -> None:
         look = self._look(dead_letters)
-        for messages in look.pages():
-            page = [_failure(message) for message in messages]
-            wanted = [failure for failure in page if reason in {None, failure.reason}]
-            redriven.left.update(failure.reason for failure in page if failure not in wanted)
-            self._move(dead_letters, look, wanted)
-            redriven.messages += len(wanted)
+        with closing(look.pages()) as pages:
+            for messages in pages:
+                page = [_failure(message) for message in messages]
+                wanted = [failure for failure in page if reason in {None, failure.reason}]
+                redriven.left.update(failure.reason for failure in page if failure not in wanted)
+                self._move(dead_letters, look, wanted)
+                redriven.messages += len(wanted)
         redriven.not_seen += look.left
 
     def _move(self, dead_letters: str, look: DeadLetterLook, failures: Sequence[Failure]) -> None:

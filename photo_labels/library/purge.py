@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -302,12 +303,13 @@ class Purger:
     def _purge_messages(self, queue: str, until: datetime, tell: Callable[[Purged], None]) -> None:
         """Look through a dead-letter queue: a redrive would start the clocks of reconcile messages again."""
         look = DeadLetterLook(self._sqs, queue, until, clock=self._clock, executor=self._executor)
-        for messages in look.pages():
-            gone = [message for message in messages if self._is_purged(queue, message)]
-            if gone:
-                look.delete(gone)
-            self.purged.messages += len(gone)
-            tell(self.purged)
+        with closing(look.pages()) as pages:
+            for messages in pages:
+                gone = [message for message in messages if self._is_purged(queue, message)]
+                if gone:
+                    look.delete(gone)
+                self.purged.messages += len(gone)
+                tell(self.purged)
         self.purged.not_seen += look.left
 
     def _is_purged(self, queue: str, message: Any) -> bool:

@@ -17,14 +17,12 @@ from urllib.parse import unquote_plus
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from photo_labels.records.messages import MAX_BATCH, within_limits
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from concurrent.futures import Executor
 
-# Messages of one call.
-AT_A_TIME = 10
-# Of all messages of one call together; one alone may be as large.
-_MAX_BYTES = 2**20
 # They are seen by others again after so long, if they are not given back before.
 _HELD_S = 300
 # A round ends before, so that the first messages are not seen again while it lasts.
@@ -88,14 +86,14 @@ class DeadLetterLook:
         """Return about how many messages were not looked at."""
         return 0 if self._is_complete and not self._is_hidden else max(0, self._total - self.looked_at)
 
-    def pages(self) -> Iterator[list[Any]]:
+    def pages(self) -> Generator[list[Any], None, None]:
         """Go round by round until all are looked at, or until a round shows nothing that is new."""
         looked_at = -1
         while not self._is_complete and self.looked_at > looked_at:
             looked_at = self.looked_at
             yield from self.one_round()
 
-    def one_round(self) -> Iterator[list[Any]]:
+    def one_round(self) -> Generator[list[Any], None, None]:
         """Look at as many as can be hidden at a time; at the end all are given back that were not deleted."""
         end = self._clock() + _ROUND_S
         idle_pages = 0
@@ -119,7 +117,7 @@ class DeadLetterLook:
                         yield new
             finally:
                 handles, self._held = list(self._held.values()), {}
-                parts = [handles[start : start + AT_A_TIME] for start in range(0, len(handles), AT_A_TIME)]
+                parts = [handles[start : start + MAX_BATCH] for start in range(0, len(handles), MAX_BATCH)]
                 list(pool.map(partial(_give_back, self._sqs, self._queue), parts))
 
     def delete(self, messages: Sequence[Any]) -> dict[int, str]:
@@ -134,32 +132,18 @@ class DeadLetterLook:
 def send(sqs: Any, queue: str, bodies: Sequence[str]) -> dict[int, str]:
     """Send messages, in as many calls as it takes; returns the error code of each that was not taken, by place."""
     refused: dict[int, str] = {}
-    for places in _within_limits([len(body.encode()) for body in bodies]):
+    for places in within_limits([len(body.encode()) for body in bodies]):
         entries: Any = [{"Id": str(place), "MessageBody": bodies[place]} for place in places]
         failed = sqs.send_message_batch(QueueUrl=queue, Entries=entries).get("Failed", [])
         refused |= {int(one["Id"]): one["Code"] for one in failed}
     return refused
 
 
-def _within_limits(sizes: Sequence[int]) -> Iterator[list[int]]:
-    """Cut places into calls that SQS takes: no more than 10 messages, and no more than 1 MiB."""
-    places: list[int] = []
-    total = 0
-    for place, size in enumerate(sizes):
-        if places and (len(places) == AT_A_TIME or total + size > _MAX_BYTES):
-            yield places
-            places, total = [], 0
-        places.append(place)
-        total += size
-    if places:
-        yield places
-
-
 def delete(sqs: Any, queue: str, handles: Sequence[str]) -> dict[int, str]:
     """Delete messages that were received; returns the error code of each that was not deleted, by place."""
     left: dict[int, str] = {}
-    for start in range(0, len(handles), AT_A_TIME):
-        places = range(start, min(start + AT_A_TIME, len(handles)))
+    for start in range(0, len(handles), MAX_BATCH):
+        places = range(start, min(start + MAX_BATCH, len(handles)))
         entries: Any = [{"Id": str(place), "ReceiptHandle": handles[place]} for place in places]
         failed = sqs.delete_message_batch(QueueUrl=queue, Entries=entries).get("Failed", [])
         left |= {int(one["Id"]): one["Code"] for one in failed}
@@ -197,7 +181,7 @@ def _photo_of(record: Any) -> str:
 def _receive(sqs: Any, queue: str) -> list[Any]:
     answer = sqs.receive_message(
         QueueUrl=queue,
-        MaxNumberOfMessages=AT_A_TIME,
+        MaxNumberOfMessages=MAX_BATCH,
         VisibilityTimeout=_HELD_S,
         WaitTimeSeconds=_WAIT_S,
         MessageAttributeNames=["All"],

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Self
 
-from photo_labels.library.queues import AT_A_TIME, send
+from photo_labels.library.queues import send
 from photo_labels.library.user_errors import UserError
-from photo_labels.records.messages import reconcile_message
+from photo_labels.records.messages import MAX_BATCH, reconcile_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ class Reconciler:
         are on their way then.
         """
         self._bodies.append(reconcile_message(bucket, key, force=force))
-        if len(self._bodies) == AT_A_TIME:
+        if len(self._bodies) == MAX_BATCH:
             self.flush()
 
     def flush(self) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from photo_labels.library import target as targets
 from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from photo_labels.library.target import Target
 
 
@@ -23,12 +25,17 @@ def state_path(target: Target, name: str) -> Path:
 
 def keep_state(path: Path, content: str) -> None:
     """Write a state atomically, readable by its user only. Raises UserError where it cannot be written."""
+    keep_state_file(path, lambda file: file.write(content.encode()))
+
+
+def keep_state_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a state that is more than a text, as `keep_state` does."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = path.with_suffix(".new")
         new.unlink(missing_ok=True)
-        with private(new).open("w") as file:
-            file.write(content)
+        with private(new).open("wb") as file:
+            write(file)
         new.replace(path)
     except OSError as error:
         raise UserError(

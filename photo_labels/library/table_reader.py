@@ -40,9 +40,16 @@ def documents_in(items: Iterable[dict[str, Any]]) -> Iterator[Document]:
 class TableReader:
     """Reads a pipeline's tables, consistently."""
 
-    def __init__(self, target: Target, pause: Callable[[float], None] = time.sleep, connections: int = 1) -> None:
-        """`connections`: threads that read at a time."""
-        self._client = target.client("dynamodb", connections=connections)
+    def __init__(
+        self,
+        target: Target,
+        pause: Callable[[float], None] = time.sleep,
+        *,
+        connections: int = 1,
+        client: Any = None,
+    ) -> None:
+        """`connections`: threads that read at a time; `client`: DynamoDB's, where there is one already."""
+        self._client = client or target.client("dynamodb", connections=connections)
         self._labels_table = target.outputs.image_labels_table
         self._index_table = target.outputs.label_index_table
         self._pause = pause

@@ -20,6 +20,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 
 from photo_labels.library.outputs import StackOutputs
+from photo_labels.library.plain_json import read_plainly
 from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
@@ -57,11 +58,14 @@ class Connection:
             usual = usual.merge(Config(proxies={}, s3={"addressing_style": "path"}))
         own = usual.merge(config) if config else usual
         try:
-            return self.session.client(service, endpoint_url=self.endpoint_url, config=own)
+            client = self.session.client(service, endpoint_url=self.endpoint_url, config=own)
         except BotoCoreError:
             raise
         except ValueError as error:  # an endpoint without https:// in AWS_ENDPOINT_URL, say
             raise UserError(f"Your AWS settings cannot be used ({error}): correct them.") from error
+        if service == "dynamodb":
+            read_plainly(client)
+        return client
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ NULL_VERSION = "null"
 _MAX_ITEM_BYTES = 400 * 1024
 _SIDES = ("Left", "Top", "Width", "Height")
 # What Last-Modified (whole seconds) and the time of an event may differ by, for the same change.
-_CLOCKS_OF_S3 = timedelta(seconds=2)
+CLOCKS_OF_S3 = timedelta(seconds=2)
 
 
 class NotOursError(ValueError):
@@ -120,7 +120,7 @@ class Document:
             return False
         if is_lasting(version_id) or self.event_time is None:
             return True
-        return last_modified <= datetime.fromisoformat(self.event_time) + _CLOCKS_OF_S3
+        return last_modified <= datetime.fromisoformat(self.event_time) + CLOCKS_OF_S3
 
     def to_item(self) -> Item:
         """Return the item as `ImageLabels` holds it, without the attributes that have no value."""

@@ -206,15 +206,27 @@ class S3(Client):
 
     def list_object_versions(self, **parameters: Any) -> dict[str, Any]:
         self._called("ListObjectVersions", parameters)
+        marker = parameters.get("KeyMarker", ""), parameters.get("VersionIdMarker")
         found = [
             (key, one)
             for key in sorted(self._bucket.stacks)
-            if key.startswith(parameters.get("Prefix", ""))
-            for one in self._bucket.stacks[key]
+            if key.startswith(parameters.get("Prefix", "")) and key >= marker[0]
+            for one in _after(marker, key, self._bucket.stacks[key][::-1])
         ]
-        names = [[{"Key": key, "VersionId": one.id} for key, one in found if bool(one.photo) is is_photo]
-                 for is_photo in (True, False)]  # fmt: skip
-        return {name: some for name, some in zip(("Versions", "DeleteMarkers"), names, strict=True) if some}
+        answer: dict[str, Any] = {}
+        for key, one in found[: self._page]:
+            shown = {
+                "Key": key,
+                "VersionId": one.id,
+                "IsLatest": one is self._bucket.stacks[key][-1],
+                "LastModified": one.modified,
+            }
+            content = {"ETag": f'"{one.photo.etag}"', "Size": one.photo.size} if one.photo else {}
+            answer.setdefault("Versions" if one.photo else "DeleteMarkers", []).append(shown | content)
+        if len(found) > self._page:
+            key, one = found[self._page - 1]
+            answer |= {"NextKeyMarker": key, "NextVersionIdMarker": one.id}
+        return answer
 
     def _version(self, parameters: dict[str, Any], missing: str) -> Version:
         assert parameters["Bucket"] == BUCKET
@@ -225,6 +237,15 @@ class S3(Client):
         if version.photo is None:
             raise aws_error("405", "Method Not Allowed", status=405)
         return version
+
+
+def _after(marker: tuple[str, str | None], key: str, versions: list[Version]) -> list[Version]:
+    """Return the versions of a key, the newest first, that come after a marker; all, where it names a key before."""
+    if key != marker[0]:
+        return versions
+    names = [one.id for one in versions]
+    # Of a key without a version, its versions do not come again.
+    return versions[names.index(marker[1]) + 1 :] if marker[1] in names else []
 
 
 def _photo_of(version: Version) -> Photo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import zlib
 from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -157,7 +158,7 @@ class DynamoDB(Client):
         assert parameters.get("ConsistentRead"), "an eventually consistent read proves nothing"
         with self._tables.lock:
             items = self._tables.items[table]
-            keys = sorted(items)
+            keys = [key for key in sorted(items) if _is_in_segment(key, parameters)]
             if "ExclusiveStartKey" in parameters:
                 start = _key(table, parameters["ExclusiveStartKey"], exact=True)
                 keys = [key for key in keys if key > start]
@@ -174,6 +175,16 @@ class DynamoDB(Client):
             _require(self._tables.items[table].get(key), parameters)
             self._tables.items[table].pop(key, None)
         return {}
+
+
+def _is_in_segment(key: tuple[str, ...], parameters: dict[str, Any]) -> bool:
+    """All items of one partition key are in one segment."""
+    if ("Segment" in parameters) is not ("TotalSegments" in parameters):
+        raise _invalid("The TotalSegments and Segment parameters go together")
+    total = parameters.get("TotalSegments", 1)
+    if not 0 <= parameters.get("Segment", 0) < total:
+        raise _invalid("The Segment parameter is zero-based and must be less than parameter TotalSegments")
+    return bool(zlib.crc32(key[0].encode()) % total == parameters.get("Segment", 0))
 
 
 def _invalid(message: str) -> Exception:

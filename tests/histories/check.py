@@ -9,7 +9,7 @@ from tests.fakes.bucket import BUCKET, NULL
 from tests.histories.plan import KEYS, history
 
 if TYPE_CHECKING:
-    from photo_labels.library.audit import Problem
+    from photo_labels.library.auditing.findings import Problem
     from tests.fakes.bucket import Version
     from tests.histories.plan import History
     from tests.histories.world import World

@@ -14,7 +14,7 @@ from tests.histories.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from photo_labels.library.audit import Problem
+    from photo_labels.library.auditing.findings import Problem
     from tests.fakes.bucket import Versioning
 
 KEYS = ("a b+ü.jpg", "c.HEIC")

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from handler.lanes import Lane
-    from photo_labels.library.audit import Problem
+    from photo_labels.library.auditing.findings import Problem
 
 _SETTINGS = replace(
     SETTINGS, overflow_queue_url="overflow", bulk_queue_url="bulk", bulk_convert_queue_url="bulk-convert"

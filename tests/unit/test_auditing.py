@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from photo_labels import cli
-from photo_labels.library.audit import UNDER_WAY_FOR, Auditor, Finding, Problem, Repairer
+from photo_labels.library.audit import UNDER_WAY_FOR, Auditor, Repairer
+from photo_labels.library.auditing.checkpoint import Checkpoint
+from photo_labels.library.auditing.cursors import Listing
+from photo_labels.library.auditing.findings import Finding, Problem
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.user_errors import UserError
 from tests.fakes.aws import aws_error
@@ -18,6 +22,7 @@ from tests.unit.deployed import BUCKET, document, put, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from photo_labels.library.target import Target
 
@@ -309,3 +314,84 @@ def test_given_the_command_when_something_is_wrong_then_it_says_what_and_exits_w
     assert "documents of photos that are gone: photos/esc\\x1b[31m.jpg" in wrong.output
     assert "1 photo will be looked at by the function, 0 rows removed." in wrong.output
     assert [message["key"] for message in messages(target)] == ["esc\x1b[31m.jpg"]
+
+
+@pytest.fixture
+def saved(target: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Target:
+    """A pipeline whose audits are saved after each page, and do not wait for their second look."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(cli, "aws_target", lambda *_: target)
+    monkeypatch.setattr("photo_labels.library.audit._SAME_FOR", timedelta())
+    monkeypatch.setattr("photo_labels.library.audit._SAVE_EVERY", timedelta())
+    monkeypatch.setattr("photo_labels.library.audit._SAVING_SHARE", 0)
+    monkeypatch.setattr("photo_labels.commands.audit.QueueRoom", lambda _: None)
+    return target
+
+
+def test_given_credentials_that_end_when_audited_then_the_same_command_resumes_and_finds_the_rest(
+    saved: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(saved, document("gone.jpg", {"Dog": 90.0}))
+    labelled(saved, "good.jpg")
+    run = CliRunner().invoke
+    over = aws_error("ExpiredToken", "expired")
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Listing, "objects", raising(over))
+        ended = run(cli.photos, ["audit"])
+    assert ended.exception is over
+    assert "Not all was looked at. So far:\n0 photos, 2 documents, 0 index rows (2 LABELLED)" in ended.output
+    assert "The same command resumes." in ended.output
+    # Another audit does not resume this one: what it found is not repaired.
+    assert "resumes" not in run(cli.photos, ["audit", "--repair", "--anew"]).output
+
+
+def test_given_an_audit_that_was_interrupted_when_run_again_then_it_says_that_it_resumes_unless_anew(
+    saved: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labelled(saved, "good.jpg")
+
+    def interrupted() -> None:
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(Listing, "objects", raising(KeyboardInterrupt()))
+            CliRunner().invoke(cli.photos, ["audit"])
+
+    interrupted()
+    resumed = CliRunner().invoke(cli.photos, ["audit"])
+    assert re.search(r"resumes the audit of \d{4}-\d\d-\d\d \d\d:\d\d UTC; --anew begins", resumed.output)
+    assert "1 photo, 1 document, 2 index rows (1 LABELLED)" in resumed.output
+    assert resumed.exit_code == 0
+    assert "resumes" not in CliRunner().invoke(cli.photos, ["audit"]).output
+    interrupted()
+    assert "resumes" not in CliRunner().invoke(cli.photos, ["audit", "--list"]).output
+    interrupted()
+    anew = CliRunner().invoke(cli.photos, ["audit", "--anew"])
+    assert "resumes" not in anew.output
+    assert anew.exit_code == 0
+
+
+def test_given_a_repair_that_is_interrupted_when_it_was_saved_then_its_messages_are_sent(
+    saved: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(saved, document("gone.jpg", {"Dog": 90.0}))
+    save = Checkpoint.save
+
+    def saved_and_stopped(*given: Any) -> None:
+        save(*given)
+        if given[1].audit.found:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Checkpoint, "save", saved_and_stopped)
+        CliRunner().invoke(cli.photos, ["audit", "--repair"])
+    assert [message["key"] for message in messages(saved)] == ["gone.jpg"]
+    resumed = CliRunner().invoke(cli.photos, ["audit", "--repair"])
+    assert (resumed.exit_code, messages(saved)) == (1, [])
+
+
+def raising(error: BaseException) -> Callable[..., None]:
+    """Return what raises an error, whatever it is called with."""
+
+    def raise_it(*_: Any, **__: Any) -> None:
+        raise error
+
+    return raise_it

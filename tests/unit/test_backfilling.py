@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from photo_labels import cli
-from photo_labels.library.audit import Finding
+from photo_labels.library.auditing.findings import Finding
 from photo_labels.library.backfilling import backfill as backfilling
 from photo_labels.library.backfilling.backfill import Backfill, BackfillCounts, BackfillScope
 from photo_labels.library.backfilling.bucket_policy import Grant

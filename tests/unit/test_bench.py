@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +148,15 @@ def test_given_a_record_when_it_is_taken_then_it_is_forgotten(url: str, dynamodb
 def test_given_an_operation_that_nobody_needs_when_it_is_called_then_it_is_refused(dynamodb: Any) -> None:
     with pytest.raises(ClientError, match="UnknownOperationException"):
         dynamodb.list_tables()
+
+
+def test_given_the_stand_in_for_audits_when_it_is_audited_then_all_is_right_and_listed_in_pages() -> None:
+    command = [sys.executable, "-m", "loadtest.benchmarks.audit", "1200"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "1,200 photos with 10 labels each" in ended.stdout
+    # Two pages of objects; of each table as many as it has segments, and one more page of documents or rows at most.
+    assert re.search(r"calls: ListObjectsV2 2, Scan \d+", ended.stdout)
 
 
 def test_given_many_names_when_latencies_are_drawn_then_their_quantiles_are_those_asked_for() -> None:

@@ -13,9 +13,10 @@ from click.testing import CliRunner
 
 from photo_labels import cli
 from photo_labels.library.failures import RECEIVED_TOO_OFTEN, Failure, Failures, Redriven
-from photo_labels.library.queues import _within_limits, without_photos
+from photo_labels.library.queues import without_photos
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.user_errors import UserError
+from photo_labels.records.messages import within_limits
 from tests.fakes.aws import aws_error
 from tests.fakes.move_tasks import MoveTasks
 from tests.fakes.stack import queue_of
@@ -347,8 +348,8 @@ def test_given_dead_letters_as_large_as_sqs_takes_when_redriven_then_in_several_
 
 
 def test_given_many_small_messages_when_sent_then_ten_at_a_time() -> None:
-    assert [len(batch) for batch in _within_limits([1] * 25)] == [10, 10, 5]
-    assert list(_within_limits([])) == []
+    assert [len(batch) for batch in within_limits([1] * 25)] == [10, 10, 5]
+    assert list(within_limits([])) == []
 
 
 def test_given_dead_letters_that_sqs_does_not_delete_when_redriven_then_it_is_said(

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from photo_labels.library.audit import Auditor, Finding
+from photo_labels.library.audit import Auditor
+from photo_labels.library.auditing.findings import Finding
 from photo_labels.library.backfilling.backfill import Backfill, BackfillScope
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.records.formats import (
@@ -35,7 +36,7 @@ from tests.fakes.stack import outputs_of_stack
 from tests.fakes.world import BUCKET, SETTINGS, SQS, Function, Photo, World
 
 if TYPE_CHECKING:
-    from photo_labels.library.audit import Problem
+    from photo_labels.library.auditing.findings import Problem
 
 PHOTO_SUFFIXES = [suffix for one in PHOTO_FORMATS for suffix in one.suffixes]
 JPEG = b"\xff\xd8\xff\xe0".ljust(64, b"\0")

@@ -74,6 +74,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     },
     "histories": {"N": "", "SEED": ""},
     "bench-browse": {"N": ""},
+    "bench-audit": {"N": ""},
     "bench-limits": {"N": ""},
     "bench-endurance": {"MINUTES": ""},
     "bench-import": {"N": ""},

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.decisions import SkipReason
-from photo_labels.library.audit import compared
+from photo_labels.library.auditing.findings import compared
 from photo_labels.library.purge import Chosen, Purged, Purger
 from photo_labels.library.s3_clock import last_millisecond
 from photo_labels.records.documents import Document, iso

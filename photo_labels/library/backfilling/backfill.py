@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from photo_labels.library.audit import Finding, compared
+from photo_labels.library.auditing.findings import Finding, compared
 from photo_labels.library.state_files import keep_state, kept_state
 from photo_labels.library.table_reader import TableReader
 from photo_labels.records.documents import image_id
