@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 # The reason of a rejection: S3 shows neither what is in the object nor which one it is.
 CUSTOMER_KEY = "CustomerKey"
+# User metadata of an object that came with many others: `x-amz-meta-photo-labels: bulk`.
+LANE_METADATA = "photo-labels"
+BULK = "bulk"
 _ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 
@@ -24,6 +27,7 @@ class Head:
     version_id: str | None
     last_modified: datetime
     archived: bool
+    is_bulk: bool
 
 
 def head_of(answer: Mapping[str, Any]) -> Head:
@@ -34,6 +38,7 @@ def head_of(answer: Mapping[str, Any]) -> Head:
         version_id=answer.get("VersionId"),
         last_modified=answer["LastModified"],
         archived=_archived(answer.get("StorageClass"), answer.get("ArchiveStatus"), answer.get("Restore")),
+        is_bulk=answer.get("Metadata", {}).get(LANE_METADATA) == BULK,
     )
 
 
