@@ -47,12 +47,18 @@ class ImportOptions:
     is_replacing: bool = False
     is_dry: bool = False
     is_waiting: bool = True
+    is_resuming: bool = False
     is_sure: bool = False
     is_json: bool = False
 
+    @property
+    def chooses(self) -> bool:
+        """Whether they say what to upload, or how."""
+        return bool(self.prefix or self.include or self.exclude or self.is_replacing or self.is_dry)
+
 
 @click.command("import")
-@click.argument("paths", nargs=-1, required=True, type=GIVEN_PATH)
+@click.argument("paths", nargs=-1, type=GIVEN_PATH)
 @click.option("--prefix", default="", help="Put before the name of each photo in the bucket, say holiday/.")
 @click.option(
     "--include", type=GIVEN, multiple=True, metavar="GLOB", help="Only photos whose name or path matches."
@@ -61,6 +67,9 @@ class ImportOptions:
 @click.option("--replace", "is_replacing", is_flag=True, help="Also replace other photos with the same name.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Only say what would be uploaded, and what it would cost.")
 @click.option("--wait/--no-wait", "is_waiting", default=True, help="Wait for the labels.", show_default=True)
+@click.option(
+    "--resume", "is_resuming", is_flag=True, help="Upload nothing: wait for what earlier imports have uploaded."
+)
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask, also where it costs much.")
 @click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each file, and one for the sum.")
 @click.pass_obj
@@ -68,12 +77,20 @@ def import_(session: Session, /, **options: Any) -> None:
     """Upload the photos in PATHS, folders or files, and wait until each is labelled, or rejected with a reason.
 
     A photo has its path below the folder as its name. What was uploaded before is not uploaded again, also from a
-    folder that was moved. After an interruption, run the same command again: it resumes.
+    folder that was moved. After an interruption, run the same command again: it resumes. With --resume instead of
+    PATHS nothing is uploaded: it waits for the labels of all that earlier imports have uploaded, or with --no-wait
+    looks once what became of it.
 
     Exit code 0: all are labelled, or uploaded with --no-wait; 1: some cannot be labelled; 3: some are not
     uploaded, or not accounted for: running it again may help; 130: stopped by Ctrl-C; 2: nothing could be done.
     """
     asked = ImportOptions(**options)
+    if asked.is_resuming and (asked.paths or asked.chooses):
+        raise click.UsageError(
+            "--resume goes with --no-wait and --json alone: it takes no PATHS and uploads nothing."
+        )
+    if not (asked.is_resuming or asked.paths):
+        raise click.UsageError("Name folders or files in PATHS, or pass --resume.")
     shown = Console(stderr=True) if asked.is_json else session.console
     sys.exit(run_import(session.target(shown), asked, shown))
 
@@ -101,22 +118,31 @@ def _import(target: Target, options: ImportOptions, console: Console) -> int:
         if options.is_dry:  # which records what would be uploaded
             journal = opened.enter_context(journal.copied())
         importer = Importer(target, journal, is_replacing=options.is_replacing, is_dry=options.is_dry)
-        with ImportDisplay(console, is_dry=options.is_dry) as display:
-            importer.find(finder, options.paths, display.found)
-        if not options.is_dry:
-            _agree(journal, target, options, console)
+        if options.is_resuming:
+            importer.find_open()
+        else:
+            with ImportDisplay(console, is_dry=options.is_dry) as display:
+                importer.find(finder, options.paths, display.found)
+            if not options.is_dry:
+                _agree(journal, target, options, console)
         with ImportDisplay(console, is_dry=options.is_dry) as display:
             importer.on_progress = display.show
             stop = importer.run(is_waiting=options.is_waiting and not options.is_dry)
         if options.is_dry:
             new, size = journal.counts().uploaded, journal.uploaded_bytes()
             show_plan(console, journal.counts().found, f"{new:,}", size, _usd(target, new))
-        show_summary(console, journal, finder)
+        counts = journal.counts()
+        if options.is_resuming and not counts.found:
+            console.print("Nothing is open: it is known what became of all that was imported from here.")
+        else:
+            show_summary(console, journal, finder)
         if stop:
             console.print(safe(stop.why), style="red")
+        if counts.ends[End.UPLOADED]:
+            console.print("photos import --resume says later what became of those that are uploaded.")
         if options.is_json:
             _print_json(journal, finder)
-        return _exit_code(journal.counts(), stop)
+        return _exit_code(counts, stop)
 
 
 def _agree(journal: Journal, target: Target, options: ImportOptions, console: Console) -> None:

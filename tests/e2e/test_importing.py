@@ -37,14 +37,21 @@ class Imports:
         self._environment = os.environ | {"PHOTOS_LOCAL_STATE": str(state), "COLUMNS": "500"}
 
     def start(self, *options: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "photo_labels", "--local", "import", str(self.folder)]
-        command += ["--prefix", self.prefix, *options]
+        return self._start(str(self.folder), "--prefix", self.prefix, *options)
+
+    def _start(self, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "photo_labels", "--local", "import", *arguments]
         return subprocess.Popen(
             command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
     def run(self, *options: str) -> tuple[int, str]:
-        process = self.start(*options)
+        return self._ended(self.start(*options))
+
+    def resume(self, *options: str) -> tuple[int, str]:
+        return self._ended(self._start("--resume", *options))
+
+    def _ended(self, process: subprocess.Popen[str]) -> tuple[int, str]:
         told, errors = process.communicate(timeout=300)
         assert "Traceback" not in errors
         return process.returncode, told
@@ -140,3 +147,19 @@ def test_given_two_cards_at_one_mount_point_when_imported_then_the_first_is_not_
         assert f"The bucket has another photo {key}" in told
     assert imports.pipeline.etag(key) == etag
     assert imports.run("--prefix", "card-2/")[0] == 0
+
+
+def test_given_an_import_that_did_not_wait_when_resumed_then_every_photo_is_accounted_for(
+    imports: Imports,
+) -> None:
+    imports.resume()  # what other tests left open
+    for number in range(120):
+        (imports.folder / f"{number:03d}.png").write_bytes(b"no photo at all" if number == 7 else photo())
+    code, told = imports.run("--no-wait")
+    assert (code, "photos import --resume" in told) == (0, True), told
+    key = f"{imports.prefix}000.png"
+    head = imports.pipeline.s3.head_object(Bucket=imports.pipeline.bucket, Key=key)
+    assert head["Metadata"] == {"photo-labels": "bulk"}
+    code, told = imports.resume()
+    assert (code, "120 photos = 119 labelled + 1 rejected" in told) == (1, True), told
+    assert "Nothing is open" in imports.resume("--no-wait")[1]

@@ -212,10 +212,10 @@ def expected(photos: dict[str, str]) -> Counter[tuple[Finding, str]]:
 
 
 photos_of = st.dictionaries(
-    st.sampled_from(HOSTILE)
-    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=5).filter(
-        lambda key: name_says(key) is not NameSays.NO_PHOTO
-    ),
+    (
+        st.sampled_from(HOSTILE)
+        | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=5)
+    ).filter(lambda key: name_says(key) is not NameSays.NO_PHOTO),
     st.sampled_from(STATES),
     max_size=8,
 )

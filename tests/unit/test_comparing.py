@@ -49,6 +49,8 @@ OTHER_MD5 = hashlib.md5(b"").hexdigest()
         ({"ChecksumSHA256": base64.b64encode(SHA256).decode()}, Comparison.SAME),
         ({"ChecksumSHA256": base64.b64encode(b"0" * 32).decode(), "ETag": f'"{MD5}"'}, Comparison.OTHER),
         ({"ETag": f'"{MD5}"'}, Comparison.SAME),
+        ({"ETag": f'"{MD5}"', "Metadata": {"photo-labels": "bulk"}}, Comparison.SAME),
+        ({"ETag": f'"{OTHER_MD5}"', "Metadata": {"photo-labels": "bulk"}}, Comparison.OTHER),
         ({"ETag": f'"{OTHER_MD5}"'}, Comparison.OTHER),
         ({"ETag": f'"{MD5}"', "ContentLength": 5}, Comparison.OTHER),
         ({"ETag": f'"{OTHER_MD5}"', "ServerSideEncryption": "AES256"}, Comparison.OTHER),

@@ -39,23 +39,29 @@ def head(stub: Stubber, version_id: str | None = None) -> Head | None:
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ({}, Head("abc", 7, None, CHANGED, archived=False)),
-        ({"VersionId": "v1"}, Head("abc", 7, "v1", CHANGED, archived=False)),
-        ({"VersionId": "null"}, Head("abc", 7, "null", CHANGED, archived=False)),
-        ({"StorageClass": "GLACIER_IR"}, Head("abc", 7, None, CHANGED, archived=False)),
-        ({"StorageClass": "GLACIER"}, Head("abc", 7, None, CHANGED, archived=True)),
-        ({"StorageClass": "DEEP_ARCHIVE"}, Head("abc", 7, None, CHANGED, archived=True)),
+        ({}, Head("abc", 7, None, CHANGED, archived=False, is_bulk=False)),
+        ({"VersionId": "v1"}, Head("abc", 7, "v1", CHANGED, archived=False, is_bulk=False)),
+        ({"VersionId": "null"}, Head("abc", 7, "null", CHANGED, archived=False, is_bulk=False)),
+        ({"StorageClass": "GLACIER_IR"}, Head("abc", 7, None, CHANGED, archived=False, is_bulk=False)),
+        ({"StorageClass": "GLACIER"}, Head("abc", 7, None, CHANGED, archived=True, is_bulk=False)),
+        ({"StorageClass": "DEEP_ARCHIVE"}, Head("abc", 7, None, CHANGED, archived=True, is_bulk=False)),
         (
             {"StorageClass": "INTELLIGENT_TIERING", "ArchiveStatus": "ARCHIVE_ACCESS"},
-            Head("abc", 7, None, CHANGED, archived=True),
+            Head("abc", 7, None, CHANGED, archived=True, is_bulk=False),
         ),
         (
             {"StorageClass": "GLACIER", "Restore": 'ongoing-request="true"'},
-            Head("abc", 7, None, CHANGED, archived=True),
+            Head("abc", 7, None, CHANGED, archived=True, is_bulk=False),
         ),
         (
             {"StorageClass": "GLACIER", "Restore": 'ongoing-request="false", expiry-date="Fri, 21 Dec 2029"'},
-            Head("abc", 7, None, CHANGED, archived=False),
+            Head("abc", 7, None, CHANGED, archived=False, is_bulk=False),
+        ),
+        ({"Metadata": {}}, Head("abc", 7, None, CHANGED, archived=False, is_bulk=False)),
+        ({"Metadata": {"photo-labels": "bulk"}}, Head("abc", 7, None, CHANGED, archived=False, is_bulk=True)),
+        (
+            {"Metadata": {"photo-labels": "Bulk, or not?", "bulk": "photo-labels"}},
+            Head("abc", 7, None, CHANGED, archived=False, is_bulk=False),
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
-from photo_labels.library.importing.journal import End
+from photo_labels.library.importing.journal import AT_ONCE, End
+from photo_labels.library.importing.line import AT_A_TIME, Line
 from photo_labels.library.importing.pace import MOST, Pace
 from photo_labels.library.importing.uploader import (
     Bucket,
@@ -43,11 +45,8 @@ PATIENCE_S = VISIBILITY_TIMEOUT_S + 30.0
 _OFFLINE_S = 300.0
 _RECONNECT_S = 3.0
 _LOOK_S = 0.05
-_MAX_PAUSE_S = 1.0
-_MAX_LOOKED_FOR = 300
-# After that share of the time that a photo has waited already.
-_LOOK_AGAIN = 0.25
-_MAX_LOOK_AGAIN_S = 60.0
+# After that share of PATIENCE_S without news an empty queue is taken for the end: everything is looked at.
+_QUIET = 0.1
 _TELL_S = 0.2
 _FOUND_AT_A_TIME = 500
 
@@ -99,6 +98,7 @@ class Importer:
         self._clock = clock
         self._pause = pause
         self._pace = Pace(clock)
+        self._line = Line(journal, clock)
         self._uploading: dict[Future[None], Upload] = {}
         self._files = self._to_upload()
         self._is_pass_over = False
@@ -106,7 +106,10 @@ class Importer:
         self._is_all_sent = False
         self._offline_since: float | None = None
         self._try_again_at = 0.0
+        self._is_resuming = False
         self._news_at = clock()
+        self._all_looked_for_at = -math.inf
+        self._ask_queues_at = -math.inf
         self._tell_at = 0.0
 
     def find(self, finder: PhotoFinder, paths: Sequence[Path], on_found: Callable[[int], None]) -> None:
@@ -122,6 +125,14 @@ class Importer:
             raise UserError(f"There are no photos in {named}: of {others:,} files none is to be imported.")
         self._journal.look_for_known(self._clock())
 
+    def find_open(self) -> None:
+        """Find what earlier imports have uploaded and have not seen the end of.
+
+        `run` uploads nothing then, and looks at each photo once where it is not to wait.
+        """
+        self._is_resuming = True
+        self._journal.begin_with_open(self._clock())
+
     def run(self, *, is_waiting: bool = True) -> Stop | None:
         """Upload, and wait for the labels if asked to; return why it stopped early, if it did.
 
@@ -129,6 +140,8 @@ class Importer:
         """
         stop = None
         self._news_at = self._clock()
+        if self._is_resuming and not is_waiting:
+            self._journal.look_for_all()
         with ThreadPoolExecutor(MOST) as pool:
             try:
                 while self._is_going_on(pool, is_waiting=is_waiting):
@@ -144,23 +157,27 @@ class Importer:
     def _is_going_on(self, pool: ThreadPoolExecutor, *, is_waiting: bool) -> bool:
         """Do some of everything there is to do; tell whether there is more."""
         self._submit(pool)
-        is_looking = is_waiting and not self._is_pausing
-        looked_for = self._journal.to_look_for(self._clock(), _MAX_LOOKED_FOR) if is_looking else []
+        looked_for = [] if self._is_pausing else self._to_look_for(is_waiting=is_waiting)
         if self._uploading:
             self._take_note(0.0 if looked_for else _LOOK_S)
-        elif self._is_all_sent and not (is_waiting and self._journal.is_waiting()):
+        elif self._is_all_sent and not self._is_any_awaited(is_waiting=is_waiting):
             return False
         elif not looked_for:
             self._pause(_LOOK_S)
         self._tell()
         try:
             self._look_for(looked_for)
-            return bool(self._uploading) or not (self._is_all_sent and self._is_stuck())
+            return bool(self._uploading) or not (self._is_all_sent and is_waiting and self._is_stuck())
         except (HTTPClientError, NoConnectionError) as error:
             self._note_offline(ConnectionLostError(str(error)))
             return True
         except (BotoCoreError, ClientError) as error:
             raise StopError(user_message(error)) from error
+
+    def _is_any_awaited(self, *, is_waiting: bool) -> bool:
+        if is_waiting:
+            return self._journal.is_waiting()
+        return self._is_resuming and self._journal.is_looking_for_all()
 
     # Uploading
 
@@ -222,40 +239,57 @@ class Importer:
 
     # Waiting
 
+    def _to_look_for(self, *, is_waiting: bool) -> list[Waiting]:
+        if is_waiting:
+            return self._line.due()
+        return self._journal.to_look_for(AT_ONCE, AT_A_TIME) if self._is_resuming else []
+
     def _look_for(self, some: Sequence[Waiting]) -> None:
         if not some:
             return
         documents = self._reader.documents([image_id(self._bucket, one.key) for one in some])
         self._offline_since = None
-        for one in some:
-            self._look_at(one, documents.get(image_id(self._bucket, one.key)))
+        self._line.looked(
+            len(some), [one for one in some if self._is_over(one, documents.get(image_id(self._bucket, one.key)))]
+        )
 
-    def _look_at(self, one: Waiting, document: Document | None) -> None:
-        waited_s = self._clock() - one.since
+    def _is_over(self, one: Waiting, document: Document | None) -> bool:
+        """Note what became of a photo; tell whether it is waited for no longer."""
         if document and document.etag == one.etag and document.status != "REMOVED":
             is_labelled = document.status == "LABELLED"
             why = "" if is_labelled else f"{document.reason}: {document.detail}"
             end = End.LABELLED if is_labelled else End.REJECTED
-            self._journal.ended(one, end, why, waited_s if one.is_new else None)
+            self._journal.ended(one, end, why, self._clock() - one.since if one.is_new else None)
             self._news_at = self._clock()
-            return
+            return True
         is_doubtful = not one.is_there or (document is not None and document.status == "REMOVED")
         if is_doubtful and not self._objects.is_there(one.key, one.etag):
-            if one.is_new:
+            if one.is_new or self._is_resuming:
                 self._journal.ended(one, End.REMOVED, "Somebody deleted it from the bucket, or replaced it.", None)
             else:
                 self._journal.gone(one)
-            return
-        pause_s = min(max(waited_s * _LOOK_AGAIN, _LOOK_S), _MAX_LOOK_AGAIN_S)
-        self._journal.look_again(one, self._clock() + pause_s)
+            return True
+        self._journal.look_again(one, self._line.again_at(one))
+        return False
 
     def _is_stuck(self) -> bool:
-        """Tell whether nothing has ended for long, and nothing is left in the queue that could."""
-        if self._offline_since is not None or self._clock() - self._news_at < PATIENCE_S:
+        """Tell whether nothing has ended for long, and nothing is left in the queue that could.
+
+        Pauses between two looks at a photo may be longer than that: everything is looked at once more before.
+        """
+        now = self._clock()
+        quiet_s = now - self._news_at
+        if self._offline_since is not None or quiet_s < PATIENCE_S * _QUIET or now < self._ask_queues_at:
             return False
-        if not any(sum(depth(self._sqs, queue)) for queue in self._queues):
-            return True
-        self._news_at = self._clock()
+        self._ask_queues_at = now + PATIENCE_S * _QUIET
+        if any(sum(depth(self._sqs, queue)) for queue in self._queues):
+            self._news_at = now
+            return False
+        is_last_look = self._all_looked_for_at >= self._news_at + PATIENCE_S
+        if is_last_look or now < self._all_looked_for_at + PATIENCE_S:
+            return is_last_look and not self._journal.is_looking_for_all()
+        self._journal.look_for_all()
+        self._all_looked_for_at = now
         return False
 
     # Telling

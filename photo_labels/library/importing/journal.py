@@ -11,6 +11,7 @@ again, and S3 says which are there (`photo_labels.library.importing.uploader`).
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import threading
@@ -36,7 +37,7 @@ PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 """
 # Of the tables, in the file's user_version.
-_VERSION = 1
+_VERSION = 2
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS contents (
     sha256 BLOB PRIMARY KEY,
@@ -45,7 +46,8 @@ CREATE TABLE IF NOT EXISTS contents (
     is_there INTEGER NOT NULL, -- this run has put it there, or has asked S3
     is_new INTEGER NOT NULL, -- this run has put it there
     since REAL, -- from when on a document is looked for, in seconds of the run's clock
-    look_at REAL -- when the next time; none: not at all
+    look_at REAL, -- when the next time; infinite: asleep; none: not at all
+    place INTEGER NOT NULL -- in line, in the order of uploads
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS claims (
     sha256 BLOB PRIMARY KEY,
@@ -62,7 +64,7 @@ CREATE TABLE IF NOT EXISTS files (
     why TEXT,
     seconds REAL -- from upload to label
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS contents_to_look_for ON contents (look_at) WHERE look_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS contents_that_wait ON contents (look_at, place) WHERE look_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS files_by_content ON files (sha256);
 CREATE INDEX IF NOT EXISTS files_by_key ON files (key) WHERE is_found;
 PRAGMA user_version = {_VERSION};
@@ -72,7 +74,18 @@ _FROM_0 = """
 ALTER TABLE files ADD COLUMN stamp TEXT;
 DELETE FROM contents WHERE etag IS NULL;
 """
+# Until then contents had no place in line.
+_FROM_1 = """
+ALTER TABLE contents ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+CREATE TEMPORARY TABLE places (place INTEGER PRIMARY KEY, sha256 BLOB UNIQUE);
+INSERT INTO places (sha256) SELECT sha256 FROM contents ORDER BY since;
+UPDATE contents SET place = (SELECT place FROM places WHERE places.sha256 = contents.sha256);
+DROP TABLE places;
+DROP INDEX IF EXISTS contents_to_look_for;
+"""
 _PAGE = 500
+# In the place of times: of those that `look_for_all` has called, and of those that nobody looks for.
+AT_ONCE, _ASLEEP = -math.inf, math.inf
 
 
 class End(Enum):
@@ -115,6 +128,7 @@ class Waiting:
     is_there: bool
     is_new: bool
     since: float
+    place: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +174,11 @@ class Journal:
     def _make_tables(self) -> None:
         [version] = self._database.execute("PRAGMA user_version").fetchone()
         is_new = not self._database.execute("SELECT 1 FROM sqlite_master").fetchone()
-        if version == 0 and not is_new:
-            self._database.executescript(f"BEGIN; {_FROM_0} PRAGMA user_version = {_VERSION}; COMMIT;")
+        if version < _VERSION and not is_new:
+            steps = (_FROM_0 if version == 0 else "") + _FROM_1
+            self._database.executescript(f"BEGIN; {steps} PRAGMA user_version = {_VERSION}; COMMIT;")
         self._database.executescript(_TABLES)
+        [(self._last_place,)] = self._database.execute("SELECT coalesce(max(place), 0) FROM contents")
 
     def copied(self) -> Journal:
         """Make a temporary copy."""
@@ -199,6 +215,23 @@ class Journal:
             database.execute("UPDATE files SET is_found = 0 WHERE is_found")
             database.execute("DELETE FROM claims")
             database.execute("UPDATE contents SET is_there = 0, is_new = 0, look_at = NULL")
+
+    def begin_with_open(self, now: float) -> None:
+        """Begin a run with what earlier ones have uploaded and have not seen the end of.
+
+        Whether a photo is still in the bucket is asked only where its document says that it is not.
+        """
+        self.begin()
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE files SET is_found = 1, end = NULL, why = '', seconds = NULL"
+                " WHERE (end IS NULL OR end IN (?, ?)) AND sha256 IN (SELECT sha256 FROM contents)",
+                (End.UPLOADED.value, End.UNACCOUNTED.value),
+            )
+            database.execute(
+                "UPDATE contents SET is_there = 1 WHERE sha256 IN (SELECT sha256 FROM files WHERE is_found)"
+            )
+        self.look_for_known(now)
 
     def add(self, some: Iterable[FoundFile]) -> None:
         """Record files that were found; the content of changed files is unknown again."""
@@ -250,9 +283,9 @@ class Journal:
         """Look for the documents of all files whose content is in the bucket already."""
         with self._transaction() as database:
             database.execute(
-                "UPDATE contents SET since = ?, look_at = 0 WHERE etag IS NOT NULL AND sha256 IN"
+                "UPDATE contents SET since = ?, look_at = ? WHERE etag IS NOT NULL AND sha256 IN"
                 " (SELECT sha256 FROM files WHERE is_found AND end IS NULL)",
-                (now,),
+                (now, _ASLEEP),
             )
 
     # Uploading
@@ -297,10 +330,11 @@ class Journal:
                     "UPDATE files SET sha256 = NULL, end = NULL, why = '', seconds = NULL WHERE sha256 = ?",
                     (before,),
                 )
+            self._last_place += 1
             database.execute(
-                "INSERT INTO contents (sha256, key, etag, is_there, is_new, since, look_at)"
-                " VALUES (?, ?, ?, 1, ?, ?, ?)",
-                (sha256, file.key, etag, is_new, now, now),
+                "INSERT INTO contents (sha256, key, etag, is_there, is_new, since, look_at, place)"
+                " VALUES (?, ?, ?, 1, ?, ?, ?, ?)",
+                (sha256, file.key, etag, is_new, now, _ASLEEP, self._last_place),
             )
             database.execute("DELETE FROM claims WHERE sha256 = ?", (sha256,))
             database.execute(
@@ -328,18 +362,52 @@ class Journal:
 
     # Waiting
 
-    def to_look_for(self, now: float, most: int) -> list[Waiting]:
-        """Contents whose document is to be looked for now, the longest due first."""
+    def sleeping(self, after: int) -> list[int]:
+        """Return the places in line of some contents that nobody looks for, in order, after a given one."""
         rows = self._all(
-            "SELECT sha256, key, etag, is_there, is_new, since FROM contents"
+            "SELECT place FROM contents WHERE look_at = ? AND place > ? ORDER BY place LIMIT ?",
+            _ASLEEP,
+            after,
+            _PAGE,
+        )
+        return [place for (place,) in rows]
+
+    def wake(self, first: int, last: int, now: float, soon_s: float) -> None:
+        """Look for those that sleep from one place to another; for one that was just uploaded not too soon."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE contents SET look_at = max(?, since + ?) WHERE look_at = ? AND place BETWEEN ? AND ?",
+                (now, soon_s, _ASLEEP, first, last),
+            )
+
+    def wake_first(self, least: int, now: float, soon_s: float) -> None:
+        """Look for the first in line that sleep, until so many in all are looked for."""
+        awake = len(self._all("SELECT 1 FROM contents WHERE look_at < ? LIMIT ?", _ASLEEP, least))
+        asleep = self.sleeping(-1)[: least - awake]
+        if asleep:
+            self.wake(asleep[0], asleep[-1], now, soon_s)
+
+    def to_look_for(self, now: float, most: int) -> list[Waiting]:
+        """Return contents whose document is to be looked for now, the longest due first."""
+        rows = self._all(
+            "SELECT sha256, key, etag, is_there, is_new, since, place FROM contents"
             " WHERE look_at <= ? ORDER BY look_at LIMIT ?",
             now,
             most,
         )
         return [
-            Waiting(sha256, key, etag, bool(is_there), bool(is_new), since)
-            for sha256, key, etag, is_there, is_new, since in rows
+            Waiting(sha256, key, etag, bool(is_there), bool(is_new), since, place)
+            for sha256, key, etag, is_there, is_new, since, place in rows
         ]
+
+    def look_for_all(self) -> None:
+        """Look for every document that is looked for at all, now."""
+        with self._transaction() as database:
+            database.execute("UPDATE contents SET look_at = ? WHERE look_at NOT NULL", (AT_ONCE,))
+
+    def is_looking_for_all(self) -> bool:
+        """Tell whether some have not been looked for since `look_for_all`."""
+        return bool(self._all("SELECT 1 FROM contents WHERE look_at = ? LIMIT 1", AT_ONCE))
 
     def is_waiting(self) -> bool:
         """Tell whether the document of any content is looked for."""

@@ -24,6 +24,7 @@ from photo_labels.library.importing.finder import stamp_of
 from photo_labels.library.importing.pace import MOST
 from photo_labels.library.user_errors import are_credentials_over, user_message
 from photo_labels.records.errors import code_of
+from photo_labels.records.heads import BULK, LANE_METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -59,13 +60,21 @@ class Bucket:
     def put(self, key: str, body: BufferedReader, sha256: bytes, *, over: str | None) -> str:
         """Upload a photo on the condition that nothing has that key, or `over`, the ETag of what is there.
 
-        Return its ETag. Raises ClientError, with a code of TAKEN where the condition does not hold.
+        It is marked as bulk work, which one PUT does whatever its size. Return its ETag. Raises ClientError, with
+        a code of TAKEN where the condition does not hold.
         """
         body.seek(0)
         condition = {"IfNoneMatch": "*"} if over is None else {"IfMatch": f'"{over}"'}
         checksum = base64.b64encode(sha256).decode()
         return _etag(
-            self._s3.put_object(Bucket=self._name, Key=key, Body=body, ChecksumSHA256=checksum, **condition)
+            self._s3.put_object(
+                Bucket=self._name,
+                Key=key,
+                Body=body,
+                ChecksumSHA256=checksum,
+                Metadata={LANE_METADATA: BULK},
+                **condition,
+            )
         )
 
     def head(self, key: str) -> Any:

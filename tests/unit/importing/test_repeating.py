@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from photo_labels.records.heads import head_of
 from tests.unit.deployed import BUCKET, document, store
 
 if TYPE_CHECKING:
@@ -164,3 +165,15 @@ def test_given_kill_at_any_upload_when_run_again_then_nothing_is_uploaded_twice(
     assert set(ended.ends().values()) == {"labelled"}
     assert set(disk.puts.values()) == {1}
     assert disk.puts.total() == 5
+
+
+def test_given_uploads_new_and_over_another_when_looked_at_then_each_is_marked_as_bulk(disk: Disk) -> None:
+    s3 = disk.target.client("s3")
+    for key, body in (("same.jpg", b"same.jpg"), ("other.jpg", b"of somebody else")):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    disk.write("new.jpg", "same.jpg", "other.jpg")
+    assert set(disk.run(is_replacing=True).ends().values()) == {"labelled"}
+    marked = {
+        key: head_of(s3.head_object(Bucket=BUCKET, Key=f"{key}.jpg")).is_bulk for key in ("new", "same", "other")
+    }
+    assert marked == {"new": True, "same": False, "other": True}
