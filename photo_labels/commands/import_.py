@@ -18,6 +18,7 @@ from photo_labels.library.costs import ASK_ABOVE_USD, PRICES, USD_A_PHOTO
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import End, Journal
+from photo_labels.library.retention import QueueRoom
 from photo_labels.library.state_files import state_path
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import INTERRUPTED, NOT_ALL_DONE, agree
@@ -117,13 +118,15 @@ def _import(target: Target, options: ImportOptions, console: Console) -> int:
         journal = opened.enter_context(Journal(journal_path(target)))
         if options.is_dry:  # which records what would be uploaded
             journal = opened.enter_context(journal.copied())
-        importer = Importer(target, journal, is_replacing=options.is_replacing, is_dry=options.is_dry)
+        room = None if options.is_dry or options.is_resuming else QueueRoom(target)
+        importer = Importer(target, journal, room=room, is_replacing=options.is_replacing, is_dry=options.is_dry)
         if options.is_resuming:
             importer.find_open()
         else:
             with ImportDisplay(console, is_dry=options.is_dry) as display:
                 importer.find(finder, options.paths, display.found)
-            if not options.is_dry:
+            if room:
+                room.take(0)
                 _agree(journal, target, options, console)
         with ImportDisplay(console, is_dry=options.is_dry) as display:
             importer.on_progress = display.show

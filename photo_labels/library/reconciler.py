@@ -61,8 +61,7 @@ class Reconciler:
         if not bodies:
             return
         if self._room:
-            with self._lock:
-                self._room.take(len(bodies))
+            self._room.take(len(bodies))
         for _ in range(_SENDS):
             refused = send(self._sqs, self._queue_url, bodies)
             with self._lock:

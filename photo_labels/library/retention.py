@@ -6,7 +6,7 @@ labelled within 10 at the present rate: at 5 calls a second a million photos tak
 
 from __future__ import annotations
 
-import time
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -32,39 +32,46 @@ class NoRoomError(UserError):
 
 
 class QueueRoom:
-    """Room for messages in the queues of bulk work; used from many threads after `look`."""
+    """Room for messages in the queues of bulk work; used from many threads."""
 
-    def __init__(
-        self, target: Target, now: Callable[[], datetime] = lambda: datetime.fromtimestamp(time.time(), UTC)
-    ) -> None:
+    def __init__(self, target: Target, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._target = target
         self._now = now
-        self._left: int | None = None
+        self._lock = threading.Lock()
+        self._status: StatusReader | None = None
+        # None: the pipeline sets no limit to its rate, and nobody knows what there is room for.
+        self._left: int | None = 0
         self._rate = 0.0
         self._until_look = 0
 
-    def look(self) -> int | None:
-        """Return how many messages more may be queued; None: the pipeline sets no limit to its rate."""
-        status = StatusReader(self._target).read()
-        waiting, measured = status.waiting, status.photos_a_second
+    def take(self, messages: int) -> None:
+        """Count messages that are about to be queued; 0: only look. Raises NoRoomError where there is no room."""
+        with self._lock:
+            if self._until_look <= messages:
+                self._look()
+            self._until_look -= messages
+            if self._left is None:
+                return
+            if messages > self._left:
+                raise NoRoomError(self._why_not())
+            self._left -= messages
+
+    def _look(self) -> None:
+        self._status = self._status or StatusReader(self._target)
+        self._until_look = _LOOK_AFTER
+        if not self._status.tps:
+            self._left = None
+            return
+        status = self._status.read()
+        measured, waiting = status.photos_a_second, status.waiting
         is_busy = status.is_on and measured > 0 and waiting > _BUSY_S * measured
         self._rate = measured if is_busy else status.tps
-        self._until_look = _LOOK_AFTER
-        self._left = max(0, int(self._rate * BUDGET.total_seconds()) - waiting) if self._rate else None
-        return self._left
+        self._left = max(0, int(self._rate * BUDGET.total_seconds()) - waiting)
 
-    def take(self, messages: int) -> None:
-        """Count messages that are about to be queued. Raises NoRoomError where there is no room for them."""
-        if self._until_look <= 0:
-            self.look()
-        self._until_look -= messages
-        if self._left is None:
-            return
-        if messages > self._left:
-            again = self._now() + _WORTH * BUDGET
-            raise NoRoomError(
-                f"What waits takes {BUDGET.days} days already at {self._rate:.3g} photos a second, and SQS "
-                f"deletes what waits for longer than 12. Run the same command again from {again:%B %d} on, or ask "
-                "Service Quotas for more DetectLabels calls a second."
-            )
-        self._left -= messages
+    def _why_not(self) -> str:
+        again = self._now() + _WORTH * BUDGET
+        return (
+            f"What waits takes {BUDGET.days} days already at {self._rate:.3g} photos a second, and SQS deletes what "
+            f"waits for longer than 12. Run the same command again from {again:%B %d} on, or ask Service Quotas for "
+            "more DetectLabels calls a second."
+        )

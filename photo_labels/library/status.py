@@ -116,7 +116,8 @@ class StatusReader:
             FunctionName=target.outputs.labelling.name
         )
         variables = configuration["Environment"]["Variables"]
-        self._tps = float(variables.get("REKOGNITION_TPS") or 0)
+        # Rekognition calls a second that the pipeline allows itself; 0: no limit.
+        self.tps = float(variables.get("REKOGNITION_TPS") or 0)
         self._stack = variables["POWERTOOLS_SERVICE_NAME"]
 
     def read(self) -> Status:
@@ -127,7 +128,7 @@ class StatusReader:
             is_on=self._mappings.are_on(),
             counts={name: counts.get(name, 0.0) for name in COUNTED},
             oldest_s=oldest_s,
-            tps=self._tps,
+            tps=self.tps,
             alarms=self._alarms(),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.lanes import LIVE
+from handler.deadline import Deadline
+from handler.lanes import BULK, LIVE
 from handler.rate_limiter import NoSlotError, RateLimiter, SlotRequest
 from photo_labels.records.errors import code_of
 from tests.fakes.aws import aws_error
@@ -244,3 +246,85 @@ def test_given_an_item_of_others_making_when_read_then_it_does_no_harm() -> None
     }
     with pytest.raises(NoSlotError):
         pipeline.take(seconds=CALL_S + 2)
+
+
+# Lanes
+
+
+def bulk(pipeline: Pipeline, environment: int = 0) -> float:
+    pipeline.limiters[environment].acquire(SlotRequest(BULK), pipeline.clock.deadline(3600), CALL_S)
+    return pipeline.now_s
+
+
+def test_given_live_photos_without_end_when_bulk_waits_then_it_has_a_tenth_of_the_quota() -> None:
+    pipeline = Pipeline(tps=10)
+    live = pipeline.limiters[1]
+    taken: list[float] = []
+
+    def pause(seconds: float) -> None:
+        """While bulk waits, live photos come, as many as there are slots for in the next second."""
+        with suppress(NoSlotError):
+            while True:
+                live.acquire(
+                    SlotRequest(LIVE, max_wait_s=1.0), Deadline(lambda: 60_000.0, pause=lambda _: None), 6.0
+                )
+        pipeline.clock.pause(seconds)
+
+    for _ in range(10):
+        end = pipeline.clock.seconds() + 3600
+        deadline = Deadline(lambda end=end: (end - pipeline.clock.seconds()) * 1000, pause=pause)
+        pipeline.limiters[0].acquire(SlotRequest(BULK), deadline, CALL_S)
+        taken.append(pipeline.now_s)
+    gaps = [after - before for before, after in pairwise(taken)]
+    assert max(gaps) < 2.2
+    assert sum(gaps) / len(gaps) == pytest.approx(1.0, abs=0.3)
+
+
+def test_given_no_slot_now_when_one_is_asked_for_at_once_then_none_is_booked() -> None:
+    pipeline = Pipeline(tps=10)
+    pipeline.take(0)
+    before = pipeline.item
+    with pytest.raises(NoSlotError):
+        pipeline.limiters[0].acquire(SlotRequest(LIVE, max_wait_s=0.0), pipeline.clock.deadline(), CALL_S)
+    with pytest.raises(NoSlotError):
+        pipeline.limiters[1].acquire(SlotRequest(LIVE, max_wait_s=0.0), pipeline.clock.deadline(), CALL_S)
+    assert pipeline.item == before
+
+
+def test_given_a_slot_that_is_a_little_late_when_taken_then_those_after_it_keep_their_places() -> None:
+    pipeline = Pipeline(tps=5)
+    turns = []
+    for _ in range(50):
+        turns.append(bulk(pipeline))
+        pipeline.clock.pause(0.2 + 0.03)  # each comes 30 ms after its slot
+    assert turns[-1] == pytest.approx(49 * 0.23, abs=0.2)
+    late = Pipeline(tps=5)
+    late.take()
+    late.clock.pause(0.25)
+    assert late.take() == pytest.approx(0.25, abs=1e-3)
+    assert late.take() == pytest.approx(0.4, abs=1e-3)
+
+
+def test_given_a_pointer_of_a_wrong_clock_when_slots_are_taken_then_labelling_goes_on() -> None:
+    pipeline = Pipeline(tps=5)
+    for ahead_s in (3600.0, 86_400.0 * 365):
+        there = f"{pipeline.clock.seconds() + ahead_s:.6f}"
+        pipeline.tables.items["LabelQuota"][("DetectLabels",)] = {
+            "Operation": {"S": "DetectLabels"},
+            "NextTurn": {"N": there},
+        }
+        before = pipeline.now_s
+        assert pipeline.take(0) == pytest.approx(before, abs=1e-3)
+        assert pipeline.take(1) == pytest.approx(before + 0.2, abs=1e-3)
+
+
+def test_given_a_pointer_of_a_cut_rate_when_slots_are_taken_then_it_is_kept_to() -> None:
+    """The rate can be cut to a fiftieth: then the next slot of 5 a second lies ten seconds ahead."""
+    pipeline = Pipeline(tps=5)
+    for _ in range(100):
+        pipeline.take()
+        pipeline.throttle()
+    before = pipeline.item["NextTurn"]
+    pipeline.limiters[1].acquire(SlotRequest(LIVE), pipeline.clock.deadline(3600), CALL_S)
+    assert pipeline.item["NextTurn"] > before
+    assert pipeline.clock.seconds() >= float(before) - 0.11

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from photo_labels.library.importing.finder import PhotoFinder
     from photo_labels.library.importing.journal import File, ImportCounts, Journal, Waiting
+    from photo_labels.library.retention import QueueRoom
     from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
 
@@ -79,12 +80,16 @@ class Importer:
         target: Target,
         journal: Journal,
         *,
+        room: QueueRoom | None = None,
         is_replacing: bool = False,
         is_dry: bool = False,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`is_dry`: nothing is sent; pass a copy of the journal, for it records what would be."""
+        """`room`: as many photos are uploaded at most; None: all.
+
+        `is_dry`: nothing is sent; pass a copy of the journal, for it records what would be.
+        """
         self._bucket = target.outputs.bucket
         self._log_group = target.outputs.labelling.log_group
         self._queues = target.outputs.queue_urls
@@ -92,7 +97,7 @@ class Importer:
         self._journal = journal
         self._is_dry = is_dry
         self._objects = UntouchedBucket(target) if is_dry else Bucket(target)
-        self._uploader = Uploader(self._objects, journal, clock, is_replacing=is_replacing)
+        self._uploader = Uploader(self._objects, journal, clock, room=room, is_replacing=is_replacing)
         self._reader = TableReader(target)
         self.on_progress: Callable[[ImportProgress], None] = lambda _progress: None
         self._clock = clock

@@ -22,6 +22,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 from photo_labels.library.importing.comparison import Comparison, compare
 from photo_labels.library.importing.finder import stamp_of
 from photo_labels.library.importing.pace import MOST
+from photo_labels.library.retention import NoRoomError
 from photo_labels.library.user_errors import are_credentials_over, user_message
 from photo_labels.records.errors import code_of
 from photo_labels.records.heads import BULK, LANE_METADATA
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from io import BufferedReader
 
     from photo_labels.library.importing.journal import File, Journal
+    from photo_labels.library.retention import QueueRoom
     from photo_labels.library.target import Target
 
 _TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
@@ -145,9 +147,19 @@ class Uploader:
     """Uploads files; called from several threads."""
 
     def __init__(
-        self, bucket: Bucket, journal: Journal, now: Callable[[], float], *, is_replacing: bool = False
+        self,
+        bucket: Bucket,
+        journal: Journal,
+        now: Callable[[], float],
+        *,
+        room: QueueRoom | None,
+        is_replacing: bool = False,
     ) -> None:
-        """`now`: seconds of the run's clock; `is_replacing`: put over other photos of that name."""
+        """`now`: seconds of the run's clock; `is_replacing`: put over other photos of that name.
+
+        `room`: as many are uploaded at most; None: all.
+        """
+        self._room = room
         self._bucket = bucket
         self._journal = journal
         self._now = now
@@ -196,6 +208,7 @@ class Uploader:
         upload.wait_for_copies(sha256)
         if not self._journal.claim(file, sha256, self._now()):
             return
+        self._take_room()
         try:
             etag = self._bucket.put(file.key, body, sha256, over=None)
         except ClientError as error:
@@ -205,6 +218,13 @@ class Uploader:
                 self._journal.not_uploaded(file, why, sha256)
         else:
             self._journal.uploaded(file, sha256, etag, self._now(), is_new=True)
+
+    def _take_room(self) -> None:
+        try:
+            if self._room:
+                self._room.take(1)
+        except NoRoomError as error:
+            raise StopError(str(error)) from error
 
     def _taken(self, file: File, body: BufferedReader, sha256: bytes) -> str:
         """See whether what is under the key is this very photo, and replace it where that was asked for.

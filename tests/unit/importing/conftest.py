@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def runner(disk: Disk, someone: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
     monkeypatch.setattr(cli, "aws_target", lambda *_: disk.target)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr("photo_labels.commands.import_.QueueRoom", lambda _: None)
     return lambda *arguments, **options: CliRunner().invoke(
         cli.photos, ["import", *map(str, arguments)], **options
     )

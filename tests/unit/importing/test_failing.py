@@ -21,6 +21,7 @@ from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import PATIENCE_S, Importer, ImportProgress
 from photo_labels.library.importing.journal import End, Journal
 from photo_labels.library.importing.pace import MOST
+from photo_labels.library.retention import NoRoomError
 from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
 from tests.unit.deployed import BUCKET, document, store
@@ -334,3 +335,29 @@ def test_given_json_when_imported_then_the_sum_tells_what_was_left_alone(
         sums = json.loads(runner(disk.folder, "--json", *options).stdout.splitlines()[-1])
         assert sums["left_alone"] == {"by name no photo": 1}
         assert sums["folders_left_alone"] == {".thumbnails": 1}
+
+
+class Room:
+    """Room for some photos."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def take(self, messages: int) -> None:
+        self._left -= messages
+        if self._left < 0:
+            raise NoRoomError("No more may wait: run it again later.")
+
+
+def test_given_room_for_some_when_imported_then_those_are_and_the_same_import_later_does_the_rest(
+    disk: Disk,
+) -> None:
+    disk.write(*(f"{number}.jpg" for number in range(10)))
+    ended = disk.run(room=Room(4), is_waiting=False)
+    assert ended.stop
+    assert ended.stop.why == "No more may wait: run it again later."
+    assert sum(disk.puts.values()) == 4
+    later = disk.run(room=Room(10), is_waiting=False)
+    assert later.stop is None
+    assert set(disk.puts) == {f"{number}.jpg" for number in range(10)}
+    assert set(disk.puts.values()) == {1}
