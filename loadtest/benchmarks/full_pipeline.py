@@ -3,9 +3,9 @@
     python -m loadtest.benchmarks.full_pipeline --photos 100000 --latency-ms 10 --exit-with-parent
 
 Once it accepts calls it prints a line of JSON, `{"url": "http://127.0.0.1:PORT"}`. It answers DynamoDB's Scan in
-segments, and S3's ListObjectsV2, each after the latency; all else it refuses. How often each was called is told,
-and forgotten, by DELETE /_stand_in/record. Its items are made as they are asked for: a million photos take no
-memory. All rows of a label are in one segment, as with DynamoDB, and a page of a scan is 1 MB.
+segments, S3's ListObjectsV2 and HeadObject, each after the latency; all else it refuses. How often each was called
+is told, and forgotten, by DELETE /_stand_in/record. Its items are made as they are asked for, and take no memory.
+All rows of a label are in one segment, as with DynamoDB, and a page of a scan is 1 MB.
 """
 
 from __future__ import annotations
@@ -152,6 +152,12 @@ class Full:
             media_type="application/xml",
         )
 
+    async def head(self, _: Request) -> Response:
+        """Answer HeadObject."""
+        self._asked["HeadObject"] += 1
+        await asyncio.sleep(self._latency_s)
+        return Response(headers={"ETag": f'"{_ETAG}"', "Last-Modified": "Mon, 23 Nov 2026 06:00:00 GMT"})
+
     async def record(self, _: Request) -> JSONResponse:
         asked, self._asked = self._asked, Counter()
         return JSONResponse(dict(asked))
@@ -169,6 +175,7 @@ def create_app(photos: int, latency_ms: float) -> Starlette:
             Route("/", full.dynamodb, methods=["POST"]),
             Route("/_stand_in/record", full.record, methods=["DELETE"]),
             Route(f"/{BUCKET}", full.listing, methods=["GET"]),
+            Route(f"/{BUCKET}/{{key:path}}", full.head, methods=["HEAD"]),
         ]
     )
 

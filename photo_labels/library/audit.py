@@ -358,7 +358,17 @@ class Auditor:
 
     def _begin_objects(self) -> list[Cursor]:
         self._state.memory.sort()
+        self._state.has_versions = self._state.has_versions or self._shows_versions()
         return ranges(self._state.keys, "KeyMarker" if self._state.has_versions else "StartAfter")
+
+    def _shows_versions(self) -> bool:
+        """Tell whether the bucket has, or had, versioning: HeadObject names a version of any object then."""
+        cursor, listed = Cursor({}), list[Listed]()
+        while not listed and cursor.position is not None:
+            listed, cursor.position = self._listing.objects(cursor)
+        heads = (head for one in listed if isinstance(head := self._look(one.key), Head))
+        head = next(heads, None)
+        return head is not None and head.version_id is not None
 
     def _read_objects(self, cursor: Cursor) -> _Page:
         read = self._listing.versions if self._state.has_versions else self._listing.objects

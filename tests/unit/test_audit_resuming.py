@@ -322,8 +322,21 @@ def test_given_all_right_when_audited_then_no_call_is_made_for_a_photo() -> None
     photos = {f"{number}.jpg": "right" for number in range(50)}
     for versioning, listing in (("Off", "ListObjectsV2"), ("Enabled", "ListObjectVersions")):
         _, audit, calls = in_one_go(photos, versioning=versioning, page=100)
-        assert set(calls) == {"Scan", listing}
+        # An object is looked at where no document names a version: it shows whether there are any.
+        assert calls["HeadObject"] == (versioning == "Off")
+        assert set(calls) - {"HeadObject"} == {"Scan", listing}
         assert (audit.objects, audit.documents.total(), audit.rows) == (50, 50, 100)
+
+
+def test_given_a_document_without_version_when_another_version_with_its_bytes_is_there_then_it_is_outdated() -> (
+    None
+):
+    world = deployed({"a.jpg": "right"})
+    world.bucket.set_versioning("Enabled")
+    world.bucket.put("a.jpg", Photo(etag=b"a.jpg".hex()))
+    found: list[Problem] = []
+    world.auditor().run(found.append)
+    assert found == [Problem(Finding.OUTDATED, BUCKET, "a.jpg")]
 
 
 def test_given_a_photo_that_is_labelled_while_audited_when_its_rows_come_then_they_are_backed() -> None:

@@ -155,8 +155,8 @@ def test_given_the_stand_in_for_audits_when_it_is_audited_then_all_is_right_and_
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "1,200 photos with 10 labels each" in ended.stdout
-    # Two pages of objects; of each table as many as it has segments, and one more page of documents or rows at most.
-    assert re.search(r"calls: ListObjectsV2 2, Scan \d+", ended.stdout)
+    # One object tells whether there are versions; then come two pages of objects.
+    assert re.search(r"calls: HeadObject 1, ListObjectsV2 3, Scan \d+", ended.stdout)
 
 
 def test_given_many_names_when_latencies_are_drawn_then_their_quantiles_are_those_asked_for() -> None:

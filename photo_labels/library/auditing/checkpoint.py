@@ -41,7 +41,7 @@ class AuditState:
     suspects: list[Problem] = field(default_factory=list)
     # Some keys of the bucket, spread evenly.
     keys: list[str] = field(default_factory=list)
-    # Documents name versions of their objects.
+    # Objects may have versions, which documents name.
     has_versions: bool = False
 
 
