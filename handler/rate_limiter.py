@@ -224,9 +224,11 @@ class RateLimiter:
         begin = now if is_anew else seen
         ahead_s = self._ahead_s(priority) if request.max_wait_s is None else request.max_wait_s
         near = math.floor((now + ahead_s - begin) / span_s) + 1
-        is_certain = near < 1 and self._has_less_than_certain(priority, now) and begin <= now + MAX_AHEAD_S
+        # Live photos may have booked all that lies a second ahead: a lane's certain share comes right after it.
+        furthest_s = MAX_AHEAD_S + span_s
+        is_certain = near < 1 and self._has_less_than_certain(priority, now) and begin <= now + furthest_s
         if is_certain:  # no more than a moment's: live photos wait behind these
-            near, ahead_s = max(1, math.floor(priority.ahead_s / span_s)), MAX_AHEAD_S
+            near, ahead_s = max(1, math.floor(priority.ahead_s / span_s)), furthest_s
         count = min(len(self._waiting), near)
         if count < 1:
             return None
@@ -261,7 +263,7 @@ class RateLimiter:
             update += f", {turn} = :turn"
             values["turn"] = booking.now + booking.length_s / priority.certain_share
             if booking.is_certain:
-                condition += f" AND (attribute_not_exists({turn}) OR {turn} <= :now)"
+                condition = f"{condition} AND attribute_not_exists({turn}) OR {condition} AND {turn} <= :now"
                 values["now"] = booking.now
         return self._update(update, condition, values, deadline)
 

@@ -71,7 +71,7 @@ class QueueRoom:
     def _why_not(self) -> str:
         again = self._now() + _WORTH * BUDGET
         return (
-            f"What waits takes {BUDGET.days} days already at {self._rate:.3g} photos a second, and SQS deletes what "
-            f"waits for longer than 12. Run the same command again from {again:%B %d} on, or ask Service Quotas for "
-            "more DetectLabels calls a second."
+            f"What waits takes {BUDGET.days} days already at {self._rate:.3g} photos a second, and SQS deletes "
+            f"what waits for longer than 12. Run the same command again from {again:%B %d} on, or ask Service "
+            "Quotas for more DetectLabels calls a second."
         )

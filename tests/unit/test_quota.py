@@ -263,16 +263,18 @@ def test_given_live_photos_without_end_when_bulk_waits_then_it_has_a_tenth_of_th
 
     def pause(seconds: float) -> None:
         """While bulk waits, live photos come, as many as there are slots for in the next second."""
-        with suppress(NoSlotError):
-            while True:
-                live.acquire(
-                    SlotRequest(LIVE, max_wait_s=1.0), Deadline(lambda: 60_000.0, pause=lambda _: None), 6.0
-                )
-        pipeline.clock.pause(seconds)
+        end = pipeline.clock.seconds() + seconds
+        while True:
+            with suppress(NoSlotError):
+                while True:
+                    at_once = Deadline(lambda: 60_000.0, pause=lambda _: None)
+                    live.acquire(SlotRequest(LIVE, max_wait_s=1.0), at_once, CALL_S)
+            if (left_s := end - pipeline.clock.seconds()) < 1e-5:
+                return
+            pipeline.clock.pause(min(0.05, left_s))
 
     for _ in range(10):
-        end = pipeline.clock.seconds() + 3600
-        deadline = Deadline(lambda end=end: (end - pipeline.clock.seconds()) * 1000, pause=pause)
+        deadline = Deadline(lambda: 3_600_000.0, pause=pause)
         pipeline.limiters[0].acquire(SlotRequest(BULK), deadline, CALL_S)
         taken.append(pipeline.now_s)
     gaps = [after - before for before, after in pairwise(taken)]
