@@ -43,8 +43,8 @@ pinned = $(call pip,$1) --require-hashes -r requirements/$2.txt
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
 	test coverage test-image test-browser test-chaos test-all histories chaos smoke loadtest \
-	bench bench-quota bench-endurance bench-import bench-convert bench-browse bench-audit \
-	bench-memory bench-limits bench-image figures lint docs wheel audit format lock clean
+	bench bench-quota bench-endurance bench-import bench-convert bench-browse bench-audit bench-backfill \
+	bench-live bench-slots bench-memory bench-limits bench-image figures lint docs wheel audit format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -122,6 +122,15 @@ bench-browse: .venv/.dev ## time searches of a million rows, and the page: N=
 
 bench-audit: .venv/.loadtest ## time an audit of 100,000 photos of a stand-in: N=
 	@$(BIN)/python -m loadtest.benchmarks.audit $(call told,N)
+
+bench-backfill: .venv/.loadtest ## time queueing 100,000 photos of a stand-in: N=
+	@$(BIN)/python -m loadtest.benchmarks.backfill $(call told,N)
+
+bench-live: .venv/.loadtest $(MINISTACK)/.installed ## send live photos beside thousands of others (40 minutes): N=20000
+	@$(BIN)/python -m loadtest.benchmarks.live $(call told,N)
+
+bench-slots: .venv/.dev ## simulate the rate limiter at up to 2,000 calls a second
+	@$(BIN)/python -m tests.histories.slots
 
 bench-memory: .venv/.dev ## ask the page's server for 24 photos of 190 MB at once
 	@$(BIN)/python -m loadtest.benchmarks.memory

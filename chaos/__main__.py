@@ -16,6 +16,7 @@ from rich.console import Console
 from chaos.faults import FILE, Switch
 from chaos.run import ChaosRun, plan
 from chaos.table import show
+from chaos.traffic import RATE
 from chaos.verdict import judged
 from local.cloud import LocalCloud
 from photo_labels.terminal.ending import run
@@ -35,7 +36,8 @@ def main(number: int, seed: int) -> None:
         with LocalCloud(
             Path(folder) / "cloud",
             recogniser=["--mode", "simulated", "--simulation", simulation],
-            parameters={"MaxConcurrency": "6"},
+            # Half as many slots again as photos: now and then there is none at once, and marked ones move on.
+            parameters={"MaxConcurrency": "6", "RekognitionTps": f"{1.5 * RATE:g}"},
             handler="chaos.faulty_function.handler",
         ) as cloud:
             run = ChaosRun(cloud, switch, plan(number, seed), seed)

@@ -22,6 +22,7 @@ FILE = "CHAOS_FAULTS"
 # All calls of the functions with their services, in about the order in which they are made.
 CALLS = {
     "BatchGetItem": "dynamodb",
+    "UpdateItem": "dynamodb",
     "DetectLabels": "rekognition",
     "BatchWriteItem": "dynamodb",
     "BatchExecuteStatement": "dynamodb",
@@ -29,6 +30,7 @@ CALLS = {
     "HeadObject": "s3",
     "GetObject": "s3",
     "SendMessage": "sqs",
+    "SendMessageBatch": "sqs",
     "ChangeMessageVisibilityBatch": "sqs",
 }
 # What can happen to any call, and to which share of them; half of those without an answer take effect.

@@ -15,6 +15,7 @@ from loadtest.mix import one_size
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.table_reader import TableReader
 from photo_labels.records.documents import Document, image_id
+from photo_labels.records.heads import BULK, LANE_METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +48,11 @@ _OFTEN = {
     "HeadObject": "remove",
     "SendMessage": "poison",
     "GetObject": "other format",
+    "SendMessageBatch": "other format",
 }
 _MANY = 500
+# Of the uploads, those that are marked as bulk work.
+_BULK = 0.5
 
 
 @dataclass(slots=True)
@@ -199,7 +203,9 @@ class Traffic:
         if content:
             content += f"{thing.key} {len(thing.etags)}".encode()
         put_at = time.monotonic()
-        etag = self._s3.put_object(Bucket=self._bucket, Key=thing.key, Body=content)["ETag"].strip('"')
+        marked = {LANE_METADATA: BULK} if self._random.random() < _BULK else {}
+        answer = self._s3.put_object(Bucket=self._bucket, Key=thing.key, Body=content, Metadata=marked)
+        etag = answer["ETag"].strip('"')
         with self._lock:
             thing.etags.append(etag)
             thing.phase, thing.is_removed, thing.put_at, thing.seen_after_s = self.phase, False, put_at, None

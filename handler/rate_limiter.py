@@ -1,6 +1,6 @@
-"""Rekognition's quota as the rate limit of the whole pipeline: one item in DynamoDB, in which slots are booked.
+"""Rekognition's quota as the rate limit of the whole pipeline: an item in DynamoDB, in which slots are booked.
 
-    Operation     "DetectLabels"
+    Operation     "DetectLabels" ("DetectLabels 2" and so on, where there are several)
     NextTurn      epoch seconds: the next free slot, when a call may begin
     CutTo         calls a second that were allowed after the last cut; none: there was none yet
     CutAt         epoch seconds
@@ -11,6 +11,9 @@ Slots are `1 / rate` apart. An environment books some by moving NextTurn on by a
 once: so one environment alone has all of the quota, and many together have no more. How far ahead it may book is
 its lane's priority (`handler.lanes`); a slot that nobody has booked in time keeps its place for a tenth of a
 second, so that nothing of the quota is lost to those who are about to take it.
+
+DynamoDB takes 1,000 writes a second of one item. So above 250 calls a second there are several, each with its part
+of the quota (`SplitRateLimiter`).
 
 Where others use the quota, too, a throttle cuts the rate for all environments. It then grows with the square of
 time: slowly at first, and within seconds to all of the quota when that is free again.
@@ -35,7 +38,7 @@ from handler.timeouts import DYNAMODB
 from photo_labels.records.errors import AWS_ERRORS, OutOfTimeError, TransientError, code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from types_boto3_dynamodb import DynamoDBClient
 
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
 # So long a slot keeps its place that nobody has taken.
 _LATE_S = 0.1
 # Those who wait look again after a random part of this, for each environment: 200 looks a second by all of them.
-_LOOK_S = 0.01
+_LOOK_S = 0.04
 _MIN_LOOK_S, _MAX_LOOK_S = 0.05, 2.0
 _CUT = 0.8
 # At most: calls that were in flight during a cut say nothing new.
@@ -54,10 +57,15 @@ _CUT_EVERY_S = 1.0
 _GROWTH = 0.01
 # Of the quota: what cuts leave.
 _LEAST = 0.02
-_TRIES = 3
+_TRIES = 2
 # For one update, with the attempts that follow a throttle: photos are not to wait for this table.
 _PATIENCE_S = DYNAMODB.call_s + 0.5
-_KEY = {"Operation": {"S": "DetectLabels"}}
+_OPERATION = "DetectLabels"
+# Calls a second of one item: it takes some 400 writes a second then, bookings and those that came too late
+# (`make bench-slots`).
+_MAX_TPS = 250
+# So long an environment keeps to one of several items, so that its threads book together.
+_SAME_ITEM_S = 1.0
 
 
 # Of the environments' clocks, from one another.
@@ -124,14 +132,17 @@ class RateLimiter:
         tps: float,
         environments: int,
         waiting_environments: int = 2,
+        item: int = 1,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`tps`: calls a second of the whole pipeline, above 0; `environments`: as many as there can be.
 
-        `waiting_environments`: as many as can be of a lane that waits for slots instead of booking them.
+        `waiting_environments`: as many as can be of a lane that waits for slots instead of booking them. `item`:
+        its number, from 1 on.
         """
         self._client = client
         self._table = table
+        self._key: Any = {"Operation": {"S": _OPERATION if item == 1 else f"{_OPERATION} {item}"}}
         self._tps = tps
         self._environments = environments
         self._look_s = min(_MAX_LOOK_S, max(_MIN_LOOK_S, waiting_environments * _LOOK_S))
@@ -274,7 +285,7 @@ class RateLimiter:
         def attempt() -> Any:
             return self._client.update_item(
                 TableName=self._table,
-                Key=_KEY,
+                Key=self._key,
                 UpdateExpression=update,
                 ConditionExpression=condition,
                 ExpressionAttributeValues=numbers,
@@ -292,6 +303,54 @@ class RateLimiter:
             self._item = _read(present or {})
             return False
         return True
+
+
+class SplitRateLimiter:
+    """Several items, for a quota above what one of them can share out."""
+
+    def __init__(self, parts: Sequence[RateLimiter], clock: Callable[[], float] = time.time) -> None:
+        """`parts`: one for each item, each with its part of the quota."""
+        self._parts = parts
+        self._clock = clock
+        self._turn = random.randrange(len(parts))
+
+    def acquire(self, request: SlotRequest, deadline: Deadline, then_s: float) -> Exception | None:
+        """Wait for a slot; as `RateLimiter.acquire`."""
+        return self._part().acquire(request, deadline, then_s)
+
+    def throttled(self, deadline: Deadline) -> None:
+        """Cut the rate of one item, most likely of that which the call came from; best effort."""
+        self._part().throttled(deadline)
+
+    def _part(self) -> RateLimiter:
+        return self._parts[(self._turn + int(self._clock() / _SAME_ITEM_S)) % len(self._parts)]
+
+
+def limiter_of(
+    client: DynamoDBClient,
+    table: str,
+    *,
+    tps: float,
+    environments: int,
+    waiting_environments: int,
+    clock: Callable[[], float] = time.time,
+) -> RateLimiter | SplitRateLimiter:
+    """Return the limiter of a quota, of as many items as it takes."""
+    items = math.ceil(tps / _MAX_TPS)
+    parts = [
+        RateLimiter(
+            client,
+            table,
+            tps=tps / items,
+            # Each of them works on every item, a part of its time.
+            environments=math.ceil(environments / items),
+            waiting_environments=math.ceil(waiting_environments / items),
+            item=number,
+            clock=clock,
+        )
+        for number in range(1, items + 1)
+    ]
+    return parts[0] if items == 1 else SplitRateLimiter(parts, clock)
 
 
 def _read(item: dict[str, Any]) -> _Item:

@@ -14,7 +14,7 @@ from handler.lanes import by_lane
 from handler.messages import Messages
 from handler.objects import Objects
 from handler.pipeline import Pipeline
-from handler.rate_limiter import RateLimiter
+from handler.rate_limiter import limiter_of
 from handler.recognition import Recogniser
 from handler.storage import Storage
 from handler.telemetry import report_batch
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from handler.events import Message
     from handler.labelling import Detector
     from handler.lanes import Lane
+    from handler.rate_limiter import RateLimiter, SplitRateLimiter
     from handler.settings import Settings
 
     Handler = Callable[[dict[str, Any], Any], dict[str, list[dict[str, str]]]]
@@ -44,11 +45,11 @@ def recogniser(settings: Settings, clients: Clients) -> Recogniser:
     )
 
 
-def rate_limiter(settings: Settings, dynamodb: Any) -> RateLimiter | None:
+def rate_limiter(settings: Settings, dynamodb: Any) -> RateLimiter | SplitRateLimiter | None:
     """Return the limiter of both functions together; None: no limit of ours."""
     if not settings.rekognition_tps:
         return None
-    return RateLimiter(
+    return limiter_of(
         dynamodb,
         settings.label_quota_table,
         tps=settings.rekognition_tps,

@@ -52,7 +52,7 @@ def clean(system: DeployedPipeline, runs: Sequence[Run], prefix: str, console: C
         if not whole:
             console.print(
                 f"{len(left)} photos below {prefix} are not wholly removed{_because(stay)}. Delete what is left "
-                "of them in S3; the function makes tombstones of their documents, which expire after 30 days.",
+                "of them in S3; the function makes tombstones of their documents, which expire after 60 days.",
                 style="yellow",
                 markup=False,
             )

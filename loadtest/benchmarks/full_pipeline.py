@@ -1,11 +1,12 @@
-"""The stand-in for AWS in `make bench-audit`: a bucket with its documents and its index, all as it should be.
+"""The stand-in for AWS of audits and backfills: a bucket with its documents and its index, all as it should be.
 
     python -m loadtest.benchmarks.full_pipeline --photos 100000 --latency-ms 10 --exit-with-parent
 
 Once it accepts calls it prints a line of JSON, `{"url": "http://127.0.0.1:PORT"}`. It answers DynamoDB's Scan in
-segments, S3's ListObjectsV2 and HeadObject, each after the latency; all else it refuses. How often each was called
-is told, and forgotten, by DELETE /_stand_in/record. Its items are made as they are asked for, and take no memory.
-All rows of a label are in one segment, as with DynamoDB, and a page of a scan is 1 MB.
+segments and BatchGetItem, S3's ListObjectsV2 and HeadObject, and SQS's SendMessageBatch, each after the latency;
+all else it refuses. How often each was called is told, and forgotten, by DELETE /_stand_in/record. Its items are
+made as they are asked for, and take no memory. All rows of a label are in one segment, as with DynamoDB, and a
+page of a scan is 1 MB.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import resource
+import sys
+import tempfile
 from bisect import bisect_right
-from collections import Counter
-from contextlib import suppress
+from collections import Counter, defaultdict
+from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
@@ -24,13 +30,17 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.child import exit_with_parent
+from local.child import Child, exit_with_parent
 from photo_labels.library.http_server import create_server, listen
+from photo_labels.library.outputs import StackOutputs
+from photo_labels.library.target import Target, local_session, scrub_environment
 from photo_labels.records.attributes import to_attributes
 from photo_labels.records.documents import Document, item_bytes, labels_from
 from photo_labels.records.index import rank, row_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.requests import Request
 
 BUCKET = "full"
@@ -85,15 +95,27 @@ class Full:
         self._documents_a_page = _SCAN_BYTES // item_bytes(one.to_item())
         self._rows_a_page = _SCAN_BYTES // item_bytes(next(one.rows()).to_item())
 
-    async def dynamodb(self, request: Request) -> Response:
+    async def call(self, request: Request) -> Response:
+        """Answer DynamoDB and SQS."""
         operation = request.headers.get("x-amz-target", "").partition(".")[2]
         asked = json.loads(await request.body())
         self._asked[operation] += 1
         await asyncio.sleep(self._latency_s)
+        if operation == "SendMessageBatch":
+            sent = [{"Id": one["Id"], "MessageId": one["Id"], "MD5OfMessageBody": ""} for one in asked["Entries"]]
+            return JSONResponse({"Successful": sent}, media_type="application/x-amz-json-1.0")
+        if operation == "BatchGetItem":
+            return Response(self._documents_of(asked), media_type="application/x-amz-json-1.0")
         scan = {"ImageLabels": self._documents, "LabelIndex": self._rows}.get(asked.get("TableName", ""))
         if operation != "Scan" or scan is None:
             return JSONResponse({"__type": "AccessDeniedException", "message": f"no {operation} here"}, 400)
         return Response(scan(asked), media_type="application/x-amz-json-1.0")
+
+    def _documents_of(self, asked: dict[str, Any]) -> str:
+        [(table, keys)] = asked["RequestItems"].items()
+        numbers = [_number(key["ImageID"]["S"]) for key in keys["Keys"]]
+        items = ",".join(map(self._document_as_json, numbers))
+        return f'{{"Responses":{{"{table}":[{items}]}},"UnprocessedKeys":{{}}}}'
 
     def _documents(self, asked: dict[str, Any]) -> str:
         segment, total = asked["Segment"], asked["TotalSegments"]
@@ -172,12 +194,38 @@ def create_app(photos: int, latency_ms: float) -> Starlette:
     full = Full(photos, latency_ms)
     return Starlette(
         routes=[
-            Route("/", full.dynamodb, methods=["POST"]),
+            Route("/", full.call, methods=["POST"]),
             Route("/_stand_in/record", full.record, methods=["DELETE"]),
             Route(f"/{BUCKET}", full.listing, methods=["GET"]),
             Route(f"/{BUCKET}/{{key:path}}", full.head, methods=["HEAD"]),
         ]
     )
+
+
+def peak_mib() -> float:
+    """Return the most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@contextmanager
+def running(photos: int, latency_ms: float) -> Iterator[tuple[Target, str, Path]]:
+    """Run it; yields the pipeline, the stand-in's URL, and a folder that is gone afterwards."""
+    scrub_environment(os.environ)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="photo-labels-")))
+        module = ["-m", "loadtest.benchmarks.full_pipeline", "--exit-with-parent"]
+        options = ["--photos", f"{photos}", "--latency-ms", f"{latency_ms}"]
+        child = Child([sys.executable, *module, *options], folder / "stand-in.log", os.environ)
+        stack.callback(child.stop)
+        url = json.loads(child.first_line())["url"]
+        names = {
+            "Bucket": BUCKET,
+            "KeyPrefix": "",
+            "ImageLabelsTable": "ImageLabels",
+            "LabelIndexTable": "LabelIndex",
+        }
+        outputs = StackOutputs.from_stack(defaultdict(lambda: "x" * 36, names))
+        yield Target(local_session(), url, "stand-in", outputs), url, folder
 
 
 def main() -> None:

@@ -69,7 +69,7 @@ def backfill(session: Session, /, **options: Any) -> None:
     resumes.
 
     After a change of MinConfidence or MaxLabels: --all. Photos that were purged and did not change since are left
-    out, for 30 days; --all --force brings them back. Exit code 0: all is queued; 130: stopped by Ctrl-C.
+    out, for 60 days; --all --force brings them back. Exit code 0: all is queued; 130: stopped by Ctrl-C.
     """
     asked = BackfillOptions(**options)
     if asked.is_forced and not asked.is_all:

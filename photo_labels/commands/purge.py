@@ -38,7 +38,7 @@ def purge(session: Session, /, **asked: Any) -> None:
 
     IMAGE is a key, bucket/key, or s3://bucket/key. What happened to the photos until now is not labelled any more,
     also if it still waits in a queue; what is uploaded from now on is. Without --objects the photos stay in the
-    bucket. For 30 days neither a backfill nor an audit brings them back, but `photos backfill --all --force` does.
+    bucket. For 60 days neither a backfill nor an audit brings them back, but `photos backfill --all --force` does.
 
     By prefix, all documents are read and the bucket is listed, once to count and once to remove.
     """

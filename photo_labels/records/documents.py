@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 Status = Literal["LABELLED", "REJECTED", "REMOVED"]
 Item = dict[str, Any]
 
-# Longer than any message lives (10 days in the queue, 14 in the DLQ), so that none resurrects a photo.
-TOMBSTONE_LIFE = timedelta(days=30)
+# Longer than any message lives, so that none resurrects a photo. Forwarding starts a message's clock again: 10
+# days in the live queue, 12 in the overflow, 12 to be converted, 14 in a dead-letter queue (a test adds them up).
+TOMBSTONE_LIFE = timedelta(days=60)
 
 # Of a document that no event wrote: any event is newer.
 NO_SEQUENCER = "0"

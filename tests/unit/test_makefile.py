@@ -75,6 +75,8 @@ OPTIONS: dict[str, dict[str, str]] = {
     "histories": {"N": "", "SEED": ""},
     "bench-browse": {"N": ""},
     "bench-audit": {"N": ""},
+    "bench-backfill": {"N": ""},
+    "bench-live": {"N": ""},
     "bench-limits": {"N": ""},
     "bench-endurance": {"MINUTES": ""},
     "bench-import": {"N": ""},

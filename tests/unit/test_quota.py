@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from handler.deadline import Deadline
 from handler.lanes import BULK, LIVE
-from handler.rate_limiter import NoSlotError, RateLimiter, SlotRequest
+from handler.rate_limiter import NoSlotError, RateLimiter, SlotRequest, limiter_of
 from photo_labels.records.errors import code_of
 from tests.fakes.aws import aws_error
 from tests.fakes.dynamodb import DynamoDB, Tables
@@ -330,3 +330,30 @@ def test_given_a_pointer_of_a_cut_rate_when_slots_are_taken_then_it_is_kept_to()
     pipeline.limiters[1].acquire(SlotRequest(LIVE), pipeline.clock.deadline(3600), CALL_S)
     assert pipeline.item["NextTurn"] > before
     assert pipeline.clock.seconds() >= float(before) - 0.11
+
+
+def test_given_a_large_quota_when_slots_are_taken_then_several_items_share_it_out() -> None:
+    clock, tables = Clock(), Tables()
+    limiters = [
+        limiter_of(
+            DynamoDB(tables),  # type: ignore[arg-type]
+            "LabelQuota",
+            tps=1000,
+            environments=200,
+            waiting_environments=200,
+            clock=clock.seconds,
+        )
+        for _ in range(3)
+    ]
+    began, taken = clock.seconds(), 0
+    while clock.seconds() - began < 8:
+        for limiter in limiters:
+            limiter.acquire(SlotRequest(LIVE), clock.deadline(3600), CALL_S)
+            taken += 1
+    # One thread takes one slot after another, of one item at a time.
+    assert taken / 8 <= 250 * 1.1
+    names = {item["Operation"] for item in tables.plain("LabelQuota")}
+    assert names <= {"DetectLabels", *(f"DetectLabels {number}" for number in (2, 3, 4))}
+    assert len(names) > 1
+    limiters[0].throttled(clock.deadline())
+    assert sum("CutTo" in item for item in tables.plain("LabelQuota")) == 1
