@@ -125,8 +125,9 @@ def _import(target: Target, options: ImportOptions, console: Console) -> int:
         else:
             with ImportDisplay(console, is_dry=options.is_dry) as display:
                 importer.find(finder, options.paths, display.found)
-            if room:
-                room.take(0)
+            if not options.is_dry:
+                if room:
+                    room.take(0)
                 _agree(journal, target, options, console)
         with ImportDisplay(console, is_dry=options.is_dry) as display:
             importer.on_progress = display.show

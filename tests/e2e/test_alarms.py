@@ -272,10 +272,10 @@ def dead_letter(watched: Watched, queue: str = "") -> list[Sample]:
     return watched.queue(dead_letters)
 
 
-def waiting_photo(watched: Watched, queue: str = "QueueUrl") -> list[Sample]:
+def waiting_photo(watched: Watched, queue: str = "QueueUrl", seconds: float = 900.0) -> list[Sample]:
     """A quarter of an hour is not waited for: the value is made up, the name and the dimension are AWS's."""
     [name] = {one.dimensions for one in watched.queue(queue)}
-    return [Sample("AWS/SQS", "ApproximateAgeOfOldestMessage", name, 900.0)]
+    return [Sample("AWS/SQS", "ApproximateAgeOfOldestMessage", name, seconds)]
 
 
 def broken_function(watched: Watched, output: str = "FunctionName") -> list[Sample]:
@@ -310,6 +310,9 @@ CONDITIONS: dict[str, Callable[[Watched], list[Sample]]] = {
     "DailyPhotos": lambda watched: labelled(watched, 5),
     "ConvertQueueDepth": lambda watched: deep_queue(watched, "ConvertQueueUrl"),
     "ConvertOldestMessage": lambda watched: waiting_photo(watched, "ConvertQueueUrl"),
+    "OverflowAge": lambda watched: waiting_photo(watched, "OverflowQueueUrl", 8 * 86_400),
+    "BulkAge": lambda watched: waiting_photo(watched, "BulkQueueUrl", 8 * 86_400),
+    "BulkConvertAge": lambda watched: waiting_photo(watched, "BulkConvertQueueUrl", 8 * 86_400),
     "ConvertDeadLetters": lambda watched: dead_letter(watched, "Convert"),
     "ConvertErrors": lambda watched: broken_function(watched, "ConvertFunctionName"),
     "ConvertThrottles": lambda watched: no_capacity(watched, "ConvertFunctionName"),

@@ -123,7 +123,7 @@ def test_given_photos_rejected_when_rows_cannot_be_written_then_no_more_are_paid
     function.receive(world.message(world.put("first.jpg", CAT)))
     for number in range(5):
         world.clock.pause(10)
-        function.receive(world.message(world.put(f"{number} empty.jpg", Photo(size=0))))
+        function.receive(world.message(world.put(f"{number} small.jpg", Photo(error="InvalidParameterException"))))
         function.receive(world.message(world.put(f"{number}.jpg", CAT)))
     assert len(world.recognised) == 1
 
