@@ -15,7 +15,7 @@ OF_HANDLER := tests/unit/promises $(patsubst %,tests/unit/test_%.py,\
 # What is said on make's command line reaches the program letter for letter, in the environment: neither make nor the
 # shell runs what is in it. The deploy tool takes nothing else: no variable that is set elsewhere changes what it does.
 TOLD := $(foreach name,PHOTOS STACK REGION PROFILE ARCHITECTURE BASE_IMAGE YES EXISTING_BUCKET PREFIX EMAIL PARAMETERS \
-	DATA N SEED ROUNDS RATE SIZE TARGET RECOGNISER SLO WARMUP OUT KEEP MINUTES PHOTOS_LOCAL_STATE PYTHON,\
+	DATA N SEED ROUNDS RATE BESIDE TPS SIZE TARGET RECOGNISER SLO WARMUP OUT KEEP MINUTES PHOTOS_LOCAL_STATE PYTHON,\
 	$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 $(foreach name,$(TOLD),$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 export PHOTOS PYTHON
@@ -114,7 +114,7 @@ loadtest: .venv/.loadtest $(MINISTACK)/.installed ## measure latency and loss: N
 	@$(BIN)/python -m loadtest $(call given,N,number) $(call given,RATE,rate) $(call given,PROFILE,shape) \
 		$(call given,SIZE,size) $(call given,PHOTOS,photos) $(call given,TARGET,target) \
 		$(call given,RECOGNISER,recogniser) $(call given,SLO,slo) $(call given,SEED,seed) \
-		$(call given,WARMUP,warmup) $(call given,OUT,out) $(call given,STACK,stack) $(call given,REGION,region) \
+		$(call given,WARMUP,warmup) $(call given,BESIDE,beside) $(call given,TPS,tps) $(call given,OUT,out) $(call given,STACK,stack) $(call given,REGION,region) \
 		$(if $(call is,KEEP,1),--keep) $(if $(call is,YES,1),--yes)
 
 bench-browse: .venv/.dev ## time searches of a million rows, and the page: N=
@@ -126,10 +126,10 @@ bench-audit: .venv/.loadtest ## time an audit of 100,000 photos of a stand-in: N
 bench-backfill: .venv/.loadtest ## time queueing 100,000 photos of a stand-in: N=
 	@$(BIN)/python -m loadtest.benchmarks.backfill $(call told,N)
 
-bench-live: .venv/.loadtest $(MINISTACK)/.installed ## send live photos beside thousands of others (40 minutes): N=20000
+bench-live: .venv/.loadtest $(MINISTACK)/.installed ## live photos beside an import (40 minutes): N=20000
 	@$(BIN)/python -m loadtest.benchmarks.live $(call told,N)
 
-bench-slots: .venv/.dev ## simulate the rate limiter at up to 2,000 calls a second
+bench-slots: .venv/.dev ## simulate the quota at up to 2,000 calls a second
 	@$(BIN)/python -m tests.histories.slots
 
 bench-memory: .venv/.dev ## ask the page's server for 24 photos of 190 MB at once

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from rich.console import Console
 
 from loadtest import mix as mixes
 from loadtest import target as targets
+from loadtest.beside import BulkWork
 from loadtest.measure import Order, measured
 from loadtest.prices import PRICES
 from loadtest.result_files import prepare, write
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 
 _LOCAL_RATE = 25.0
 _SHARE_OF_QUOTA = 0.5
+# Of the quota, beside bulk work; and imported photos a second, while they are uploaded.
+_SHARE_BESIDE, _IMPORTED = 0.2, 30.0
+_LOOK_S = 0.5
 
 
 class Folder(click.Path):
@@ -53,6 +58,10 @@ class Folder(click.Path):
 @click.option("--number", default=500, show_default=True, type=click.IntRange(1), help="Photos.")
 @click.option("--rate", type=click.FloatRange(0), help="Photos a second; 0: all at once. [25, or half the quota]")
 @click.option("--shape", "profile", type=click.Choice(list(PROFILES)), default="steady")
+@click.option("--beside", type=click.IntRange(0), default=0, help="Imported photos that wait beside them.")
+@click.option(
+    "--tps", type=click.FloatRange(0.5), default=5.0, show_default=True, help="With --beside: the quota."
+)
 @click.option("--size", help="Photos of one size: 2KB, 3MB.")
 @click.option("--photos", type=Folder(exists=True), help="A folder of yours.")
 @click.option("--target", type=click.Choice(["local", "aws"]), default="local", show_default=True)
@@ -77,7 +86,7 @@ def main(**options: Any) -> None:
             place = running.enter_context(_place(options))
         rate = options["rate"]
         if rate is None:
-            rate = place.tps * _SHARE_OF_QUOTA or _LOCAL_RATE
+            rate = place.tps * (_SHARE_BESIDE if options["beside"] else _SHARE_OF_QUOTA) or _LOCAL_RATE
         order = Order(
             options["number"],
             rate,
@@ -90,6 +99,8 @@ def main(**options: Any) -> None:
         )
         if options["target"] == "aws":
             _agree(order, place, console, yes=options["yes"])
+        if options["beside"]:
+            _import_beside(options["beside"], place, running)
         outcome = running.enter_context(measured(place, order, console))
         show(console, outcome.figures)
         if options["out"]:
@@ -100,12 +111,28 @@ def main(**options: Any) -> None:
 
 
 def _place(options: dict[str, Any]) -> AbstractContextManager[LoadTestTarget]:
+    if options["beside"]:
+        if options["target"] == "aws" or options["recogniser"] == "vision" or State(LOCAL_STATE).is_held():
+            raise UserError(
+                "BESIDE= takes a local cloud of its own, with a simulated Rekognition: leave out TARGET=aws and "
+                "RECOGNISER=vision, and run `make down` first."
+            )
+        return targets.own_cloud_with_quota(options["tps"], options["recogniser"], options["seed"])
     if options["target"] == "aws":
         return nullcontext(targets.on_aws(options["stack"], options["region"]))
     if State(LOCAL_STATE).is_held():
         return targets.running_cloud(options["recogniser"], options["seed"])
     rate = _LOCAL_RATE if options["rate"] is None else options["rate"]
     return targets.own_cloud(rate, options["recogniser"], options["seed"])
+
+
+def _import_beside(count: int, place: LoadTestTarget, running: ExitStack) -> None:
+    """Import photos: as many wait as the quota cannot take in half a minute when the load test begins."""
+    [photo] = mixes.one_size("2KB").bodies
+    bulk = running.enter_context(BulkWork(place.target, "beside/", photo))
+    bulk.start_import(count, _IMPORTED)
+    while bulk.waiting() < min(count / 2, _IMPORTED * place.tps):
+        time.sleep(_LOOK_S)
 
 
 def _mix(options: dict[str, Any]) -> PhotoMix:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from infra.service_quotas import bulk_environments_for, live_environments_for
 from local.cloud import LocalCloud
 from local.state import State
 from photo_labels.library.target import LOCAL_STATE, Target, aws_target, local_target
@@ -52,6 +53,25 @@ class LoadTestTarget:
         objects: dict[str, int] = _json(f"{self.rekognition_url}/_rekognition/calls")["objects"]
         start = f"{self.target.outputs.bucket}/{prefix}"
         return sum(count for name, count in objects.items() if name.startswith(start))
+
+
+@contextmanager
+def own_cloud_with_quota(tps: float, recogniser: str, seed: int) -> Iterator[LoadTestTarget]:
+    """A local cloud with a quota, which Rekognition has, too, and the environments that the deploy tool sets."""
+    simulation = _simulation(recogniser, seed) | {"tps": tps}
+    parameters = {
+        "RekognitionTps": f"{tps:g}",
+        "MaxConcurrency": f"{live_environments_for(tps)}",
+        "BulkConcurrency": f"{bulk_environments_for(tps)}",
+    }
+    options = ["--mode", "simulated", "--simulation", json.dumps(simulation)]
+    with (
+        tempfile.TemporaryDirectory(prefix="photo-labels-") as state,
+        LocalCloud(Path(state), recogniser=options, parameters=parameters) as cloud,
+    ):
+        said = f"{_local(recogniser)} Its quota is {tps:g} calls a second."
+        concurrency = live_environments_for(tps)
+        yield LoadTestTarget(cloud.target, said, concurrency, tps, True, cloud.rekognition_url)
 
 
 @contextmanager

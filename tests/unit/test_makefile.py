@@ -61,6 +61,8 @@ OPTIONS: dict[str, dict[str, str]] = {
         "SLO": "--slo",
         "SEED": "--seed",
         "WARMUP": "--warmup",
+        "BESIDE": "--beside",
+        "TPS": "--tps",
         "OUT": "--out",
         "STACK": "--stack",
         "REGION": "--region",
