@@ -80,7 +80,8 @@ def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any], stats:
     elif outcome.forwarded:
         is_to_be_converted = outcome.forwarded.is_to_be_converted
         said = "forwarded to the converter" if is_to_be_converted else "forwarded to another lane"
-        logger.info(said, extra=facts | {"reason": outcome.forwarded.why})
+        queue = outcome.forwarded.queue_url.rpartition("/")[2]
+        logger.info(said, extra=facts | {"reason": outcome.forwarded.why, "queue": queue})
     elif outcome.superseded:
         logger.info("nothing to do", extra=facts | {"reason": "SUPERSEDED"})
     elif write and write.document.status != "LABELLED":

@@ -1,7 +1,8 @@
 """`make bench-live`: photos that arrive alone, while thousands are imported or backfilled.
 
 For each quota: live photos at a fifth of it, alone; beside an import that uploads; beside the imported photos that
-wait; and beside as many backfilled ones. In the end phone photos (HEIC) beside an import of phone photos.
+wait; beside as many backfilled ones; fifty at once beside those, and single ones after them. In the end phone
+photos (HEIC) beside an import of such.
 """
 
 from __future__ import annotations
@@ -41,8 +42,10 @@ _WAITING = 20_000
 _LIVE_SHARE = 0.2
 # Of each phase; and of live photos at least so many.
 _PHASE_S, _LEAST = 60.0, 60
+# What a phone syncs at once, and live photos after that.
+_SYNCED, _AFTER = 50, 20
 # Imported photos a second, while live ones are measured: what a line of 50 Mbit/s uploads, or this machine.
-_IMPORT_RATE = {5.0: 30.0, 20.0: 60.0, 50.0: 80.0}
+_IMPORT_RATE = {5.0: 30.0, 20.0: 60.0, 50.0: 40.0}
 _HEICS = 300
 _HEIC_RATE = 0.3
 _SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "coffee.jpg"
@@ -69,9 +72,11 @@ class Bench:
         self._phases = 0
         self.throttled = 0
 
-    def measure(self, name: str, rate: float, photo: bytes, suffix: str = ".jpg") -> Phase:
-        """Send live photos at a rate, and follow each."""
-        number = max(_LEAST, round(_PHASE_S * rate))
+    def measure(
+        self, name: str, rate: float, photo: bytes, suffix: str = ".jpg", number: int | None = None
+    ) -> Phase:
+        """Send live photos at a rate (0: all at once), and follow each. `number`: of them; None: for a minute."""
+        number = number or max(_LEAST, round(_PHASE_S * rate))
         self._phases += 1
         plan = Plan(
             f"live/{self._phases}/",
@@ -155,11 +160,13 @@ def _measure(tps: float, waiting: int, table: Table) -> None:
         alone = bench.bulk_alone()
         bulk.backfill()
         phases.append(bench.measure("beside backfilled ones", _LIVE_SHARE * tps, photo))
+        phases.append(bench.measure(f"{_SYNCED} at once, beside them", 0, photo, number=_SYNCED))
+        phases.append(bench.measure("one by one, after those", _LIVE_SHARE * tps, photo, number=_AFTER))
         for phase in phases:
             table.add_row(f"{tps:g}", *_cells(phase, tps))
         receives = dict(sorted(bench.most_receives(started).items()))
         table.add_row(
-            *(f"{tps:g}", "bulk alone", "", "", "", "", f"{alone / tps:.0%}", f"{alone / tps:.0%}"),
+            *(f"{tps:g}", "bulk alone", "", "", "", "", "", f"{alone / tps:.0%}", f"{alone / tps:.0%}"),
             f"{bulk.waiting():,} wait; photos by receives {receives}, {bench.dead_letters()} dead letters, "
             f"{bench.calls_of_a_photo():.3f} calls a photo, {bench.throttled} throttled",
             end_section=True,
@@ -191,15 +198,14 @@ def _measure_heic(table: Table) -> None:
 
 def _cells(phase: Phase, tps: float) -> list[str]:
     samples = phase.live.samples
-    p50, p95, p99 = np.percentile(samples.latency_s, [50, 95, 99]) if samples.is_seen.any() else [np.nan] * 3
+    cuts = [50, 95, 99, 100]
+    quantiles = np.percentile(samples.latency_s, cuts) if samples.is_seen.any() else [np.nan] * len(cuts)
     lost = len(samples) - int(samples.is_seen.sum())
     used = (phase.live_rate + phase.bulk_rate) / tps
     return [
         phase.name,
         f"{len(samples)}",
-        f"{p50:.2f} s",
-        f"{p95:.2f} s",
-        f"{p99:.2f} s",
+        *(f"{seconds:.2f} s" for seconds in quantiles),
         f"{phase.bulk_rate / tps:.0%}",
         f"{used:.0%}",
         f"{lost} not seen" if lost else "",
@@ -211,7 +217,7 @@ def main() -> None:
     waiting = int(sys.argv[1]) if len(sys.argv) > 1 else _WAITING
     quotas = [float(tps) for tps in sys.argv[2:]] or list(_QUOTAS)
     table = Table(
-        "quota", "live photos", "of them", "p50", "p95", "p99", "bulk, of quota", "used", "",
+        "quota", "live photos", "of them", "p50", "p95", "p99", "max", "bulk, of quota", "used", "",
         title=f"Live photos at {_LIVE_SHARE:.0%} of the quota; {waiting:,} others", title_justify="left",
     )  # fmt: skip
     for tps in quotas:

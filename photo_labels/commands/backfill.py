@@ -69,7 +69,8 @@ def backfill(session: Session, /, **options: Any) -> None:
     resumes.
 
     After a change of MinConfidence or MaxLabels: --all. Photos that were purged and did not change since are left
-    out, for 60 days; --all --force brings them back. Exit code 0: all is queued; 130: stopped by Ctrl-C.
+    out, for 60 days; --all --force brings them back. Exit code 0: all is queued; 3: no more may wait, it says when
+    the same command goes on; 130: stopped by Ctrl-C.
     """
     asked = BackfillOptions(**options)
     if asked.is_forced and not asked.is_all:

@@ -22,6 +22,10 @@ class UserError(Exception):
     """Says in one sentence what is wrong and what to do about it; shown without a traceback, exit code 2."""
 
 
+class NotAllDoneError(UserError):
+    """The same command goes on later; exit code 3."""
+
+
 # What a command line turns into a sentence; but for OSError, anything else is a bug of ours.
 USER_FACING_ERRORS = (UserError, BotoCoreError, ClientError)
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from photo_labels.library.user_errors import USER_FACING_ERRORS, UserError, are_credentials_over, user_message
+from photo_labels.library.user_errors import (
+    USER_FACING_ERRORS,
+    NotAllDoneError,
+    UserError,
+    are_credentials_over,
+    user_message,
+)
 from photo_labels.terminal.output import prepare
 from photo_labels.terminal.text import safe
 
@@ -66,7 +72,7 @@ def _exit_code(command: Callable[[], Any], name: str) -> Any:
         return INTERRUPTED
     except (*USER_FACING_ERRORS, OSError) as error:
         _say(f"{name}: {user_message(error)}")
-        return NOT_ALL_DONE if are_credentials_over(error) else _NOT_DONE
+        return NOT_ALL_DONE if isinstance(error, NotAllDoneError) or are_credentials_over(error) else _NOT_DONE
 
 
 def _say(text: str) -> None:

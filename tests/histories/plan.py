@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from photo_labels.records.heads import BULK, LANE_METADATA
 from tests.fakes.bucket import NULL, Photo
 from tests.histories.process import Fault
 from tests.histories.world import World
@@ -36,6 +37,8 @@ _WEIGHTS: list[float] = [6, 5, 4, 1, 2, 0.5, 0.5, 0.5, 0.5]
 _VERSIONING: list[tuple[Versioning, Versioning | None]] = [
     ("Off", None), ("Enabled", None), ("Suspended", None), ("Off", "Enabled"), ("Enabled", "Suspended"),
 ]  # fmt: skip
+# Of the uploads, those that are marked as bulk work.
+_BULK = 0.5
 _DAY_S = 86_400.0
 # How late events are at most. Dead letters that are redriven again and again are older than any tombstone.
 _LATE_S = [0.05, 3.0, 300.0, 1.3 * _DAY_S, 45 * _DAY_S]
@@ -155,7 +158,8 @@ class _Maker:
 
     def _put(self, key: str) -> None:
         [name] = self._world.dice.choices(list(CONTENTS), self._weights)
-        self._tell(self._world.bucket.put(key, CONTENTS[name]))
+        mark = {LANE_METADATA: BULK} if self._world.dice.random() < _BULK else {}
+        self._tell(self._world.bucket.put(key, replace(CONTENTS[name], metadata=mark)))
 
     def _delete_version(self, key: str) -> None:
         """Delete a version or a delete marker: the newest, mostly."""

@@ -170,7 +170,7 @@ def test_given_an_object_that_is_gone_when_its_creation_comes_then_it_is_a_tombs
     document = world.document("a.jpg")
     assert document
     assert document["Status"] == "REMOVED"
-    assert document["ExpiresAt"] == int((world.clock.now + timedelta(days=30)).timestamp())
+    assert document["ExpiresAt"] == int((world.clock.now + timedelta(days=60)).timestamp())
 
 
 def test_given_a_version_that_is_gone_when_its_creation_comes_then_what_is_there_is_labelled(world: World) -> None:
