@@ -1,8 +1,8 @@
 """How much may wait: SQS deletes a message after its queue's retention, silently.
 
 The queues of bulk work keep messages for 12 days (infra/pipeline.yaml), and serve them roughly in order. So the
-tools queue no more than is labelled within 10 at the present rate, of which live photos may take a fifth: at 5 calls
-a second that is 3.5 million. The alarm at 8 days tells where the rate has fallen since.
+tools queue no more than is labelled within 10 at the present rate, of which live photos may take a fifth: at 5
+calls a second that is 3.5 million. The alarm at 8 days tells where the rate has fallen since.
 """
 
 from __future__ import annotations
