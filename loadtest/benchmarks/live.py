@@ -132,7 +132,8 @@ class Bench:
             return json.load(answer)
 
 
-def _measure(tps: float, waiting: int, table: Table) -> None:
+def _measure(tps: float, waiting: int, table: Table) -> str:
+    """Measure one quota; returns what there is to say besides."""
     simulation = json.dumps({"tps": tps, "p50_ms": 350, "p99_ms": 800})
     [photo] = one_size("2KB").bodies
     with (
@@ -164,12 +165,15 @@ def _measure(tps: float, waiting: int, table: Table) -> None:
         phases.append(bench.measure("one by one, after those", _LIVE_SHARE * tps, photo, number=_AFTER))
         for phase in phases:
             table.add_row(f"{tps:g}", *_cells(phase, tps))
-        receives = dict(sorted(bench.most_receives(started).items()))
         table.add_row(
             *(f"{tps:g}", "bulk alone", "", "", "", "", "", f"{alone / tps:.0%}", f"{alone / tps:.0%}"),
-            f"{bulk.waiting():,} wait; photos by receives {receives}, {bench.dead_letters()} dead letters, "
-            f"{bench.calls_of_a_photo():.3f} calls a photo, {bench.throttled} throttled",
             end_section=True,
+        )
+        receives = ", ".join(f"{count:,} {times} times" for times, count in bench.most_receives(started).items())
+        return (
+            f"{tps:g} a second: {bulk.waiting():,} wait still; photos received: {receives}; "
+            f"{bench.dead_letters()} dead letters, {bench.calls_of_a_photo():.3f} calls a photo, "
+            f"{bench.throttled} throttled"
         )
 
 
@@ -200,15 +204,13 @@ def _cells(phase: Phase, tps: float) -> list[str]:
     samples = phase.live.samples
     cuts = [50, 95, 99, 100]
     quantiles = np.percentile(samples.latency_s, cuts) if samples.is_seen.any() else [np.nan] * len(cuts)
-    lost = len(samples) - int(samples.is_seen.sum())
     used = (phase.live_rate + phase.bulk_rate) / tps
     return [
         phase.name,
-        f"{len(samples)}",
+        f"{int(samples.is_seen.sum())} of {len(samples)}",
         *(f"{seconds:.2f} s" for seconds in quantiles),
         f"{phase.bulk_rate / tps:.0%}",
         f"{used:.0%}",
-        f"{lost} not seen" if lost else "",
     ]
 
 
@@ -217,13 +219,12 @@ def main() -> None:
     waiting = int(sys.argv[1]) if len(sys.argv) > 1 else _WAITING
     quotas = [float(tps) for tps in sys.argv[2:]] or list(_QUOTAS)
     table = Table(
-        "quota", "live photos", "of them", "p50", "p95", "p99", "max", "bulk, of quota", "used", "",
+        "quota", "live photos", "seen", "p50", "p95", "p99", "max", "bulk", "used",
         title=f"Live photos at {_LIVE_SHARE:.0%} of the quota; {waiting:,} others", title_justify="left",
     )  # fmt: skip
-    for tps in quotas:
-        _measure(tps, waiting, table)
+    notes = [_measure(tps, waiting, table) for tps in quotas]
     _measure_heic(table)
-    Console(width=200).print(table)
+    Console(width=110).print(table, *notes, sep="\n")
 
 
 if __name__ == "__main__":

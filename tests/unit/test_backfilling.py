@@ -191,12 +191,13 @@ def test_given_state_that_cannot_be_written_when_run_then_it_is_said_before_anyt
 
 
 def test_given_room_for_some_when_filled_then_those_are_queued_and_it_says_when_to_run_again(
-    with_functions: Target, state: Path
+    with_functions: Target, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(backfilling, "THREADS", 1)
     keys_there = [f"{number:04d}.jpg" for number in range(150)]
     upload(with_functions, *keys_there)
     room = QueueRoom(with_functions, lambda: datetime(2026, 11, 1, tzinfo=UTC))
-    Functions.tps = 100 / (10 * 86_400)
+    Functions.tps = 130 / (10 * 86_400)
     backfill = Backfill(with_functions, BackfillScope(BUCKET, ""), state)
     try:
         with (
