@@ -82,7 +82,8 @@ class Stack:
     def template(self) -> str:
         """The one that it is deployed with, as it was given."""
         found: Any = self._client.get_template(StackName=self.name, TemplateStage="Original")["TemplateBody"]
-        return found if isinstance(found, str) else json.dumps(found)  # botocore reads what is JSON
+        # botocore reads what is JSON. Written with spaces it could be longer than CloudFormation takes.
+        return found if isinstance(found, str) else json.dumps(found, separators=(",", ":"))
 
     def propose(self, parameters: Mapping[str, str], template: str | None = None) -> ChangeSet | None:
         """Return what parameters, and a new template if one is given, would change; None: nothing.

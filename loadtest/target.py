@@ -55,15 +55,19 @@ class LoadTestTarget:
         return sum(count for name, count in objects.items() if name.startswith(start))
 
 
-@contextmanager
-def own_cloud_with_quota(tps: float, recogniser: str, seed: int) -> Iterator[LoadTestTarget]:
-    """A local cloud with a quota, which Rekognition has, too, and the environments that the deploy tool sets."""
-    simulation = _simulation(recogniser, seed) | {"tps": tps}
-    parameters = {
+def quota_parameters(tps: float) -> dict[str, str]:
+    """Return what the deploy tool sets in the stack of an account with this quota."""
+    return {
         "RekognitionTps": f"{tps:g}",
         "MaxConcurrency": f"{live_environments_for(tps)}",
         "BulkConcurrency": f"{bulk_environments_for(tps)}",
     }
+
+
+@contextmanager
+def own_cloud_with_quota(tps: float, recogniser: str, seed: int) -> Iterator[LoadTestTarget]:
+    """A local cloud with a quota, which Rekognition has, too, and the environments that the deploy tool sets."""
+    simulation, parameters = _simulation(recogniser, seed) | {"tps": tps}, quota_parameters(tps)
     options = ["--mode", "simulated", "--simulation", json.dumps(simulation)]
     with (
         tempfile.TemporaryDirectory(prefix="photo-labels-") as state,

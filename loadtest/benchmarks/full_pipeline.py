@@ -18,6 +18,7 @@ import os
 import resource
 import sys
 import tempfile
+import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from contextlib import ExitStack, contextmanager, suppress
@@ -30,6 +31,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from loadtest.benchmarks.stand_in import take_record
 from local.child import Child, exit_with_parent
 from photo_labels.library.http_server import create_server, listen
 from photo_labels.library.outputs import StackOutputs
@@ -37,14 +39,17 @@ from photo_labels.library.target import Target, local_session, scrub_environment
 from photo_labels.records.attributes import to_attributes
 from photo_labels.records.documents import Document, item_bytes, labels_from
 from photo_labels.records.index import rank, row_key
+from photo_labels.terminal.text import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from rich.console import Console
     from starlette.requests import Request
 
 BUCKET = "full"
 LABELS_A_PHOTO = 10
+LATENCY_MS = 10
 _KEY = "photos/{:08d}.jpg"
 _TIME = "2026-11-23T06:00:00.000Z"
 _ETAG = "9b2cf535f27731c974343645a3985328"
@@ -202,19 +207,33 @@ def create_app(photos: int, latency_ms: float) -> Starlette:
     )
 
 
-def peak_mib() -> float:
+def measured(console: Console, photos: int, what: str, url: str, job: Callable[[], object]) -> None:
+    """Do a job for a number of photos, and print how long it takes, of what, and how long a million would."""
+    before_mib, started, cpu_s = _peak_mib(), time.monotonic(), time.process_time()
+    job()
+    wall_s, cpu_s = time.monotonic() - started, time.process_time() - cpu_s
+    console.print(
+        f"{photos:,} photos {what}, {LATENCY_MS} ms a call: {wall_s:.1f} s, {photos / wall_s:,.0f} a second, "
+        f"{cpu_s:.1f} s of CPU"
+    )
+    console.print("calls: " + ", ".join(f"{name} {count:,}" for name, count in sorted(take_record(url).items())))
+    console.print(f"peak memory {_peak_mib():.0f} MiB, {before_mib:.0f} before")
+    console.print(f"so a million photos take {duration(wall_s * 1_000_000 / photos)}")
+
+
+def _peak_mib() -> float:
     """Return the most memory that this process has had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @contextmanager
-def running(photos: int, latency_ms: float) -> Iterator[tuple[Target, str, Path]]:
+def running(photos: int) -> Iterator[tuple[Target, str, Path]]:
     """Run it; yields the pipeline, the stand-in's URL, and a folder that is gone afterwards."""
     scrub_environment(os.environ)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="photo-labels-")))
         module = ["-m", "loadtest.benchmarks.full_pipeline", "--exit-with-parent"]
-        options = ["--photos", f"{photos}", "--latency-ms", f"{latency_ms}"]
+        options = ["--photos", f"{photos}", "--latency-ms", f"{LATENCY_MS}"]
         child = Child([sys.executable, *module, *options], folder / "stand-in.log", os.environ)
         stack.callback(child.stop)
         url = json.loads(child.first_line())["url"]

@@ -24,13 +24,13 @@ from pillow_heif import register_heif_opener
 from rich.console import Console
 from rich.table import Table
 
-from infra.service_quotas import bulk_environments_for, converting_environments_for, live_environments_for
 from loadtest.beside import BulkWork
 from loadtest.log import invocations
 from loadtest.mix import one_size
 from loadtest.run import Plan, Runner
 from loadtest.schedule import intended_s
 from loadtest.system_under_test import DeployedPipeline
+from loadtest.target import quota_parameters
 from local.cloud import LocalCloud
 from photo_labels.terminal.ending import run
 
@@ -141,12 +141,7 @@ def _measure(tps: float, waiting: int, table: Table) -> str:
         LocalCloud(
             Path(folder),
             recogniser=["--mode", "simulated", "--simulation", simulation],
-            parameters={
-                "RekognitionTps": f"{tps:g}",
-                "MaxConcurrency": f"{live_environments_for(tps)}",
-                "BulkConcurrency": f"{bulk_environments_for(tps)}",
-                "ConvertConcurrency": f"{converting_environments_for(min(tps, 5))}",
-            },
+            parameters=quota_parameters(tps),
         ) as cloud,
         BulkWork(cloud.target, "bulk/", photo) as bulk,
     ):
@@ -188,7 +183,7 @@ def _measure_heic(table: Table) -> None:
         LocalCloud(
             Path(folder),
             recogniser=["--mode", "simulated", "--simulation", simulation],
-            parameters={"RekognitionTps": "5", "MaxConcurrency": "5", "ConvertConcurrency": "2"},
+            parameters=quota_parameters(5.0),
         ) as cloud,
         BulkWork(cloud.target, "bulk/", file.getvalue(), ".heic") as bulk,
     ):

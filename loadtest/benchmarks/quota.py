@@ -19,9 +19,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from infra.service_quotas import bulk_environments_for, live_environments_for
+from infra.service_quotas import bulk_environments_for
 from loadtest.log import invocations
 from loadtest.mix import one_size
+from loadtest.target import quota_parameters
 from local.cloud import LocalCloud
 from photo_labels.library.mapping import Mappings
 from photo_labels.terminal.ending import run
@@ -138,11 +139,7 @@ def _measure(tps: float) -> _Figures:
         LocalCloud(
             Path(folder),
             recogniser=["--mode", "simulated", "--simulation", simulation],
-            parameters={
-                "RekognitionTps": f"{tps:g}",
-                "MaxConcurrency": f"{live_environments_for(tps)}",
-                "BulkConcurrency": f"{bulk_environments_for(tps)}",
-            },
+            parameters=quota_parameters(tps),
         ) as cloud,
     ):
         bench, started = Bench(cloud, tps), time.time()

@@ -14,6 +14,7 @@ from rich.console import Console
 from infra.destroy import _delete_bucket, _waiting
 from infra.display import Display
 from infra.stacks import Change, ChangeSet, Event, Stack
+from infra.template import pipeline_template
 from photo_labels.library.user_errors import UserError
 from tests.fakes.stack import outputs_of_stack
 from tests.unit.deploying.shared import event
@@ -193,3 +194,12 @@ def test_given_nobody_to_ask_when_a_question_is_asked_then_a_sentence(monkeypatc
     assert Display(Console(), yes=True).confirmed("Change it?")
     with pytest.raises(UserError, match="YES=1"):
         Display(Console(), yes=False).confirmed("Change it?")
+
+
+def test_given_a_template_as_it_was_sent_when_read_back_then_it_is_the_same_and_no_longer() -> None:
+    """A deployment that fails sends it again."""
+    sent = pipeline_template({"AWS::StackName": "s" * 35, "AWS::AccountId": "1" * 12, "TablePrefix": "p" * 64})
+    stack, stub = cloudformation()
+    stub.add_response("get_template", {"TemplateBody": sent})
+    with stub:
+        assert stack.template() == sent
