@@ -17,6 +17,7 @@ from infra.push import confirm, push
 from infra.rollout import change, leave_running
 from infra.service_quotas import (
     bulk_environments_for,
+    concurrent_executions,
     converting_environments_for,
     detect_labels_tps,
     live_environments_for,
@@ -100,7 +101,9 @@ def _from_quota(deployment: Deployment, display: Display, given: dict[str, str])
         "RekognitionTps": f"{tps:g}",
         "MaxConcurrency": str(live_environments_for(tps)),
         "BulkConcurrency": str(bulk_environments_for(tps)),
-        "ConvertConcurrency": str(converting_environments_for(tps)),
+        "ConvertConcurrency": str(
+            converting_environments_for(tps, concurrent_executions(deployment.connection.client("lambda")))
+        ),
     }
     display.say(
         f"DetectLabels quota here: {tps:g} calls a second, so RekognitionTps is {values['RekognitionTps']}, "

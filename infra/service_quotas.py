@@ -6,7 +6,10 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
     from types_boto3_service_quotas import ServiceQuotasClient
 
 _OF_DETECT_LABELS = re.compile(r"\bDetectLabels\b")
@@ -14,6 +17,8 @@ _OF_DETECT_LABELS = re.compile(r"\bDetectLabels\b")
 _CALLS_OF_ONE_ENVIRONMENT = 5
 _MAX_ENVIRONMENTS = 1000
 _LIVE_ENVIRONMENTS = 5
+# Lambda's own, of MaximumConcurrency.
+_LEAST = 2
 
 
 def detect_labels_tps(client: ServiceQuotasClient) -> float | None:
@@ -34,6 +39,17 @@ def detect_labels_tps(client: ServiceQuotasClient) -> float | None:
     return None
 
 
+def concurrent_executions(client: LambdaClient) -> int | None:
+    """Return the executions that the account's functions may have at a time; None: Lambda does not tell.
+
+    New accounts have 10 (docs of Lambda, "Understanding Lambda function scaling").
+    """
+    try:
+        return client.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    except ClientError:  # who deploys may not ask; then nothing is known
+        return None
+
+
 def live_environments_for(tps: float) -> int:
     """Return MaxConcurrency: what live photos need follows what arrives, imports' events among it, not the quota.
 
@@ -44,9 +60,16 @@ def live_environments_for(tps: float) -> int:
 
 def bulk_environments_for(tps: float) -> int:
     """Return BulkConcurrency: enough to use up the quota, and no more, since messages in flight wait for it."""
-    return min(_MAX_ENVIRONMENTS, max(2, math.ceil(tps / _CALLS_OF_ONE_ENVIRONMENT)))
+    return min(_MAX_ENVIRONMENTS, max(_LEAST, math.ceil(tps / _CALLS_OF_ONE_ENVIRONMENT)))
 
 
-def converting_environments_for(tps: float) -> int:
-    """Return ConvertConcurrency: each environment makes about one call a second, for one photo at a time."""
-    return min(_MAX_ENVIRONMENTS, max(2, math.ceil(tps)))
+def converting_environments_for(tps: float, executions: int | None = None) -> int:
+    """Return ConvertConcurrency: each environment makes about one call a second, for one photo at a time.
+
+    `executions`: of the account; its two lanes take no more than what the other lanes leave of them.
+    """
+    wanted = min(_MAX_ENVIRONMENTS, max(_LEAST, math.ceil(tps)))
+    if executions is None:
+        return wanted
+    left = executions - live_environments_for(tps) - 2 * bulk_environments_for(tps)
+    return max(_LEAST, min(wanted, left // 2))

@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 from infra import image as images
 from infra.alarm_subscribers import subscribers_of
 from infra.registry import PushProgress, Registry, _follow
-from infra.service_quotas import bulk_environments_for, detect_labels_tps, live_environments_for
+from infra.service_quotas import (
+    bulk_environments_for,
+    concurrent_executions,
+    converting_environments_for,
+    detect_labels_tps,
+    live_environments_for,
+)
 from photo_labels.library.user_errors import UserError
 
 
@@ -55,6 +61,24 @@ def test_given_any_quota_when_environments_are_chosen_then_lambda_takes_their_nu
     assert 2 <= environments <= live_environments_for(tps) <= 1000
     assert live_environments_for(tps) >= 5
     assert environments * 10 >= tps or environments == 1000
+
+
+@pytest.mark.parametrize(
+    ("tps", "executions", "converting"), [(5, 10, 2), (5, 1000, 5), (50, 1000, 50), (50, 100, 35), (5, None, 5)]
+)
+def test_given_an_account_of_few_executions_when_deployed_then_the_lanes_are_as_small_as_may_be(
+    tps: float, executions: int | None, converting: int
+) -> None:
+    assert converting_environments_for(tps, executions) == converting
+
+
+def test_given_lambda_when_it_does_not_tell_executions_then_nothing_is_known() -> None:
+    client = boto3.client("lambda", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+    with Stubber(client) as stub:
+        stub.add_response("get_account_settings", {"AccountLimit": {"ConcurrentExecutions": 10}})
+        assert concurrent_executions(client) == 10
+        stub.add_client_error("get_account_settings", "AccessDeniedException")
+        assert concurrent_executions(client) is None
 
 
 def test_given_an_address_that_has_not_confirmed_when_asked_then_it_is_told_apart() -> None:
