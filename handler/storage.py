@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from handler.deadline import call, pauses_s
 from handler.timeouts import DYNAMODB
 from photo_labels.records.attributes import from_attributes, to_attributes
-from photo_labels.records.documents import Document, NotOursError, iso
+from photo_labels.records.documents import Document, NotOursError, expression_values, iso, unchanged
 from photo_labels.records.errors import ForeignItemError, code_of
 from photo_labels.records.index import Row, row_key
 
@@ -106,7 +106,7 @@ class Storage:
                     TableName=self._labels_table,
                     Item=item,
                     ConditionExpression=condition,
-                    **values,
+                    **expression_values(values),
                     ReturnValues="ALL_OLD",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 ),
@@ -153,26 +153,15 @@ def in_writes(rows: Iterable[Row]) -> Iterator[tuple[Row, ...]]:
         yield unique[start : start + MAX_WRITE_ITEMS]
 
 
-def _condition(write: Write) -> tuple[str, dict[str, Any]]:
-    if not write.reconciled:
-        condition = "attribute_not_exists(ImageID) OR Sequencer < :new AND attribute_not_exists(PurgedAt)"
-        values = {"new": write.document.sequencer}
-        if write.moment:
-            condition += " OR Sequencer < :new AND PurgedAt < :moment"
-            values["moment"] = iso(write.moment)
-        return condition, _values(**values)
-    if write.known is None:
-        return "attribute_not_exists(ImageID)", {}
-    if write.known.commit:
-        return "CommitID = :commit", _values(commit=write.known.commit)
-    # Written before documents had a CommitID.
-    values = _values(sequencer=write.known.sequencer, time=write.known.labelled_at)
-    return "attribute_not_exists(CommitID) AND Sequencer = :sequencer AND LabelledAt = :time", values
-
-
-def _values(**texts: str) -> dict[str, Any]:
-    """DynamoDB refuses values where there are none to give, so the argument itself is left out then."""
-    return {"ExpressionAttributeValues": {f":{name}": {"S": text} for name, text in texts.items()}}
+def _condition(write: Write) -> tuple[str, dict[str, dict[str, str]]]:
+    if write.reconciled:
+        return unchanged(write.known)
+    condition = "attribute_not_exists(ImageID) OR Sequencer < :new AND attribute_not_exists(PurgedAt)"
+    values = {":new": {"S": write.document.sequencer}}
+    if write.moment:
+        condition += " OR Sequencer < :new AND PurgedAt < :moment"
+        values[":moment"] = {"S": iso(write.moment)}
+    return condition, values
 
 
 def _document(item: dict[str, Any]) -> Document | ForeignItemError:

@@ -27,9 +27,11 @@ from photo_labels.records.documents import (
     NO_SEQUENCER,
     TOMBSTONE_LIFE,
     Document,
+    expression_values,
     image_id,
     iso,
     new_commit,
+    unchanged,
 )
 from photo_labels.records.index import row_key
 
@@ -235,13 +237,13 @@ class Purger:
 
     def _put(self, mark: Document, replaced: Document | None) -> Document | None:
         """Write a mark where `replaced` is still there; return the document that is there then."""
-        condition, values = _condition(replaced)
+        condition, values = unchanged(replaced)
         try:
             self._dynamodb.put_item(
                 TableName=self._labels_table,
                 Item=to_attributes(mark.to_item()),
                 ConditionExpression=condition,
-                **({"ExpressionAttributeValues": values} if values else {}),
+                **expression_values(values),
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
@@ -365,13 +367,3 @@ def _mark(image: str, replaced: Document | None, until: datetime) -> Document:
         purged_at=iso(until),
         commit=new_commit(),
     )
-
-
-def _condition(replaced: Document | None) -> tuple[str, dict[str, Any]]:
-    if replaced is None:
-        return "attribute_not_exists(ImageID)", {}
-    if replaced.commit:
-        return "CommitID = :commit", {":commit": {"S": replaced.commit}}
-    # Written before documents had a CommitID.
-    values = {":sequencer": {"S": replaced.sequencer}, ":time": {"S": replaced.labelled_at}}
-    return "attribute_not_exists(CommitID) AND Sequencer = :sequencer AND LabelledAt = :time", values

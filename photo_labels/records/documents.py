@@ -282,3 +282,22 @@ def item_bytes(value: object) -> int:
     if isinstance(value, str):
         return len(value.encode())
     return 21  # a number takes at most 21 bytes, whatever it is
+
+
+def unchanged(known: Document | None) -> tuple[str, dict[str, dict[str, str]]]:
+    """Return the ConditionExpression that the document is still the one that was read, and its values.
+
+    `known`: what was read; None: there was none.
+    """
+    if known is None:
+        return "attribute_not_exists(ImageID)", {}
+    if known.commit:
+        return "CommitID = :commit", {":commit": {"S": known.commit}}
+    # Written before documents had a CommitID.
+    values = {":sequencer": {"S": known.sequencer}, ":time": {"S": known.labelled_at}}
+    return "attribute_not_exists(CommitID) AND Sequencer = :sequencer AND LabelledAt = :time", values
+
+
+def expression_values(values: dict[str, dict[str, str]]) -> dict[str, Any]:
+    """Return the argument of a request; none where there are no values: DynamoDB refuses an empty one."""
+    return {"ExpressionAttributeValues": values} if values else {}
