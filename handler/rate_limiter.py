@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 # So long a slot keeps its place that nobody has taken.
 _LATE_S = 0.1
-# Those who wait look again after a random part of this, for each environment: 200 looks a second by all of them.
+# Those who wait look again after a random part of this, for each environment: 50 looks a second by all of them.
 _LOOK_S = 0.04
 _MIN_LOOK_S, _MAX_LOOK_S = 0.05, 2.0
 _CUT = 0.8
@@ -66,8 +66,6 @@ _OPERATION = "DetectLabels"
 _MAX_TPS = 250
 # So long an environment keeps to one of several items, so that its threads book together.
 _SAME_ITEM_S = 1.0
-
-
 # Of the environments' clocks, from one another.
 _CLOCK_SKEW_S = 1.0
 
@@ -306,7 +304,7 @@ class RateLimiter:
 
 
 class SplitRateLimiter:
-    """Several items, for a quota above what one of them can share out."""
+    """A quota on as many items as it takes: one of them cannot share out a large one."""
 
     def __init__(self, parts: Sequence[RateLimiter], clock: Callable[[], float] = time.time) -> None:
         """`parts`: one for each item, each with its part of the quota."""
@@ -334,8 +332,8 @@ def limiter_of(
     environments: int,
     waiting_environments: int,
     clock: Callable[[], float] = time.time,
-) -> RateLimiter | SplitRateLimiter:
-    """Return the limiter of a quota, of as many items as it takes."""
+) -> SplitRateLimiter:
+    """Return the limiter of a quota."""
     items = math.ceil(tps / _MAX_TPS)
     parts = [
         RateLimiter(
@@ -350,7 +348,7 @@ def limiter_of(
         )
         for number in range(1, items + 1)
     ]
-    return parts[0] if items == 1 else SplitRateLimiter(parts, clock)
+    return SplitRateLimiter(parts, clock)
 
 
 def _read(item: dict[str, Any]) -> _Item:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_rekognition.type_defs import DetectLabelsResponseTypeDef
 
     from handler.deadline import Deadline
-    from handler.rate_limiter import RateLimiter, SlotRequest, SplitRateLimiter
+    from handler.rate_limiter import SlotRequest, SplitRateLimiter
     from handler.results import S3Object
 
 # Of a photo in S3 (developer guide, "Guidelines and quotas in Amazon Rekognition").
@@ -43,7 +43,7 @@ class Recogniser:
         *,
         min_confidence: float,
         max_labels: int,
-        rate_limiter: RateLimiter | SplitRateLimiter | None = None,
+        rate_limiter: SplitRateLimiter | None = None,
     ) -> None:
         """`rate_limiter`: whose slots are waited for; None: no limit of ours."""
         self._client = client

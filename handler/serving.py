@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from handler.events import Message
     from handler.labelling import Detector
     from handler.lanes import Lane
-    from handler.rate_limiter import RateLimiter, SplitRateLimiter
+    from handler.rate_limiter import SplitRateLimiter
     from handler.settings import Settings
 
     Handler = Callable[[dict[str, Any], Any], dict[str, list[dict[str, str]]]]
@@ -45,7 +45,7 @@ def recogniser(settings: Settings, clients: Clients) -> Recogniser:
     )
 
 
-def rate_limiter(settings: Settings, dynamodb: Any) -> RateLimiter | SplitRateLimiter | None:
+def rate_limiter(settings: Settings, dynamodb: Any) -> SplitRateLimiter | None:
     """Return the limiter of both functions together; None: no limit of ours."""
     if not settings.rekognition_tps:
         return None

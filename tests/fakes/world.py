@@ -19,7 +19,7 @@ from handler.lanes import converting_lanes, labelling_lanes
 from handler.messages import Messages
 from handler.objects import Objects
 from handler.pipeline import Pipeline
-from handler.rate_limiter import RateLimiter
+from handler.rate_limiter import limiter_of
 from handler.recognition import Recogniser
 from handler.settings import Settings
 from handler.storage import Storage
@@ -31,6 +31,7 @@ from tests.fakes.queues import check_batch, check_message
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from handler.rate_limiter import SplitRateLimiter
     from handler.report import Report
 
     Hook = Callable[[str, dict[str, Any]], None]
@@ -219,14 +220,15 @@ class Function:
             now=lambda: world.clock.now,
         )
 
-    def _rate_limiter(self, settings: Settings) -> RateLimiter | None:
+    def _rate_limiter(self, settings: Settings) -> SplitRateLimiter | None:
         if not settings.rekognition_tps:
             return None
-        return RateLimiter(
+        return limiter_of(
             self.fakes.dynamodb,
             settings.label_quota_table,
             tps=settings.rekognition_tps,
             environments=settings.max_concurrency,
+            waiting_environments=settings.bulk_concurrency,
             clock=self._world.clock.seconds,
         )
 

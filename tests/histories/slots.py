@@ -22,7 +22,7 @@ from rich.table import Table
 
 from handler.deadline import Deadline
 from handler.lanes import BULK, LIVE, MAX_AHEAD_S
-from handler.rate_limiter import NoSlotError, RateLimiter, SlotRequest, SplitRateLimiter, limiter_of
+from handler.rate_limiter import NoSlotError, SlotRequest, SplitRateLimiter, limiter_of
 from infra.service_quotas import bulk_environments_for, live_environments_for
 from photo_labels.records.errors import TransientError
 from tests.fakes.aws import aws_error
@@ -107,7 +107,7 @@ class Pipeline:
     def is_measured(self) -> bool:
         return self.clock.now_s >= _WARM_S
 
-    def _limiter(self) -> RateLimiter | SplitRateLimiter:
+    def _limiter(self) -> SplitRateLimiter:
         client: Any = DynamoDB(self._tables, self._update)
         limiter = limiter_of(
             client,
@@ -117,7 +117,7 @@ class Pipeline:
             waiting_environments=self._bulk,
             clock=lambda: 1.7e9 + self.clock.now_s,
         )
-        for one in limiter._parts if isinstance(limiter, SplitRateLimiter) else [limiter]:
+        for one in limiter._parts:
             lock: Any = _Lock(self.clock)
             one._lock = lock
         return limiter
