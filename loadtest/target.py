@@ -50,32 +50,34 @@ class LoadTestTarget:
         """DetectLabels calls for keys below a prefix, as Rekognition counts them; None: it does not tell."""
         if self.rekognition_url is None:
             return None
-        objects: dict[str, int] = _json(f"{self.rekognition_url}/_rekognition/calls")["objects"]
+        objects: dict[str, int] = ask_rekognition(f"{self.rekognition_url}/_rekognition/calls")["objects"]
         start = f"{self.target.outputs.bucket}/{prefix}"
         return sum(count for name, count in objects.items() if name.startswith(start))
 
 
-def quota_parameters(tps: float) -> dict[str, str]:
-    """Return what the deploy tool sets in the stack of an account with this quota."""
-    return {
+@contextmanager
+def cloud_with_quota(tps: float, recogniser: str = "simulated", seed: int = 0) -> Iterator[LocalCloud]:
+    """Start a local cloud whose simulated Rekognition has a quota, set up as the deploy tool does it by that."""
+    simulation = json.dumps(_simulation(recogniser, seed) | {"tps": tps})
+    parameters = {
         "RekognitionTps": f"{tps:g}",
         "MaxConcurrency": f"{live_environments_for(tps)}",
         "BulkConcurrency": f"{bulk_environments_for(tps)}",
     }
-
-
-@contextmanager
-def own_cloud_with_quota(tps: float, recogniser: str, seed: int) -> Iterator[LoadTestTarget]:
-    """A local cloud with a quota, which Rekognition has, too, and the environments that the deploy tool sets."""
-    simulation, parameters = _simulation(recogniser, seed) | {"tps": tps}, quota_parameters(tps)
-    options = ["--mode", "simulated", "--simulation", json.dumps(simulation)]
+    options = ["--mode", "simulated", "--simulation", simulation]
     with (
         tempfile.TemporaryDirectory(prefix="photo-labels-") as state,
         LocalCloud(Path(state), recogniser=options, parameters=parameters) as cloud,
     ):
+        yield cloud
+
+
+@contextmanager
+def own_cloud_with_quota(tps: float, recogniser: str, seed: int) -> Iterator[LoadTestTarget]:
+    """A local cloud with a quota, for live photos beside bulk work."""
+    with cloud_with_quota(tps, recogniser, seed) as cloud:
         said = f"{_local(recogniser)} Its quota is {tps:g} calls a second."
-        concurrency = live_environments_for(tps)
-        yield LoadTestTarget(cloud.target, said, concurrency, tps, True, cloud.rekognition_url)
+        yield LoadTestTarget(cloud.target, said, live_environments_for(tps), tps, True, cloud.rekognition_url)
 
 
 @contextmanager
@@ -105,17 +107,17 @@ def running_cloud(recogniser: str, seed: int) -> Iterator[LoadTestTarget]:
         raise UserError("The local cloud has just stopped: run it again.")
     url = running.rekognition_url
     settings = f"{url}/_rekognition/settings"
-    before = _json(settings)
+    before = ask_rekognition(settings)
     wanted = (
         {"mode": "vision"} if recogniser == "vision" else {"mode": "simulated", **_simulation(recogniser, seed)}
     )
-    _json(settings, wanted)
+    ask_rekognition(settings, wanted)
     try:
         yield LoadTestTarget(
             target, f"{_local(recogniser)} It is the one of `make up`.", _concurrency(target), 0.0, False, url
         )
     finally:
-        _json(settings, before)
+        ask_rekognition(settings, before)
 
 
 def on_aws(stack: str, region: str | None) -> LoadTestTarget:
@@ -147,7 +149,7 @@ def _concurrency(target: Target) -> int | None:
     return most
 
 
-def _json(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def ask_rekognition(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     """Read, or with a body change, what the local Rekognition has. Raises UserError."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, method="GET" if body is None else "PUT")

@@ -8,11 +8,8 @@ photos (HEIC) beside an import of such.
 from __future__ import annotations
 
 import io
-import json
 import sys
-import tempfile
 import time
-import urllib.request
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +27,12 @@ from loadtest.mix import one_size
 from loadtest.run import Plan, Runner
 from loadtest.schedule import intended_s
 from loadtest.system_under_test import DeployedPipeline
-from loadtest.target import quota_parameters
-from local.cloud import LocalCloud
+from loadtest.target import ask_rekognition, cloud_with_quota
 from photo_labels.terminal.ending import run
 
 if TYPE_CHECKING:
     from loadtest.run import Run
+    from local.cloud import LocalCloud
 
 _QUOTAS = (5.0, 20.0, 50.0)
 _WAITING = 20_000
@@ -126,25 +123,14 @@ class Bench:
             counts["live" if "/live/" in name else "bulk"] += count
         return counts
 
-    def _ask(self, what: str) -> Any:
-        url = f"{self._cloud.rekognition_url}/_rekognition/{what}"
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=30) as answer:
-            return json.load(answer)
+    def _ask(self, what: str) -> dict[str, Any]:
+        return ask_rekognition(f"{self._cloud.rekognition_url}/_rekognition/{what}")
 
 
 def _measure(tps: float, waiting: int, table: Table) -> str:
     """Measure one quota; returns what there is to say besides."""
-    simulation = json.dumps({"tps": tps, "p50_ms": 350, "p99_ms": 800})
     [photo] = one_size("2KB").bodies
-    with (
-        tempfile.TemporaryDirectory(prefix="photo-labels-") as folder,
-        LocalCloud(
-            Path(folder),
-            recogniser=["--mode", "simulated", "--simulation", simulation],
-            parameters=quota_parameters(tps),
-        ) as cloud,
-        BulkWork(cloud.target, "bulk/", photo) as bulk,
-    ):
+    with cloud_with_quota(tps) as cloud, BulkWork(cloud.target, "bulk/", photo) as bulk:
         bench, started = Bench(cloud, tps), time.time()
         phases = [bench.measure("alone", _LIVE_SHARE * tps, photo)]
         rate = _IMPORT_RATE.get(tps, 30.0)
@@ -177,20 +163,12 @@ def _measure_heic(table: Table) -> None:
     file = io.BytesIO()
     with Image.open(_SAMPLE) as sample:
         sample.resize((4032, 3024)).save(file, "HEIF", quality=60)
-    simulation = json.dumps({"tps": 5, "p50_ms": 350, "p99_ms": 800})
-    with (
-        tempfile.TemporaryDirectory(prefix="photo-labels-") as folder,
-        LocalCloud(
-            Path(folder),
-            recogniser=["--mode", "simulated", "--simulation", simulation],
-            parameters=quota_parameters(5.0),
-        ) as cloud,
-        BulkWork(cloud.target, "bulk/", file.getvalue(), ".heic") as bulk,
-    ):
+    heic = file.getvalue()
+    with cloud_with_quota(5.0) as cloud, BulkWork(cloud.target, "bulk/", heic, ".heic") as bulk:
         bench = Bench(cloud, 5.0)
-        phases = [bench.measure("HEIC, alone", _HEIC_RATE, file.getvalue(), ".heic")]
+        phases = [bench.measure("HEIC, alone", _HEIC_RATE, heic, ".heic")]
         bulk.start_import(_HEICS, 0)
-        phases.append(bench.measure("HEIC, beside imported HEICs", _HEIC_RATE, file.getvalue(), ".heic"))
+        phases.append(bench.measure("HEIC, beside imported HEICs", _HEIC_RATE, heic, ".heic"))
         for phase in phases:
             table.add_row("5", *_cells(phase, 5.0))
 

@@ -5,16 +5,12 @@ All photos are there before the function begins, which is a faster arrival than 
 
 from __future__ import annotations
 
-import json
 import sys
-import tempfile
 import time
-import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -22,10 +18,12 @@ from rich.table import Table
 from infra.service_quotas import bulk_environments_for
 from loadtest.log import invocations
 from loadtest.mix import one_size
-from loadtest.target import quota_parameters
-from local.cloud import LocalCloud
+from loadtest.target import ask_rekognition, cloud_with_quota
 from photo_labels.library.mapping import Mappings
 from photo_labels.terminal.ending import run
+
+if TYPE_CHECKING:
+    from local.cloud import LocalCloud
 
 _QUOTAS = (5.0, 20.0, 80.0)
 # As many photos as the quota takes in that time.
@@ -121,27 +119,12 @@ class Bench:
     def _answered(self) -> Counter[str]:
         return Counter(self._ask("calls")["outcomes"])
 
-    def _ask(self, what: str, settings: dict[str, float] | None = None) -> Any:
-        request = urllib.request.Request(
-            f"{self._cloud.rekognition_url}/_rekognition/{what}",
-            json.dumps(settings).encode() if settings else None,
-            {"Content-Type": "application/json"},
-            method="PUT" if settings else "GET",
-        )
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
-            return json.load(answer)
+    def _ask(self, what: str, settings: dict[str, float] | None = None) -> dict[str, Any]:
+        return ask_rekognition(f"{self._cloud.rekognition_url}/_rekognition/{what}", settings)
 
 
 def _measure(tps: float) -> _Figures:
-    simulation = json.dumps({"tps": tps, "p50_ms": 350, "p99_ms": 800})
-    with (
-        tempfile.TemporaryDirectory(prefix="photo-labels-") as folder,
-        LocalCloud(
-            Path(folder),
-            recogniser=["--mode", "simulated", "--simulation", simulation],
-            parameters=quota_parameters(tps),
-        ) as cloud,
-    ):
+    with cloud_with_quota(tps) as cloud:
         bench, started = Bench(cloud, tps), time.time()
         first_s, tenth_s = bench.small()
         time.sleep(1)
