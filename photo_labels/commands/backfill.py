@@ -16,7 +16,6 @@ from photo_labels.library.costs import ASK_ABOVE_USD, PRICES, USD_A_PHOTO
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.retention import QueueRoom
 from photo_labels.library.state_files import state_path
-from photo_labels.library.status import StatusReader
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import agree
 from photo_labels.terminal.status_line import StatusLine
@@ -96,10 +95,11 @@ def run_backfill(target: Target, options: BackfillOptions, console: Console) -> 
             return 0
         if usd > ASK_ABOVE_USD:
             agree("Go on?")
+    room = QueueRoom(target)
     try:
         with (
             BackfillDisplay(console, "queueing") as display,
-            Reconciler(target, QueueRoom(target), THREADS) as reconciler,
+            Reconciler(target, room, THREADS) as reconciler,
         ):
             counts = backfill.run(after, reconciler, display.show)
     except BaseException:  # credentials that have ended, no more room, Ctrl-C
@@ -110,16 +110,16 @@ def run_backfill(target: Target, options: BackfillOptions, console: Console) -> 
         show_backfill(console, place, counts, 0.0)
     queued = counted(counts.wanted, "photo")
     console.print(
-        f"{queued} queued: {_when_done(target)}; `{_what_is_left(target, place)}` tells what is left",
+        f"{queued} queued: {_when_done(room)}; `{_what_is_left(target, place)}` tells what is left",
         highlight=False,
     )
     return 0
 
 
-def _when_done(target: Target) -> str:
-    """Say when all that waits will be labelled."""
-    gone_in_s = StatusReader(target).read().gone_in_s
-    return f"labelled in about {duration(gone_in_s)}" if gone_in_s else "labelled one after another"
+def _when_done(room: QueueRoom) -> str:
+    """Say when all that waits will be labelled; what was only now queued shows in no rate of the last minutes."""
+    seconds = room.labelled_in_s()
+    return f"labelled in about {duration(seconds)}" if seconds else "labelled one after another"
 
 
 def _what_is_left(target: Target, place: BackfillScope) -> str:

@@ -59,6 +59,13 @@ class QueueRoom:
                 raise NoRoomError(self._why_not())
             self._left -= messages
 
+    def labelled_in_s(self) -> float | None:
+        """Return how long all that waits takes, by the rate from before it was queued; None: nobody knows."""
+        with self._lock:
+            if self._left is None or not self._rate:
+                return None
+            return BUDGET.total_seconds() - self._left / self._rate
+
     def _look(self) -> None:
         self._status = self._status or StatusReader(self._target)
         self._until_look = _LOOK_AFTER

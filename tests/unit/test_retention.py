@@ -81,6 +81,20 @@ def test_given_a_pipeline_without_a_limit_when_asked_then_nobody_knows_and_all_i
     assert queued(room(lambda: status(10**9, 0.0)), 1_000_000, 1000) == 1_000_000
 
 
+def test_given_an_idle_pipeline_when_much_is_queued_then_its_end_is_told_by_the_quota(room: Any) -> None:
+    # A photo a minute was labelled meanwhile: at that rate the others would take years.
+    its_room = room(lambda: status(0, 5.0, measured=1 / 60))
+    assert its_room.labelled_in_s() is None
+    assert queued(its_room, 40_000) == 40_000
+    assert its_room.labelled_in_s() == pytest.approx(10_000)
+
+
+def test_given_a_pipeline_without_a_limit_when_asked_for_the_end_then_nobody_knows(room: Any) -> None:
+    its_room = room(lambda: status(0, 0.0))
+    its_room.take(10)
+    assert its_room.labelled_in_s() is None
+
+
 def test_given_no_room_when_asked_then_it_says_when_to_come_back_and_what_else_helps(room: Any) -> None:
     with pytest.raises(NoRoomError, match=r"10 days already at 4 photos.*from March 02 on.*Service Quotas"):
         room(lambda: status(9_000_000, 5.0)).take(1)
