@@ -160,7 +160,7 @@ class Failures:
         with closing(look.pages()) as pages:
             for messages in pages:
                 page = [_failure(message) for message in messages]
-                wanted = [failure for failure in page if reason in {None, failure.reason}]
+                wanted = [failure for failure in page if failure.is_asked_for(reason)]
                 redriven.left.update(failure.reason for failure in page if failure not in wanted)
                 self._move(dead_letters, look, wanted)
                 redriven.messages += len(wanted)

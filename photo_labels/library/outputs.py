@@ -9,21 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-# What people read, by the beginning of the outputs' names.
-_NAMES = {
-    "": "live",
-    "Overflow": "overflow",
-    "Bulk": "bulk",
-    "Convert": "live, to be converted",
-    "BulkConvert": "bulk, to be converted",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class LaneOutputs:
     """A queue that feeds a function."""
 
-    name: str
     queue_url: str
     mapping_id: str
 
@@ -109,7 +98,7 @@ def _function(values: Mapping[str, str], prefix: str, lanes: tuple[str, ...]) ->
         log_group=values[f"{prefix}LogGroup"],
         dead_letter_queue_url=values[f"{prefix}DeadLetterQueueUrl"],
         lanes=tuple(
-            LaneOutputs(_NAMES[lane], values[f"{lane}QueueUrl"], values[f"{lane}MappingId"])
+            LaneOutputs(values[f"{lane}QueueUrl"], values[f"{lane}MappingId"])
             for lane in lanes
             if lane == prefix or f"{lane}QueueUrl" in values
         ),
