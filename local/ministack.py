@@ -96,7 +96,6 @@ def patch_quirks(target: Target) -> None:
     statements = [
         {"Effect": "Allow", "Action": action, "Resource": resources}
         for action, resources in unknown_to_aws.items()
-        for action, resources in unknown_to_aws.items()
     ]
     for function in target.outputs.functions:
         configuration = functions.get_function_configuration(FunctionName=function.name)
