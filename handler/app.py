@@ -3,7 +3,8 @@
     SQS records -> what is known (BatchGetItem) -> DetectLabels, concurrently -> index rows (BatchWriteItem)
                 -> documents, each on condition: the commit -> batchItemFailures for what must come back
 
-What Rekognition does not read as it is goes to the queue of the other function, `handler.convert`.
+What Rekognition does not read as it is goes to the queue of the other function, `handler.convert`. A schedule asks
+this one to look at the budget (`handler.budget_switch`).
 
 Only these two modules read the environment; `handler.serving` builds the rest.
 """
@@ -20,10 +21,16 @@ import os
 
 from handler.clients import Clients
 from handler.lanes import labelling_lanes
-from handler.serving import build_handler, recogniser
+from handler.serving import budget_switch, build_handler, recogniser
 from handler.settings import Settings
 
 settings = Settings.from_environment(os.environ)
 clients = Clients(settings)
-handler = build_handler(settings, clients, recogniser(settings, clients), labelling_lanes(settings))
+handler = build_handler(
+    settings,
+    clients,
+    recogniser(settings, clients),
+    labelling_lanes(settings),
+    budget_switch(settings, clients),
+)
 gc.enable()

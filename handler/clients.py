@@ -27,6 +27,10 @@ class Clients:
         self.s3 = self._client("s3", timeouts.S3)
         self.sqs = self._client("sqs", timeouts.SQS)
 
+    def make_lambda(self) -> Any:
+        """Return a client of Lambda, which few invocations need."""
+        return self._client("lambda", timeouts.LAMBDA)
+
     def _client(self, service: str, limits: CallTimeouts) -> Any:
         """Return a client that makes one attempt a call: `handler.deadline` alone tries again."""
         config = Config(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from handler.decisions import Forward, SkipReason, Task, Write
 from handler.events import Kind, ObjectEvent, body_of
-from handler.rate_limiter import NoSlotError, SlotRequest
+from handler.rate_limiter import BudgetSpentError, NoSlotError, SlotRequest
 from handler.recognition import MAX_OBJECT_BYTES
 from handler.results import S3Object, UnreadableObjectError, UnsupportedPhotoError
 from handler.unwritten import UnwrittenLabels, WriteCircuitBreaker
@@ -201,10 +201,12 @@ class Labeller:
                 raise _ForwardedError(photo, lane.bulk.queue_url, "Bulk")
         try:
             return self._detect_within(photo, lane.max_wait_s)
-        except NoSlotError:
+        except NoSlotError as error:
             if lane.no_slot_url is None:
                 raise
-            raise _ForwardedError(photo, lane.no_slot_url, "NoSlot") from None
+            is_spent = isinstance(error, BudgetSpentError)
+            url = (lane.spent_url if is_spent else None) or lane.no_slot_url
+            raise _ForwardedError(photo, url, error.reason) from None
 
     def _detect_within(self, photo: _Photo, max_wait_s: float | None) -> Recognised:
         event = photo.task.event

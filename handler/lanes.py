@@ -8,6 +8,9 @@ A lane is no more than its queue and how far ahead it may book slots (`handler.r
 second, those of the overflow one slot, bulk none. So bulk work takes every slot that nobody else wants, and a live
 photo waits for one slot of it at most. Where more live photos come than the quota takes, each of the other lanes
 has a tenth of it for certain.
+
+While the budget is spent, the live lanes go on, since removals and duplicates cost no call; the mappings of the
+others are off (`handler.budget_switch`), and the photos wait there.
 """
 
 from __future__ import annotations
@@ -56,6 +59,8 @@ class Lane:
     convert_url: str | None = None
     # Photos that get no slot in time. Sent there anew, they use up no receives.
     no_slot_url: str | None = None
+    # Those that wait because the budget is spent, where that is another queue: this lane goes on meanwhile.
+    spent_url: str | None = None
     # The longest wait for a slot; None: as long as the invocation's time allows.
     max_wait_s: float | None = None
     # Where photos go that their importer has marked as bulk work; None: they stay.
@@ -73,7 +78,7 @@ def labelling_lanes(settings: Settings) -> tuple[Lane, ...]:
         return (Lane(settings.queue_url, LIVE, convert_url),)
     bulk = Lane(bulk_url, BULK, settings.bulk_convert_queue_url, no_slot_url=bulk_url)
     return (
-        Lane(settings.queue_url, LIVE, convert_url, overflow_url, MAX_AHEAD_S, bulk),
+        Lane(settings.queue_url, LIVE, convert_url, no_slot_url=overflow_url, max_wait_s=MAX_AHEAD_S, bulk=bulk),
         Lane(overflow_url, OVERFLOW, convert_url, no_slot_url=overflow_url),
         bulk,
     )
@@ -81,8 +86,8 @@ def labelling_lanes(settings: Settings) -> tuple[Lane, ...]:
 
 def converting_lanes(settings: Settings) -> tuple[Lane, ...]:
     """Return the lanes of the function that converts, live first."""
-    live = Lane(settings.queue_url, LIVE, no_slot_url=settings.queue_url)
     bulk_url = settings.bulk_queue_url
+    live = Lane(settings.queue_url, LIVE, no_slot_url=settings.queue_url, spent_url=bulk_url)
     return (live, Lane(bulk_url, BULK, no_slot_url=bulk_url)) if bulk_url else (live,)
 
 

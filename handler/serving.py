@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent
 
+from handler.budget_switch import BudgetSwitch
 from handler.deadline import Deadline
 from handler.events import read_message
 from handler.labelling import Labeller
@@ -17,7 +18,8 @@ from handler.pipeline import Pipeline
 from handler.rate_limiter import limiter_of
 from handler.recognition import Recogniser
 from handler.storage import Storage
-from handler.telemetry import report_batch
+from handler.telemetry import report_batch, report_budget
+from photo_labels.records.budget import CHECK_BUDGET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,21 +57,39 @@ def rate_limiter(settings: Settings, dynamodb: Any) -> SplitRateLimiter | None:
         tps=settings.rekognition_tps,
         environments=settings.max_concurrency + 2 * settings.bulk_concurrency + 2 * settings.convert_concurrency,
         waiting_environments=settings.bulk_concurrency,
+        budget=settings.budget,
     )
 
 
-def build_handler(settings: Settings, clients: Clients, detector: Detector, lanes: tuple[Lane, ...]) -> Handler:
-    """Return a function's handler; detector and lanes are all that differs between the two."""
+def budget_switch(settings: Settings, clients: Clients) -> BudgetSwitch:
+    """Return what switches off the mappings of what waits while the budget is spent."""
+    return BudgetSwitch(
+        clients.dynamodb,
+        clients.make_lambda,
+        table=settings.label_quota_table,
+        budget=settings.budget,
+        stack=settings.stack,
+    )
+
+
+def build_handler(
+    settings: Settings,
+    clients: Clients,
+    detector: Detector,
+    lanes: tuple[Lane, ...],
+    switch: BudgetSwitch | None = None,
+) -> Handler:
+    """Return a function's handler; `switch`: of the one of the two that the schedule invokes."""
     pipeline = Pipeline(
         Storage(clients.dynamodb, settings.image_labels_table, settings.label_index_table),
         Labeller(settings, detector, Objects(clients.s3)),
         Messages(clients.sqs, settings.dead_letter_queue_url),
         concurrency=settings.rekognition_concurrency,
     )
-    return serve(pipeline, lanes)
+    return serve(pipeline, lanes, switch)
 
 
-def serve(pipeline: Pipeline, lanes: tuple[Lane, ...]) -> Handler:
+def serve(pipeline: Pipeline, lanes: tuple[Lane, ...], switch: BudgetSwitch | None = None) -> Handler:
     """Return the handler of a pipeline: it answers with the records that must come back, and only those."""
     logger, metrics = Logger(), Metrics()
 
@@ -79,6 +99,9 @@ def serve(pipeline: Pipeline, lanes: tuple[Lane, ...]) -> Handler:
         deadline = Deadline(context.get_remaining_time_in_millis, reserve_s=_TO_ANSWER_S)
         failed: list[Message] = []
         try:
+            if switch and event.get("action") == CHECK_BUDGET:
+                report_budget(switch.check(event["mappings"], deadline), logger, metrics)
+                return {"batchItemFailures": []}
             # A mapping brings messages of one queue only.
             for lane, records in by_lane(SQSEvent(event).records, lanes):
                 report = pipeline.run([read_message(record) for record in records], lane, deadline)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from photo_labels.records.budget import Budget
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -40,10 +42,15 @@ class Settings:
     bulk_concurrency: int
     # Those of the converting function, for each of its lanes.
     convert_concurrency: int
+    # Calls that may be made in a day and in a month.
+    budget: Budget
+    # The stack's name.
+    stack: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read and check every variable; raises SettingsError on the first that is bad."""
+        tps = _number(environment, "REKOGNITION_TPS", default=0, low=0, high=100_000)
         return cls(
             image_labels_table=_required(environment, "IMAGE_LABELS_TABLE"),
             label_index_table=_required(environment, "LABEL_INDEX_TABLE"),
@@ -57,10 +64,12 @@ class Settings:
             min_confidence=_number(environment, "MIN_CONFIDENCE", default=80, low=0, high=100),
             max_labels=_whole(environment, "MAX_LABELS", default=50, low=1, high=1000),
             rekognition_concurrency=_whole(environment, "REKOGNITION_CONCURRENCY", default=10, low=1, high=100),
-            rekognition_tps=_number(environment, "REKOGNITION_TPS", default=0, low=0, high=100_000),
+            rekognition_tps=tps,
             max_concurrency=_whole(environment, "MAX_CONCURRENCY", default=10, low=2, high=1000),
             bulk_concurrency=_whole(environment, "BULK_CONCURRENCY", default=2, low=2, high=1000),
             convert_concurrency=_whole(environment, "CONVERT_CONCURRENCY", default=0, low=0, high=1000),
+            budget=_budget(environment, tps),
+            stack=_optional(environment, "POWERTOOLS_SERVICE_NAME") or "photo-labels",
         )
 
 
@@ -93,3 +102,12 @@ def _whole(environment: Mapping[str, str], name: str, *, default: int, low: int,
     if value != int(value):
         raise SettingsError(f"{name} is {environment[name]!r}: it must be a whole number.")
     return int(value)
+
+
+def _budget(environment: Mapping[str, str], tps: float) -> Budget:
+    """Calls are counted where their slots are booked, so that a budget takes a rate limit."""
+    names = ("DAILY_BUDGET_PHOTOS", "MONTHLY_BUDGET_PHOTOS")
+    daily, monthly = (_whole(environment, name, default=0, low=0, high=10**12) for name in names)
+    if (daily or monthly) and not tps:
+        raise SettingsError("DAILY_BUDGET_PHOTOS and MONTHLY_BUDGET_PHOTOS take a REKOGNITION_TPS above 0.")
+    return Budget.of(daily, monthly)

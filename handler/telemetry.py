@@ -36,6 +36,13 @@ def report_batch(report: Report, logger: Logger, metrics: Metrics) -> None:
     _count(report, metrics)
 
 
+def report_budget(spent_until: datetime | None, logger: Logger, metrics: Metrics) -> None:
+    """Log and count a look at the budget; None: it is not spent."""
+    metrics.add_metric("BudgetSpent", MetricUnit.Count, int(spent_until is not None))
+    if spent_until:
+        logger.warning("the budget is spent", extra={"until": spent_until.isoformat()})
+
+
 def _log(report: Report, logger: Logger) -> None:
     carriers = _first_message_by_image(report.messages)
     for image, outcome in report.outcomes.items():

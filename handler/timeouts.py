@@ -26,3 +26,4 @@ REKOGNITION = CallTimeouts(connect_s=1.0, read_s=5.0)
 # Where HeadObject answers 400 or 301, botocore asks HeadBucket for the region, and then HeadObject again.
 S3 = CallTimeouts(connect_s=0.5, read_s=1.5, requests=3)
 SQS = CallTimeouts(connect_s=0.5, read_s=1.5)
+LAMBDA = CallTimeouts(connect_s=0.5, read_s=3.5)

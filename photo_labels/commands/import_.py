@@ -21,6 +21,7 @@ from photo_labels.library.importing.journal import End, Journal
 from photo_labels.library.retention import QueueRoom
 from photo_labels.library.state_files import state_path
 from photo_labels.library.user_errors import UserError
+from photo_labels.terminal.budget_text import budget_warning
 from photo_labels.terminal.ending import INTERRUPTED, NOT_ALL_DONE, agree
 from photo_labels.terminal.import_display import ImportDisplay, show_summary
 from photo_labels.terminal.text import counted, safe
@@ -118,23 +119,23 @@ def _import(target: Target, options: ImportOptions, console: Console) -> int:
         journal = opened.enter_context(Journal(journal_path(target)))
         if options.is_dry:  # which records what would be uploaded
             journal = opened.enter_context(journal.copied())
-        room = None if options.is_dry or options.is_resuming else QueueRoom(target)
-        importer = Importer(target, journal, room=room, is_replacing=options.is_replacing, is_dry=options.is_dry)
+        room = None if options.is_resuming else QueueRoom(target)
+        taken = None if options.is_dry else room
+        importer = Importer(target, journal, room=taken, is_replacing=options.is_replacing, is_dry=options.is_dry)
         if options.is_resuming:
             importer.find_open()
         else:
             with ImportDisplay(console, is_dry=options.is_dry) as display:
                 importer.find(finder, options.paths, display.found)
             if not options.is_dry:
-                if room:
-                    room.take(0)
-                _agree(journal, target, options, console)
+                _agree(journal, target, options, room, console)
         with ImportDisplay(console, is_dry=options.is_dry) as display:
             importer.on_progress = display.show
             stop = importer.run(is_waiting=options.is_waiting and not options.is_dry)
         if options.is_dry:
             new, size = journal.counts().uploaded, journal.uploaded_bytes()
             show_plan(console, journal.counts().found, f"{new:,}", size, _usd(target, new))
+            _warn_of_budget(room, new, console)
         counts = journal.counts()
         if options.is_resuming and not counts.found:
             console.print("Nothing is open: it is known what became of all that was imported from here.")
@@ -149,13 +150,23 @@ def _import(target: Target, options: ImportOptions, console: Console) -> int:
         return _exit_code(counts, stop)
 
 
-def _agree(journal: Journal, target: Target, options: ImportOptions, console: Console) -> None:
+def _agree(
+    journal: Journal, target: Target, options: ImportOptions, room: QueueRoom | None, console: Console
+) -> None:
     """Print what an import is about to do, and ask where it may cost more than a dollar."""
     most, size = journal.to_upload()
     usd = _usd(target, most)
     show_plan(console, journal.counts().found, f"up to {most:,}" if most else "none", size, usd)
+    _warn_of_budget(room, most, console)
     if usd > ASK_ABOVE_USD and not options.is_sure:
         agree("Go on?")
+
+
+def _warn_of_budget(room: QueueRoom | None, photos: int, console: Console) -> None:
+    if room:
+        room.take(0)
+        if warning := budget_warning(room, photos):
+            console.print(warning, style="yellow", highlight=False)
 
 
 def _usd(target: Target, photos: int) -> float:

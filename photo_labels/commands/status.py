@@ -17,6 +17,7 @@ from rich.text import Text
 
 from photo_labels.library.retention import BUDGET
 from photo_labels.library.status import MINUTES, StatusReader
+from photo_labels.terminal.budget_text import budget_line
 from photo_labels.terminal.text import duration, safe
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # Of what may wait, so much is no news.
 _WORTH_SAYING = 0.1
+# Of the queues of what waits (infra/pipeline.yaml).
+_RETENTION_DAYS = 12
 # On AWS each look costs a few calls of CloudWatch, which has news once a minute.
 _WATCHED_LOCALLY_S, _WATCHED_ON_AWS_S = 1.0, 10.0
 
@@ -85,6 +88,9 @@ def status_table(status: Status) -> Table:
     )
     if status.oldest_s is not None:
         table.add_row("oldest photo", f"{duration(status.oldest_s)} old when it was received")
+    if status.budget:
+        style = "yellow" if status.budget.spent_until else ""
+        table.add_row("budget", Text(budget_line(status.budget), style=style))
     table.add_row("backlog", _backlog(status))
     for name, description in status.alarms.items():
         table.add_row(Text("alarm", style="red"), safe(f"{name}: {description}"))
@@ -101,4 +107,9 @@ def _backlog(status: Status) -> str:
     share = status.gone_in_s / BUDGET.total_seconds()
     margin = f", of the {BUDGET.days} days that photos may wait" if share > _WORTH_SAYING else ""
     late = ": queue nothing more, SQS deletes what waits for 12" if share > 1 else ""
+    if lost := status.lost_after(_RETENTION_DAYS):
+        late = (
+            f": the budget lasts for all but {lost:,} of them within {_RETENTION_DAYS} days, after which SQS "
+            "deletes what waits. Raise it, or queue those again later: photos backfill"
+        )
     return f"gone in about {duration(status.gone_in_s)}{margin}{late}"

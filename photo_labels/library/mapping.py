@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from photo_labels.library.budget import SwitchedOff
 from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
@@ -24,19 +25,31 @@ class Mappings:
     def __init__(self, target: Target) -> None:
         self._client: LambdaClient = target.client("lambda")
         self._ids = [lane.mapping_id for lane in target.outputs.lanes]
+        self._waiting = {lane.mapping_id for lane in target.outputs.waiting_lanes}
+        self._by_budget = SwitchedOff(target)
 
     def are_on(self) -> bool:
-        """Tell whether all are enabled."""
-        return all(self._state(identity) not in {"Disabled", "Disabling"} for identity in self._ids)
+        """Tell whether all are enabled, but for those that are off only until there is a budget again."""
+        for identity in self._ids:
+            is_off = self._state(identity) in {"Disabled", "Disabling"}
+            if is_off and not (identity in self._waiting and self._by_budget.is_noted()):
+                return False
+        return True
 
     def switch(self, *, on: bool) -> None:
         """Enable or disable all, and wait until they are. Raises UserError where that fails.
 
+        On, those stay off that wait for the budget: the function enables them.
+
         Off, no receive is spent on the photos that wait, and batches under way are finished: nothing is lost
         within the queues' retention (10 days). Lambda refuses while one is being changed, say by CloudFormation.
         """
+        if not on:
+            self._by_budget.forget()
+        held = self._waiting if on and self._by_budget.is_noted() else set()
         for identity in self._ids:
-            self._switch(identity, on=on)
+            if identity not in held:
+                self._switch(identity, on=on)
 
     def _switch(self, identity: str, *, on: bool) -> None:
         wanted, is_asked = "Enabled" if on else "Disabled", False

@@ -51,10 +51,17 @@ class StackOutputs:
     key_prefix: str
     image_labels_table: str
     label_index_table: str
+    # None: a stack of before there were budgets.
+    label_quota_table: str | None
     labelling: FunctionOutputs
     converting: FunctionOutputs
     queue_arn: str
     alarm_topic_arn: str
+
+    @property
+    def stack(self) -> str:
+        """The stack's name."""
+        return self.labelling.name.removesuffix("-label")
 
     @property
     def functions(self) -> tuple[FunctionOutputs, FunctionOutputs]:
@@ -63,6 +70,11 @@ class StackOutputs:
     @property
     def lanes(self) -> list[LaneOutputs]:
         return [lane for function in self.functions for lane in function.lanes]
+
+    @property
+    def waiting_lanes(self) -> list[LaneOutputs]:
+        """Those that wait while the budget is spent; the live ones go on."""
+        return [lane for function in self.functions for lane in function.lanes[1:]]
 
     @property
     def queue_urls(self) -> list[str]:
@@ -85,6 +97,7 @@ class StackOutputs:
             key_prefix=values["KeyPrefix"],
             image_labels_table=values["ImageLabelsTable"],
             label_index_table=values["LabelIndexTable"],
+            label_quota_table=values.get("LabelQuotaTable"),
             labelling=_function(values, "", ("", "Overflow", "Bulk")),
             converting=_function(values, "Convert", ("Convert", "BulkConvert")),
             queue_arn=values["QueueArn"],

@@ -17,6 +17,7 @@ from photo_labels.library.user_errors import NotAllDoneError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from photo_labels.library.budget import BudgetStatus
     from photo_labels.library.target import Target
 
 BUDGET = timedelta(days=10)
@@ -45,6 +46,9 @@ class QueueRoom:
         # None: the pipeline sets no limit to its rate, and nobody knows what there is room for.
         self._left: int | None = 0
         self._rate = 0.0
+        # None: there is none.
+        self.budget: BudgetStatus | None = None
+        self._waiting = 0
         self._until_look = 0
 
     def take(self, messages: int) -> None:
@@ -58,13 +62,20 @@ class QueueRoom:
             if messages > self._left:
                 raise NoRoomError(self._why_not())
             self._left -= messages
+            self._waiting += messages
 
-    def labelled_in_s(self) -> float | None:
-        """Return how long all that waits takes, by the rate from before it was queued; None: nobody knows."""
+    def labelled_in_s(self, more: int = 0) -> float | None:
+        """Return how long all that waits takes, and `more` photos; None: nobody knows.
+
+        By the rate from before it was queued.
+        """
         with self._lock:
             if self._left is None or not self._rate:
                 return None
-            return BUDGET.total_seconds() - self._left / self._rate
+            return self._takes_s(self._waiting + more)
+
+    def _takes_s(self, photos: int) -> float | None:
+        return self.budget.takes_s(photos, self._rate) if self.budget else photos / self._rate
 
     def _look(self) -> None:
         self._status = self._status or StatusReader(self._target)
@@ -77,10 +88,21 @@ class QueueRoom:
         if not self._rate:  # before anything was queued: what is queued now shows in no rate yet
             is_busy = status.is_on and measured > 0 and waiting > _BUSY_S * measured
             self._rate = _BULK_SHARE * (measured if is_busy else status.tps)
-        self._left = max(0, int(self._rate * BUDGET.total_seconds()) - waiting)
+        self.budget = status.budget
+        days = BUDGET / timedelta(days=1)
+        labelled = self.budget.allowed(days, self._rate) if self.budget else self._rate * BUDGET.total_seconds()
+        self._waiting = waiting
+        self._left = max(0, int(labelled) - waiting)
 
     def _why_not(self) -> str:
         again = self._now() + _WORTH * BUDGET
+        if self.budget and self.budget.takes_s(self._waiting, self._rate) != self._waiting / self._rate:
+            again = max(again, self.budget.spent_until or again)
+            return (
+                f"What waits takes {BUDGET.days} days already with the budget of Rekognition calls, and SQS "
+                f"deletes what waits for longer than 12. Run the same command again from {again:%B %d} on, or "
+                "raise DailyBudgetPhotos or MonthlyBudgetPhotos."
+            )
         return (
             f"What waits takes {BUDGET.days} days already at {self._rate:.3g} photos a second, and SQS deletes "
             f"what waits for longer than 12. Run the same command again from {again:%B %d} on, or ask Service "

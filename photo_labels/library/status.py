@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from photo_labels.library.budget import read_budget
 from photo_labels.library.logs import events
 from photo_labels.library.mapping import Mappings
 from photo_labels.library.queues import depth
@@ -19,6 +20,7 @@ from photo_labels.library.queues import depth
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from photo_labels.library.budget import BudgetStatus
     from photo_labels.library.target import Target
 
 # What is counted is of so many whole minutes; CloudWatch has no finer sums.
@@ -72,6 +74,8 @@ class Status:
     tps: float
     # Those that ring, with their descriptions.
     alarms: Mapping[str, str]
+    # None: there is none.
+    budget: BudgetStatus | None = None
 
     @property
     def waiting(self) -> int:
@@ -98,13 +102,20 @@ class Status:
         if not self.waiting:
             return 0.0
         rate = self.photos_a_second or self.tps
-        return self.waiting / rate if rate and self.is_on else None
+        if not rate or not self.is_on:
+            return None
+        return self.budget.takes_s(self.waiting, self.tps) if self.budget else self.waiting / rate
+
+    def lost_after(self, days: float) -> int:
+        """Return about how many of those that wait are not labelled within so many days, because of the budget."""
+        return max(0, self.waiting - int(self.budget.allowed(days, self.tps))) if self.budget else 0
 
 
 class StatusReader:
     """Asks AWS for a pipeline's status, again and again."""
 
     def __init__(self, target: Target, clock: Callable[[], float] = time.time) -> None:
+        self._target = target
         self._outputs = target.outputs
         self._sqs = target.client("sqs")
         self._cloudwatch = target.client("cloudwatch")
@@ -119,6 +130,7 @@ class StatusReader:
         # Rekognition calls a second that the pipeline allows itself; 0: no limit.
         self.tps = float(variables.get("REKOGNITION_TPS") or 0)
         self._stack = variables["POWERTOOLS_SERVICE_NAME"]
+        self._variables = variables
 
     def read(self) -> Status:
         """Look once. Raises ClientError where AWS refuses a call."""
@@ -130,6 +142,7 @@ class StatusReader:
             oldest_s=oldest_s,
             tps=self.tps,
             alarms=self._alarms(),
+            budget=read_budget(self._target, self._variables),
         )
 
     def _queues(self) -> dict[str, Queue]:

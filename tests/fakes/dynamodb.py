@@ -24,7 +24,7 @@ _RESERVED = frozenset(ReservedKeywords.get_reserved_keywords())
 _MAX_KEY_BYTES = (2048, 1024)
 _INSERT = re.compile(r'INSERT INTO "(?P<table>[\w.-]+)" VALUE \{(?P<places>[^}]*)\}')
 _TERM = re.compile(
-    r"attribute_not_exists\((?P<missing>\w+)\)"
+    r"attribute_(?P<presence>not_exists|exists)\((?P<attribute>\w+)\)"
     r"|(?P<name>\w+) (?:(?P<operator><=|<|=) (?P<value>:\w+)|BETWEEN (?P<low>:\w+) AND (?P<high>:\w+))"
 )
 _ASSIGNMENT = re.compile(r"(?P<name>\w+) = (?:(?P<same>\w+) \+ )?(?P<value>:\w+)")
@@ -105,6 +105,14 @@ class DynamoDB(Client):
             self._tables.items[table][key] = item
         old = present if parameters.get("ReturnValues") == "ALL_OLD" else None
         return {"Attributes": old} if old else {}
+
+    def get_item(self, **parameters: Any) -> dict[str, Any]:
+        self._called("GetItem", parameters)
+        assert parameters.get("ConsistentRead"), "an eventually consistent read proves nothing"
+        with self._tables.lock:
+            table = self._tables.items[parameters["TableName"]]
+            item = table.get(_key(parameters["TableName"], parameters["Key"], exact=True))
+        return {"Item": item} if item else {}
 
     def batch_execute_statement(self, **parameters: Any) -> dict[str, Any]:
         """PartiQL's INSERT, each statement with an end of its own."""
@@ -277,8 +285,9 @@ def _holds(term: str, present: Item | None, values: dict[str, Any]) -> bool:
     match = _TERM.fullmatch(term)
     if not match:
         raise _invalid(f"Invalid ConditionExpression: {term}")
-    if match["missing"]:
-        return present is None or match["missing"] not in present
+    if match["presence"]:
+        is_there = present is not None and match["attribute"] in present
+        return is_there is (match["presence"] == "exists")
     if present is None or match["name"] not in present:
         return False
     here = present[match["name"]]

@@ -229,6 +229,7 @@ class Function:
             tps=settings.rekognition_tps,
             environments=settings.max_concurrency,
             waiting_environments=settings.bulk_concurrency,
+            budget=settings.budget,
             clock=self._world.clock.seconds,
         )
 

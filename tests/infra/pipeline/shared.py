@@ -39,6 +39,7 @@ NAMESPACE_OF = {
     "OldestPhotoAge": "PhotoLabels",
     "ImagesHandedOver": "PhotoLabels",
     "ImagesForwarded": "PhotoLabels",
+    "BudgetSpent": "PhotoLabels",
 }
 
 
@@ -99,6 +100,7 @@ ALARMS = {
         )
         for lane in ("Overflow", "Bulk", "BulkConvert")
     },
+    "BudgetSpent": ("BudgetSpent", "photo-labels", "Maximum", ">=", 1, 300),
     "ConvertErrors": ("Errors", "<ConvertFunction>", "Sum", ">=", 1, 300),
     "ConvertThrottles": ("Throttles", "<ConvertFunction>", "Sum", ">=", 1, 300),
 }
@@ -116,6 +118,9 @@ PARAMETERS: dict[str, Any] = {
     "MinConfidence": 80,
     "MaxLabels": 50,
     "RekognitionTps": 5,
+    "DailyBudgetPhotos": 0,
+    "MonthlyBudgetPhotos": 0,
+    "QuotaTable": "",
     "MaxConcurrency": 5,
     "BulkConcurrency": 2,
     "ConvertConcurrency": 5,
@@ -137,7 +142,7 @@ LABELLING: dict[str, set[str]] = {
     "dynamodb:PartiQLInsert": {"<ImageLabels.Arn>"},
     "dynamodb:PutItem": {"<ImageLabels.Arn>"},
     "dynamodb:BatchWriteItem": {"<LabelIndex.Arn>"},
-    "dynamodb:UpdateItem": {"<LabelQuota.Arn>"},
+    "dynamodb:UpdateItem": {"arn:aws:dynamodb:eu-central-1:123456789012:table/<LabelQuota>"},
 }
 
 
@@ -164,6 +169,18 @@ MAY = {
         "ConvertLogs",
         {"ConvertDeadLetterQueue", "ConvertQueue", "BulkConvertQueue"},
     ),
+}
+
+
+# Of the function that labels, where there is a budget, besides.
+MAY_WAIT = {
+    "dynamodb:DeleteItem": {"arn:aws:dynamodb:eu-central-1:123456789012:table/<LabelQuota>"},
+    "dynamodb:GetItem": {"arn:aws:dynamodb:eu-central-1:123456789012:table/<LabelQuota>"},
+    "dynamodb:PutItem": {"arn:aws:dynamodb:eu-central-1:123456789012:table/<LabelQuota>"},
+    "lambda:UpdateEventSourceMapping": {
+        f"arn:aws:lambda:eu-central-1:123456789012:event-source-mapping:<{queue}ToFunction>"
+        for queue in ("OverflowQueue", "BulkQueue", "BulkConvertQueue")
+    },
 }
 
 

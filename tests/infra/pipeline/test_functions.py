@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from handler.settings import Settings
+from photo_labels.records.budget import CHECK_BUDGET, Budget
 from photo_labels.records.decoder import MEMORY_BYTES
-from tests.infra.pipeline.shared import IMAGE, Template, stack_of
+from tests.infra.pipeline.shared import IMAGE, Template, actions_of, stack_of
 
 
 def test_given_the_function_when_made_then_the_handler_takes_its_environment(template: Template) -> None:
-    stack = stack_of(template, MinConfidence=55.5, MaxLabels=20, RekognitionTps=50, MaxConcurrency=30)
+    stack = stack_of(
+        template,
+        MinConfidence=55.5,
+        MaxLabels=20,
+        RekognitionTps=50,
+        MaxConcurrency=30,
+        DailyBudgetPhotos=5000,
+        MonthlyBudgetPhotos=100_000,
+    )
     environment = stack.properties("Function")["Environment"]["Variables"]
     assert Settings.from_environment(environment) == Settings(
         image_labels_table="<ImageLabels>",
@@ -29,6 +40,8 @@ def test_given_the_function_when_made_then_the_handler_takes_its_environment(tem
         max_concurrency=30,
         bulk_concurrency=2,
         convert_concurrency=5,
+        budget=Budget(daily=5000, monthly=100_000),
+        stack="photo-labels",
     )
     assert environment["POWERTOOLS_SERVICE_NAME"] == "photo-labels"
     assert environment["POWERTOOLS_METRICS_NAMESPACE"] == "PhotoLabels"
@@ -110,7 +123,51 @@ def test_given_the_function_when_made_then_every_setting_is_there_and_no_other(t
         "MAX_CONCURRENCY",
         "BULK_CONCURRENCY",
         "CONVERT_CONCURRENCY",
+        "DAILY_BUDGET_PHOTOS",
+        "MONTHLY_BUDGET_PHOTOS",
     }
+
+
+def test_given_a_budget_when_deployed_then_a_schedule_asks_the_function_to_look_at_it(template: Template) -> None:
+    stack = stack_of(template, DailyBudgetPhotos=5000)
+    rule = stack.properties("BudgetSchedule")
+    [target] = rule["Targets"]
+    assert (rule["ScheduleExpression"], target["Arn"]) == ("rate(5 minutes)", "<Function.Arn>")
+    asked = json.loads(target["Input"])
+    assert asked["action"] == CHECK_BUDGET
+    # All lanes but the live ones.
+    live = {"<QueueToFunction>", "<ConvertQueueToFunction>"}
+    assert (
+        set(asked["mappings"]) == {f"<{name}>" for name in stack.of_type("AWS::Lambda::EventSourceMapping")} - live
+    )
+    assert stack.properties("BudgetScheduleInvokes") == {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": "<Function>",
+        "Principal": "events.amazonaws.com",
+        "SourceArn": "<BudgetSchedule.Arn>",
+    }
+
+
+def test_given_no_budget_when_deployed_then_nothing_is_scheduled_or_permitted(template: Template) -> None:
+    resources = stack_of(template).resources
+    assert not [name for name in resources if name.startswith("Budget")]
+    with_budget = stack_of(template, MonthlyBudgetPhotos=1).resources
+    assert {name for name in with_budget if name.startswith("Budget")} == {
+        "BudgetSchedule",
+        "BudgetScheduleInvokes",
+        "BudgetPolicy",
+        "BudgetSpent",
+    }
+
+
+def test_given_another_stacks_quota_when_deployed_then_it_is_shared_and_none_is_made(template: Template) -> None:
+    stack = stack_of(template, QuotaTable="two-LabelQuota")
+    assert "LabelQuota" not in stack.resources
+    for function in ("Function", "ConvertFunction"):
+        assert stack.properties(function)["Environment"]["Variables"]["LABEL_QUOTA_TABLE"] == "two-LabelQuota"
+    assert stack.outputs["LabelQuotaTable"] == "two-LabelQuota"
+    table = "arn:aws:dynamodb:eu-central-1:123456789012:table/two-LabelQuota"
+    assert actions_of(stack)["dynamodb:UpdateItem"] == {table}
 
 
 def test_given_the_function_when_made_then_it_is_the_image_under_a_name_that_tools_know(

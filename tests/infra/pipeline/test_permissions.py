@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.infra.pipeline.shared import FUNCTIONS, MAY, Template, actions_of, stack_of
+from tests.infra.pipeline.shared import FUNCTIONS, MAY, MAY_WAIT, Template, actions_of, stack_of
 from tests.infra.template import as_list, policy_statements
 
 
@@ -23,6 +23,17 @@ def test_given_the_functions_roles_when_read_then_they_may_do_this_and_nothing_e
             "Action": "sts:AssumeRole",
         }
         assert stack.properties(FUNCTIONS[role])["Role"] == f"<{role}.Arn>"
+
+
+def test_given_a_budget_when_the_roles_are_read_then_only_the_function_that_is_asked_may_more(
+    template: Template,
+) -> None:
+    stack = stack_of(template, DailyBudgetPhotos=5000)
+    more = {action: set(resources) for action, resources in MAY_WAIT.items()}
+    allowed = MAY["FunctionRole"] | more
+    allowed["dynamodb:PutItem"] = MAY["FunctionRole"]["dynamodb:PutItem"] | more["dynamodb:PutItem"]
+    assert actions_of(stack) == allowed
+    assert actions_of(stack, "ConvertRole") == MAY["ConvertRole"]
 
 
 def test_given_all_policies_when_read_then_nothing_is_allowed_wholesale(template: Template) -> None:

@@ -7,7 +7,7 @@ from tests.infra.pipeline.shared import BUCKET, Template, stack_of
 
 def test_given_data_when_the_stack_goes_then_it_stays(template: Template) -> None:
     stack = stack_of(template)
-    for name in ("PhotoBucket", "ImageLabels", "LabelIndex"):
+    for name in ("PhotoBucket", "ImageLabels", "LabelIndex", "LabelQuota"):
         resource = stack.resources[name]
         assert resource.get("DeletionPolicy") == "Retain", name
         assert resource.get("UpdateReplacePolicy") == "Retain", name
@@ -18,6 +18,7 @@ def test_given_data_when_the_stack_comes_back_then_it_is_found_by_name(template:
     assert stack.properties("PhotoBucket")["BucketName"] == BUCKET
     assert stack.properties("ImageLabels")["TableName"] == "two-ImageLabels"
     assert stack.properties("LabelIndex")["TableName"] == "two-LabelIndex"
+    assert stack.properties("LabelQuota")["TableName"] == "two-LabelQuota"
 
 
 def test_given_data_when_at_rest_then_it_is_encrypted(template: Template) -> None:
@@ -52,10 +53,7 @@ def test_given_the_tables_when_made_then_they_are_those_of_the_design(template: 
         types = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
         assert types == dict.fromkeys(keys[name], "S")
         assert table["BillingMode"] == "PAY_PER_REQUEST"
-        is_data = name != "LabelQuota"
-        assert ("PointInTimeRecoverySpecification" in table) == is_data
-        if is_data:
-            assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     documents = stack.properties("ImageLabels")
     assert documents["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert documents["TimeToLiveSpecification"] == {"AttributeName": "ExpiresAt", "Enabled": True}

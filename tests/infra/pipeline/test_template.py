@@ -57,6 +57,7 @@ def test_given_the_parameters_when_read_then_each_is_described_and_constrained(t
         ("TablePrefix", ["", "two-", "a.b_c"], ["a/b", "two words", "ä"]),
         ("ExistingBucket", ["", "my-photos", "a.b.c"], ["Photos", "-photos", "s3://photos", "ab", "a" * 64]),
         ("KeyPrefix", ["", "in/", "a/b-c_d.e/"], ["*", "in/?", "with space/", "${aws:username}/", "x" * 501]),
+        ("QuotaTable", ["", "two-LabelQuota"], ["a", "two/LabelQuota", "*"]),
         ("AlarmEmail", ["", "me@example.com"], ["me", "me@example", "a b@example.com"]),
     ],
 )
@@ -80,6 +81,7 @@ def test_given_the_outputs_when_read_then_they_name_all_that_the_tools_need(temp
         "DeadLetterQueueArn": "<DeadLetterQueue.Arn>",
         "ImageLabelsTable": "<ImageLabels>",
         "LabelIndexTable": "<LabelIndex>",
+        "LabelQuotaTable": "<LabelQuota>",
         "FunctionName": "<Function>",
         "LogGroup": "<FunctionLogs>",
         "MappingId": "<QueueToFunction>",
