@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent
 
+from handler.budget_record import BudgetRecord
 from handler.budget_switch import BudgetSwitch
 from handler.deadline import Deadline
 from handler.events import read_message
@@ -63,13 +64,10 @@ def rate_limiter(settings: Settings, dynamodb: Any) -> SplitRateLimiter | None:
 
 def budget_switch(settings: Settings, clients: Clients) -> BudgetSwitch:
     """Return what switches off the mappings of what waits while the budget is spent."""
-    return BudgetSwitch(
-        clients.dynamodb,
-        clients.make_lambda,
-        table=settings.label_quota_table,
-        budget=settings.budget,
-        stack=settings.stack,
+    record = BudgetRecord(
+        clients.dynamodb, settings.label_quota_table, budget=settings.budget, stack=settings.stack
     )
+    return BudgetSwitch(record, clients.make_lambda)
 
 
 def build_handler(

@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from photo_labels.library.budget import read_budget
 from photo_labels.library.mapping import Mappings
 from photo_labels.library.queues import depth
 from photo_labels.library.table_reader import TableReader
@@ -20,6 +21,7 @@ from photo_labels.records.messages import reconcile_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from types_boto3_lambda import LambdaClient
 
@@ -82,6 +84,12 @@ class Function:
     def is_proved(self) -> bool:
         """Tell whether the present image has labelled a photo; that of an interrupted first deployment has not."""
         return self._tags().get(_PROVED) == self.running().image
+
+    def budget_spent_until(self) -> datetime | None:
+        """Return until when no photo can be labelled because of the budget; None: it has something left."""
+        configuration = self._client.get_function_configuration(FunctionName=self._name)
+        budget = read_budget(self._target, configuration["Environment"]["Variables"])
+        return budget.spent_until if budget else None
 
     def mapping_state(self) -> MappingState:
         """Return the state; a tag tells a pause of this tool, which a killed run may have left, from others'."""

@@ -86,6 +86,16 @@ def _resume(deployment: Deployment, display: Display, before: _Before) -> None:
 
 
 def _prove(display: Display, function: Function) -> None:
+    """Have both functions label a photo, which takes a budget; raises UserError where they do not."""
+    if until := function.budget_spent_until():
+        if not function.is_proved():
+            raise UserError(
+                f"The budget of Rekognition calls is spent until {until:%Y-%m-%d %H:%M} UTC, and a new image has to "
+                "label a photo before it is used: raise the budget with the same deployment "
+                '(PARAMETERS="DailyBudgetPhotos=…"), or deploy then.'
+            )
+        display.say("the budget is spent, so no photo was labelled; this image has labelled one before")
+        return
     with display.working("the function labels a photo"):
         function.prove()
     display.say("the function labelled a photo that was given to it")

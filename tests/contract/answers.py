@@ -202,12 +202,16 @@ USUAL: dict[str, Callable[[Request], Answer]] = {
     "BatchWriteItem": lambda _: dynamodb({"UnprocessedItems": {}}),
     "BatchExecuteStatement": _written,
     "PutItem": lambda _: dynamodb({}),
+    "GetItem": lambda _: dynamodb({}),
     "UpdateItem": lambda request: dynamodb({"Attributes": request.content["Key"] | {"NextTurn": {"N": "1"}}}),
     "DeleteItem": lambda _: dynamodb({}),
     "DetectLabels": lambda _: rekognition(DETECTED),
     "HeadObject": lambda _: head(),
     "HeadBucket": lambda _: Answer(200, headers={**_OF_S3, "x-amz-bucket-region": REGION}),
     "GetObject": lambda _: photo(),
+    "UpdateEventSourceMapping": lambda _: Answer(
+        202, b'{"State": "Disabling"}', {"Content-Type": "application/json"}
+    ),
     "SendMessage": _sent,
     "SendMessageBatch": _sent_together,
     "ChangeMessageVisibilityBatch": lambda request: sqs(

@@ -43,6 +43,7 @@ def clients(trimmed_data: Path, server: Server) -> Clients:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         patch.setenv("AWS_SESSION_TOKEN", "token")
         clients = Clients(SETTINGS)
+        functions = clients.make_lambda()
 
     def to_loopback(request: Any, **_: Any) -> None:
         url = urlsplit(request.url)
@@ -52,7 +53,8 @@ def clients(trimmed_data: Path, server: Server) -> Clients:
     def check(params: dict[str, Any], model: OperationModel, **_: Any) -> None:
         server.aws.invalid += violations(model.service_model.service_name, model.name, params)
 
-    for client in (clients.dynamodb, clients.rekognition, clients.s3, clients.sqs):
+    clients.make_lambda = lambda: functions  # type: ignore[method-assign]
+    for client in (clients.dynamodb, clients.rekognition, clients.s3, clients.sqs, functions):
         client.meta.events.register("before-send", to_loopback)
         client.meta.events.register_first("provide-client-params", check)
     return clients

@@ -16,7 +16,7 @@ from handler.messages import Messages
 from handler.objects import Objects
 from handler.pipeline import Pipeline
 from handler.recognition import Recogniser
-from handler.serving import rate_limiter
+from handler.serving import budget_switch, rate_limiter
 from handler.settings import Settings
 from handler.storage import Storage
 from tests.contract.answers import REGION
@@ -72,6 +72,10 @@ class Function:
         self.report = pipeline.run([read_message(record) for record in records], lane, clock.deadline())
         self.waited_s = (clock.now - START).total_seconds()
         return self._end()
+
+    def check_budget(self, settings: Settings) -> datetime | None:
+        """As the schedule does."""
+        return budget_switch(settings, self._clients).check(["0" * 36], Clock().deadline())
 
     def documents(self) -> list[dict[str, Any]]:
         """Items that were sent to ImageLabels, by either operation."""

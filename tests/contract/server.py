@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(operation, headers["host"], unquote(url.path), query, headers, content)
         self._send(self.server.aws.answer(request))
 
-    do_GET = do_HEAD = do_POST = _answer  # noqa: N815 - the names that BaseHTTPRequestHandler looks for
+    do_GET = do_HEAD = do_POST = do_PUT = _answer  # noqa: N815 - the names that BaseHTTPRequestHandler looks for
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
@@ -122,6 +122,8 @@ def _operation(method: str, headers: dict[str, str], path: str, query: dict[str,
     """Tell the operation: JSON's is in a header, S3's is what is done to what."""
     if "x-amz-target" in headers:
         return headers["x-amz-target"].rpartition(".")[2]
+    if path.startswith("/2015-03-31/event-source-mappings/"):
+        return "UpdateEventSourceMapping"
     if method == "HEAD":
         return "HeadBucket" if path == "/" else "HeadObject"
     return "CreateSession" if "session" in query else "GetObject"

@@ -107,7 +107,9 @@ def of_roles(stack: Stack) -> set[str]:
 
 
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
-PIPELINE = Stack.of(read("pipeline.yaml"), ImageUri=IMAGE, Architecture="arm64", AlarmEmail="a@example.com")
+PIPELINE = Stack.of(
+    read("pipeline.yaml"), ImageUri=IMAGE, Architecture="arm64", AlarmEmail="a@example.com", DailyBudgetPhotos=5
+)
 DEPLOYER = {
     action
     for statement in json.loads((INFRA / "deployer-policy.json").read_text())["Statement"]

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.trim_botocore import CALLED
+from photo_labels.records.budget import Budget
 from tests.contract.answers import dynamodb, head_error, photo, rekognition, rekognition_error
 from tests.contract.function import BUCKET, DECODED, SETTINGS, notification, reconcile
 from tests.contract.test_dynamodb import DUPLICATE, OLDER, item
@@ -92,6 +93,12 @@ def test_given_everything_that_function_can_call_when_it_goes_all_its_ways_then_
     function.receive(reconcile(force=True))
     aws.tell("DetectLabels", rekognition_error("AccessDeniedException", "No."))
     function.receive(notification())
+    waiting = replace(SETTINGS, budget=Budget(daily=1))
+    spent = {"CountedOn": {"N": "99991231"}, "CallsOfDay": {"N": "1"}, "CallsOfMonth": {"N": "1"}}
+    aws.tell("GetItem", dynamodb({"Item": spent}))
+    assert function.check_budget(waiting)
+    aws.tell("GetItem", dynamodb({}), dynamodb({"Item": {"Operation": {"S": "SwitchedOff photo-labels"}}}))
+    assert function.check_budget(waiting) is None
     assert set().union(*CALLED.values()) <= set(aws.operations())
 
 

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handler.budget_record import BudgetRecord
 from handler.budget_switch import BudgetSwitch
 from handler.lanes import BULK, LIVE
 from handler.rate_limiter import BudgetSpentError, NoSlotError, SlotRequest, limiter_of
@@ -288,14 +289,14 @@ class Switched:
         self.tables = Tables()
         self.mappings = Lambda(hook)
         self.made = 0
-        self.switch = BudgetSwitch(
+        record = BudgetRecord(
             DynamoDB(self.tables),  # type: ignore[arg-type]
-            self._make,
-            table="LabelQuota",
+            "LabelQuota",
             budget=Budget(daily=5),
             stack="photos",
             now=lambda: self.clock.now,
         )
+        self.switch = BudgetSwitch(record, self._make)
 
     def _make(self) -> Any:
         self.made += 1

@@ -29,7 +29,8 @@ USERS = {
     "sqs": ["messages"],
     "s3": ["objects", "conversion"],
     "rekognition": ["recognition"],
-    "dynamodb": ["storage", "rate_limiter"],
+    "dynamodb": ["storage", "rate_limiter", "budget_record"],
+    "lambda": ["budget_switch"],
 }
 
 
