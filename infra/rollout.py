@@ -90,8 +90,8 @@ def _prove(display: Display, function: Function) -> None:
     if until := function.budget_spent_until():
         if not function.is_proved():
             raise UserError(
-                f"The budget of Rekognition calls is spent until {until:%Y-%m-%d %H:%M} UTC, and a new image has to "
-                "label a photo before it is used: raise the budget with the same deployment "
+                f"The budget of Rekognition calls is spent until {until:%Y-%m-%d %H:%M} UTC, and a new image has "
+                "to label a photo before it is used: raise the budget with the same deployment "
                 '(PARAMETERS="DailyBudgetPhotos=…"), or deploy then.'
             )
         display.say("the budget is spent, so no photo was labelled; this image has labelled one before")

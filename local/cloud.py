@@ -144,22 +144,30 @@ class LocalCloud:
 
     def _deploy(self) -> None:
         """Deploy the same template as on AWS. Raises UserError with the first failure's reason."""
-        client = Connection(local_session(), self.endpoint_url, "local").client("cloudformation")
+        connection = Connection(local_session(), self.endpoint_url, "local")
+        client, s3 = connection.client("cloudformation"), connection.client("s3")
+        template = pipeline_template(
+            {
+                "AWS::StackName": DEFAULT_STACK,
+                "AWS::AccountId": _ACCOUNT,
+                "AWS::Region": client.meta.region_name,
+                "TablePrefix": self._parameters.get("TablePrefix", ""),
+            }
+        )
+        # It is longer than what CloudFormation takes with the request itself.
+        place = {"Bucket": f"{DEFAULT_STACK}-template", "Key": "pipeline.json"}
+        s3.create_bucket(Bucket=place["Bucket"])
+        s3.put_object(**place, Body=template.encode())
         client.create_stack(
             StackName=DEFAULT_STACK,
-            TemplateBody=pipeline_template(
-                {
-                    "AWS::StackName": DEFAULT_STACK,
-                    "AWS::AccountId": _ACCOUNT,
-                    "AWS::Region": client.meta.region_name,
-                    "TablePrefix": self._parameters.get("TablePrefix", ""),
-                }
-            ),
+            TemplateURL=f"{self.endpoint_url}/{place['Bucket']}/{place['Key']}",
             Parameters=[
                 {"ParameterKey": name, "ParameterValue": value} for name, value in self._parameters.items()
             ],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
         )
+        s3.delete_object(**place)
+        s3.delete_bucket(Bucket=place["Bucket"])
         try:
             client.get_waiter("stack_create_complete").wait(
                 StackName=DEFAULT_STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
