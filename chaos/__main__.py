@@ -37,7 +37,12 @@ def main(number: int, seed: int) -> None:
             Path(folder) / "cloud",
             recogniser=["--mode", "simulated", "--simulation", simulation],
             # Half as many slots again as photos: now and then there is none at once, and marked ones move on.
-            parameters={"MaxConcurrency": "6", "RekognitionTps": f"{1.5 * RATE:g}"},
+            # The budget is never spent: what is looked at is whether it knows of every call.
+            parameters={
+                "MaxConcurrency": "6",
+                "RekognitionTps": f"{1.5 * RATE:g}",
+                "MonthlyBudgetPhotos": "1000000000",
+            },
             handler="chaos.faulty_function.handler",
         ) as cloud:
             run = ChaosRun(cloud, switch, plan(number, seed), seed)
@@ -50,12 +55,13 @@ def main(number: int, seed: int) -> None:
     console.print(
         f"{traffic.uploads:,} uploads of {len(traffic.things):,} photos, {traffic.duplicates:,} duplicates, "
         f"{len(traffic.poison):,} messages that nobody understands, {verdict.calls:,} calls: {verdict.lost} lost, "
-        f"{verdict.wrong} wrongly labelled, {len(verdict.problems)} found by the audit, "
+        f"{verdict.wrong} wrongly labelled, {verdict.uncounted} calls beside the budget, "
+        f"{len(verdict.problems)} found by the audit, "
         f"which removed {verdict.strays:,} rows that no document backs"
     )
     for problem in verdict.problems[:20]:
         console.print(f"{problem.finding.value}: {problem.key}", style="red", markup=False)
-    sys.exit(1 if verdict.lost or verdict.wrong or verdict.problems else 0)
+    sys.exit(1 if verdict.lost or verdict.wrong or verdict.uncounted or verdict.problems else 0)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from photo_labels.library.auditing.findings import Finding, Problem
 from photo_labels.library.failures import Failures
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.table_reader import TableReader
+from photo_labels.records.budget import Counted
 from photo_labels.records.documents import Document, image_id, labels_from
 from photo_labels.records.index import digest
 
@@ -70,6 +71,8 @@ class Verdict:
     strays: int
     # To Rekognition, that it would have billed.
     calls: int
+    # Those of all calls that the budget does not know of.
+    uncounted: int
 
     @property
     def lost(self) -> int:
@@ -113,7 +116,16 @@ def judged(cloud: LocalCloud, traffic: Traffic, since_s: float) -> Verdict:
             row.wrong += not thing.is_photo or document is None or document.labels != labels.of(document)
             row.wrong += document is not None and (document.orientation is not None) != thing.is_converted
         row.wrong += end == "rejected" and thing.is_photo
-    return Verdict(rows, problems, strays, sum(paid.values()))
+    return Verdict(rows, problems, strays, sum(paid.values()), _uncounted(cloud))
+
+
+def _uncounted(cloud: LocalCloud) -> int:
+    """Return the calls that were made, but not counted in the item that the budget goes by."""
+    table = cloud.target.outputs.label_quota_table
+    assert table
+    made: int = sum(_json(f"{cloud.rekognition_url}/_rekognition/calls")["outcomes"].values())
+    items = cloud.target.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
+    return max(0, made - sum(Counted.from_item(item).of_month for item in items))
 
 
 def _audited(target: Target) -> tuple[list[Problem], int]:

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -45,7 +45,8 @@ def status(session: Session, is_watching: bool, is_json: bool) -> None:
     reader = StatusReader(target)
     found = reader.read()
     if is_json:
-        click.echo(json.dumps(asdict(found)))
+        budget = found.budget.as_json() if found.budget else None
+        click.echo(json.dumps(asdict(replace(found, budget=None)) | {"budget": budget}))
     elif is_watching:
         every_s = _WATCHED_LOCALLY_S if target.is_local else _WATCHED_ON_AWS_S
         with suppress(KeyboardInterrupt), Live(status_table(found), console=session.console) as live:

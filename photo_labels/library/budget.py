@@ -37,6 +37,17 @@ class BudgetStatus:
         """Return when calls are made again, in UTC; None: there is something left."""
         return self.budget.spent_until(self.counted, self.at)
 
+    def as_json(self) -> dict[str, int | str | None]:
+        """Return it as `photos status --json` prints it."""
+        return {
+            "daily": self.budget.daily,
+            "monthly": self.budget.monthly,
+            "calls_of_day": self.counted.of_day,
+            "calls_of_month": self.counted.of_month,
+            "left": self.left,
+            "spent_until": self.spent_until.isoformat() if self.spent_until else None,
+        }
+
     def allowed(self, days: float, a_second: float) -> float:
         """Return how many calls may be made within so many days, at this rate at most."""
         return self.budget.allowed(self.counted, self.at, days, a_second * 86_400)

@@ -96,7 +96,8 @@ class QueueRoom:
 
     def _why_not(self) -> str:
         again = self._now() + _WORTH * BUDGET
-        if self.budget and self.budget.takes_s(self._waiting, self._rate) != self._waiting / self._rate:
+        by_rate = self._rate * BUDGET.total_seconds()
+        if self.budget and self.budget.allowed(BUDGET / timedelta(days=1), self._rate) < by_rate:
             again = max(again, self.budget.spent_until or again)
             return (
                 f"What waits takes {BUDGET.days} days already with the budget of Rekognition calls, and SQS "

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from photo_labels.library.budget import BudgetStatus
 from photo_labels.library.retention import BUDGET, NoRoomError, QueueRoom
 from photo_labels.library.status import COUNTED, MINUTES, Queue, Status
+from photo_labels.records.budget import Budget, Counted
+from photo_labels.terminal.budget_text import budget_warning
 from tests.infra.template import Stack, read
 
 if TYPE_CHECKING:
@@ -98,6 +101,40 @@ def test_given_a_pipeline_without_a_limit_when_asked_for_the_end_then_nobody_kno
 def test_given_no_room_when_asked_then_it_says_when_to_come_back_and_what_else_helps(room: Any) -> None:
     with pytest.raises(NoRoomError, match=r"10 days already at 4 photos.*from March 02 on.*Service Quotas"):
         room(lambda: status(9_000_000, 5.0)).take(1)
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected", "said"),
+    [
+        (Budget(daily=100), 10 * 100, r"with the budget.*from March 02 on.*raise DailyBudgetPhotos"),
+        (Budget(monthly=700), 700, r"with the budget.*from March 02 on.*MonthlyBudgetPhotos"),
+        (Budget(daily=10**9), 3_456_000, r"at 4 photos a second.*Service Quotas"),
+    ],
+)
+def test_given_a_budget_when_photos_are_queued_then_no_more_than_it_allows_in_ten_days(
+    room: Any, budget: Budget, expected: int, said: str
+) -> None:
+    its_status = BudgetStatus(budget, Counted(), START)
+    sent = [0]
+    its_room = room(lambda: replace(status(0, 5.0), bulk=Queue(sum(sent), 0, 0), budget=its_status))
+    with pytest.raises(NoRoomError, match=said):  # noqa: PT012 - as the tools do
+        while True:
+            its_room.take(10)
+            sent.append(10)
+    assert sum(sent) == pytest.approx(expected, abs=10)
+
+
+@pytest.mark.parametrize(
+    ("photos", "said"),
+    [(100, ""), (101, "has 100 left today: 101 photos and what waits"), (5000, "in about 49.0 days")],
+)
+def test_given_a_budget_when_more_is_to_be_queued_then_it_is_said_beforehand(
+    room: Any, photos: int, said: str
+) -> None:
+    its_room = room(lambda: replace(status(0, 5.0), budget=BudgetStatus(Budget(daily=100), Counted(), START)))
+    its_room.take(0)
+    assert said in budget_warning(its_room, photos)
+    assert bool(said) is bool(budget_warning(its_room, photos))
 
 
 @pytest.mark.parametrize("share", [1.0, 0.8, 0.75])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,12 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from photo_labels import cli
+from photo_labels.library.budget import BudgetStatus
 from photo_labels.library.status import Queue, Status, StatusReader
 from photo_labels.library.target import Target
+from photo_labels.records.budget import Budget, Counted
 from photo_labels.terminal.text import duration
+from tests.unit.deployed import put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,3 +150,84 @@ def test_given_the_command_when_asked_for_json_then_it_is_a_line(
 )
 def test_given_seconds_when_told_then_a_person_can_grasp_them(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+# The budget
+
+
+@pytest.fixture
+def with_budget(target: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
+    """A pipeline with a budget of 100 calls a day and 150 a month, of which 100 were made today."""
+    client = boto3.client("lambda", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    usual = Target.client
+
+    def instead(self: Target, service: str, **options: Any) -> Any:
+        return client if service == "lambda" else usual(self, service, **options)
+
+    monkeypatch.setattr(Target, "client", instead)
+    budget = {"DAILY_BUDGET_PHOTOS": "100", "MONTHLY_BUDGET_PHOTOS": "150"}
+    variables = {"REKOGNITION_TPS": "5", "POWERTOOLS_SERVICE_NAME": STACK} | budget
+    outputs = replace(target.outputs, label_quota_table="LabelQuota")
+    key: Any = [{"AttributeName": "Operation", "KeyType": "HASH"}]
+    types: Any = [{"AttributeName": "Operation", "AttributeType": "S"}]
+    target.client("dynamodb").create_table(
+        TableName="LabelQuota", KeySchema=key, AttributeDefinitions=types, BillingMode="PAY_PER_REQUEST"
+    )
+    today = int(f"{datetime.now(UTC):%Y%m%d}")
+    put(
+        target,
+        "LabelQuota",
+        {"Operation": "DetectLabels", "CountedOn": today, "CallsOfDay": 100, "CallsOfMonth": 120},
+    )
+    with Stubber(client) as stub:
+        stub.add_response("get_function_configuration", {"Environment": {"Variables": variables}})
+        # The live lane is on, the next is off.
+        mappings(stub, "Enabled", "Disabled", "Disabled", "Enabled", "Disabled")
+        yield replace(target, outputs=outputs)
+
+
+def test_given_a_spent_budget_when_looked_at_then_it_says_until_when_and_nobody_has_paused(
+    with_budget: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = {"Operation": f"SwitchedOff {with_budget.outputs.stack}"}
+    put(with_budget, "LabelQuota", note)
+    ended = run(with_budget, monkeypatch)
+    assert ended.exit_code == 0, ended.output
+    said = " ".join(ended.output.split())
+    assert (
+        "100 of 100 calls today, 120 of 150 calls this month (UTC); spent: labelling goes on by itself at" in said
+    )
+    assert "labelling on" in said
+
+
+def test_given_a_spent_budget_and_a_pause_when_looked_at_then_it_is_paused(
+    with_budget: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = run(with_budget, monkeypatch, "--json")
+    assert ended.exit_code == 0, ended.output
+    status = json.loads(ended.stdout.splitlines()[-1])
+    assert not status["is_on"]
+    assert status["budget"].pop("spent_until").endswith("T00:00:00+00:00")
+    assert status["budget"] == {
+        "daily": 100,
+        "monthly": 150,
+        "calls_of_day": 100,
+        "calls_of_month": 120,
+        "left": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("waiting", "gone_in_s", "lost"),
+    [(0, 0.0, 0), (100, 86_400.0 + 20, 0), (1200, 12 * 86_400.0 + 20, 100), (10**6, None, 998_900)],
+)
+def test_given_a_backlog_beyond_the_budget_when_asked_then_what_sqs_deletes_first_is_told(
+    waiting: int, gone_in_s: float | None, lost: int
+) -> None:
+    midnight = datetime(2026, 11, 3, tzinfo=UTC)
+    budget = BudgetStatus(Budget(daily=100), Counted(20261103, 100, 100), midnight)
+    counts = {"ImagesLabelled": 0, "ImagesRejected": 0, "ImagesRemoved": 0}
+    none = Queue(0, 0, 0)
+    status = Status(none, none, Queue(waiting, 0, 0), none, none, True, counts, None, 5.0, {}, budget)
+    assert status.gone_in_s == (None if gone_in_s is None else pytest.approx(gone_in_s))
+    assert status.lost_after(12) == lost
