@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from infra.function import Function
 from infra.stacks import Stack
 from infra.template import pipeline_template
+from infra.template_bucket import upload_template
 from photo_labels.library.target import described
 from photo_labels.library.user_errors import UserError
 
@@ -33,7 +34,7 @@ class Deployment:
         self.connection = connection
         self.registry_host = registry_host
         cloudformation = connection.client("cloudformation")
-        self.pipeline = Stack(cloudformation, name, on_event)
+        self.pipeline = Stack(cloudformation, name, on_event, self._upload)
         self.registry = Stack(cloudformation, f"{name}-registry", on_event)
         self._account = account
         self._target: Target | None = None
@@ -66,6 +67,11 @@ class Deployment:
             return
         if "LabelIndexTable" not in self.pipeline.template():
             raise UserError(f"{self.name} is a stack of something else: name yours with STACK=….")
+
+    def _upload(self, template: str) -> str:
+        """Return the URL of a template in the registry's bucket, which `push` has brought up."""
+        bucket = self.registry.outputs()["TemplateBucket"]
+        return upload_template(self.connection.client("s3"), bucket, template)
 
     def template(self, parameters: dict[str, str]) -> str:
         """Return the template to deploy with these parameters."""

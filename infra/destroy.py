@@ -30,8 +30,17 @@ def destroy(deployment: Deployment, display: Display, *, with_data: bool) -> Non
         deployment.require_own_stack()
         _destroy_pipeline(deployment, display, with_data=with_data)
     if deployment.registry.status():
+        _empty_template_bucket(deployment)
         deployment.registry.delete()
         display.say("The registry is gone, and its images.")
+
+
+def _empty_template_bucket(deployment: Deployment) -> None:
+    """CloudFormation deletes no bucket that has something in it; that of an older version's stack has none."""
+    s3 = deployment.connection.client("s3")
+    if bucket := deployment.registry.outputs().get("TemplateBucket"):
+        with suppress(s3.exceptions.NoSuchBucket):
+            _empty_bucket(s3, bucket)
 
 
 def _destroy_pipeline(deployment: Deployment, display: Display, *, with_data: bool) -> None:
@@ -71,11 +80,12 @@ def _delete_data(target: Target, *, is_own: bool) -> None:
     if is_own:
         s3 = target.client("s3")
         with suppress(s3.exceptions.NoSuchBucket):
-            _delete_bucket(s3, target.outputs.bucket)
+            _empty_bucket(s3, target.outputs.bucket)
+            s3.delete_bucket(Bucket=target.outputs.bucket)
 
 
-def _delete_bucket(s3: S3Client, bucket: str) -> None:
-    """Delete it with all objects and versions. Raises UserError for what S3 does not delete."""
+def _empty_bucket(s3: S3Client, bucket: str) -> None:
+    """Delete all objects and versions. Raises UserError for what S3 does not delete."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         objects: Any = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
@@ -84,7 +94,6 @@ def _delete_bucket(s3: S3Client, bucket: str) -> None:
             if errors := answer.get("Errors"):
                 first = f"{errors[0]['Key']} ({errors[0]['Message']})"
                 raise UserError(f"S3 does not delete {len(errors)} objects of {bucket}, the first {first}.")
-    s3.delete_bucket(Bucket=bucket)
 
 
 def _waiting(target: Target) -> int:

@@ -42,7 +42,8 @@ def push(deployment: Deployment, display: Display, base: str | None, architectur
 
 def _registry(deployment: Deployment, display: Display) -> Registry:
     """Return the registry, after bringing its stack up to date."""
-    proposed = deployment.registry.propose({"RepositoryName": deployment.name}, REGISTRY)
+    tls = "false" if deployment.registry_host else "true"  # what stands in for AWS has none
+    proposed = deployment.registry.propose({"RepositoryName": deployment.name, "EnforceTls": tls}, REGISTRY)
     if proposed:
         confirm(deployment, display, deployment.registry, proposed)
         deployment.registry.execute(proposed)

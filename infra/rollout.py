@@ -104,7 +104,8 @@ def _prove(display: Display, function: Function) -> None:
 def _roll_back(deployment: Deployment, abandoned: ChangeSet, before: _Before) -> None:
     """Restore template, parameters and mappings. What worked before needs no proof."""
     deployment.pipeline.wait_for_end(abandoned)
-    back = deployment.pipeline.propose(before.parameters, before.template)
+    stack = deployment.pipeline
+    back = stack.propose(before.parameters, before.template if stack.template() != before.template else None)
     if back:
         deployment.execute(back)
     function = deployment.function

@@ -59,11 +59,22 @@ class Event:
 class Stack:
     """One stack, which may not exist yet."""
 
-    def __init__(self, client: CloudFormationClient, name: str, tell: Callable[[Event], None]) -> None:
-        """`tell` is called with the events of this object's own operations."""
+    def __init__(
+        self,
+        client: CloudFormationClient,
+        name: str,
+        tell: Callable[[Event], None],
+        upload: Callable[[str], str] | None = None,
+    ) -> None:
+        """`tell` is called with the events of this object's own operations.
+
+        `upload` puts a template into S3 and returns its URL; without it, templates are sent with the request, and
+        may have 51,200 bytes.
+        """
         self._client = client
         self.name = name
         self._tell = tell
+        self._upload = upload
 
     def status(self) -> str | None:
         """None: there is no such stack."""
@@ -82,7 +93,7 @@ class Stack:
     def template(self) -> str:
         """The one that it is deployed with, as it was given."""
         found: Any = self._client.get_template(StackName=self.name, TemplateStage="Original")["TemplateBody"]
-        # botocore reads what is JSON. Written with spaces it could be longer than CloudFormation takes.
+        # botocore reads what is JSON.
         return found if isinstance(found, str) else json.dumps(found, separators=(",", ":"))
 
     def propose(self, parameters: Mapping[str, str], template: str | None = None) -> ChangeSet | None:
@@ -100,8 +111,8 @@ class Stack:
         if not is_new and status not in _AT_REST:
             raise UserError(_not_now(self.name, status or ""))
         deployed: Any = {"StackName": self.name}
-        given: Any = {"TemplateBody": template}
-        summary = self._client.get_template_summary(**(given if template else deployed))
+        given: Any = self._sent(template) if template else None
+        summary = self._client.get_template_summary(**(given or deployed))
         names = [one["ParameterKey"] for one in summary["Parameters"]]
         if unknown := parameters.keys() - set(names):
             raise UserError(f"There is no parameter {min(unknown)}; there are {', '.join(names)}.")
@@ -111,7 +122,7 @@ class Stack:
             StackName=self.name,
             ChangeSetName=name,
             ChangeSetType="CREATE" if is_new else "UPDATE",
-            **(given if template else {"UsePreviousTemplate": True}),
+            **(given or {"UsePreviousTemplate": True}),
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
             Capabilities=["CAPABILITY_IAM"],
             ImportExistingResources=True,
@@ -120,6 +131,9 @@ class Stack:
             DisableValidation=True,
         )
         return self._worked_out(name)
+
+    def _sent(self, template: str) -> dict[str, str]:
+        return {"TemplateURL": self._upload(template)} if self._upload else {"TemplateBody": template}
 
     def execute(self, change_set: ChangeSet) -> None:
         """Make the changes. Raises UserError with the first failure's reason once all is rolled back."""

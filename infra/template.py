@@ -13,16 +13,14 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).resolve().parent
 REGISTRY = (_HERE / "registry.yaml").read_text()
-# CloudFormation takes no longer one with the request itself (user guide, "Understand CloudFormation quotas").
-MAX_BYTES = 51_200
 _NAMES_OF_RETAINED = ("BucketName", "TableName")
 
 
 def pipeline_template(variables: Mapping[str, str]) -> str:
     """Return infra/pipeline.yaml as compact JSON, with the names of bucket and tables written out.
 
-    With its comments it is longer than CloudFormation takes. And what an earlier stack has retained is adopted
-    only where its name is static (user guide, "Import AWS resources into a CloudFormation stack automatically").
+    What an earlier stack has retained is adopted only where its name is static (user guide, "Import AWS resources
+    into a CloudFormation stack automatically").
     `variables`: AWS::StackName, TablePrefix and the like.
     """
     template = yaml.load((_HERE / "pipeline.yaml").read_text(), _Loader)  # noqa: S506 - a safe loader, with tags
@@ -31,8 +29,6 @@ def pipeline_template(variables: Mapping[str, str]) -> str:
         for name in _NAMES_OF_RETAINED:
             if isinstance(sub := properties.get(name), dict):
                 properties[name] = _written_out(sub["Fn::Sub"], variables)
-    dashboard = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    dashboard[0] = "\n".join(line.strip() for line in dashboard[0].splitlines())
     return json.dumps(template, separators=(",", ":"))
 
 

@@ -323,7 +323,8 @@ def test_given_a_pipeline_when_destroyed_with_its_data_then_nothing_is_left(
     said = account.run("destroy", "--with-data")
     assert "It removes, too: table ImageLabels" in said
     assert target.client("dynamodb").list_tables()["TableNames"] == []
-    assert target.outputs.bucket not in {one["Name"] for one in target.client("s3").list_buckets()["Buckets"]}
+    buckets = {one["Name"] for one in target.client("s3").list_buckets()["Buckets"]}
+    assert not [name for name in buckets if name.startswith(STACK)], "that of the photos, and that of templates"
     assert target.client("ecr").describe_repositories()["repositories"] == []
 
 

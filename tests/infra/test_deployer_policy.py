@@ -55,3 +55,19 @@ def test_given_template_when_deployed_with_policy_then_it_may_make_every_resourc
             fnmatchcase(wanted, action) and fnmatchcase(resource, pattern) for action, pattern in allowed()
         )
         assert is_allowed, f"{logical_name}: {wanted} on {resource}"
+
+
+def may(action: str, resource: str) -> bool:
+    return any(fnmatchcase(action, one) and fnmatchcase(resource, pattern) for one, pattern in allowed())
+
+
+def test_given_the_bucket_of_templates_when_used_with_policy_then_it_may_be_made_filled_and_removed() -> None:
+    bucket = "arn:aws:s3:::photo-labels-registry-templates-1a2b3c4d5e6f"
+    for action in (
+        *("CreateBucket", "PutBucketPublicAccessBlock", "PutEncryptionConfiguration", "PutBucketPolicy"),
+        *("PutLifecycleConfiguration", "ListBucketVersions", "DeleteBucketPolicy", "DeleteBucket"),
+    ):
+        assert may(f"s3:{action}", bucket), action
+    for action in ("PutObject", "GetObject", "DeleteObject", "DeleteObjectVersion"):
+        assert may(f"s3:{action}", f"{bucket}/0.json"), action
+    assert not may("s3:GetObject", "arn:aws:s3:::photo-labels-123456789012-eu-central-1/private.jpg")

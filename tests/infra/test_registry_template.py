@@ -1,4 +1,4 @@
-"""`infra/registry.yaml`: where images are kept, and which of them are ever deleted."""
+"""`infra/registry.yaml`: where images are kept, which of them are ever deleted, and where templates are put."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 from cfnlint.api import lint
 
+from infra.template import REGISTRY
 from tests.infra.template import INFRA, Stack, read
+
+# User guide, "Understand CloudFormation quotas": of a template that is sent with the request.
+MOST_BYTES = 51_200
 
 
 @pytest.fixture
@@ -20,6 +24,37 @@ def repository() -> dict[str, Any]:
 
 def test_given_the_template_when_linted_then_clean() -> None:
     assert lint((INFRA / "registry.yaml").read_text()) == []
+
+
+def test_given_the_template_when_sent_with_the_request_then_it_is_no_longer_than_may_be() -> None:
+    assert len(REGISTRY.encode()) <= MOST_BYTES
+
+
+def test_given_the_bucket_of_templates_when_made_then_it_is_private_encrypted_and_they_expire() -> None:
+    stack = Stack.of(read("registry.yaml"), RepositoryName="photo-labels")
+    bucket = stack.properties("Templates")
+    assert "BucketName" not in bucket, "only CloudFormation's own begins with the stack's name and is never taken"
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 7)
+    assert "Prefix" not in rule
+    assert stack.outputs["TemplateBucket"] == "<Templates>"
+    # With something in it, it cannot be deleted with the stack, but it has to be: nothing in it is anybody's data.
+    assert "DeletionPolicy" not in stack.resources["Templates"]
+
+
+def test_given_the_bucket_of_templates_when_asked_without_tls_then_refused_unless_local() -> None:
+    template = read("registry.yaml")
+    policy = Stack.of(template, RepositoryName="photo-labels").properties("TemplatesPolicy")["PolicyDocument"]
+    (statement,) = policy["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Resource"] == ["<Templates.Arn>", "<Templates.Arn>/*"]
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    local = Stack.of(template, RepositoryName="photo-labels", EnforceTls="false")
+    assert "TemplatesPolicy" not in local.resources
 
 
 def test_given_the_repository_when_made_then_tags_are_immutable_and_images_scanned(

@@ -8,10 +8,13 @@ import re
 import pytest
 from cfnlint.api import lint
 
-from infra.template import MAX_BYTES, pipeline_template
+from infra.template import pipeline_template
 from photo_labels import __version__
 from tests.infra.pipeline.shared import IMAGE, PARAMETERS, Template, stack_of
 from tests.infra.template import INFRA
+
+# User guide, "Understand CloudFormation quotas": of a template in S3, 1 MB, which are 1,000,000 bytes.
+MOST_BYTES = 1_000_000
 
 
 def test_given_the_template_when_linted_then_there_is_nothing_to_say(template: Template) -> None:
@@ -23,15 +26,13 @@ def test_given_the_file_when_linted_then_there_is_nothing_to_say() -> None:
     assert [str(match) for match in lint((INFRA / "pipeline.yaml").read_text())] == []
 
 
-def test_given_the_file_when_deployed_then_it_needs_no_bucket_to_be_uploaded_to(template: Template) -> None:
+def test_given_the_file_when_sent_by_s3_then_it_is_the_same_and_no_longer_than_may_be(template: Template) -> None:
     sent = pipeline_template({"AWS::StackName": "s" * 35, "AWS::AccountId": "1" * 12, "TablePrefix": "p" * 64})
-    assert len(sent.encode()) <= MAX_BYTES
+    assert len(sent.encode()) <= MOST_BYTES
     read = json.loads(sent)
     assert read["Resources"]["PhotoBucket"]["Properties"].pop("BucketName").startswith("s" * 35 + "-" + "1" * 12)
     assert read["Resources"]["LabelIndex"]["Properties"].pop("TableName") == "p" * 64 + "LabelIndex"
     for one in (read, template):
-        body = one["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-        body[0] = "".join(body[0].split())
         for name in ("PhotoBucket", "ImageLabels", "LabelIndex", "LabelQuota"):
             one["Resources"][name]["Properties"].pop("BucketName", None)
             one["Resources"][name]["Properties"].pop("TableName", None)

@@ -1,8 +1,9 @@
-"""Stacks: change sets, events, and what is destroyed and shown."""
+"""Stacks: change sets, events, how templates are sent, and what is destroyed and shown."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +12,13 @@ import pytest
 from botocore.stub import Stubber
 from rich.console import Console
 
-from infra.destroy import _delete_bucket, _waiting
+from infra.destroy import _empty_bucket, _empty_template_bucket, _waiting
 from infra.display import Display
+from infra.function import MappingState
+from infra.rollout import _Before, _roll_back
 from infra.stacks import Change, ChangeSet, Event, Stack
 from infra.template import pipeline_template
+from infra.template_bucket import upload_template
 from photo_labels.library.user_errors import UserError
 from tests.fakes.stack import outputs_of_stack
 from tests.unit.deploying.shared import event
@@ -79,7 +83,7 @@ def test_given_a_stack_that_cannot_be_changed_now_when_proposed_then_a_sentence(
 
 def cloudformation() -> tuple[Stack, Stubber]:
     client = boto3.client("cloudformation", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
-    return Stack(client, "photo-labels", lambda _: None), Stubber(client)
+    return Stack(client, "photo-labels", lambda _: None, lambda template: f"https://{template}"), Stubber(client)
 
 
 def described(status: str, **parameters: str) -> dict[str, Any]:
@@ -128,7 +132,7 @@ def test_given_a_first_deployment_that_failed_when_proposed_again_then_its_param
             "describe_stacks", described("ROLLBACK_COMPLETE", TablePrefix="mine-", Memory="256", Old="")
         )
     names = [{"ParameterKey": name} for name in ("TablePrefix", "Memory", "ImageUri")]
-    stub.add_response("get_template_summary", {"Parameters": names})
+    stub.add_response("get_template_summary", {"Parameters": names}, {"TemplateURL": "https://template"})
     stub.add_response("create_change_set", {"Id": "arn:aws:cloudformation:x"})
     stack._client.meta.events.register(
         "provide-client-params.cloudformation.CreateChangeSet", lambda params, **_: asked.update(params)
@@ -138,6 +142,45 @@ def test_given_a_first_deployment_that_failed_when_proposed_again_then_its_param
     given_ = {one["ParameterKey"]: one["ParameterValue"] for one in asked["Parameters"]}
     assert given_ == {"TablePrefix": "mine-", "Memory": "512", "ImageUri": "uri"}
     assert asked["ChangeSetType"] == "CREATE"
+    assert asked["TemplateURL"] == "https://template"
+    assert not asked.keys() & {"TemplateBody", "UsePreviousTemplate"}
+
+
+def test_given_a_stack_without_uploads_when_proposed_then_its_template_is_sent_with_the_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, stub = cloudformation()
+    stack = Stack(stub.client, "photo-labels-registry", lambda _: None)
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(Stack, "_worked_out", lambda _, name: ChangeSet(name, ()))
+    for _ in range(2):
+        stub.add_response("describe_stacks", described("UPDATE_COMPLETE"))
+    stub.add_response("get_template_summary", {"Parameters": []}, {"TemplateBody": "small"})
+    stub.add_response("create_change_set", {"Id": "arn:aws:cloudformation:x"})
+    stub.client.meta.events.register(
+        "provide-client-params.cloudformation.CreateChangeSet", lambda params, **_: asked.update(params)
+    )
+    with stub:
+        stack.propose({}, "small")
+    assert asked["TemplateBody"] == "small"
+    assert not asked.keys() & {"TemplateURL", "UsePreviousTemplate"}
+
+
+@pytest.mark.parametrize(("now", "sent"), [("the new one", "the earlier one"), ("the earlier one", None)])
+def test_given_a_change_that_failed_when_rolled_back_then_the_template_is_sent_only_where_it_changed(
+    now: str, sent: str | None
+) -> None:
+    """`make rollback` does not bring up the registry, which may be of a version without a bucket for it."""
+    asked: list[Any] = []
+    pipeline = SimpleNamespace(
+        wait_for_end=lambda _: None, template=lambda: now, propose=lambda *given: asked.append(given)
+    )
+    function: Any = SimpleNamespace(resume=lambda: None)
+    deployment: Any = SimpleNamespace(pipeline=pipeline, function=function)
+    running: Any = None
+    before = _Before(MappingState.RUNNING, running, {"Memory": "512"}, "the earlier one")
+    _roll_back(deployment, ChangeSet("abandoned", ()), before)
+    assert asked == [({"Memory": "512"}, sent)]
 
 
 def test_given_queues_that_are_gone_already_when_counted_then_nothing_waits() -> None:
@@ -170,7 +213,67 @@ def test_given_objects_that_s3_keeps_when_a_bucket_is_deleted_then_a_sentence() 
         with pytest.raises(
             UserError, match=r"does not delete 1 objects of b, the first held.jpg \(under legal hold"
         ):
-            _delete_bucket(s3, "b")
+            _empty_bucket(s3, "b")
+
+
+def s3_of(region: str, endpoint: str | None = None) -> Any:
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
+    return boto3.client("s3", region, endpoint_url=endpoint, **keys)
+
+
+@pytest.mark.parametrize(
+    ("region", "endpoint", "url"),
+    [
+        ("eu-central-1", None, "https://b.s3.eu-central-1.amazonaws.com/"),
+        ("us-east-1", None, "https://b.s3.amazonaws.com/"),
+        ("cn-north-1", None, "https://b.s3.cn-north-1.amazonaws.com.cn/"),
+        ("us-east-1", "http://127.0.0.1:4566", "http://127.0.0.1:4566/b/"),
+    ],
+)
+def test_given_a_template_when_uploaded_then_its_url_is_that_of_its_content_in_the_region(
+    region: str, endpoint: str | None, url: str
+) -> None:
+    s3 = s3_of(region, endpoint)
+    key = f"{sha256(b'template').hexdigest()}.json"
+    with Stubber(s3) as stub:
+        stub.add_response("put_object", {}, {"Bucket": "b", "Key": key, "Body": b"template"})
+        assert upload_template(s3, "b", "template") == url + key
+
+
+def test_given_a_bucket_of_templates_that_is_gone_when_uploaded_then_a_sentence() -> None:
+    s3 = s3_of("eu-central-1")
+    with Stubber(s3) as stub:
+        stub.add_client_error("put_object", "NoSuchBucket")
+        with pytest.raises(UserError, match=r"aws s3 mb s3://b\b"):
+            upload_template(s3, "b", "template")
+
+
+def deployed(s3: Any, outputs: dict[str, str]) -> Any:
+    return SimpleNamespace(
+        connection=SimpleNamespace(client=lambda _: s3), registry=SimpleNamespace(outputs=lambda: outputs)
+    )
+
+
+def test_given_templates_when_destroyed_then_the_bucket_is_emptied_for_cloudformation_to_delete() -> None:
+    s3 = s3_of("eu-central-1")
+    with Stubber(s3) as stub:
+        stub.add_response(
+            "list_object_versions", {"Versions": [{"Key": "0.json", "VersionId": "null"}]}, {"Bucket": "b"}
+        )
+        objects = [{"Key": "0.json", "VersionId": "null"}]
+        asked = {"Bucket": "b", "Delete": {"Objects": objects, "Quiet": True}}
+        stub.add_response("delete_objects", {}, asked)
+        _empty_template_bucket(deployed(s3, {"TemplateBucket": "b"}))
+        stub.assert_no_pending_responses()
+
+
+def test_given_no_bucket_of_templates_when_destroyed_then_nothing_is_in_the_way() -> None:
+    s3 = s3_of("eu-central-1")
+    with Stubber(s3) as stub:
+        stub.add_client_error("list_object_versions", "NoSuchBucket")
+        _empty_template_bucket(deployed(s3, {"TemplateBucket": "gone"}))
+        _empty_template_bucket(deployed(s3, {"RepositoryUri": "of an older version's stack"}))
+        stub.assert_no_pending_responses()
 
 
 def test_given_a_narrow_terminal_when_names_are_shown_then_they_are_whole() -> None:
@@ -196,8 +299,8 @@ def test_given_nobody_to_ask_when_a_question_is_asked_then_a_sentence(monkeypatc
         Display(Console(), yes=False).confirmed("Change it?")
 
 
-def test_given_a_template_as_it_was_sent_when_read_back_then_it_is_the_same_and_no_longer() -> None:
-    """A deployment that fails sends it again."""
+def test_given_a_template_as_it_was_sent_when_read_back_then_it_is_the_same() -> None:
+    """A deployment that fails compares it, and sends it again."""
     sent = pipeline_template({"AWS::StackName": "s" * 35, "AWS::AccountId": "1" * 12, "TablePrefix": "p" * 64})
     stack, stub = cloudformation()
     stub.add_response("get_template", {"TemplateBody": sent})
