@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,8 +14,11 @@ from local.cloud import LocalCloud
 from photo_labels import cli
 from photo_labels.library.mapping import Mappings
 from photo_labels.library.queues import depth
+from photo_labels.records.budget import switched_off_key
 from tests.e2e.conftest import Pipeline
 from tests.e2e.test_lanes import photo
+from tests.e2e.test_permissions import Role
+from tests.infra.pipeline.shared import MAY_WAIT
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -28,12 +32,15 @@ class Spending(Pipeline):
     """A pipeline with a budget."""
 
     def check(self) -> None:
-        """Do what the schedule does every five minutes, with what it passes on."""
+        assert (error := self.check_fails_with()) == "", error
+
+    def check_fails_with(self) -> str:
+        """Do what the schedule does every five minutes, with what it passes on; returns how it failed."""
         events, functions = (self.cloud.target.client(service) for service in ("events", "lambda"))
         [rule] = events.list_rules(NamePrefix=self.cloud.target.outputs.stack)["Rules"]
         [target] = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
         answer = functions.invoke(FunctionName=target["Arn"], Payload=target["Input"])
-        assert "FunctionError" not in answer, answer["Payload"].read()
+        return answer["Payload"].read().decode() if "FunctionError" in answer else ""
 
     def mappings(self) -> dict[str, str]:
         functions = self.cloud.target.client("lambda")
@@ -61,11 +68,23 @@ class Spending(Pipeline):
         return sum(item["Status"]["S"] == "LABELLED" for item in scanned["Items"])
 
     def a_day_passes(self) -> None:
+        self._set("CountedOn", 20200101)
+
+    def count(self, calls: int) -> None:
+        self._set("CountedOn", int(f"{datetime.now(UTC):%Y%m%d}"))
+        self._set("CallsOfDay", calls)
+
+    def _set(self, name: str, value: int) -> None:
         self.dynamodb.update_item(
             TableName=self.outputs["LabelQuotaTable"],
             Key={"Operation": {"S": "DetectLabels"}},
-            UpdateExpression="SET CountedOn = :yesterday",
-            ExpressionAttributeValues={":yesterday": {"N": "20200101"}},
+            UpdateExpression=f"SET {name} = :value",
+            ExpressionAttributeValues={":value": {"N": str(value)}},
+        )
+
+    def forget_the_note(self) -> None:
+        self.dynamodb.delete_item(
+            TableName=self.outputs["LabelQuotaTable"], Key=switched_off_key(self.cloud.target.outputs.stack)
         )
 
 
@@ -112,15 +131,27 @@ def test_given_more_photos_than_the_budget_when_they_come_then_they_wait_and_go_
     eventually(lambda: set(spending.waiting.values()) == {0})
 
 
+# The local Lambda lets every role switch a mapping: that one is asserted from the template alone.
+@pytest.mark.parametrize("action", sorted(MAY_WAIT.keys() - {"lambda:UpdateEventSourceMapping"}))
+def test_given_a_permission_taken_away_when_the_budget_is_looked_at_then_it_fails_and_is_told(
+    spending: Spending, action: str
+) -> None:
+    """The note is written where the budget is spent, and deleted where it is not any more."""
+    spending.forget_the_note()
+    spending.count(BUDGET)
+    if action == "dynamodb:DeleteItem":
+        spending.check()
+        spending.count(0)
+    with Role(spending, "FunctionName").without(action):
+        assert "AccessDenied" in spending.check_fails_with()
+    spending.count(0)
+    spending.check()
+
+
 def test_given_a_budget_when_live_events_need_no_call_then_they_are_done_while_it_is_spent(
     spending: Spending,
 ) -> None:
-    spending.dynamodb.update_item(
-        TableName=spending.outputs["LabelQuotaTable"],
-        Key={"Operation": {"S": "DetectLabels"}},
-        UpdateExpression="SET CallsOfDay = :all",
-        ExpressionAttributeValues={":all": {"N": str(BUDGET)}},
-    )
+    spending.count(BUDGET)
     spending.check()
     spending.s3.delete_object(Bucket=spending.bucket, Key="00.jpg")
     eventually(lambda: (spending.document("00.jpg") or {}).get("Status") == "REMOVED")
