@@ -76,6 +76,8 @@ class Write:
     shown: Version | None = None
     # Where the photo was purged after it, this is not written.
     moment: datetime | None = None
+    # A rejected photo that its importer has marked: the importer says so, and no alarm.
+    is_marked: bool = False
 
     @property
     def image_id(self) -> str:

@@ -25,7 +25,7 @@ from photo_labels.records.documents import (
     labels_from,
     new_commit,
 )
-from photo_labels.records.errors import PermanentError, TransientError
+from photo_labels.records.errors import AWS_ERRORS, PermanentError, TransientError
 from photo_labels.records.formats import (
     NOT_A_PHOTO,
     PHOTO_FORMATS,
@@ -123,14 +123,21 @@ class Labeller:
         """Find out what is to be written for one object, or where else it goes. Raises what is transient."""
         photo = _Photo(task, lane, deadline, stats)
         try:
-            if task.reconcile or task.old or task.event.kind is Kind.REMOVED:
-                return self._resolve_from_s3(photo)
-            try:
-                return self._label(photo)
-            except _VersionGoneError:
-                return self._resolve_from_s3(photo)
+            decided = self._resolve(photo)
         except _ForwardedError as error:
             return error.forward
+        if isinstance(decided, Write) and decided.document.status == "REJECTED":
+            return replace(decided, is_marked=self._was_imported(photo))
+        return decided
+
+    def _resolve(self, photo: _Photo) -> Write | SkipReason:
+        task = photo.task
+        if task.reconcile or task.old or task.event.kind is Kind.REMOVED:
+            return self._resolve_from_s3(photo)
+        try:
+            return self._label(photo)
+        except _VersionGoneError:
+            return self._resolve_from_s3(photo)
 
     def _resolve_from_s3(self, photo: _Photo) -> Write | SkipReason:
         """Let S3 tell what is true now, whatever the event says.
@@ -224,6 +231,17 @@ class Labeller:
         except PermanentError:  # Rekognition's refusal explains that
             return False
         return head is not None and head.is_bulk
+
+    def _was_imported(self, photo: _Photo) -> bool:
+        """Tell whether a photo that Rekognition has refused is marked; where S3 does not say so, it is not.
+
+        What is rejected without a call to Rekognition takes none to S3 either.
+        """
+        if not photo.lane.bulk or not photo.stats.calls:
+            return False
+        with suppress(*AWS_ERRORS, TransientError):
+            return self._is_marked(photo)
+        return False
 
     def _to_converter(self, photo: _Photo, why: str) -> _ForwardedError:
         lane = photo.lane

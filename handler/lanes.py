@@ -65,6 +65,8 @@ class Lane:
     max_wait_s: float | None = None
     # Where photos go that their importer has marked as bulk work; None: they stay.
     bulk: Lane | None = None
+    # It feeds the function that converts.
+    is_converting: bool = False
 
 
 def labelling_lanes(settings: Settings) -> tuple[Lane, ...]:
@@ -87,8 +89,8 @@ def labelling_lanes(settings: Settings) -> tuple[Lane, ...]:
 def converting_lanes(settings: Settings) -> tuple[Lane, ...]:
     """Return the lanes of the function that converts, live first."""
     bulk_url = settings.bulk_queue_url
-    live = Lane(settings.queue_url, LIVE, no_slot_url=settings.queue_url, spent_url=bulk_url)
-    return (live, Lane(bulk_url, BULK, no_slot_url=bulk_url)) if bulk_url else (live,)
+    live = Lane(settings.queue_url, LIVE, no_slot_url=settings.queue_url, spent_url=bulk_url, is_converting=True)
+    return (live, Lane(bulk_url, BULK, no_slot_url=bulk_url, is_converting=True)) if bulk_url else (live,)
 
 
 def by_lane(records: Iterable[SQSRecord], lanes: tuple[Lane, ...]) -> Iterator[tuple[Lane, list[SQSRecord]]]:

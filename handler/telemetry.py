@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools import Logger, Metrics
 
+    from handler.decisions import Write
     from handler.events import Message
     from handler.report import Outcome, Report
     from handler.results import CallStats
@@ -110,15 +111,20 @@ def _first_message_by_image(messages: list[Message]) -> Mapping[str, Message]:
 
 
 def _count(report: Report, metrics: Metrics) -> None:
-    outcomes = list(report.outcomes.values())
-    written = [one.write.document for one in outcomes if one.write and not one.superseded]
+    outcomes, priority = list(report.outcomes.values()), report.lane.priority
+    written = [one.write for one in outcomes if one.write and not one.superseded]
     forwarded = [one.forwarded for one in outcomes if one.forwarded and not one.error]
-    photos = [document for document in written if document.reason != NOT_A_PHOTO]
+    photos = [write for write in written if write.document.reason != NOT_A_PHOTO]
+    # Of bulk work its importer says what is rejected: no alarm has to.
+    live = [write for write in photos if priority is not BULK and not write.is_marked]
+    ended = "ConvertMessagesEnded" if report.lane.is_converting else "MessagesEnded"
     counts = {
-        "ImagesLabelled": sum(document.status == "LABELLED" for document in written),
+        ended: _ended(report),
+        "ImagesLabelled": sum(write.document.status == "LABELLED" for write in written),
         "ImagesHandedOver": sum(one.is_to_be_converted for one in forwarded),
         "ImagesForwarded": sum(not one.is_to_be_converted for one in forwarded),
-        "ImagesRemoved": sum(document.status == "REMOVED" for document in written),
+        "ImagesRemoved": sum(write.document.status == "REMOVED" for write in written),
+        "BulkImagesRejected": _rejected(photos) - _rejected(live),
         "NotPhotos": len(written) - len(photos),
         "RecordsFailed": len(report.failed),
         "DuplicateEvents": sum(
@@ -129,19 +135,39 @@ def _count(report: Report, metrics: Metrics) -> None:
     }
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)
-    for document in photos:
+    for write in live:
         # A sample of 0 or 1 for each photo: its sum is the count, its average the share that the alarm watches.
-        metrics.add_metric("ImagesRejected", MetricUnit.Count, int(document.status == "REJECTED"))
+        metrics.add_metric("ImagesRejected", MetricUnit.Count, _rejected([write]))
     for stats in report.call_stats.values():
         for latency_ms in stats.latencies_ms:
             metrics.add_metric("RecognitionLatency", MetricUnit.Milliseconds, latency_ms)
     # Bulk work waits for days, as it is meant to, and the overflow until those before it are done.
-    priority = report.lane.priority
     for latency_ms in _end_to_end_ms(outcomes) if priority is not BULK else ():
         metrics.add_metric("EndToEndLatency", MetricUnit.Milliseconds, latency_ms)
     if priority is LIVE:
         metrics.add_metric("OldestPhotoAge", MetricUnit.Seconds, _oldest_s(report))
     metrics.add_metadata("Photos", _traces(report))
+
+
+def _ended(report: Report) -> int:
+    """Count the messages that this function is done with, whatever their photos came to.
+
+    What is sent to another lane, or anew to its own, still waits for it: that is no end. What is handed over to be
+    converted has left it, and waits for the other function.
+    """
+    in_lanes = {
+        image
+        for image, outcome in report.outcomes.items()
+        if outcome.forwarded and not outcome.forwarded.is_to_be_converted
+    }
+    return sum(
+        message not in report.failed and all(event.image_id not in in_lanes for event in message.events)
+        for message in report.messages
+    )
+
+
+def _rejected(writes: list[Write]) -> int:
+    return sum(write.document.status == "REJECTED" for write in writes)
 
 
 def _traces(report: Report) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ MINUTES = 5
 COUNTED = (
     "ImagesLabelled",
     "ImagesRejected",
+    "BulkImagesRejected",
     "ImagesRemoved",
     "ImagesHandedOver",
     "ImagesForwarded",
@@ -86,8 +87,13 @@ class Status:
     @property
     def photos_a_second(self) -> float:
         """Return the photos that ended, a second."""
-        ended = sum(self.counts[name] for name in ("ImagesLabelled", "ImagesRejected", "ImagesRemoved"))
+        ended = self.counts["ImagesLabelled"] + self.rejected + self.counts["ImagesRemoved"]
         return ended / (MINUTES * 60)
+
+    @property
+    def rejected(self) -> float:
+        """Return the photos that were rejected, live ones and bulk work."""
+        return self.counts["ImagesRejected"] + self.counts["BulkImagesRejected"]
 
     @property
     def calls_a_second(self) -> float:

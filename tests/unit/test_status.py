@@ -113,7 +113,7 @@ def test_given_what_was_longer_ago_when_looked_at_then_it_is_not_counted(
 def test_given_backlog_when_asked_when_it_is_gone_then_by_rate_or_quota_or_nobody_knows(
     backlog: int, labelled: int, tps: float, is_on: bool, gone_in_s: float | None
 ) -> None:
-    counts = {"ImagesLabelled": labelled, "ImagesRejected": 0, "ImagesRemoved": 0}
+    counts = {"ImagesLabelled": labelled, "ImagesRejected": 0, "BulkImagesRejected": 0, "ImagesRemoved": 0}
     none = Queue(0, 0, 0)
     status = Status(none, none, Queue(backlog, 0, 0), none, none, is_on, counts, None, tps, {})
     assert status.gone_in_s == gone_in_s

@@ -94,6 +94,8 @@ def test_given_every_kind_of_end_when_told_then_each_has_line_with_bucket_key_me
     [malformed] = [line for line in told.lines if line["messageId"] == "m-garbage"]
     assert malformed["reason"] == "InvalidJson"
     counts = {
+        # All but the one that comes back: the one that is handed over, and the malformed one, have left this function.
+        "MessagesEnded": 6,
         "ImagesLabelled": 1,
         "ImagesHandedOver": 1,
         "ImagesRemoved": 1,
@@ -204,3 +206,49 @@ def test_given_no_table_of_the_quota_when_told_then_one_line_for_the_batch_says_
     assert told.samples("ImagesLabelled") == [3.0]
     assert [(line["level"], line["reason"]) for line in told.lines] == [("WARNING", "AccessDeniedException")]
     assert "LabelQuota" in told.lines[0]["message"]
+
+
+LANES = replace(
+    SETTINGS, overflow_queue_url="overflow", bulk_queue_url="bulk", bulk_convert_queue_url="bulk-convert"
+)
+BROKEN = Photo(error="InvalidParameterException")
+IMPORTED = replace(BROKEN, metadata={"photo-labels": "bulk"})
+
+
+@pytest.mark.parametrize("lane", ["Live", "Overflow", "Bulk"])
+def test_given_photos_sent_on_to_a_lane_when_told_then_their_messages_have_not_ended(
+    world: World, lane: str
+) -> None:
+    function = Function(world, settings=replace(LANES, rekognition_tps=5.0))
+    booked_until = {"Operation": {"S": "DetectLabels"}, "NextTurn": {"N": f"{world.clock.seconds() + 12:.6f}"}}
+    world.tables.items["LabelQuota"][("DetectLabels",)] = booked_until
+    told = Telemetry(function.receive(world.message(world.put("a.jpg", CAT)), lane=lane))
+    assert (told.samples("ImagesForwarded"), told.samples("MessagesEnded")) == ([1.0], [0.0])
+
+
+def test_given_the_function_that_converts_when_told_then_its_ends_have_a_metric_of_their_own(world: World) -> None:
+    function = Function(world, is_converting=True)
+    told = Telemetry(function.receive(world.message(world.put("a.mov", CAT))))
+    assert (told.samples("ConvertMessagesEnded"), told.samples("MessagesEnded")) == ([1.0], [])
+
+
+def test_given_bulk_work_when_rejected_then_it_is_counted_apart_from_live_photos(world: World) -> None:
+    function = Function(world, settings=LANES)
+    told = Telemetry(function.receive(world.message(world.put("a.jpg", BROKEN)), lane="Bulk"))
+    assert (told.samples("BulkImagesRejected"), told.samples("ImagesRejected")) == ([1.0], [])
+    told = Telemetry(function.receive(world.message(world.put("b.jpg", BROKEN))))
+    assert (told.samples("BulkImagesRejected"), told.samples("ImagesRejected")) == ([0.0], [1.0])
+
+
+def test_given_an_imported_photo_that_had_a_slot_at_once_when_rejected_then_it_is_bulk_work(world: World) -> None:
+    told = Telemetry(Function(world, settings=LANES).receive(world.message(world.put("a.jpg", IMPORTED))))
+    assert (told.samples("BulkImagesRejected"), told.samples("ImagesRejected")) == ([1.0], [])
+
+
+def test_given_no_answer_of_s3_when_a_photo_is_rejected_then_it_counts_as_a_live_one(world: World) -> None:
+    def hook(operation: str, _parameters: dict[str, Any]) -> None:
+        if operation == "HeadObject":
+            raise aws_error("AccessDenied", status=403)
+
+    told = Telemetry(Function(world, hook, settings=LANES).receive(world.message(world.put("a.jpg", IMPORTED))))
+    assert (told.samples("BulkImagesRejected"), told.samples("ImagesRejected")) == ([0.0], [1.0])
