@@ -11,7 +11,7 @@ import psutil
 # By what the command line has; others: in the places of Rekognition and of Lambda itself.
 _PARTIES = {
     "local.runtime": "function",
-    "local/child.py ministack": "ministack",
+    "local/ministack_server.py": "ministack",
     "local.rekognition": "others",
     "local.environments": "others",
 }

@@ -83,8 +83,8 @@ def exit_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-if __name__ == "__main__":  # python child.py MODULE: run a module of others, and exit with the parent
+if __name__ == "__main__":  # python child.py FILE: run a program that knows no parent, and exit with it
     exit_with_parent()
     sys.path[0] = ""  # not this folder, whose modules would hide others
     sys.argv = sys.argv[1:]
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    runpy.run_path(sys.argv[0], run_name="__main__")

@@ -58,8 +58,8 @@ class Ministack:
             "TMPDIR": str(state),
         }
         settings |= {f"MINISTACK_LAMBDA_PROXY_{name}": url for name, url in functions.items()}
-        runner = Path(__file__).with_name("child.py")
-        command: list[str | Path] = [PYTHON, runner, "ministack"]
+        folder = Path(__file__).parent
+        command = [PYTHON, folder / "child.py", folder / "ministack_server.py"]
         self.process = Child(command, state / "ministack.log", {**environment, **settings}, speaks=False)
 
     def wait_until_ready(self) -> None:
