@@ -67,6 +67,8 @@ class Metric:
 class Recorded:
     """Samples of metrics, with their times in epoch seconds."""
 
+    # From then on; what was before nobody knows, which is not the same as no data.
+    since_s: float
     samples: dict[Metric, list[tuple[float, float]]] = field(default_factory=dict)
 
     def add(self, metric: Metric, at_s: float, value: float) -> None:
@@ -125,8 +127,7 @@ class Alarm:
         now_s = math.ceil(begin_s / MINUTE_S) * MINUTE_S
         while now_s <= end_s:
             ends = [now_s - self._period_s * ago for ago in reversed(range(looked_at))]
-            # Nothing from before the record is known: that is not the same as no data.
-            known = [end for end in ends if end - self._period_s >= begin_s] or ends[-1:]
+            known = [end for end in ends if end - self._period_s >= recorded.since_s] or ends[-1:]
             state = self.state(self._series(recorded, known), state)
             yield now_s, state
             now_s += MINUTE_S

@@ -39,6 +39,9 @@ NAMESPACE_OF = {
     "OldestPhotoAge": "PhotoLabels",
     "ImagesHandedOver": "PhotoLabels",
     "ImagesForwarded": "PhotoLabels",
+    "MessagesEnded": "PhotoLabels",
+    "ConvertMessagesEnded": "PhotoLabels",
+    "BulkImagesRejected": "PhotoLabels",
     "BudgetSpent": "PhotoLabels",
 }
 
@@ -53,7 +56,7 @@ LANES = {
 }
 
 
-# alarm: metric, of what, statistic, operator, threshold, seconds until it rings
+# Of one metric. Alarm: metric, of what, statistic, operator, threshold, seconds until it rings
 ALARMS = {
     "QueueDepth": ("ApproximateNumberOfMessagesVisible", "<Queue.QueueName>", "Average", ">=", 3000, 300),
     "MessagesInBackoff": ("ApproximateNumberOfMessagesNotVisible", "<Queue.QueueName>", "Average", ">", 50, 900),
@@ -61,7 +64,7 @@ ALARMS = {
     "OldestPhoto": ("OldestPhotoAge", "photo-labels", "Maximum", ">=", 30 * 60, 300),
     "DeadLetters": ("ApproximateNumberOfMessagesVisible", "<DeadLetterQueue.QueueName>", "Maximum", ">=", 1, 60),
     "FunctionErrors": ("Errors", "<Function>", "Sum", ">=", 1, 300),
-    "FunctionThrottles": ("Throttles", "<Function>", "Sum", ">=", 1, 300),
+    "FunctionThrottles": ("Throttles", "<Function>", "Sum", ">=", 1, 900),
     "RejectedShare": ("ImagesRejected", "photo-labels", "Average", ">", 0.05, 300),
     "RejectedCount": ("ImagesRejected", "photo-labels", "Sum", ">=", 100, 300),
     "DailyPhotos": ("RekognitionCalls", "photo-labels", "Sum", ">=", 100_000, 86_400),
@@ -102,7 +105,14 @@ ALARMS = {
     },
     "BudgetSpent": ("BudgetSpent", "photo-labels", "Maximum", ">=", 1, 300),
     "ConvertErrors": ("Errors", "<ConvertFunction>", "Sum", ">=", 1, 300),
-    "ConvertThrottles": ("Throttles", "<ConvertFunction>", "Sum", ">=", 1, 300),
+    "ConvertThrottles": ("Throttles", "<ConvertFunction>", "Sum", ">=", 1, 900),
+}
+
+
+# Of metric math. Alarm: the queues in which something waits, and what ends there.
+MATH_ALARMS = {
+    "NoProgress": (("Queue", "OverflowQueue", "BulkQueue"), "MessagesEnded"),
+    "ConvertNoProgress": (("ConvertQueue", "BulkConvertQueue"), "ConvertMessagesEnded"),
 }
 
 
@@ -189,6 +199,17 @@ FUNCTIONS = {"FunctionRole": "Function", "ConvertRole": "ConvertFunction"}
 
 def stack_of(template: Template, **given: Any) -> Stack:
     return Stack.of(template, **USER_FACING_ERRORS | given)
+
+
+def with_all_alarms(template: Template, **given: Any) -> Stack:
+    """A stack that has those alarms, too, that a parameter brings."""
+    return stack_of(template, **{"DailyBudgetPhotos": 1} | given)
+
+
+def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an alarm watches: each with Namespace, MetricName and Dimensions."""
+    stats = [one["MetricStat"]["Metric"] for one in alarm.get("Metrics", ()) if "MetricStat" in one]
+    return stats or [alarm]
 
 
 def alarms_of(stack: Stack) -> dict[str, dict[str, Any]]:

@@ -11,11 +11,15 @@ import pytest
 from tests.infra.pipeline.shared import (
     ALARMS,
     DIMENSION_OF,
+    LANES,
+    MATH_ALARMS,
     NAMESPACE_OF,
     OPERATORS,
     Template,
     alarms_of,
+    metrics_of,
     stack_of,
+    with_all_alarms,
 )
 from tests.infra.template import INFRA, PSEUDO_PARAMETERS, Stack
 
@@ -30,14 +34,38 @@ def test_given_the_alarms_when_read_then_they_are_those_of_the_design(template: 
             float(alarm["Threshold"]),
             alarm["Period"] * alarm["EvaluationPeriods"],
         )
-        for name, alarm in alarms_of(stack_of(template)).items()
+        for name, alarm in alarms_of(with_all_alarms(template)).items()
+        if "Metrics" not in alarm
     } == ALARMS
 
 
+def test_given_the_alarms_of_metric_math_when_read_then_each_watches_its_functions_queues(
+    template: Template,
+) -> None:
+    alarms = {name: one for name, one in alarms_of(with_all_alarms(template)).items() if "Metrics" in one}
+    assert alarms.keys() == MATH_ALARMS.keys()
+    counts = ("ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible")
+    for name, (queues, ended) in MATH_ALARMS.items():
+        watched = [(one["MetricName"], one["Dimensions"][0]["Value"]) for one in metrics_of(alarms[name])]
+        assert watched == [
+            *((count, f"<{queue}.QueueName>") for queue in queues for count in counts),
+            (ended, "photo-labels"),
+            ("BudgetSpent", "photo-labels"),
+        ], name
+        stats = [one["MetricStat"] for one in alarms[name]["Metrics"] if "MetricStat" in one]
+        # Ten is CloudWatch's most, and all have to have one period.
+        assert len(stats) <= 10, name
+        assert {one["Period"] for one in stats} == {60}, name
+        assert [one["Id"] for one in alarms[name]["Metrics"] if one.get("ReturnData", True)] == ["stuck"], name
+    of_all = [queue for queues, _ in MATH_ALARMS.values() for queue in queues]
+    assert sorted(of_all) == sorted(queue for lanes in LANES.values() for queue in lanes)
+
+
 def test_given_the_alarms_when_read_then_each_watches_what_is_really_reported(template: Template) -> None:
-    for name, alarm in alarms_of(stack_of(template)).items():
-        assert alarm["Namespace"] == NAMESPACE_OF[alarm["MetricName"]], name
-        assert [one["Name"] for one in alarm["Dimensions"]] == [DIMENSION_OF[alarm["Namespace"]]], name
+    for name, alarm in alarms_of(with_all_alarms(template)).items():
+        for metric in metrics_of(alarm):
+            assert metric["Namespace"] == NAMESPACE_OF[metric["MetricName"]], name
+            assert [one["Name"] for one in metric["Dimensions"]] == [DIMENSION_OF[metric["Namespace"]]], name
 
 
 def test_given_our_metrics_when_alarmed_or_drawn_then_the_handler_emits_them() -> None:
@@ -47,7 +75,7 @@ def test_given_our_metrics_when_alarmed_or_drawn_then_the_handler_emits_them() -
 
 
 def test_given_the_alarms_when_they_ring_then_somebody_is_told(template: Template) -> None:
-    for name, alarm in alarms_of(stack_of(template)).items():
+    for name, alarm in alarms_of(with_all_alarms(template)).items():
         assert alarm["AlarmActions"] == ["<AlarmTopic>"], name
         assert alarm.get("ActionsEnabled", True) is True, name
         assert alarm["TreatMissingData"] == "notBreaching", name
@@ -55,10 +83,10 @@ def test_given_the_alarms_when_they_ring_then_somebody_is_told(template: Templat
 
 def test_given_the_alarms_when_they_ring_then_they_say_where_to_look_and_what_to_set(template: Template) -> None:
     settings = {*template["Parameters"], "MaxReceiveCount"}
-    for name, alarm in alarms_of(stack_of(template)).items():
+    for name, alarm in alarms_of(with_all_alarms(template)).items():
         description = alarm["AlarmDescription"]
         assert 200 <= len(description) <= 1024, name
-        assert re.search(r"dashboard|log group|photos failures|ConcurrentExecutions", description), name
+        assert re.search(r"dashboard|log group|photos (failures|status)|ConcurrentExecutions", description), name
         assert settings & set(re.findall(r"\w+", description)), name
 
 
@@ -72,6 +100,10 @@ def test_given_the_alarms_when_they_name_figures_then_those_are_the_templates(te
     receives = queue["RedrivePolicy"]["maxReceiveCount"]
     backoff = alarms["MessagesInBackoff"]
     for name, figure in {
+        ("NoProgress", f"For {alarms['NoProgress']['EvaluationPeriods']} minutes"),
+        ("NoProgress", f"for {source_days} days"),
+        ("ConvertNoProgress", f"For {alarms['ConvertNoProgress']['EvaluationPeriods']} minutes"),
+        ("ConvertNoProgress", f"for {source_days} days"),
         ("QueueDepth", f"{source_days} days"),
         ("MessagesInBackoff", f"For {backoff['Period'] * backoff['EvaluationPeriods'] // 60} minutes"),
         ("MessagesInBackoff", f"batches of {stack.properties('QueueToFunction')['BatchSize']}"),
@@ -82,6 +114,10 @@ def test_given_the_alarms_when_they_name_figures_then_those_are_the_templates(te
         ("DeadLetters", f"failed {receives} times"),
         ("DeadLetters", f"expire {dead_days} days"),
         ("FunctionErrors", f"{visible_minutes} minutes later"),
+        *(
+            (name, f"For {alarms[name]['Period'] * alarms[name]['EvaluationPeriods'] // 60} minutes")
+            for name in ("FunctionThrottles", "ConvertThrottles")
+        ),
         ("FunctionThrottles", f"one of {receives} tries"),
         ("ConvertQueueDepth", f"{source_days} days"),
         ("ConvertOldestMessage", f"waited {int(alarms['ConvertOldestMessage']['Threshold']) // 60} minutes"),
@@ -90,7 +126,7 @@ def test_given_the_alarms_when_they_name_figures_then_those_are_the_templates(te
         ("ConvertErrors", f"{int(stack.properties('ConvertQueue')['VisibilityTimeout']) // 60} minutes later"),
         ("ConvertThrottles", f"one of {receives} tries"),
         ("RejectedShare", f"More than {float(alarms['RejectedShare']['Threshold']):.0%}".replace("%", " %")),
-        ("RejectedCount", f"{alarms['RejectedCount']['Threshold']} photos or more"),
+        ("RejectedCount", f"{alarms['RejectedCount']['Threshold']} live photos or more"),
         ("DailyPhotos", f"{source_days} days"),
         *(
             (f"{lane}Age", f"{int(alarms[f'{lane}Age']['Threshold']) // 86_400} of the {days} days")
@@ -157,14 +193,19 @@ def drawn_in(widget: dict[str, Any]) -> set[tuple[str, str, str, str, str]]:
 def test_given_the_dashboard_when_drawn_then_every_alarm_has_its_line_beside_its_metric(
     template: Template,
 ) -> None:
-    stack = stack_of(template, MaxConcurrency=20, QueueDepthAlarm=1234, DailyPhotosAlarm=5678)
+    stack = with_all_alarms(template, MaxConcurrency=20, QueueDepthAlarm=1234, DailyPhotosAlarm=5678)
     lines = {
         name.strip(): (float(line["value"]), drawn_in(widget))
         for widget in widgets_of(stack)
         for line in widget["properties"].get("annotations", {}).get("horizontal", [])
         for name in line["label"].split(",")
     }
-    alarms = alarms_of(stack)
+    # No alarm, but what OverflowAge, BulkAge and BulkConvertAge warn of.
+    deleted_at, ages = lines.pop("SQS deletes it")
+    assert {metric for _, metric, *_ in ages} == {"ApproximateAgeOfOldestMessage"}
+    assert deleted_at == float(stack.properties("BulkQueue")["MessageRetentionPeriod"])
+    # What metric math comes to has no line of its own.
+    alarms = {name: alarm for name, alarm in alarms_of(stack).items() if "Metrics" not in alarm}
     assert lines.keys() == alarms.keys()
     for name, alarm in alarms.items():
         height, metrics = lines[name]

@@ -85,16 +85,18 @@ def test_given_samples_when_a_statistic_is_taken_then_it_is_of_all_of_them(stati
 
 
 def test_given_periods_of_minutes_when_evaluated_each_minute_then_their_window_slides() -> None:
-    recorded = Recorded()
+    recorded = Recorded(since_s=0.0)
     recorded.add(METRIC, 430.0, 1.0)
     alarm = alarm_of(Period=300, EvaluationPeriods=1, TreatMissingData="notBreaching")
     states = dict(alarm.states(recorded, 0.0, 1200.0))
     # From the minute that has it on; CloudWatch looks at older periods where the newest have no data.
-    assert {now_s for now_s, state in states.items() if state is ALARM} == set(range(480, 1380, 60)) & states.keys()
+    assert {now_s for now_s, state in states.items() if state is ALARM} == set(
+        range(480, 1380, 60)
+    ) & states.keys()
 
 
 def test_given_a_record_when_evaluated_then_what_was_before_it_is_not_taken_for_missing() -> None:
-    recorded = Recorded()
+    recorded = Recorded(since_s=0.0)
     for minute in range(4):
         recorded.add(METRIC, 60.0 * minute + 30, 1.0)
     alarm = alarm_of(TreatMissingData="breaching")
@@ -106,7 +108,7 @@ def test_given_a_record_when_evaluated_then_what_was_before_it_is_not_taken_for_
 
 
 def test_given_a_condition_that_goes_and_comes_when_evaluated_then_it_rings_each_time() -> None:
-    recorded = Recorded()
+    recorded = Recorded(since_s=0.0)
     for minute, value in enumerate([1, 1, 1, 0, 1, 1, 1]):
         recorded.add(METRIC, 60.0 * minute + 1, float(value))
     assert rings(alarm_of(), recorded, 0.0, 420.0) == [180.0, 420.0]
@@ -129,7 +131,7 @@ def test_given_metric_math_when_evaluated_then_the_alarm_watches_its_expression(
         {"AlarmName": "math", "Metrics": metrics, "EvaluationPeriods": 2, "Threshold": 0,
          "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
     )  # fmt: skip
-    recorded = Recorded()
+    recorded = Recorded(since_s=0.0)
     for minute in range(6):
         recorded.add(METRIC, 60.0 * minute, 3.0)
     recorded.add(other, 200.0, 1.0)
