@@ -44,7 +44,7 @@ pinned = $(call pip,$1) --require-hashes -r requirements/$2.txt
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
 	test coverage test-image test-browser test-chaos test-all histories chaos smoke loadtest \
 	bench bench-quota bench-endurance bench-import bench-convert bench-browse bench-audit bench-backfill \
-	bench-live bench-slots bench-memory bench-limits bench-image figures lint docs wheel audit format lock clean
+	bench-live bench-alarms bench-slots bench-memory bench-limits bench-image figures lint docs wheel audit format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -128,6 +128,9 @@ bench-backfill: .venv/.loadtest ## time queueing 100,000 photos of a stand-in: N
 
 bench-live: .venv/.loadtest $(MINISTACK)/.installed ## live photos beside an import (40 minutes): N=20000
 	@$(BIN)/python -m loadtest.benchmarks.live $(call told,N)
+
+bench-alarms: .venv/.loadtest $(MINISTACK)/.installed ## which alarms an import rings (12 minutes): N=20000
+	@$(BIN)/python -m loadtest.benchmarks.alarms $(call told,N)
 
 bench-slots: .venv/.dev ## simulate the quota at up to 2,000 calls a second
 	@$(BIN)/python -m tests.histories.slots

@@ -144,7 +144,7 @@ class Alarm:
             return self._decided(real)
         if self._missing == "ignore":
             return before
-        # All that is there crosses the line. It is an alarm where the oldest of it is as old as the values it takes.
+        # All that is there crosses the line: an alarm, where the oldest of it is as old as the values it takes.
         age = len(crossed) - crossed.index(True) if real else 0
         return State.ALARM if age >= self._datapoints else State.INSUFFICIENT_DATA
 

@@ -88,7 +88,7 @@ class _Parser:
         token = self._take()
         if token[0].isdigit():
             return float(token)
-        if token == "(":
+        if token == "(":  # noqa: S105 - none of a password
             value = self._level(0)
             self._take(")")
             return value
@@ -113,8 +113,10 @@ class _Parser:
         raise self._unknown(f"{name} of {len(arguments)} arguments")
 
     def _take(self, expected: str | None = None) -> str:
-        token = self._tokens.pop(0) if self._tokens else "its end"
-        if token == "its end" or (expected and token != expected):
+        if not self._tokens:
+            raise self._unknown("its end")
+        token = self._tokens.pop(0)
+        if expected and token != expected:
             raise self._unknown(token)
         return token
 
@@ -132,7 +134,7 @@ def _combined(operation: Callable[[float, float], float], left: Value, right: Va
 def _chosen(condition: Value, then: Value, otherwise: Value) -> Value:
     """Return one or the other; where the condition has no value, neither.
 
-    The guide, "Using IF expressions": a missing value is 0 where the condition holds, and dropped where it does not.
+    The guide, "Using IF expressions": a missing value is 0 where the condition holds, and else dropped.
     """
     if not isinstance(condition, list):
         return then if condition else otherwise

@@ -6,9 +6,10 @@ import json
 import socket
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local.child import Child
 from photo_labels.library.user_errors import UserError
@@ -74,6 +75,20 @@ class Ministack:
             else:
                 return
         raise UserError(f"The local AWS did not start: {self.process.log} says why.")
+
+
+def messages(endpoint_url: str, queue_url: str) -> list[dict[str, Any]]:
+    """Return what lies in a queue, without receiving it: SentTimestamp, VisibleAt, ReceiveCount and the like."""
+    url = f"{endpoint_url}/_ministack/sqs/messages?{urllib.parse.urlencode({'QueueUrl': queue_url})}"
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=30) as answer:
+        by_account = json.load(answer)["messages"]
+    return [
+        message
+        for by_region in by_account.values()
+        for by_queue in by_region.values()
+        for found in by_queue.values()
+        for message in found
+    ]
 
 
 def patch_quirks(target: Target) -> None:

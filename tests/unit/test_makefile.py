@@ -79,6 +79,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "bench-audit": {"N": ""},
     "bench-backfill": {"N": ""},
     "bench-live": {"N": ""},
+    "bench-alarms": {"N": ""},
     "bench-limits": {"N": ""},
     "bench-endurance": {"MINUTES": ""},
     "bench-import": {"N": ""},

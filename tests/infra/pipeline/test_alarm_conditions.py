@@ -12,11 +12,10 @@ from loadtest.alarm_states import MINUTE_S, Alarm, Metric, Recorded, rings
 from tests.infra.pipeline.shared import Template, alarms_of, with_all_alarms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-# By metric, minute by minute: one sample, several, or none at all.
-Minute = float | list[float] | None
-Record = dict[Metric, "Iterable[Minute]"]
+    # By metric, minute by minute: one sample, several, or none at all.
+    Record = Mapping[Metric, Iterable[float | list[float] | None]]
 
 DAY_S = 86_400
 
@@ -84,7 +83,7 @@ CONDITIONS = {
         {ours("ImagesRejected"): [[*[1] * 6, *[0] * 94]]}, 1, {ours("ImagesRejected"): [[*[1] * 5, *[0] * 95]]}
     ),
     "RejectedCount": Condition(
-        {ours("ImagesRejected"): [*[[*[1] * 50, *[0] * 4000]] * 2, *[0] * 40]},
+        {ours("ImagesRejected"): [*[[*[1.0] * 50, *[0.0] * 4000]] * 2, *[0.0] * 40]},
         2,
         {ours("ImagesRejected"): [[*[1] * 50, *[0] * 4000], [*[1] * 49, *[0] * 4000]]},
     ),
@@ -155,10 +154,10 @@ def test_given_the_alarms_when_compared_with_the_table_then_each_has_its_row(tem
 @pytest.mark.parametrize("queue", ["Queue", "OverflowQueue", "BulkQueue", "ConvertQueue", "BulkConvertQueue"])
 @pytest.mark.parametrize("count", [visible, taken])
 def test_given_any_queue_in_which_work_waits_when_nothing_ends_then_its_functions_alarm_rings(
-    template: Template, queue: str, count: type[Metric]
+    template: Template, queue: str, count: Callable[[str], Metric]
 ) -> None:
     name = "ConvertNoProgress" if "Convert" in queue else "NoProgress"
-    assert rung(template, {count(queue): [3] * 30}) == {name: [10.0]}  # type: ignore[arg-type, call-arg]
+    assert rung(template, {count(queue): [3] * 30}) == {name: [10.0]}
 
 
 def test_given_photos_that_are_only_sent_on_when_nothing_ends_then_it_is_no_progress(template: Template) -> None:
