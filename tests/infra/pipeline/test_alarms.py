@@ -24,6 +24,10 @@ from tests.infra.pipeline.shared import (
 from tests.infra.template import INFRA, PSEUDO_PARAMETERS, Stack
 
 
+# Parameters, metrics and classes that are named like alarms.
+NO_ALARMS = {"DailyBudgetPhotos", "MonthlyBudgetPhotos", "NotPhotos"}
+
+
 def test_given_the_alarms_when_read_then_they_are_those_of_the_design(template: Template) -> None:
     assert {
         name: (
@@ -88,6 +92,21 @@ def test_given_the_alarms_when_they_ring_then_they_say_where_to_look_and_what_to
         assert 200 <= len(description) <= 1024, name
         assert re.search(r"dashboard|log group|photos (failures|status)|ConcurrentExecutions", description), name
         assert settings & set(re.findall(r"\w+", description)), name
+
+
+def test_given_the_runbook_when_compared_with_the_alarms_then_each_has_its_section(template: Template) -> None:
+    runbook = (INFRA.parent / "docs" / "alarms.md").read_text(encoding="utf-8")
+    introduction, *sections = re.split(r"^## ", runbook, flags=re.MULTILINE)
+    by_name = dict(section.split("\n", 1) for section in sections)
+    alarms = alarms_of(with_all_alarms(template))
+    assert by_name.keys() == alarms.keys()
+    for name, section in by_name.items():
+        for said in ("Means", "Look at", "Do", "Expected"):
+            assert section.count(f"**{said}**") == 1, (name, said)
+    # No alarm is named that does not exist: they all end like these, and nothing else does.
+    ends = "|".join({re.sub(".*(?=[A-Z])", "", name) for name in alarms})
+    named = set(re.findall(rf"(?<![`\w])[A-Z][a-z]+(?:[A-Z][a-z]+)*(?:{ends})\b", introduction + "".join(sections)))
+    assert named - alarms.keys() <= NO_ALARMS
 
 
 def test_given_the_alarms_when_they_name_figures_then_those_are_the_templates(template: Template) -> None:
