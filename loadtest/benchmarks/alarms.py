@@ -1,8 +1,8 @@
 """`make bench-alarms`: an import, and live photos meanwhile, on a local cloud with a quota: which alarms ring.
 
 None may: it exits with 1 where one does. What CloudWatch would have is recorded, and the stack's alarms are
-evaluated over it as CloudWatch does, minute by minute; a run of a few minutes shows of those that look at more only
-what they would have said by then.
+evaluated over it as CloudWatch does, minute by minute. A run of a few minutes says nothing of alarms that look at
+more than those.
 """
 
 from __future__ import annotations

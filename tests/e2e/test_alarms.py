@@ -1,14 +1,14 @@
 """Each alarm rings: what it watches is what is reported when the condition is there, and its subscriber is told.
 
 The metrics of ours are those in the function's own log (EMF). Those of AWS are made here, under the names and
-dimensions that AWS documents, from what the local queues and the local Lambda say; CloudWatch is then given them.
+dimensions that AWS documents, from what the local queues and the local Lambda say. The evaluator of alarms says
+whether that rings; the local CloudWatch is then given it, or told so, where it knows no metric math.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from loadtest.alarm_recorder import Recorder, samples_of
+from loadtest.alarm_states import Alarm, Metric, Recorded, State
 from local.cloud import LocalCloud
 from tests.e2e.conftest import Pipeline
 from tests.waiting import eventually
@@ -28,35 +30,12 @@ SQS_METRICS = {
     "ApproximateNumberOfMessagesVisible": "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible": "ApproximateNumberOfMessagesNotVisible",
 }
-STATISTICS: dict[str, Callable[[list[float]], float]] = {
-    "Average": lambda values: sum(values) / len(values),
-    "Maximum": max,
-    "Sum": sum,
-}
-CROSSES: dict[str, Callable[[float, float], bool]] = {
-    "GreaterThanThreshold": lambda value, threshold: value > threshold,
-    "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
-}
 # What the stack lets its owner set, so low that a test reaches it.
 LOW = {"QueueDepthAlarm": "5", "DailyPhotosAlarm": "5"}
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One value of a metric, as CloudWatch takes it."""
-
-    namespace: str
-    metric: str
-    dimensions: tuple[tuple[str, str], ...]
-    value: float
-
-    def is_watched_by(self, alarm: dict[str, Any]) -> bool:
-        dimensions = tuple((one["Name"], one["Value"]) for one in alarm["Dimensions"])
-        return (self.namespace, self.metric, self.dimensions) == (
-            alarm["Namespace"],
-            alarm["MetricName"],
-            dimensions,
-        )
+# A metric, and a value of it.
+Sample = tuple[Metric, float]
 
 
 class Watched:
@@ -100,9 +79,9 @@ class Watched:
     def emitted(self) -> list[Sample]:
         """What the function has reported since."""
         return [
-            sample
+            (metric, value)
             for line in self.pipeline.log_lines("_aws")[self._lines_before :]
-            for sample in _samples(json.loads(line))
+            for metric, _, value in samples_of(json.loads(line))
         ]
 
     def queue(self, output: str) -> list[Sample]:
@@ -111,26 +90,24 @@ class Watched:
         attributes = self.pipeline.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         name = (("QueueName", attributes["QueueArn"].rpartition(":")[2]),)
         return [
-            Sample("AWS/SQS", metric, name, float(attributes[attribute]))
+            (Metric("AWS/SQS", metric, name), float(attributes[attribute]))
             for metric, attribute in SQS_METRICS.items()
         ]
 
     def of_function(self, output: str, metric: str) -> list[Sample]:
         """What Lambda reports of a function: "Metrics reference" in its developer guide."""
-        return [Sample("AWS/Lambda", metric, (("FunctionName", self.pipeline.outputs[output]),), 1.0)]
+        return [(Metric("AWS/Lambda", metric, (("FunctionName", self.pipeline.outputs[output]),)), 1.0)]
 
     def report(self, samples: list[Sample]) -> None:
-        for sample in samples:
-            self._cloudwatch.put_metric_data(
-                Namespace=sample.namespace,
-                MetricData=[
-                    {
-                        "MetricName": sample.metric,
-                        "Dimensions": [{"Name": name, "Value": value} for name, value in sample.dimensions],
-                        "Value": sample.value,
-                    }
-                ],
-            )
+        for metric, value in samples:
+            dimensions: Any = [{"Name": name, "Value": one} for name, one in metric.dimensions]
+            datum: Any = {"MetricName": metric.name, "Dimensions": dimensions, "Value": value}
+            self._cloudwatch.put_metric_data(Namespace=metric.namespace, MetricData=[datum])
+
+    def ring(self, alarm: dict[str, Any]) -> None:
+        """What CloudWatch does itself, but for metric math here."""
+        reason = "its metric math says so"
+        self._cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason=reason)
 
     def heard(self) -> list[dict[str, Any]]:
         """What the subscriber was told since the last time."""
@@ -155,15 +132,19 @@ class Watched:
             self.functions.update_event_source_mapping(UUID=uuid, Enabled=on)
 
 
-def _samples(emf: dict[str, Any]) -> Iterator[Sample]:
-    """The metrics of one line, as CloudWatch reads them (the specification of its embedded metric format)."""
-    for directive in emf["_aws"]["CloudWatchMetrics"]:
-        for names in directive["Dimensions"]:
-            dimensions = tuple((name, emf[name]) for name in names)
-            for metric in directive["Metrics"]:
-                values = emf[metric["Name"]]
-                for value in values if isinstance(values, list) else [values]:
-                    yield Sample(directive["Namespace"], metric["Name"], dimensions, float(value))
+def state_after(alarm: dict[str, Any], samples: list[Sample]) -> State:
+    """The state of an alarm when these are reported in each of its periods, and nothing was before."""
+    evaluated, recorded = Alarm(alarm), Recorded(since_s=-7 * 86_400.0)
+    [period_s] = {query.period_s for query in evaluated.queries.values()}
+    for period in range(alarm["EvaluationPeriods"]):
+        for metric, value in samples:
+            recorded.add(metric, -period * period_s - 1, value)
+    [(_, state)] = evaluated.states(recorded, 0, 0)
+    return state
+
+
+def is_watched(alarm: dict[str, Any], sample: Sample) -> bool:
+    return sample[0] in {query.metric for query in Alarm(alarm).queries.values()}
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +183,7 @@ def reported(watched: Watched, metric: str, total: float) -> list[Sample]:
 
     def look() -> list[Sample] | None:
         samples = watched.emitted()
-        return samples if sum(one.value for one in samples if one.metric == metric) >= total else None
+        return samples if sum(value for one, value in samples if one.name == metric) >= total else None
 
     return eventually(look)
 
@@ -240,7 +221,7 @@ def deep_queue(watched: Watched, queue: str = "QueueUrl") -> list[Sample]:
 
         def look() -> list[Sample] | None:
             samples = watched.queue(queue)
-            return samples if samples[0].value >= 10 else None
+            return samples if samples[0][1] >= 10 else None
 
         return eventually(look)
     finally:
@@ -258,7 +239,7 @@ def hidden_messages(watched: Watched) -> list[Sample]:
         def look() -> list[Sample] | None:
             pipeline.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60)
             samples = watched.queue("QueueUrl")
-            return samples if samples[1].value > 20 else None
+            return samples if samples[1][1] > 20 else None
 
         return eventually(look)
     finally:
@@ -274,8 +255,8 @@ def dead_letter(watched: Watched, queue: str = "") -> list[Sample]:
 
 def waiting_photo(watched: Watched, queue: str = "QueueUrl", seconds: float = 900.0) -> list[Sample]:
     """A quarter of an hour is not waited for: the value is made up, the name and the dimension are AWS's."""
-    [name] = {one.dimensions for one in watched.queue(queue)}
-    return [Sample("AWS/SQS", "ApproximateAgeOfOldestMessage", name, seconds)]
+    [name] = {one.dimensions for one, _ in watched.queue(queue)}
+    return [(Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", name), seconds)]
 
 
 def broken_function(watched: Watched, output: str = "FunctionName") -> list[Sample]:
@@ -298,6 +279,8 @@ def no_capacity(watched: Watched, output: str = "FunctionName") -> list[Sample]:
 
 
 CONDITIONS: dict[str, Callable[[Watched], list[Sample]]] = {
+    "NoProgress": deep_queue,
+    "ConvertNoProgress": lambda watched: deep_queue(watched, "ConvertQueueUrl"),
     "QueueDepth": deep_queue,
     "MessagesInBackoff": hidden_messages,
     "OldestMessage": waiting_photo,
@@ -324,13 +307,15 @@ def test_given_a_condition_when_it_is_there_then_its_alarm_reaches_the_subscribe
     watched: Watched, name: str
 ) -> None:
     alarm = watched.begin(name)
-    samples = [sample for sample in CONDITIONS[name](watched) if sample.is_watched_by(alarm)]
-    assert samples, f"nothing of {alarm['Namespace']} {alarm['MetricName']} {alarm['Dimensions']}"
-    value = STATISTICS[alarm["Statistic"]]([sample.value for sample in samples])
-    assert CROSSES[alarm["ComparisonOperator"]](value, alarm["Threshold"]), (value, alarm["Threshold"])
+    samples = [sample for sample in CONDITIONS[name](watched) if is_watched(alarm, sample)]
+    assert samples, f"nothing of {Alarm(alarm).queries}"
+    assert state_after(alarm, samples) is State.ALARM
 
     def told_of_it() -> list[dict[str, Any]]:
-        watched.report(samples)  # as AWS does, minute by minute
+        if "Metrics" in alarm:
+            watched.ring(alarm)
+        else:
+            watched.report(samples)  # as AWS does, minute by minute
         return [one for one in watched.heard() if one["AlarmName"] == alarm["AlarmName"]]
 
     [told] = eventually(told_of_it)
@@ -338,15 +323,29 @@ def test_given_a_condition_when_it_is_there_then_its_alarm_reaches_the_subscribe
     assert told["AlarmDescription"] == alarm["AlarmDescription"]
 
 
+def test_given_work_that_waits_when_some_of_it_ends_then_it_is_progress(watched: Watched) -> None:
+    alarm = watched.begin("NoProgress")
+    waiting = deep_queue(watched)
+    assert state_after(alarm, [*waiting, *reported(watched, "MessagesEnded", 1)]) is State.OK
+
+
+def test_given_faults_when_recorded_then_their_alarms_ring_and_no_others(watched: Watched) -> None:
+    watched.begin("DeadLetters")
+    with Recorder(watched.pipeline.cloud) as recorder:
+        dead_letter(watched)
+        broken_function(watched)
+        labelled(watched, 1)
+    rung = {name for name, times in recorder.rung().items() if times}
+    # Dead letters of other tests are there, too.
+    assert rung - {"ConvertDeadLetters"} == {"DeadLetters", "FunctionErrors"}
+
+
 def test_given_photos_that_are_labelled_when_reported_then_no_alarm_rings(watched: Watched) -> None:
     watched.begin("RejectedShare")
     samples = labelled(watched, 1)
     cloudwatch = watched.pipeline.cloud.target.client("cloudwatch")
     for alarm in cloudwatch.describe_alarms()["MetricAlarms"]:
-        values = [sample.value for sample in samples if sample.is_watched_by(dict(alarm))]
-        if values:
-            value = STATISTICS[alarm["Statistic"]](values)
-            assert not CROSSES[alarm["ComparisonOperator"]](value, alarm["Threshold"]), alarm["AlarmName"]
+        assert state_after(dict(alarm), samples) is State.OK, alarm["AlarmName"]
 
 
 def test_given_the_alarms_of_the_stack_when_listed_then_each_has_a_condition_here(watched: Watched) -> None:

@@ -23,7 +23,6 @@ from tests.infra.pipeline.shared import (
 )
 from tests.infra.template import INFRA, PSEUDO_PARAMETERS, Stack
 
-
 # Parameters, metrics and classes that are named like alarms.
 NO_ALARMS = {"DailyBudgetPhotos", "MonthlyBudgetPhotos", "NotPhotos"}
 
@@ -105,7 +104,9 @@ def test_given_the_runbook_when_compared_with_the_alarms_then_each_has_its_secti
             assert section.count(f"**{said}**") == 1, (name, said)
     # No alarm is named that does not exist: they all end like these, and nothing else does.
     ends = "|".join({re.sub(".*(?=[A-Z])", "", name) for name in alarms})
-    named = set(re.findall(rf"(?<![`\w])[A-Z][a-z]+(?:[A-Z][a-z]+)*(?:{ends})\b", introduction + "".join(sections)))
+    named = set(
+        re.findall(rf"(?<![`\w])[A-Z][a-z]+(?:[A-Z][a-z]+)*(?:{ends})\b", introduction + "".join(sections))
+    )
     assert named - alarms.keys() <= NO_ALARMS
 
 
