@@ -8,6 +8,7 @@ whether that rings; the local CloudWatch is then given it, or told so, where it 
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from botocore.exceptions import ClientError
 from loadtest.alarm_recorder import Recorder, samples_of
 from loadtest.alarm_states import Alarm, Metric, Recorded, State
 from local.cloud import LocalCloud
+from local.ministack import PYTHON
 from tests.e2e.conftest import Pipeline
 from tests.waiting import eventually
 
@@ -338,6 +340,16 @@ def test_given_faults_when_recorded_then_their_alarms_ring_and_no_others(watched
     rung = {name for name, times in recorder.rung().items() if times}
     # Dead letters of other tests are there, too.
     assert rung - {"ConvertDeadLetters"} == {"DeadLetters", "FunctionErrors"}
+
+
+def test_given_metric_math_in_a_template_when_ministack_is_asked_alone_then_it_still_refuses_it() -> None:
+    """Where it does not, local/ministack_server.py has nothing left to do."""
+    asked = (
+        "from ministack.services.cloudformation.provisioners import _cw_metric_alarm_record as record\n"
+        "record('an alarm', {'Metrics': [{'Id': 'e', 'Expression': '1'}]})"
+    )
+    done = subprocess.run([PYTHON, "-c", asked], capture_output=True, text=True, check=False, timeout=60)
+    assert "Properties.Metrics (metric math) is not supported" in done.stderr
 
 
 def test_given_photos_that_are_labelled_when_reported_then_no_alarm_rings(watched: Watched) -> None:

@@ -119,6 +119,13 @@ def test_given_backlog_when_asked_when_it_is_gone_then_by_rate_or_quota_or_nobod
     assert status.gone_in_s == gone_in_s
 
 
+def test_given_photos_rejected_live_and_of_bulk_work_when_asked_then_both_count() -> None:
+    counts = {"ImagesLabelled": 590, "ImagesRejected": 1, "BulkImagesRejected": 8, "ImagesRemoved": 1}
+    none = Queue(0, 0, 0)
+    status = Status(none, none, none, none, none, True, counts, None, 5.0, {})
+    assert (status.rejected, status.photos_a_second) == (9, 2.0)
+
+
 def run(target: Target, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
     monkeypatch.setattr(cli, "aws_target", lambda *_: target)
     monkeypatch.setattr(cli, "console", Console(width=140))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.infra.pipeline.shared import Template
 
 from tests.infra.pipeline import (
+    test_alarm_conditions,
     test_alarms,
     test_bucket,
     test_functions,
@@ -43,6 +44,9 @@ def spoilt(template: Template, path: str, value: Any) -> Template:
 
 
 SHARED = "Resources/LabellingPolicy/Properties/PolicyDocument/Statement"
+
+
+WAITING = "live_waiting + live_taken + overflow_waiting + overflow_taken + bulk_waiting + bulk_taken"
 
 
 ROLE = "Resources/FunctionRole/Properties/Policies/0/PolicyDocument/Statement"
@@ -140,6 +144,39 @@ SPOILT: list[tuple[Callable[[Template], None], str, Any]] = [
         test_alarms.test_given_the_dashboard_when_drawn_then_every_alarm_has_its_line_beside_its_metric,
         "Resources/QueueDepth/Properties/Threshold",
         3000,
+    ),
+    (
+        test_alarms.test_given_the_alarms_of_metric_math_when_read_then_each_watches_its_functions_queues,
+        "Resources/NoProgress/Properties/Metrics/1/MetricStat/Metric/MetricName",
+        "NumberOfMessagesSent",
+    ),
+    (
+        test_alarms.test_given_the_runbook_when_compared_with_the_alarms_then_each_has_its_section,
+        "Resources/NoProgress/Properties/AlarmName",
+        "photo-labels-Stuck",
+    ),
+    (
+        test_alarm_conditions.test_given_the_alarms_when_compared_with_the_table_then_each_has_its_row,
+        "Resources/NoProgress",
+        GONE,
+    ),
+    *(
+        (check, "Resources/NoProgress/Properties/Metrics/0/Expression", f"IF({condition}, 0, {WAITING})")
+        for check, condition in (
+            (
+                test_alarm_conditions.test_given_a_spent_budget_when_bulk_work_waits_for_days_then_only_that_is_said,
+                "FILL(ended, 0) > 0",
+            ),
+            (
+                test_alarm_conditions.test_given_one_function_that_works_when_the_other_is_stuck_then_that_rings,
+                "FILL(spent, 0) > 0",
+            ),
+        )
+    ),
+    (
+        test_alarm_conditions.test_given_sqs_that_reports_late_when_nothing_ends_then_it_rings_all_the_same,
+        "Resources/NoProgress/Properties/Metrics/0/Expression",
+        f"IF(FILL(ended, 0) + FILL(spent, 0) > 0, 0, FILL({WAITING}, 0))",
     ),
 ]
 
