@@ -129,7 +129,7 @@ bench-backfill: .venv/.loadtest ## time queueing 100,000 photos of a stand-in: N
 bench-live: .venv/.loadtest $(MINISTACK)/.installed ## live photos beside an import (40 minutes): N=20000
 	@$(BIN)/python -m loadtest.benchmarks.live $(call told,N)
 
-bench-alarms: .venv/.loadtest $(MINISTACK)/.installed ## which alarms an import rings (12 minutes): N=20000
+bench-alarms: .venv/.loadtest $(MINISTACK)/.installed ## which alarms an import rings (14 minutes): N=20000
 	@$(BIN)/python -m loadtest.benchmarks.alarms $(call told,N)
 
 bench-slots: .venv/.dev ## simulate the quota at up to 2,000 calls a second
