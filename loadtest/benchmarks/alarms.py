@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 _PHOTOS = 20_000
 _TPS = 25.0
-# Uploaded a second, faster than they are labelled. More is too much for two cores beside all the rest: the live queue
-# grows then, as it does on AWS with too few environments, and QueueDepth rings as it should.
+# Uploaded a second, faster than they are labelled. More is too much for two cores beside all the rest: the live
+# queue grows then, as it does on AWS with too few environments, and QueueDepth rings as it should.
 _IMPORT_RATE = 30.0
 _HEIC_SHARE = 0.01
 _LIVE_RATE = 0.5

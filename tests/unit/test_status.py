@@ -233,7 +233,7 @@ def test_given_a_backlog_beyond_the_budget_when_asked_then_what_sqs_deletes_firs
 ) -> None:
     midnight = datetime(2026, 11, 3, tzinfo=UTC)
     budget = BudgetStatus(Budget(daily=100), Counted(20261103, 100, 100), midnight)
-    counts = {"ImagesLabelled": 0, "ImagesRejected": 0, "ImagesRemoved": 0}
+    counts = {"ImagesLabelled": 0, "ImagesRejected": 0, "BulkImagesRejected": 0, "ImagesRemoved": 0}
     none = Queue(0, 0, 0)
     status = Status(none, none, Queue(waiting, 0, 0), none, none, True, counts, None, 5.0, {}, budget)
     assert status.gone_in_s == (None if gone_in_s is None else pytest.approx(gone_in_s))
