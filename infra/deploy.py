@@ -34,17 +34,22 @@ def deploy(
     parameters: dict[str, str],
     base: str | None,
     architecture: str | None,
+    *,
+    tags: dict[str, str] | None = None,
 ) -> None:
-    """Bring up or change everything; resources that an earlier `destroy` retained are adopted again."""
+    """Bring up or change everything; resources that an earlier `destroy` retained are adopted again.
+
+    `tags`: of both stacks, and all that is in them; None: they keep those that they have.
+    """
     deployment.require_own_stack()
-    uri, architecture = push(deployment, display, base, architecture)
+    uri, architecture = push(deployment, display, base, architecture, tags)
     values = _from_quota(deployment, display, parameters) | parameters
     values |= {"ImageUri": uri, "Architecture": architecture}
     before = deployment.pipeline.parameters()
     if bucket := values.get("ExistingBucket") or before.get("ExistingBucket"):
         prefix = values.get("KeyPrefix", before.get("KeyPrefix", ""))
         Notifications(deployment.connection.client("s3"), bucket).check(f"{deployment.name}-photos", prefix)
-    _change(deployment, display, before, values)
+    _change(deployment, display, before, values, tags)
     function = deployment.function
     if function.mapping_state() is MappingState.RUNNING and not function.is_proved():
         function.pause()  # a first deployment has nothing to go back to: it has to label a photo first
@@ -54,12 +59,19 @@ def deploy(
     _warn_of_pending(deployment, display)
 
 
-def _change(deployment: Deployment, display: Display, before: dict[str, str], values: dict[str, str]) -> None:
+def _change(
+    deployment: Deployment,
+    display: Display,
+    before: dict[str, str],
+    values: dict[str, str],
+    tags: dict[str, str] | None,
+) -> None:
     """Show what would change, and change it. Raises UserError when that is not wanted."""
-    for name, value in sorted(values.items()):
-        if before.get(name) != value:
-            display.say(f"  {name}: {before.get(name) or '(unset)'} → {value or '(unset)'}")
-    proposed = deployment.pipeline.propose(values, deployment.template(values))
+    display.differences(before, values)
+    if tags is not None:
+        known = deployment.pipeline.tags()
+        display.differences(known, dict.fromkeys(known, "") | tags, kind="tag ")
+    proposed = deployment.pipeline.propose(values, deployment.template(values), tags)
     if proposed is None:
         display.say(f"{deployment.name} is as it should be: nothing to change")
         return

@@ -81,6 +81,15 @@ class Function:
         else:
             self._client.untag_resource(Resource=self._arn(), TagKeys=[_PREVIOUS])
 
+    def notes(self) -> dict[str, str]:
+        """Return what deployments have noted here: CloudFormation may remove tags that are not its own."""
+        return {name: value for name, value in self._tags().items() if name in {_PREVIOUS, _PROVED}}
+
+    def note_again(self, notes: dict[str, str]) -> None:
+        """Write down what `notes` returned before an update."""
+        if notes:
+            self._client.tag_resource(Resource=self._arn(), Tags=notes)
+
     def is_proved(self) -> bool:
         """Tell whether the present image has labelled a photo; that of an interrupted first deployment has not."""
         return self._tags().get(_PROVED) == self.running().image
