@@ -54,7 +54,9 @@ def push_(options: dict[str, Any]) -> None:
     push(_deployment(options), options["display"], options["base"], options["architecture"])
 
 
-def _parameter(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+def _pairs(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str] | None:
+    if not given:
+        return None
     pairs = [one.partition("=") for text in given for one in text.split()]
     if bad := [name for name, equals, _ in pairs if not equals]:
         raise click.BadParameter(f"{bad[0]!r} is not of the form Name=value")
@@ -65,19 +67,23 @@ def _parameter(_context: click.Context, _parameter: click.Parameter, given: tupl
 @click.option("--existing-bucket", help="Label the photos of this bucket instead of one of the stack's own.")
 @click.option("--prefix", help="Label only what begins so.")
 @click.option("--email", help="Who is told of alarms.")
-@click.option("--parameters", multiple=True, callback=_parameter, help="Others of the template: Name=value …")
+@click.option("--parameters", multiple=True, callback=_pairs, help="Others of the template: Name=value …")
+@click.option("--tags", multiple=True, callback=_pairs, help="All tags of both stacks: key=value …")
 @click.pass_obj
 def deploy_(
     options: dict[str, Any],
+    *,
     existing_bucket: str | None,
     prefix: str | None,
     email: str | None,
-    parameters: dict[str, str],
+    parameters: dict[str, str] | None,
+    tags: dict[str, str] | None,
 ) -> None:
     """Bring up the pipeline, or change it."""
     given = {"ExistingBucket": existing_bucket, "KeyPrefix": prefix, "AlarmEmail": email}
     own = {name: value for name, value in given.items() if value is not None}
-    deploy(_deployment(options), options["display"], own | parameters, options["base"], options["architecture"])
+    values = own | (parameters or {})
+    deploy(_deployment(options), options["display"], values, options["base"], options["architecture"], tags=tags)
 
 
 @main.command("redeploy")

@@ -6,22 +6,18 @@ when that is all that changes. While the function changes, the mappings are paus
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from infra.alarm_subscribers import subscribers_of
+from infra.concurrency import Concurrency, concurrency_for
 from infra.function import MappingState
 from infra.notifications import Notifications
 from infra.push import confirm, push
 from infra.rollout import change, leave_running
-from infra.service_quotas import (
-    bulk_environments_for,
-    concurrent_executions,
-    converting_environments_for,
-    detect_labels_tps,
-    live_environments_for,
-)
+from infra.service_quotas import concurrent_executions, detect_labels_tps
 
 if TYPE_CHECKING:
     from infra.deployment import Deployment
@@ -34,17 +30,25 @@ def deploy(
     parameters: dict[str, str],
     base: str | None,
     architecture: str | None,
+    *,
+    tags: dict[str, str] | None = None,
 ) -> None:
-    """Bring up or change everything; resources that an earlier `destroy` retained are adopted again."""
+    """Bring up or change everything; resources that an earlier `destroy` retained are adopted again.
+
+    `tags`: of both stacks, and all that is in them; None: they keep those that they have.
+    """
     deployment.require_own_stack()
-    uri, architecture = push(deployment, display, base, architecture)
-    values = _from_quota(deployment, display, parameters) | parameters
+    uri, architecture = push(deployment, display, base, architecture, tags)
+    executions = concurrent_executions(deployment.connection.client("lambda"))
+    values = _from_quota(deployment, display, parameters, executions) | parameters
     values |= {"ImageUri": uri, "Architecture": architecture}
     before = deployment.pipeline.parameters()
     if bucket := values.get("ExistingBucket") or before.get("ExistingBucket"):
         prefix = values.get("KeyPrefix", before.get("KeyPrefix", ""))
         Notifications(deployment.connection.client("s3"), bucket).check(f"{deployment.name}-photos", prefix)
-    _change(deployment, display, before, values)
+    template = deployment.template(values)
+    _warn_of_concurrency(display, _defaults(template) | before | values, executions)
+    _change(deployment, display, before, values, template=template, tags=tags)
     function = deployment.function
     if function.mapping_state() is MappingState.RUNNING and not function.is_proved():
         function.pause()  # a first deployment has nothing to go back to: it has to label a photo first
@@ -54,12 +58,21 @@ def deploy(
     _warn_of_pending(deployment, display)
 
 
-def _change(deployment: Deployment, display: Display, before: dict[str, str], values: dict[str, str]) -> None:
+def _change(
+    deployment: Deployment,
+    display: Display,
+    before: dict[str, str],
+    values: dict[str, str],
+    *,
+    template: str,
+    tags: dict[str, str] | None,
+) -> None:
     """Show what would change, and change it. Raises UserError when that is not wanted."""
-    for name, value in sorted(values.items()):
-        if before.get(name) != value:
-            display.say(f"  {name}: {before.get(name) or '(unset)'} → {value or '(unset)'}")
-    proposed = deployment.pipeline.propose(values, deployment.template(values))
+    display.differences(before, values)
+    if tags is not None:
+        known = deployment.pipeline.tags()
+        display.differences(known, dict.fromkeys(known, "") | tags, kind="tag ")
+    proposed = deployment.pipeline.propose(values, template, tags)
     if proposed is None:
         display.say(f"{deployment.name} is as it should be: nothing to change")
         return
@@ -80,8 +93,10 @@ def _notify(deployment: Deployment, display: Display, earlier: str | None) -> No
         Notifications(target.client("s3"), earlier).remove(queue)
 
 
-def _from_quota(deployment: Deployment, display: Display, given: dict[str, str]) -> dict[str, str]:
-    """Return RekognitionTps and the concurrencies by the account's quota, where they are not given."""
+def _from_quota(
+    deployment: Deployment, display: Display, given: dict[str, str], executions: int | None
+) -> dict[str, str]:
+    """Return RekognitionTps and the concurrencies by the account's quotas, where they are not given."""
     if given.keys() >= {"RekognitionTps", "MaxConcurrency", "BulkConcurrency", "ConvertConcurrency"}:
         return {}
     try:
@@ -97,20 +112,44 @@ def _from_quota(deployment: Deployment, display: Display, given: dict[str, str])
             style="yellow",
         )
         return {}
-    values = {
-        "RekognitionTps": f"{tps:g}",
-        "MaxConcurrency": str(live_environments_for(tps)),
-        "BulkConcurrency": str(bulk_environments_for(tps)),
-        "ConvertConcurrency": str(
-            converting_environments_for(tps, concurrent_executions(deployment.connection.client("lambda")))
-        ),
-    }
+    concurrency, wanted = concurrency_for(tps, executions), concurrency_for(tps)
+    values = {"RekognitionTps": f"{tps:g}"} | concurrency.parameters()
     display.say(
         f"DetectLabels quota here: {tps:g} calls a second, so RekognitionTps is {values['RekognitionTps']}, "
         f"MaxConcurrency {values['MaxConcurrency']}, BulkConcurrency {values['BulkConcurrency']} and "
         f"ConvertConcurrency {values['ConvertConcurrency']}"
     )
+    if executions is not None and concurrency != wanted and concurrency.fits(executions):
+        display.say(
+            f"Lambda runs {executions} executions at a time here: with {wanted.executions_needed} (ask Service "
+            'Quotas for Lambda\'s "Concurrent executions"), the concurrencies would be '
+            f"{wanted.live}, {wanted.bulk} and {wanted.converting}."
+        )
     return values
+
+
+def _defaults(template: str) -> dict[str, str]:
+    parameters = json.loads(template)["Parameters"]
+    return {name: str(facts["Default"]) for name, facts in parameters.items() if "Default" in facts}
+
+
+def _warn_of_concurrency(display: Display, parameters: dict[str, str], executions: int | None) -> None:
+    """Say where the account has too few executions for the mappings, or where that is not known."""
+    concurrency = Concurrency.of(parameters)
+    if executions is None:
+        display.say(
+            "Lambda does not tell how many executions this account may have at a time (GetAccountSettings is "
+            "refused): the concurrencies are not checked against it.",
+            style="yellow",
+        )
+    elif concurrency is not None and not concurrency.fits(executions):
+        display.say(
+            f"Lambda runs {executions} executions at a time here, and the event source mappings may take "
+            f"{concurrency.together} together: functions may be throttled, and photos wait longer then. Ask "
+            f'Service Quotas for {concurrency.executions_needed} or more of Lambda\'s "Concurrent executions" '
+            "(new accounts have 10); MaxConcurrency, BulkConcurrency and ConvertConcurrency are 2 at the least.",
+            style="yellow",
+        )
 
 
 def _warn_of_pending(deployment: Deployment, display: Display) -> None:

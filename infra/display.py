@@ -37,6 +37,12 @@ class Display:
         elif not event.status.endswith("_IN_PROGRESS"):
             self.say(f"  {event.status} {event.resource}", style="dim")
 
+    def differences(self, before: dict[str, str], values: dict[str, str], kind: str = "") -> None:
+        """Print a line for each value that is not as before; an empty one is unset."""
+        for name, value in sorted(values.items()):
+            if before.get(name) != value:
+                self.say(f"  {kind}{name}: {before.get(name) or '(unset)'} → {value or '(unset)'}")
+
     def changes(self, stack: str, change_set: ChangeSet) -> None:
         """Show what is about to change; resources that would be replaced, and so lose their content, stand out."""
         table = Table(title=f"changes to {stack}", title_justify="left")

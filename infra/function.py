@@ -11,6 +11,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from photo_labels.library.budget import read_budget
 from photo_labels.library.mapping import Mappings
 from photo_labels.library.queues import depth
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
 _PROBE = Path(__file__).resolve().parent.parent / "samples" / "coffee.jpg"
 _LOOK_S = 0.5
+# What Invoke answers while a function is Inactive or Pending: an image is made ready, the function is, or its VPC.
+_NOT_READY = {"CodeArtifactUserPendingException", "ResourceConflictException", "ResourceNotReadyException"}
+# 40 to 110 s were seen by others.
+_READY_S = 300.0
 _PREVIOUS = "photo-labels:previous-image"
 _PROVED = "photo-labels:proved-image"
 _PAUSED = "photo-labels:paused-by-deploy"
@@ -81,6 +87,15 @@ class Function:
         else:
             self._client.untag_resource(Resource=self._arn(), TagKeys=[_PREVIOUS])
 
+    def notes(self) -> dict[str, str]:
+        """Return what deployments have noted here: CloudFormation may remove tags that are not its own."""
+        return {name: value for name, value in self._tags().items() if name in {_PREVIOUS, _PROVED}}
+
+    def note_again(self, notes: dict[str, str]) -> None:
+        """Write down what `notes` returned before an update."""
+        if notes:
+            self._client.tag_resource(Resource=self._arn(), Tags=notes)
+
     def is_proved(self) -> bool:
         """Tell whether the present image has labelled a photo; that of an interrupted first deployment has not."""
         return self._tags().get(_PROVED) == self.running().image
@@ -132,7 +147,7 @@ class Function:
         """Make one function label the photo. Raises UserError where it does not."""
         image, reader = image_id(bucket, key), TableReader(self._target)
         before = reader.documents([image]).get(image)
-        answer = self._client.invoke(FunctionName=name, Payload=json.dumps(_batch(bucket, key)), LogType="Tail")
+        answer = self._invoke(name, json.dumps(_batch(bucket, key)))
         said = answer["Payload"].read().decode()
         log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace").strip()
         if answer.get("FunctionError"):
@@ -143,6 +158,36 @@ class Function:
         # A MinConfidence near 100 leaves no label of a good photo.
         if document.status != "LABELLED":
             raise UserError(f"The function {name} did not label a photo that was given to it: {document.detail}")
+
+    def _invoke(self, name: str, payload: str) -> Any:
+        """Invoke a function as soon as Lambda has it ready; raises UserError where that takes too long.
+
+        One that was not invoked for weeks is Inactive. The first invocation is refused, and has it made ready
+        anew: it is Pending, then Active, or Inactive again where that failed (developer guide, "Lambda function
+        states").
+        """
+        end = time.monotonic() + _READY_S
+        while True:
+            try:
+                return self._client.invoke(FunctionName=name, Payload=payload, LogType="Tail")
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _NOT_READY:
+                    raise
+            self._wait_while_pending(name, end)
+
+    def _wait_while_pending(self, name: str, end: float) -> None:
+        while True:
+            time.sleep(_LOOK_S)
+            found = self._client.get_function_configuration(FunctionName=name)
+            state, update = found["State"], found["LastUpdateStatus"]
+            if state == "Failed" or time.monotonic() > end:
+                reason = found.get("StateReason") or found.get("LastUpdateStatusReason") or "Lambda says no reason"
+                raise UserError(
+                    f"Lambda does not have the function {name} ready to be invoked: it is {state}, its last "
+                    f"update {update} ({reason}). Run this again, and see Lambda's console if it stays so."
+                )
+            if state != "Pending" and update != "InProgress":
+                return
 
     @contextmanager
     def _photo(self, bucket: str, key: str) -> Iterator[None]:

@@ -24,11 +24,20 @@ def build(display: Display, base: str | None, architecture: str | None) -> image
     return image
 
 
-def push(deployment: Deployment, display: Display, base: str | None, architecture: str | None) -> tuple[str, str]:
-    """Push the image unless it is in ECR already; return its URI by digest, and its architecture."""
+def push(
+    deployment: Deployment,
+    display: Display,
+    base: str | None,
+    architecture: str | None,
+    tags: dict[str, str] | None = None,
+) -> tuple[str, str]:
+    """Push the image unless it is in ECR already; return its URI by digest, and its architecture.
+
+    `tags` are those of the registry's stack from now on; None: they stay as they are.
+    """
     engine = images.reach_engine()
     wanted = architecture or images.native_architecture(engine)
-    registry = _registry(deployment, display)
+    registry = _registry(deployment, display, tags)
     tag = images.tag_of(wanted, base)
     if uri := registry.find(tag):
         display.say(f"image {tag} is in ECR already")
@@ -40,10 +49,11 @@ def push(deployment: Deployment, display: Display, base: str | None, architectur
     return uri, image.architecture
 
 
-def _registry(deployment: Deployment, display: Display) -> Registry:
+def _registry(deployment: Deployment, display: Display, tags: dict[str, str] | None) -> Registry:
     """Return the registry, after bringing its stack up to date."""
     tls = "false" if deployment.registry_host else "true"  # what stands in for AWS has none
-    proposed = deployment.registry.propose({"RepositoryName": deployment.name, "EnforceTls": tls}, REGISTRY)
+    values = {"RepositoryName": deployment.name, "EnforceTls": tls}
+    proposed = deployment.registry.propose(values, REGISTRY, tags)
     if proposed:
         confirm(deployment, display, deployment.registry, proposed)
         deployment.registry.execute(proposed)

@@ -26,7 +26,9 @@ class _Before:
 
     mapping_state: MappingState
     running: Running
+    notes: dict[str, str]
     parameters: dict[str, str]
+    tags: dict[str, str]
     template: str
 
 
@@ -48,7 +50,14 @@ def change(deployment: Deployment, display: Display, proposed: ChangeSet) -> Non
     Raises UserError when the change did not last, and says whether the mappings are paused.
     """
     function, stack = deployment.function, deployment.pipeline
-    before = _Before(function.mapping_state(), function.running(), stack.parameters(), stack.template())
+    before = _Before(
+        function.mapping_state(),
+        function.running(),
+        function.notes(),
+        stack.parameters(),
+        stack.tags(),
+        stack.template(),
+    )
     try:
         _execute(deployment, display, proposed, before)
     except BaseException as error:
@@ -73,6 +82,7 @@ def _execute(deployment: Deployment, display: Display, proposed: ChangeSet, befo
     function = deployment.function
     if before.mapping_state is not MappingState.STOPPED:
         function.pause()  # CloudFormation starts it where it changes it
+    function.note_again(before.notes)
     _prove(display, function)
 
 
@@ -102,13 +112,15 @@ def _prove(display: Display, function: Function) -> None:
 
 
 def _roll_back(deployment: Deployment, abandoned: ChangeSet, before: _Before) -> None:
-    """Restore template, parameters and mappings. What worked before needs no proof."""
+    """Restore template, parameters, tags and mappings. What worked before needs no proof."""
     deployment.pipeline.wait_for_end(abandoned)
     stack = deployment.pipeline
-    back = stack.propose(before.parameters, before.template if stack.template() != before.template else None)
+    template = before.template if stack.template() != before.template else None
+    back = stack.propose(before.parameters, template, before.tags)
     if back:
         deployment.execute(back)
     function = deployment.function
+    function.note_again(before.notes)
     if before.mapping_state is MappingState.RUNNING:
         function.resume()
     elif before.mapping_state is MappingState.PAUSED:

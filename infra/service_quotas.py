@@ -1,8 +1,7 @@
-"""The account's DetectLabels quota: read, never assumed."""
+"""The account's quotas of Rekognition and Lambda: read, never assumed."""
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,6 @@ if TYPE_CHECKING:
     from types_boto3_service_quotas import ServiceQuotasClient
 
 _OF_DETECT_LABELS = re.compile(r"\bDetectLabels\b")
-# Calls a second that one execution environment makes with ease: a batch of 10 within two seconds.
-_CALLS_OF_ONE_ENVIRONMENT = 5
-_MAX_ENVIRONMENTS = 1000
-_LIVE_ENVIRONMENTS = 5
-# Lambda's own, of MaximumConcurrency.
-_LEAST = 2
 
 
 def detect_labels_tps(client: ServiceQuotasClient) -> float | None:
@@ -40,36 +33,13 @@ def detect_labels_tps(client: ServiceQuotasClient) -> float | None:
 
 
 def concurrent_executions(client: LambdaClient) -> int | None:
-    """Return the executions that the account's functions may have at a time; None: Lambda does not tell.
+    """Return the executions that functions like ours may have at a time here; None: Lambda does not tell.
 
-    New accounts have 10 (docs of Lambda, "Understanding Lambda function scaling").
+    New accounts have 10 (docs of Lambda, "Understanding Lambda function scaling"). What is reserved for one
+    function is not to be had by others.
     """
     try:
-        return client.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+        limit = client.get_account_settings()["AccountLimit"]
     except ClientError:  # who deploys may not ask; then nothing is known
         return None
-
-
-def live_environments_for(tps: float) -> int:
-    """Return MaxConcurrency: what live photos need follows what arrives, imports' events among it, not the quota.
-
-    With 2, a photo waits half a minute beside 100 imported ones a second; with 5, none does (`make bench-live`).
-    """
-    return max(_LIVE_ENVIRONMENTS, bulk_environments_for(tps))
-
-
-def bulk_environments_for(tps: float) -> int:
-    """Return BulkConcurrency: enough to use up the quota, and no more, since messages in flight wait for it."""
-    return min(_MAX_ENVIRONMENTS, max(_LEAST, math.ceil(tps / _CALLS_OF_ONE_ENVIRONMENT)))
-
-
-def converting_environments_for(tps: float, executions: int | None = None) -> int:
-    """Return ConvertConcurrency: each environment makes about one call a second, for one photo at a time.
-
-    `executions`: of the account; its two lanes take no more than what the other lanes leave of them.
-    """
-    wanted = min(_MAX_ENVIRONMENTS, max(_LEAST, math.ceil(tps)))
-    if executions is None:
-        return wanted
-    left = executions - live_environments_for(tps) - 2 * bulk_environments_for(tps)
-    return max(_LEAST, min(wanted, left // 2))
+    return min(limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"])

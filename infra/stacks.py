@@ -90,20 +90,29 @@ class Stack:
         found = self._describe() or {}
         return {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
 
+    def tags(self) -> dict[str, str]:
+        """Those that it is deployed with."""
+        found = self._describe() or {}
+        return {one["Key"]: one["Value"] for one in found.get("Tags", [])}
+
     def template(self) -> str:
         """The one that it is deployed with, as it was given."""
         found: Any = self._client.get_template(StackName=self.name, TemplateStage="Original")["TemplateBody"]
         # botocore reads what is JSON.
         return found if isinstance(found, str) else json.dumps(found, separators=(",", ":"))
 
-    def propose(self, parameters: Mapping[str, str], template: str | None = None) -> ChangeSet | None:
+    def propose(
+        self, parameters: Mapping[str, str], template: str | None = None, tags: Mapping[str, str] | None = None
+    ) -> ChangeSet | None:
         """Return what parameters, and a new template if one is given, would change; None: nothing.
 
         Parameters that are not given stay as they are deployed, or as a first deployment that failed had them.
+        `tags` are all that the stack has then; None: they stay, too.
         Resources that an earlier stack of this name left behind are adopted again. Raises UserError when the
         stack cannot be changed.
         """
         status, known = self.status(), self.parameters()
+        tags = self.tags() if tags is None else tags
         if status == "ROLLBACK_COMPLETE":  # a first deployment that failed; AWS lets it only be deleted
             self.delete()
             status = None
@@ -124,6 +133,8 @@ class Stack:
             ChangeSetType="CREATE" if is_new else "UPDATE",
             **(given or {"UsePreviousTemplate": True}),
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
+            # An empty list removes all. Of none, the documentation says only for UpdateStack that they stay.
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
             Capabilities=["CAPABILITY_IAM"],
             ImportExistingResources=True,
             # What validation beforehand finds is not among the stack's events, from which failures are told here;

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.service_quotas import bulk_environments_for, live_environments_for
+from infra.concurrency import concurrency_for
 from local.cloud import LocalCloud
 from local.state import State
 from photo_labels.library.target import LOCAL_STATE, Target, aws_target, local_target
@@ -59,10 +59,11 @@ class LoadTestTarget:
 def cloud_with_quota(tps: float, recogniser: str = "simulated", seed: int = 0) -> Iterator[LocalCloud]:
     """Start a local cloud whose simulated Rekognition has a quota, set up as the deploy tool does it by that."""
     simulation = json.dumps(_simulation(recogniser, seed) | {"tps": tps})
+    concurrency = concurrency_for(tps)
     parameters = {
         "RekognitionTps": f"{tps:g}",
-        "MaxConcurrency": f"{live_environments_for(tps)}",
-        "BulkConcurrency": f"{bulk_environments_for(tps)}",
+        "MaxConcurrency": f"{concurrency.live}",
+        "BulkConcurrency": f"{concurrency.bulk}",
     }
     options = ["--mode", "simulated", "--simulation", simulation]
     with (
@@ -77,7 +78,7 @@ def own_cloud_with_quota(tps: float, recogniser: str, seed: int) -> Iterator[Loa
     """A local cloud with a quota, for live photos beside bulk work."""
     with cloud_with_quota(tps, recogniser, seed) as cloud:
         said = f"{_local(recogniser)} Its quota is {tps:g} calls a second."
-        yield LoadTestTarget(cloud.target, said, live_environments_for(tps), tps, True, cloud.rekognition_url)
+        yield LoadTestTarget(cloud.target, said, concurrency_for(tps).live, tps, True, cloud.rekognition_url)
 
 
 @contextmanager

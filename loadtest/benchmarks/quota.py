@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from infra.service_quotas import bulk_environments_for
+from infra.concurrency import concurrency_for
 from loadtest.log import invocations
 from loadtest.mix import one_size
 from loadtest.target import ask_rekognition, cloud_with_quota
@@ -152,7 +152,7 @@ class _Figures:
         end_s = course.at[-1]
         return [
             f"{self.tps:g}",
-            f"{bulk_environments_for(self.tps)}",
+            f"{concurrency_for(self.tps).bulk}",
             f"{self.first_s:.2f} s",
             f"{self.tenth_s:.1f} s",
             f"{course.rate(_WARM_S, end_s - 1) / self.tps:.0%}",

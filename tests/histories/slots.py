@@ -23,7 +23,7 @@ from rich.table import Table
 from handler.deadline import Deadline
 from handler.lanes import BULK, LIVE, MAX_AHEAD_S
 from handler.rate_limiter import NoSlotError, SlotRequest, SplitRateLimiter, limiter_of
-from infra.service_quotas import bulk_environments_for, live_environments_for
+from infra.concurrency import concurrency_for
 from photo_labels.records.errors import TransientError
 from tests.fakes.aws import aws_error
 from tests.fakes.dynamodb import DynamoDB, Tables
@@ -92,8 +92,8 @@ class Pipeline:
         self.bulk_calls = self.live_calls = self.throttled = self.shares = 0
         self.writes: Counter[str] = Counter()
         self.live_waits_s: list[float] = []
-        self._bulk = bulk_environments_for(tps)
-        self._live = [self._limiter() for _ in range(live_environments_for(tps))]
+        self._bulk = concurrency_for(tps).bulk
+        self._live = [self._limiter() for _ in range(concurrency_for(tps).live)]
 
     def run(self) -> None:
         """Run, and count what happens after a few seconds."""

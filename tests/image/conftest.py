@@ -167,7 +167,8 @@ def account(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactor
     with ExitStack() as running:
         containers = Containers(engine)
         proxies = {name: f"{containers.url}/{name}" for name in (f"{STACK}-label", f"{STACK}-convert")}
-        ministack = Ministack(state, proxies, os.environ)
+        # As AWS's default: ministack's own is by the machine's memory, and deployments keep to it.
+        ministack = Ministack(state, proxies, os.environ | {"LAMBDA_ACCOUNT_CONCURRENCY": "1000"})
         running.callback(ministack.process.stop)
         rekognition = Child(
             [

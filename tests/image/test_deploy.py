@@ -141,6 +141,27 @@ def test_given_a_deployed_pipeline_when_deployed_again_then_nothing_changes(
     assert image_of(target) == before
 
 
+def test_given_tags_when_deployed_then_both_stacks_have_them_until_others_are_given(
+    account: Account, target: Target
+) -> None:
+    cloudformation = account.client("cloudformation")
+
+    def tags() -> list[dict[str, str]]:
+        stacks = [cloudformation.describe_stacks(StackName=name) for name in (STACK, f"{STACK}-registry")]
+        return [{one["Key"]: one["Value"] for one in found["Stacks"][0].get("Tags", [])} for found in stacks]
+
+    said = account.run("deploy", "--tags", "team=photos env=test", *LOCAL)
+    assert "tag team: (unset) → photos" in said
+    assert tags() == [{"team": "photos", "env": "test"}] * 2
+    account.run("deploy", *LOCAL)
+    assert tags() == [{"team": "photos", "env": "test"}] * 2
+    account.run("deploy", "--tags", "", *LOCAL)
+    assert tags() == [{}] * 2
+    assert "the function labelled" not in account.run("deploy", *LOCAL), (
+        "what was noted in its tags is there still"
+    )
+
+
 def test_given_arriving_photos_when_redeployed_then_none_is_lost(
     account: Account, target: Target, changed: Callable[[str], Path]
 ) -> None:

@@ -86,7 +86,11 @@ OPTIONS: dict[str, dict[str, str]] = {
     "bench-image": {"BASE_IMAGE": ""},
 }
 OPTIONS["deploy"].update(
-    EXISTING_BUCKET="--existing-bucket", PREFIX="--prefix", EMAIL="--email", PARAMETERS="--parameters"
+    EXISTING_BUCKET="--existing-bucket",
+    PREFIX="--prefix",
+    EMAIL="--email",
+    PARAMETERS="--parameters",
+    TAGS="--tags",
 )
 """By target: the variables it takes, and the option that each becomes; none: it stands alone."""
 

@@ -15,14 +15,10 @@ from hypothesis import strategies as st
 
 from infra import image as images
 from infra.alarm_subscribers import subscribers_of
+from infra.concurrency import Concurrency, concurrency_for
+from infra.deploy import _from_quota, _warn_of_concurrency
 from infra.registry import PushProgress, Registry, _follow
-from infra.service_quotas import (
-    bulk_environments_for,
-    concurrent_executions,
-    converting_environments_for,
-    detect_labels_tps,
-    live_environments_for,
-)
+from infra.service_quotas import concurrent_executions, detect_labels_tps
 from photo_labels.library.user_errors import UserError
 
 
@@ -57,26 +53,119 @@ def test_given_no_such_quota_when_asked_then_none() -> None:
 
 @given(st.floats(0.1, 100_000))
 def test_given_any_quota_when_environments_are_chosen_then_lambda_takes_their_number(tps: float) -> None:
-    environments = bulk_environments_for(tps)
-    assert 2 <= environments <= live_environments_for(tps) <= 1000
-    assert live_environments_for(tps) >= 5
-    assert environments * 10 >= tps or environments == 1000
+    chosen = concurrency_for(tps)
+    assert 2 <= chosen.bulk <= chosen.live <= 1000
+    assert chosen.live >= 5
+    assert chosen.bulk * 10 >= tps or chosen.bulk == 1000
+    assert chosen.converting >= min(tps, 1000)
 
 
 @pytest.mark.parametrize(
-    ("tps", "executions", "converting"), [(5, 10, 2), (5, 1000, 5), (50, 1000, 50), (50, 100, 35), (5, None, 5)]
+    ("tps", "executions", "chosen"),
+    [
+        (5, 10, (2, 2, 2)),  # a new account: Lambda takes no less, and nothing is left to others
+        (5, 14, (4, 2, 2)),  # what live photos need comes first
+        (5, 15, (5, 2, 2)),
+        (5, 50, (5, 2, 5)),
+        (50, 10, (2, 2, 2)),
+        (50, 50, (6, 4, 15)),
+        (50, 1000, (10, 10, 50)),
+        (50, None, (10, 10, 50)),
+        (1000, 1000, (71, 69, 344)),
+    ],
 )
-def test_given_an_account_of_few_executions_when_deployed_then_the_lanes_are_as_small_as_may_be(
-    tps: float, executions: int | None, converting: int
+def test_given_an_accounts_executions_when_deployed_then_all_lanes_fit_and_live_photos_come_first(
+    tps: float, executions: int | None, chosen: tuple[int, int, int]
 ) -> None:
-    assert converting_environments_for(tps, executions) == converting
+    assert concurrency_for(tps, executions) == Concurrency(*chosen)
 
 
-def test_given_lambda_when_it_does_not_tell_executions_then_nothing_is_known() -> None:
+@given(st.floats(0.1, 100_000), st.integers(1, 20_000))
+def test_given_any_account_when_environments_are_chosen_then_a_tenth_is_left_to_others(
+    tps: float, executions: int
+) -> None:
+    chosen, wanted = concurrency_for(tps, executions), concurrency_for(tps)
+    assert chosen.fits(executions) == (executions >= 12) == (chosen.together * 10 <= executions * 9)
+    assert min(chosen.live, chosen.bulk, chosen.converting) >= 2
+    assert chosen.live <= wanted.live
+    assert chosen.bulk <= wanted.bulk
+    assert chosen.converting <= wanted.converting
+    if wanted.fits(executions):
+        assert chosen == wanted
+
+
+class Account:
+    """An account with a quota of 50 calls a second, and what it is told."""
+
+    def __init__(self) -> None:
+        self.said = ""
+        self.connection = SimpleNamespace(client=self._client)
+
+    def _client(self, _: str) -> Any:
+        name = "Transactions per second per account for … operation DetectLabels"
+        return quotas(("list_service_quotas", [(name, 50.0)]))
+
+    def say(self, sentence: str, style: str = "") -> None:
+        self.said += sentence
+
+
+def told(executions: int | None) -> tuple[Concurrency | None, str, str]:
+    """What an account of so many executions gets, what is said of it, and what is warned of."""
+    account: Any = Account()
+    values = _from_quota(account, account, {}, executions)
+    said, account.said = account.said, ""
+    _warn_of_concurrency(account, values, executions)
+    return Concurrency.of(values), said, account.said
+
+
+def test_given_an_account_of_10_executions_when_deployed_then_told_that_functions_may_be_throttled() -> None:
+    chosen, _, warned = told(10)
+    assert chosen == Concurrency(2, 2, 2)
+    assert "may take 10 together: functions may be throttled" in warned
+    assert 'for 12 or more of Lambda\'s "Concurrent executions"' in warned
+
+
+def test_given_an_account_of_50_executions_when_deployed_then_told_what_more_of_them_would_do() -> None:
+    chosen, said, warned = told(50)
+    assert chosen == Concurrency(6, 4, 15)
+    assert 'with 145 (ask Service Quotas for Lambda\'s "Concurrent executions")' in said
+    assert "would be 10, 10 and 50" in said
+    assert not warned
+
+
+def test_given_an_account_of_1000_executions_when_deployed_then_nothing_is_said_of_them() -> None:
+    chosen, said, warned = told(1000)
+    assert chosen == Concurrency(10, 10, 50)
+    assert "executions" not in said + warned
+
+
+def test_given_an_account_that_may_not_be_asked_when_deployed_then_told_that_nothing_is_checked() -> None:
+    chosen, _, warned = told(None)
+    assert chosen == Concurrency(10, 10, 50)
+    assert "GetAccountSettings is refused" in warned
+
+
+def test_given_concurrencies_of_ones_own_when_too_many_for_the_account_then_warned_and_not_refused() -> None:
+    account: Any = Account()
+    given_ = {"MaxConcurrency": "40", "BulkConcurrency": "2", "ConvertConcurrency": "2"}
+    _warn_of_concurrency(account, given_, 50)
+    assert "may take 48 together" in account.said
+    assert "for 54 or more" in account.said
+    account.said = ""
+    _warn_of_concurrency(account, given_, 54)
+    _warn_of_concurrency(account, given_ | {"MaxConcurrency": "many"}, 10)
+    assert not account.said
+
+
+@pytest.mark.parametrize(("limit", "unreserved", "executions"), [(10, 10, 10), (50, 50, 50), (1000, 150, 150)])
+def test_given_lambda_when_it_does_not_tell_executions_then_nothing_is_known(
+    limit: int, unreserved: int, executions: int
+) -> None:
     client = boto3.client("lambda", "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
     with Stubber(client) as stub:
-        stub.add_response("get_account_settings", {"AccountLimit": {"ConcurrentExecutions": 10}})
-        assert concurrent_executions(client) == 10
+        settings = {"ConcurrentExecutions": limit, "UnreservedConcurrentExecutions": unreserved}
+        stub.add_response("get_account_settings", {"AccountLimit": settings})
+        assert concurrent_executions(client) == executions
         stub.add_client_error("get_account_settings", "AccessDeniedException")
         assert concurrent_executions(client) is None
 

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import click
 import pytest
 from botocore.stub import Stubber
 from rich.console import Console
 
+from infra.__main__ import _pairs
 from infra.destroy import _empty_bucket, _empty_template_bucket, _waiting
 from infra.display import Display
 from infra.function import MappingState
@@ -86,10 +88,13 @@ def cloudformation() -> tuple[Stack, Stubber]:
     return Stack(client, "photo-labels", lambda _: None, lambda template: f"https://{template}"), Stubber(client)
 
 
+TAGS = [{"Key": "team", "Value": "photos"}]
+
+
 def described(status: str, **parameters: str) -> dict[str, Any]:
     pairs = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
     stack = {"StackName": "photo-labels", "StackId": "arn", "CreationTime": datetime(2026, 1, 1, tzinfo=UTC)}
-    return {"Stacks": [stack | {"StackStatus": status, "Parameters": pairs}]}
+    return {"Stacks": [stack | {"StackStatus": status, "Parameters": pairs, "Tags": TAGS}]}
 
 
 def test_given_an_execution_that_was_not_followed_when_settled_then_it_has_ended(
@@ -127,7 +132,7 @@ def test_given_a_first_deployment_that_failed_when_proposed_again_then_its_param
     asked: dict[str, Any] = {}
     monkeypatch.setattr(Stack, "delete", lambda _: None)
     monkeypatch.setattr(Stack, "_worked_out", lambda _, name: ChangeSet(name, ()))
-    for _ in range(2):
+    for _ in range(3):
         stub.add_response(
             "describe_stacks", described("ROLLBACK_COMPLETE", TablePrefix="mine-", Memory="256", Old="")
         )
@@ -144,16 +149,37 @@ def test_given_a_first_deployment_that_failed_when_proposed_again_then_its_param
     assert asked["ChangeSetType"] == "CREATE"
     assert asked["TemplateURL"] == "https://template"
     assert not asked.keys() & {"TemplateBody", "UsePreviousTemplate"}
+    assert asked["Tags"] == TAGS
+
+
+@pytest.mark.parametrize("tags", [{"env": "prod"}, {}])
+def test_given_tags_when_proposed_then_they_are_all_that_the_stack_has_then(
+    monkeypatch: pytest.MonkeyPatch, tags: dict[str, str]
+) -> None:
+    stack, stub = cloudformation()
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(Stack, "_worked_out", lambda _, name: ChangeSet(name, ()))
+    for _ in range(2):
+        stub.add_response("describe_stacks", described("UPDATE_COMPLETE"))
+    stub.add_response("get_template_summary", {"Parameters": []})
+    stub.add_response("create_change_set", {"Id": "arn:aws:cloudformation:x"})
+    stub.client.meta.events.register(
+        "provide-client-params.cloudformation.CreateChangeSet", lambda params, **_: asked.update(params)
+    )
+    with stub:
+        stack.propose({}, None, tags)
+    assert asked["Tags"] == [{"Key": key, "Value": value} for key, value in tags.items()]
+    assert asked["UsePreviousTemplate"]
 
 
 def test_given_a_stack_without_uploads_when_proposed_then_its_template_is_sent_with_the_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _, stub = cloudformation()
-    stack = Stack(stub.client, "photo-labels-registry", lambda _: None)
+    pipeline, stub = cloudformation()
+    stack = Stack(pipeline._client, "photo-labels-registry", lambda _: None)
     asked: dict[str, Any] = {}
     monkeypatch.setattr(Stack, "_worked_out", lambda _, name: ChangeSet(name, ()))
-    for _ in range(2):
+    for _ in range(3):
         stub.add_response("describe_stacks", described("UPDATE_COMPLETE"))
     stub.add_response("get_template_summary", {"Parameters": []}, {"TemplateBody": "small"})
     stub.add_response("create_change_set", {"Id": "arn:aws:cloudformation:x"})
@@ -175,12 +201,15 @@ def test_given_a_change_that_failed_when_rolled_back_then_the_template_is_sent_o
     pipeline = SimpleNamespace(
         wait_for_end=lambda _: None, template=lambda: now, propose=lambda *given: asked.append(given)
     )
-    function: Any = SimpleNamespace(resume=lambda: None)
+    noted: list[dict[str, str]] = []
+    function: Any = SimpleNamespace(resume=lambda: None, note_again=noted.append)
     deployment: Any = SimpleNamespace(pipeline=pipeline, function=function)
     running: Any = None
-    before = _Before(MappingState.RUNNING, running, {"Memory": "512"}, "the earlier one")
+    notes, tags = {"photo-labels:previous-image": "uri x86_64"}, {"team": "photos"}
+    before = _Before(MappingState.RUNNING, running, notes, {"Memory": "512"}, tags, "the earlier one")
     _roll_back(deployment, ChangeSet("abandoned", ()), before)
-    assert asked == [({"Memory": "512"}, sent)]
+    assert asked == [({"Memory": "512"}, sent, tags)]
+    assert noted == [notes]
 
 
 def test_given_queues_that_are_gone_already_when_counted_then_nothing_waits() -> None:
@@ -217,8 +246,7 @@ def test_given_objects_that_s3_keeps_when_a_bucket_is_deleted_then_a_sentence() 
 
 
 def s3_of(region: str, endpoint: str | None = None) -> Any:
-    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
-    return boto3.client("s3", region, endpoint_url=endpoint, **keys)
+    return boto3.client("s3", region, endpoint_url=endpoint, aws_access_key_id="a", aws_secret_access_key="b")
 
 
 @pytest.mark.parametrize(
@@ -281,6 +309,28 @@ def test_given_a_narrow_terminal_when_names_are_shown_then_they_are_whole() -> N
     url = "https://sqs.eu-central-1.amazonaws.com/123456789012/photo-labels-photos"
     Display(console, yes=False).outputs({"QueueUrl": url, "KeyPrefix": ""})
     assert console.export_text() == f"KeyPrefix  (none)\nQueueUrl   {url}\n"
+
+
+def test_given_what_would_differ_when_shown_then_each_value_has_a_line_and_equal_ones_none() -> None:
+    console = Console(record=True, width=100)
+    display = Display(console, yes=False)
+    display.differences(
+        {"team": "photos", "env": "test", "old": "1"}, {"team": "photos", "env": "prod", "old": ""}, "tag "
+    )
+    assert console.export_text() == "  tag env: test → prod\n  tag old: 1 → (unset)\n"
+
+
+def test_given_pairs_when_read_then_none_said_is_not_the_same_as_an_empty_one() -> None:
+    context: Any = None
+    assert _pairs(context, context, ()) is None
+    assert _pairs(context, context, ("",)) == {}
+    assert _pairs(context, context, ("team=photos env=prod", "a=b=c")) == {
+        "team": "photos",
+        "env": "prod",
+        "a": "b=c",
+    }
+    with pytest.raises(click.BadParameter, match="'team' is not of the form Name=value"):
+        _pairs(context, context, ("team",))
 
 
 def test_given_what_would_be_made_again_when_shown_then_it_stands_out() -> None:
