@@ -6,13 +6,13 @@ when that is all that changes. While the function changes, the mappings are paus
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from infra.alarm_subscribers import subscribers_of
 from infra.function import MappingState
-from infra.notifications import Notifications
 from infra.push import confirm, push
 from infra.rollout import change, leave_running
 from infra.service_quotas import (
@@ -22,8 +22,11 @@ from infra.service_quotas import (
     detect_labels_tps,
     live_environments_for,
 )
+from infra.via import EVENT_BRIDGE, NOTIFICATIONS, PRICE, check, listen, next_via, settle, wanted_via
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from infra.deployment import Deployment
     from infra.display import Display
 
@@ -34,22 +37,28 @@ def deploy(
     parameters: dict[str, str],
     base: str | None,
     architecture: str | None,
+    *,
+    pause: Callable[[float], None] = time.sleep,
 ) -> None:
     """Bring up or change everything; resources that an earlier `destroy` retained are adopted again."""
     deployment.require_own_stack()
+    before = deployment.pipeline.parameters()
+    wanted = wanted_via(parameters, before)
     uri, architecture = push(deployment, display, base, architecture)
     values = _from_quota(deployment, display, parameters) | parameters
-    values |= {"ImageUri": uri, "Architecture": architecture}
-    before = deployment.pipeline.parameters()
-    if bucket := values.get("ExistingBucket") or before.get("ExistingBucket"):
-        prefix = values.get("KeyPrefix", before.get("KeyPrefix", ""))
-        Notifications(deployment.connection.client("s3"), bucket).check(f"{deployment.name}-photos", prefix)
+    via = next_via(deployment, before, wanted)
+    values |= {"ImageUri": uri, "Architecture": architecture, "Via": via}
+    if (bucket := values.get("ExistingBucket") or before.get("ExistingBucket")) and wanted != EVENT_BRIDGE:
+        check(deployment, before | values, bucket)
+    if via != NOTIFICATIONS and before.get("Via", NOTIFICATIONS) == NOTIFICATIONS:
+        display.say(PRICE, style="yellow")
     _change(deployment, display, before, values)
     function = deployment.function
     if function.mapping_state() is MappingState.RUNNING and not function.is_proved():
         function.pause()  # a first deployment has nothing to go back to: it has to label a photo first
-    _notify(deployment, display, before.get("ExistingBucket"))
+    listen(deployment, display, wanted, before.get("ExistingBucket"))
     leave_running(deployment, display)
+    settle(deployment, display, via, wanted, pause)
     display.outputs(deployment.pipeline.outputs())
     _warn_of_pending(deployment, display)
 
@@ -68,16 +77,6 @@ def _change(deployment: Deployment, display: Display, before: dict[str, str], va
         change(deployment, display, proposed)
     else:
         deployment.execute(proposed)
-
-
-def _notify(deployment: Deployment, display: Display, earlier: str | None) -> None:
-    """Make the bucket notify the queue, and stop the notifications of an earlier one."""
-    target = deployment.target
-    bucket, queue = target.outputs.bucket, target.outputs.queue_arn
-    if Notifications(target.client("s3"), bucket).add(queue, target.outputs.key_prefix):
-        display.say(f"{bucket} notifies the queue from now on")
-    if earlier and earlier != bucket:
-        Notifications(target.client("s3"), earlier).remove(queue)
 
 
 def _from_quota(deployment: Deployment, display: Display, given: dict[str, str]) -> dict[str, str]:

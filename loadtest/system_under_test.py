@@ -89,7 +89,7 @@ class DeployedPipeline:
     def __init__(self, target: Target, connections: int) -> None:
         """`connections`: photos that are sent at a time."""
         self.target = target
-        self.prefix = target.outputs.key_prefix
+        self.prefix = target.outputs.keys.prefix
         self._bucket = target.outputs.bucket
         self._documents = target.outputs.image_labels_table
         self._queues = [target.outputs.labelling.queue_url, target.outputs.labelling.dead_letter_queue_url]

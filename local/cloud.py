@@ -153,6 +153,7 @@ class LocalCloud:
                     "AWS::AccountId": _ACCOUNT,
                     "AWS::Region": client.meta.region_name,
                     "TablePrefix": self._parameters.get("TablePrefix", ""),
+                    "KeySuffixes": self._parameters.get("KeySuffixes", ""),
                 }
             ),
             Parameters=[

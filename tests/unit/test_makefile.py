@@ -85,7 +85,11 @@ OPTIONS: dict[str, dict[str, str]] = {
     "bench-image": {"BASE_IMAGE": ""},
 }
 OPTIONS["deploy"].update(
-    EXISTING_BUCKET="--existing-bucket", PREFIX="--prefix", EMAIL="--email", PARAMETERS="--parameters"
+    EXISTING_BUCKET="--existing-bucket",
+    PREFIX="--prefix",
+    VIA="--via",
+    EMAIL="--email",
+    PARAMETERS="--parameters",
 )
 """By target: the variables it takes, and the option that each becomes; none: it stands alone."""
 
