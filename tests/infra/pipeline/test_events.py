@@ -90,6 +90,7 @@ def test_given_event_bridge_when_read_then_what_it_cannot_deliver_rings_an_alarm
         "QueueName": "photo-labels-undelivered",
         "SqsManagedSseEnabled": True,
         "MessageRetentionPeriod": str(14 * 86_400),
+        "RedriveAllowPolicy": {"redrivePermission": "denyAll"},
     }
     # `photos status` shows alarms whose names have no hyphen.
     alarms = alarms_of(stack)
