@@ -22,7 +22,7 @@ from infra.service_quotas import (
     detect_labels_tps,
     live_environments_for,
 )
-from infra.via import EVENT_BRIDGE, NOTIFICATIONS, PRICE, check, listen, next_via, settle, wanted_via
+from infra.via import NOTIFICATIONS, PRICE, check, listen, next_via, settle, wanted_via
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +48,8 @@ def deploy(
     values = _from_quota(deployment, display, parameters) | parameters
     via = next_via(deployment, before, wanted)
     values |= {"ImageUri": uri, "Architecture": architecture, "Via": via}
-    if (bucket := values.get("ExistingBucket") or before.get("ExistingBucket")) and wanted != EVENT_BRIDGE:
-        check(deployment, before | values, bucket)
+    if bucket := values.get("ExistingBucket") or before.get("ExistingBucket"):
+        check(deployment, before | values, bucket, wanted)
     if via != NOTIFICATIONS and before.get("Via", NOTIFICATIONS) == NOTIFICATIONS:
         display.say(PRICE, style="yellow")
     _change(deployment, display, before, values)

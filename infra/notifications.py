@@ -101,6 +101,10 @@ class Notifications:
                 "that notification."
             )
 
+    def require_bucket(self) -> None:
+        """Raise UserError where there is no such bucket, or its notifications cannot be read."""
+        self._read()
+
     def add(self, queue_arn: str, keys: KeyFilter) -> bool:
         """Make the bucket notify our queue; return whether that is new. Raises UserError."""
         return self._change(lambda present: added(present, queue_arn, keys))

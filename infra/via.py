@@ -39,10 +39,14 @@ def next_via(deployment: Deployment, before: Mapping[str, str], wanted: str) -> 
     return wanted if not is_deployed or before.get("Via", NOTIFICATIONS) == wanted else BOTH
 
 
-def check(deployment: Deployment, values: Mapping[str, str], bucket: str) -> None:
-    """Raise UserError where the bucket does not take our notifications."""
-    keys = KeyFilter.of(values.get("KeyPrefix", ""), values.get("KeySuffixes", ""))
-    Notifications(deployment.connection.client("s3"), bucket).check(f"{deployment.name}-photos", keys)
+def check(deployment: Deployment, values: Mapping[str, str], bucket: str, wanted: str) -> None:
+    """Raise UserError where the bucket is not there, or does not take our notifications."""
+    notifications = Notifications(deployment.connection.client("s3"), bucket)
+    if wanted == EVENT_BRIDGE:
+        notifications.require_bucket()
+    else:
+        keys = KeyFilter.of(values.get("KeyPrefix", ""), values.get("KeySuffixes", ""))
+        notifications.check(f"{deployment.name}-photos", keys)
 
 
 def listen(deployment: Deployment, display: Display, wanted: str, earlier: str | None) -> None:

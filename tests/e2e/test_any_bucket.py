@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+from infra.function import Function
 from local.cloud import LocalCloud
 from photo_labels import cli
 from photo_labels.library.audit import Auditor
@@ -39,7 +40,7 @@ def by_event_bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeli
 
 @pytest.fixture(scope="module")
 def by_suffix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    parameters = {"KeySuffixes": ".jpg,.JPG"}
+    parameters = {"KeySuffixes": ".jpeg,.JPG"}
     with LocalCloud(
         tmp_path_factory.mktemp("cloud") / "state", recogniser=SIMULATED, parameters=parameters
     ) as cloud:
@@ -71,16 +72,30 @@ def test_given_suffixes_when_other_files_come_then_nobody_hears_of_them(
     request: pytest.FixtureRequest, way: str
 ) -> None:
     pipeline: Pipeline = request.getfixturevalue(way)
-    others = NONE_OF_OURS if way == "by_event_bridge" else ["cat.png", "cat.jpg.json", "cat.jpeg"]
+    others = NONE_OF_OURS if way == "by_event_bridge" else ["cat.png", "cat.jpeg.json", "cat.jpg"]
     for key in others:
         pipeline.upload(key, PHOTO)
-    last = f"{PREFIX}last {way}.jpg"
+    last = f"{PREFIX}last {way}.JPG"
     pipeline.settled(last, pipeline.upload(last, PHOTO))
     for key in others:
         pipeline.s3.delete_object(Bucket=pipeline.bucket, Key=key)
     pipeline.s3.delete_object(Bucket=pipeline.bucket, Key=last)
     eventually(lambda: (pipeline.document(last) or {}).get("Status") == "REMOVED")
     assert [pipeline.document(key) for key in others] == [None] * len(others)
+
+
+def test_given_the_proof_of_a_function_when_no_event_tells_of_its_end_then_it_is_removed(
+    by_suffix: Pipeline,
+) -> None:
+    def probes() -> list[str]:
+        items = by_suffix.dynamodb.scan(TableName=by_suffix.outputs["ImageLabelsTable"], ConsistentRead=True)[
+            "Items"
+        ]
+        return [item["Status"]["S"] for item in items if "photo-labels-probe" in item["ImageID"]["S"]]
+
+    assert probes() == []
+    Function(by_suffix.cloud.target).prove()
+    assert probes() == ["REMOVED"]
 
 
 def test_given_suffixes_when_audited_and_backfilled_then_other_files_are_none_of_theirs(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 from rich.console import Console
 
 import infra.deploy
@@ -203,7 +205,7 @@ def test_given_a_change_that_is_interrupted_when_deployed_again_then_it_goes_on(
     assert list(account.gaps(EFFECTIVE_S)) == []
 
 
-def test_given_a_bucket_whose_photos_another_is_told_of_when_deployed_then_event_bridge_is_the_way() -> None:
+def test_given_a_bucket_that_notifies_another_when_deployed_then_event_bridge_is_the_way() -> None:
     account = Account()
     account.history[-1][1]["QueueConfigurations"] = [IN_THE_WAY]
     with pytest.raises(UserError, match="VIA=eventbridge"):
@@ -220,7 +222,7 @@ def test_given_a_bucket_whose_photos_another_is_told_of_when_deployed_then_event
     assert account.parameters["Via"] == EVENT_BRIDGE, "refused before anything is changed"
 
 
-def test_given_undelivered_events_when_going_back_then_their_queue_stays_until_they_are_redriven() -> None:
+def test_given_undelivered_events_when_going_back_then_their_queue_stays_till_they_are_redriven() -> None:
     account = Account()
     account.deploy(EVENT_BRIDGE)
     account.undelivered = 3
@@ -248,6 +250,23 @@ def test_given_a_pipeline_of_an_older_version_when_deployed_then_notifications_a
     account.deploy()
     assert account.parameters["Via"] == NOTIFICATIONS
     assert account.now_s == 0, "nothing is waited for"
+
+
+@pytest.mark.parametrize("via", WAYS)
+def test_given_a_bucket_that_is_not_there_when_deployed_then_a_sentence_before_anything_is_made(via: str) -> None:
+    account = Account()
+
+    def gone(service: str) -> Any:
+        client = boto3.client(service, "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")  # type: ignore[call-overload]
+        stub = Stubber(client)
+        stub.add_client_error("get_bucket_notification_configuration", "NoSuchBucket")
+        stub.activate()
+        return client
+
+    account.client = gone  # type: ignore[method-assign]
+    with pytest.raises(UserError, match="There is no bucket holidays"):
+        account.deploy(via)
+    assert not account.is_deployed
 
 
 def test_given_a_way_that_is_none_when_deployed_then_a_sentence() -> None:
