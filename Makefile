@@ -14,7 +14,7 @@ OF_HANDLER := tests/unit/promises $(patsubst %,tests/unit/test_%.py,\
 
 # What is said on make's command line reaches the program letter for letter, in the environment: neither make nor the
 # shell runs what is in it. The deploy tool takes nothing else: no variable that is set elsewhere changes what it does.
-TOLD := $(foreach name,PHOTOS STACK REGION PROFILE ARCHITECTURE BASE_IMAGE YES EXISTING_BUCKET PREFIX EMAIL PARAMETERS \
+TOLD := $(foreach name,PHOTOS STACK REGION PROFILE ARCHITECTURE BASE_IMAGE YES EXISTING_BUCKET PREFIX VIA EMAIL PARAMETERS \
 	TAGS DATA N SEED ROUNDS RATE BESIDE TPS SIZE TARGET RECOGNISER SLO WARMUP OUT KEEP MINUTES PHOTOS_LOCAL_STATE PYTHON,\
 	$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 $(foreach name,$(TOLD),$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
@@ -66,7 +66,7 @@ push: setup ## build it and push it to ECR
 
 deploy: setup ## deploy to AWS: REGION= EMAIL= TAGS= PARAMETERS="Name=…"
 	@$(DEPLOY) deploy $(call given,EXISTING_BUCKET,existing-bucket) $(call given,PREFIX,prefix) \
-		$(call given,EMAIL,email) $(call given,PARAMETERS,parameters) $(call given,TAGS,tags)
+		$(call given,VIA,via) $(call given,EMAIL,email) $(call given,PARAMETERS,parameters) $(call given,TAGS,tags)
 
 redeploy: setup ## run a new image; roll back if it labels no photo
 	@$(DEPLOY) redeploy

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pillow_heif
 from PIL import Image
 
+from chaos.envelopes import in_sns, of_event_bridge
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -59,7 +61,17 @@ MESSAGES: tuple[Callable[[int], str], ...] = (
     lambda number: _reconcile(number, force="yes"),
     lambda number: _reconcile(number, bucket="b\ud800"),
     lambda number: json.dumps({"number": number, "TopicArn": "arn", "Message": "{}"}),
+    lambda number: in_sns(f"{number} is no JSON"),
+    lambda number: in_sns(_records(number, None)),
+    lambda number: json.dumps(
+        {"number": number, "Type": "SubscriptionConfirmation", "TopicArn": "arn", "Message": ""}
+    ),
     lambda number: json.dumps({"number": number, "detail-type": "Object Created", "detail": {}}),
+    lambda number: of_event_bridge(_s3(), number=number, detail={}),
+    lambda number: of_event_bridge(_s3(), number=number, time=number),
+    lambda number: of_event_bridge(_s3(), number=number, source="aws.ec2"),
+    lambda number: of_event_bridge(_s3(), number=number, **{"detail-type": ["Object Created"]}),
+    lambda number: of_event_bridge(_s3(object={"key": "k" * 1025}), number=number),
 )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from chaos import poison
+from chaos.envelopes import in_sns, of_event_bridge
 from loadtest.mix import one_size
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.table_reader import TableReader
@@ -220,7 +221,7 @@ class Traffic:
             self._waited_for.pop(image_id(self._bucket, thing.key), None)
 
     def _duplicate(self) -> None:
-        """Deliver an event again, that of the present document: late, and maybe out of order."""
+        """Deliver an event again, that of the present document: late, maybe out of order, and in any envelope."""
         self._deliver_again([self._any()])
 
     def _many(self) -> None:
@@ -232,8 +233,15 @@ class Traffic:
         documents = self._reader.documents(images).values()
         events = [_event_of(document) for document in documents if document.status != "REMOVED"]
         if events:
-            self._sqs.send_message(QueueUrl=self._queue, MessageBody=json.dumps({"Records": events}))
+            self._sqs.send_message(QueueUrl=self._queue, MessageBody=self._enveloped(events))
             self.duplicates += len(events)
+
+    def _enveloped(self, events: list[dict[str, Any]]) -> str:
+        """Write events as S3, SNS or EventBridge would send them; EventBridge sends each by itself."""
+        forms = [json.dumps({"Records": events})]
+        if len(events) == 1:
+            forms.append(of_event_bridge(events[0]))
+        return self._random.choice([*forms, *map(in_sns, forms)])
 
     def _reconcile(self) -> None:
         """Overwrite a photo and send a forced reconcile message: the event may come before it or after it."""

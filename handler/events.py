@@ -1,7 +1,8 @@
 """From SQS records to what has to be done for which object.
 
-A record's body is one of: an S3 notification with one or more S3 records, S3's own test event, a reconcile
-message (`photo_labels.records.messages`), or a malformed message, which goes to the dead-letter queue.
+A record's body is one of: an S3 notification with one or more S3 records, also in SNS's envelope or as an event of
+EventBridge (`photo_labels.records.envelopes`), S3's own test event, a reconcile message
+(`photo_labels.records.messages`), or a malformed message, which goes to the dead-letter queue.
 """
 
 from __future__ import annotations
@@ -17,6 +18,13 @@ from urllib.parse import quote_plus, unquote_plus
 from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord
 
 from photo_labels.records.documents import image_id
+from photo_labels.records.envelopes import (
+    EVENT_BRIDGE_SOURCE,
+    is_about_a_photo,
+    is_of_event_bridge,
+    opened,
+    s3_records,
+)
 from photo_labels.records.messages import ACTION, SOURCE, reconcile_message
 
 if TYPE_CHECKING:
@@ -31,6 +39,8 @@ _BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
 _MAX_SEQUENCER = 64
 _MAX_OBJECT_BYTES = 50 * 1000**4
 _REMOVALS = ("ObjectRemoved:", "LifecycleExpiration:")
+# What SNS sends before and after a topic's messages. Only who owns the topic can answer it.
+_SUBSCRIPTIONS = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
 
 
 class Kind(Enum):
@@ -176,16 +186,16 @@ def _newest(events: list[ObjectEvent]) -> Work:
 def _read_body(body: str, sent_at: datetime) -> tuple[tuple[ObjectEvent, ...], MalformedMessageError | None]:
     """Return the events of a body, and the first malformed record among valid ones."""
     try:
-        content = json.loads(body)
+        content = opened(body)
     except (ValueError, RecursionError) as error:
-        raise MalformedMessageError("InvalidJson", f"The message body is not JSON: {error}.") from error
+        raise MalformedMessageError("InvalidJson", f"The message is not JSON: {error}.") from error
     if not isinstance(content, dict):
-        raise MalformedMessageError("UnknownMessage", "The message body is JSON, but not an object.")
-    if content.get("Event") == "s3:TestEvent":
+        raise MalformedMessageError("UnknownMessage", "The message is JSON, but not an object.")
+    if content.get("Event") == "s3:TestEvent" or _is_of_no_photo(content):
         return (), None
     if content.get("source") == SOURCE:
         return (_read_reconcile(content, sent_at),), None
-    records = content.get("Records")
+    records = _records(content)
     if not isinstance(records, list) or not records:
         raise _unknown(content)
     events: list[ObjectEvent] = []
@@ -198,16 +208,44 @@ def _read_body(body: str, sent_at: datetime) -> tuple[tuple[ObjectEvent, ...], M
     return tuple(events), malformed
 
 
+def _records(content: dict[str, Any]) -> Any:
+    try:
+        return s3_records(content)
+    except KeyError as error:
+        raise MalformedMessageError(
+            "InvalidEventBridgeEvent", f"The EventBridge event has no {error.args[0]!r:.80}."
+        ) from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise MalformedMessageError(
+            "InvalidEventBridgeEvent", f"The EventBridge event is malformed: {error!s:.200}."
+        ) from error
+
+
+def _is_of_no_photo(content: dict[str, Any]) -> bool:
+    """Tell whether it is an event of EventBridge about an object's tags, rights, storage class or restoration.
+
+    Once EventBridge is on, S3 sends all of them, and a rule for "all events of this bucket" passes them on:
+    nothing is wrong with that, and nothing is to be done. A bucket's notification names each of its events, so
+    what comes by one and is neither a creation nor a removal was a mistake, of which somebody is told.
+    """
+    kind = content.get("detail-type")
+    is_s3s = content.get("source") == EVENT_BRIDGE_SOURCE and isinstance(kind, str) and kind.startswith("Object ")
+    return is_s3s and not is_about_a_photo(content)
+
+
 def _unknown(content: dict[str, Any]) -> MalformedMessageError:
-    if "TopicArn" in content and "Message" in content:
+    if content.get("Type") in _SUBSCRIPTIONS:
         return MalformedMessageError(
-            "SnsEnvelope",
-            "The message came through SNS in an envelope: turn on raw message delivery in its subscription.",
+            "SnsSubscription",
+            "An SNS topic says that its subscription to the queue begins or ends: if it is to send here, open the "
+            "SubscribeURL in this message within three days. No program does so by itself.",
         )
-    if "detail-type" in content:
+    if is_of_event_bridge(content):
+        kind, source = content["detail-type"], content.get("source")
         return MalformedMessageError(
-            "EventBridgeEvent",
-            "The message is an EventBridge event: the queue takes S3 notifications from the bucket itself.",
+            "UnknownEvent",
+            f"The EventBridge event {kind!r:.80} of {source!r:.80} is none that S3 sends of an object: let the "
+            'rule\'s pattern have "source": ["aws.s3"] and "detail-type": ["Object Created", "Object Deleted"].',
         )
     return MalformedMessageError(
         "UnknownMessage", "The message is neither an S3 notification nor a reconcile message."

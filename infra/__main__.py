@@ -14,6 +14,7 @@ from infra.destroy import destroy
 from infra.display import Display
 from infra.push import build, push
 from infra.redeploy import redeploy, rollback
+from infra.via import EVENT_BRIDGE, NOTIFICATIONS
 from photo_labels.library.target import DEFAULT_STACK, aws_connection
 from photo_labels.terminal.ending import run
 
@@ -66,6 +67,11 @@ def _pairs(_context: click.Context, _parameter: click.Parameter, given: tuple[st
 @main.command("deploy")
 @click.option("--existing-bucket", help="Label the photos of this bucket instead of one of the stack's own.")
 @click.option("--prefix", help="Label only what begins so.")
+@click.option(
+    "--via",
+    type=click.Choice([NOTIFICATIONS, EVENT_BRIDGE]),
+    help="How S3's events come: by the bucket's notifications, or by EventBridge, which S3 takes beside others.",
+)
 @click.option("--email", help="Who is told of alarms.")
 @click.option("--parameters", multiple=True, callback=_pairs, help="Others of the template: Name=value …")
 @click.option("--tags", multiple=True, callback=_pairs, help="All tags of both stacks: key=value …")
@@ -75,12 +81,13 @@ def deploy_(
     *,
     existing_bucket: str | None,
     prefix: str | None,
+    via: str | None,
     email: str | None,
     parameters: dict[str, str] | None,
     tags: dict[str, str] | None,
 ) -> None:
     """Bring up the pipeline, or change it."""
-    given = {"ExistingBucket": existing_bucket, "KeyPrefix": prefix, "AlarmEmail": email}
+    given = {"ExistingBucket": existing_bucket, "KeyPrefix": prefix, "Via": via, "AlarmEmail": email}
     own = {name: value for name, value in given.items() if value is not None}
     values = own | (parameters or {})
     deploy(_deployment(options), options["display"], values, options["base"], options["architecture"], tags=tags)

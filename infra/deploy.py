@@ -7,6 +7,7 @@ when that is all that changes. While the function changes, the mappings are paus
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -14,12 +15,14 @@ from botocore.exceptions import ClientError
 from infra.alarm_subscribers import subscribers_of
 from infra.concurrency import Concurrency, concurrency_for
 from infra.function import MappingState
-from infra.notifications import Notifications
 from infra.push import confirm, push
 from infra.rollout import change, leave_running
 from infra.service_quotas import concurrent_executions, detect_labels_tps
+from infra.via import NOTIFICATIONS, PRICE, check, listen, next_via, settle, wanted_via
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from infra.deployment import Deployment
     from infra.display import Display
 
@@ -32,28 +35,33 @@ def deploy(
     architecture: str | None,
     *,
     tags: dict[str, str] | None = None,
+    pause: Callable[[float], None] = time.sleep,
 ) -> None:
     """Bring up or change everything; resources that an earlier `destroy` retained are adopted again.
 
     `tags`: of both stacks, and all that is in them; None: they keep those that they have.
     """
     deployment.require_own_stack()
+    before = deployment.pipeline.parameters()
+    wanted = wanted_via(parameters, before)
     uri, architecture = push(deployment, display, base, architecture, tags)
     executions = concurrent_executions(deployment.connection.client("lambda"))
     values = _from_quota(deployment, display, parameters, executions) | parameters
-    values |= {"ImageUri": uri, "Architecture": architecture}
-    before = deployment.pipeline.parameters()
+    via = next_via(deployment, before, wanted)
+    values |= {"ImageUri": uri, "Architecture": architecture, "Via": via}
     if bucket := values.get("ExistingBucket") or before.get("ExistingBucket"):
-        prefix = values.get("KeyPrefix", before.get("KeyPrefix", ""))
-        Notifications(deployment.connection.client("s3"), bucket).check(f"{deployment.name}-photos", prefix)
+        check(deployment, before | values, bucket, wanted)
+    if via != NOTIFICATIONS and before.get("Via", NOTIFICATIONS) == NOTIFICATIONS:
+        display.say(PRICE, style="yellow")
     template = deployment.template(values)
     _warn_of_concurrency(display, _defaults(template) | before | values, executions)
     _change(deployment, display, before, values, template=template, tags=tags)
     function = deployment.function
     if function.mapping_state() is MappingState.RUNNING and not function.is_proved():
         function.pause()  # a first deployment has nothing to go back to: it has to label a photo first
-    _notify(deployment, display, before.get("ExistingBucket"))
+    listen(deployment, display, wanted, before.get("ExistingBucket"))
     leave_running(deployment, display)
+    settle(deployment, display, via, wanted, pause)
     display.outputs(deployment.pipeline.outputs())
     _warn_of_pending(deployment, display)
 
@@ -81,16 +89,6 @@ def _change(
         change(deployment, display, proposed)
     else:
         deployment.execute(proposed)
-
-
-def _notify(deployment: Deployment, display: Display, earlier: str | None) -> None:
-    """Make the bucket notify the queue, and stop the notifications of an earlier one."""
-    target = deployment.target
-    bucket, queue = target.outputs.bucket, target.outputs.queue_arn
-    if Notifications(target.client("s3"), bucket).add(queue, target.outputs.key_prefix):
-        display.say(f"{bucket} notifies the queue from now on")
-    if earlier and earlier != bucket:
-        Notifications(target.client("s3"), earlier).remove(queue)
 
 
 def _from_quota(

@@ -75,11 +75,13 @@ class Deployment:
 
     def template(self, parameters: dict[str, str]) -> str:
         """Return the template to deploy with these parameters."""
+        values = self.pipeline.parameters() | parameters
         return pipeline_template(
             {
                 "AWS::StackName": self.name,
                 "AWS::AccountId": self._account,
                 "AWS::Region": self.connection.session.region_name,
-                "TablePrefix": (self.pipeline.parameters() | parameters).get("TablePrefix", ""),
+                "TablePrefix": values.get("TablePrefix", ""),
+                "KeySuffixes": values.get("KeySuffixes", ""),
             }
         )

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from infra.notifications import Notifications
+from infra.via import say_that_it_stays
 from photo_labels.library.queues import depth
 from photo_labels.library.user_errors import UserError
 
@@ -63,11 +64,16 @@ def _destroy_pipeline(deployment: Deployment, display: Display, *, with_data: bo
     display.say(f"{'It removes, too' if with_data else 'It keeps'}: {', '.join(data)}.")
     if not display.confirmed(f"Destroy {deployment.name}?"):
         raise UserError("Nothing was removed.")
-    Notifications(target.client("s3"), outputs.bucket).remove(outputs.queue_arn)
+    notifications = Notifications(target.client("s3"), outputs.bucket)
+    notifications.remove(outputs.queue_arn)
+    if is_own:
+        notifications.remove_event_bridge()
     if with_data:  # while the stack still tells what is its own, in case this is interrupted
         _delete_data(target, is_own=is_own)
     deployment.pipeline.delete()
     display.say(f"{deployment.name} is gone. {'Removed, too' if with_data else 'Kept'}: {', '.join(data)}.")
+    if outputs.labelling.undelivered_queue_url and not is_own:
+        say_that_it_stays(display, outputs.bucket)
     if not with_data:
         display.say("`make deploy` adopts again what was kept.")
 

@@ -137,17 +137,19 @@ class Function:
         costs two Rekognition calls. The photo is removed again, and its document becomes a tombstone.
         """
         bucket = self._target.outputs.bucket
-        key = f"{self._target.outputs.key_prefix}photo-labels-probe-{time.time_ns()}.jpg"
+        key = f"{self._target.outputs.keys.prefix}photo-labels-probe-{time.time_ns()}.jpg"
         with self._photo(bucket, key):
             for name in (self._name, self._converting):
                 self._label(name, bucket, key)
+        # Its removal raises no event where KeySuffixes leaves it out, or EventBridge was turned on just now.
+        self._client.invoke(FunctionName=self._name, Payload=json.dumps(_batch(bucket, key, force=False)))
         self._client.tag_resource(Resource=self._arn(), Tags={_PROVED: self.running().image})
 
     def _label(self, name: str, bucket: str, key: str) -> None:
         """Make one function label the photo. Raises UserError where it does not."""
         image, reader = image_id(bucket, key), TableReader(self._target)
         before = reader.documents([image]).get(image)
-        answer = self._invoke(name, json.dumps(_batch(bucket, key)))
+        answer = self._invoke(name, json.dumps(_batch(bucket, key, force=True)))
         said = answer["Payload"].read().decode()
         log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace").strip()
         if answer.get("FunctionError"):
@@ -210,12 +212,12 @@ class Function:
         return self._client.list_tags(Resource=self._arn())["Tags"]
 
 
-def _batch(bucket: str, key: str) -> dict[str, Any]:
+def _batch(bucket: str, key: str, *, force: bool) -> dict[str, Any]:
     """Return an SQS event as Lambda gets it, with one reconcile message."""
     record = {
         "messageId": "probe",
         "receiptHandle": "probe",
-        "body": reconcile_message(bucket, key, force=True),
+        "body": reconcile_message(bucket, key, force=force),
         "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000))},
         "messageAttributes": {},
         "eventSource": "aws:sqs",

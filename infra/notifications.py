@@ -5,7 +5,7 @@ PutBucketNotificationConfiguration replaces all that a bucket has, so it is read
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -17,21 +17,28 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
+    from photo_labels.library.key_filter import KeyFilter
+
 # As infra/pipeline.yaml has them for a bucket of its own; a test compares the two.
 EVENTS = ("s3:LifecycleExpiration:*", "s3:ObjectCreated:*", "s3:ObjectRemoved:*")
 
 
-def added(configuration: dict[str, Any], queue_arn: str, prefix: str) -> dict[str, Any]:
-    """Return a bucket's notification configuration with ours in it; the same one if it is already."""
+def added(configuration: dict[str, Any], queue_arn: str, keys: KeyFilter) -> dict[str, Any]:
+    """Return a bucket's notification configuration with ours, one for each suffix; the same one if it is so."""
     ours = [one for one in configuration.get("QueueConfigurations", []) if one["QueueArn"] == queue_arn]
-    wanted = [("prefix", prefix)] if prefix else []
-    if sorted(event for one in ours for event in _filtered(one)) == [(event, wanted) for event in EVENTS]:
+    own = [_own(queue_arn, keys.prefix, suffix) for suffix in keys.suffixes or ("",)]
+    wanted = sorted(event for one in own for event in _filtered(one))
+    if sorted(event for one in ours for event in _filtered(one)) == wanted:
         return configuration
-    rules = [{"Name": name, "Value": value} for name, value in wanted]
-    own: dict[str, Any] = {"Id": f"photo-labels-{queue_arn.rpartition(':')[2]}", "QueueArn": queue_arn}
-    own |= {"Events": list(EVENTS)} | ({"Filter": {"Key": {"FilterRules": rules}}} if rules else {})
     without = removed(configuration, queue_arn)
-    return without | {"QueueConfigurations": [*without.get("QueueConfigurations", []), own]}
+    return without | {"QueueConfigurations": [*without.get("QueueConfigurations", []), *own]}
+
+
+def _own(queue_arn: str, prefix: str, suffix: str) -> dict[str, Any]:
+    rules = [{"Name": name, "Value": value} for name, value in (("prefix", prefix), ("suffix", suffix)) if value]
+    name = f"photo-labels-{queue_arn.rpartition(':')[2]}{suffix}"
+    own: dict[str, Any] = {"Id": name, "QueueArn": queue_arn, "Events": list(EVENTS)}
+    return own | ({"Filter": {"Key": {"FilterRules": rules}}} if rules else {})
 
 
 def removed(configuration: dict[str, Any], queue_arn: str) -> dict[str, Any]:
@@ -41,11 +48,11 @@ def removed(configuration: dict[str, Any], queue_arn: str) -> dict[str, Any]:
     return rest | ({"QueueConfigurations": others} if others else {})
 
 
-def overlapping(configuration: dict[str, Any], queue_name: str, prefix: str) -> str | None:
+def overlapping(configuration: dict[str, Any], queue_name: str, keys: KeyFilter) -> str | None:
     """Return the notification for the same objects that S3 would refuse ours beside; None: there is none.
 
     S3 compares events, prefixes and suffixes ("Configuring event notifications using object key name
-    filtering"); ours has no suffix, so that any suffix overlaps.
+    filtering").
     """
     destinations = {
         "QueueConfigurations": "QueueArn",
@@ -55,12 +62,18 @@ def overlapping(configuration: dict[str, Any], queue_name: str, prefix: str) -> 
     ours = {_kind(event) for event in EVENTS}
     for kind, destination in destinations.items():
         for one in configuration.get(kind, []):
-            theirs = dict(rule for _, rules in _filtered(one) for rule in rules).get("prefix", "")
-            is_same = theirs.startswith(prefix) or prefix.startswith(theirs)
+            theirs = dict(rule for _, rules in _filtered(one) for rule in rules)
+            is_same = _overlap(keys, theirs.get("prefix", ""), theirs.get("suffix", ""))
             is_other = not one[destination].endswith(f":{queue_name}")
             if is_other and is_same and ours & {_kind(event) for event in one["Events"]}:
                 return str(one[destination])
     return None
+
+
+def _overlap(ours: KeyFilter, prefix: str, suffix: str) -> bool:
+    return (prefix.startswith(ours.prefix) or ours.prefix.startswith(prefix)) and any(
+        suffix.endswith(one) or one.endswith(suffix) for one in ours.suffixes or ("",)
+    )
 
 
 def _kind(event: str) -> str:
@@ -79,17 +92,33 @@ class Notifications:
         self._client = client
         self._bucket = bucket
 
-    def check(self, queue_name: str, prefix: str) -> None:
+    def check(self, queue_name: str, keys: KeyFilter) -> None:
         """Raise UserError where ours could not be added."""
-        if other := overlapping(self._read(), queue_name, prefix):
+        if other := overlapping(self._read(), queue_name, keys):
             raise UserError(
                 f"{other} is notified of the same photos in {self._bucket} already, and S3 takes only one for a "
-                "prefix: name another PREFIX, or remove that notification."
+                "prefix: deploy with VIA=eventbridge, which S3 takes besides; or name another PREFIX, or remove "
+                "that notification."
             )
 
-    def add(self, queue_arn: str, prefix: str) -> bool:
+    def require_bucket(self) -> None:
+        """Raise UserError where there is no such bucket, or its notifications cannot be read."""
+        self._read()
+
+    def add(self, queue_arn: str, keys: KeyFilter) -> bool:
         """Make the bucket notify our queue; return whether that is new. Raises UserError."""
-        return self._change(lambda present: added(present, queue_arn, prefix))
+        return self._change(lambda present: added(present, queue_arn, keys))
+
+    def add_event_bridge(self) -> bool:
+        """Make the bucket send its events to EventBridge, too; return whether that is new. Raises UserError."""
+        return self._change(lambda present: {"EventBridgeConfiguration": {}} | present)
+
+    def remove_event_bridge(self) -> None:
+        """Stop sending the bucket's events to EventBridge, if it exists. Raises UserError."""
+        with suppress(NoBucketError):
+            self._change(
+                lambda present: {name: one for name, one in present.items() if name != "EventBridgeConfiguration"}
+            )
 
     def remove(self, queue_arn: str) -> bool:
         """Stop the bucket's notifications to our queue, if it exists. Raises UserError."""

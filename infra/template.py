@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from photo_labels.library.key_filter import KeyFilter
+from photo_labels.library.user_errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,11 +20,12 @@ _NAMES_OF_RETAINED = ("BucketName", "TableName")
 
 
 def pipeline_template(variables: Mapping[str, str]) -> str:
-    """Return infra/pipeline.yaml as compact JSON, with the names of bucket and tables written out.
+    """Return infra/pipeline.yaml as compact JSON, with KeySuffixes and the names of bucket and tables written out.
 
     What an earlier stack has retained is adopted only where its name is static (user guide, "Import AWS resources
     into a CloudFormation stack automatically").
-    `variables`: AWS::StackName, TablePrefix and the like.
+    `variables`: AWS::StackName, TablePrefix, KeySuffixes and the like. Raises UserError for KeySuffixes that S3
+    would refuse.
     """
     template = yaml.load((_HERE / "pipeline.yaml").read_text(), _Loader)  # noqa: S506 - a safe loader, with tags
     for resource in template["Resources"].values():
@@ -29,6 +33,8 @@ def pipeline_template(variables: Mapping[str, str]) -> str:
         for name in _NAMES_OF_RETAINED:
             if isinstance(sub := properties.get(name), dict):
                 properties[name] = _written_out(sub["Fn::Sub"], variables)
+    if text := variables.get("KeySuffixes", ""):
+        _write_suffixes(template, text)
     return json.dumps(template, separators=(",", ":"))
 
 
@@ -36,6 +42,29 @@ def _written_out(name: str, variables: Mapping[str, str]) -> str:
     for variable, value in variables.items():
         name = name.replace(f"${{{variable}}}", value)
     return name
+
+
+def _write_suffixes(template: dict[str, Any], text: str) -> None:
+    """Let only keys with one of these suffixes raise events: S3 takes one a notification, and no loop is known."""
+    suffixes = KeyFilter.of("", text).suffixes
+    for one in suffixes:
+        if longer := next((other for other in suffixes if other != one and other.endswith(one)), None):
+            raise UserError(f"KeySuffixes: what ends with {longer} ends with {one}, too, so leave out {longer}.")
+    # With these in the template, no others can be the parameter's, which the tools go by.
+    template["Parameters"]["KeySuffixes"] |= {"Default": text, "AllowedValues": [text]}
+    resources = template["Resources"]
+    notified = resources["PhotoBucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]["Fn::If"]
+    prefix = {"Name": "prefix", "Value": {"Ref": "KeyPrefix"}}
+    has_prefix = {"Fn::If": ["HasKeyPrefix", prefix, {"Ref": "AWS::NoValue"}]}
+    notified[1] = [
+        one | {"Filter": {"S3Key": {"Rules": [has_prefix, {"Name": "suffix", "Value": suffix}]}}}
+        for one in notified[1]
+        for suffix in suffixes
+    ]
+    # Of what is in one list any may match, so that a prefix beside a suffix would say too little.
+    both = [{"wildcard": {"Fn::Sub": f"${{KeyPrefix}}*{suffix}"}} for suffix in suffixes]
+    keys = {"Fn::If": ["HasKeyPrefix", both, [{"suffix": suffix} for suffix in suffixes]]}
+    resources["BucketEvents"]["Properties"]["EventPattern"]["detail"]["object"] = {"key": keys}
 
 
 class _Loader(yaml.SafeLoader):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
@@ -13,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote_plus
 
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
@@ -22,7 +20,7 @@ from botocore.utils import get_environ_proxies
 
 from loadtest.log import Invocation, invocations
 from loadtest.samples import End
-from photo_labels.library.queues import depth
+from photo_labels.library.queues import depth, photos_of
 from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.documents import Document, image_id
@@ -91,7 +89,7 @@ class DeployedPipeline:
     def __init__(self, target: Target, connections: int) -> None:
         """`connections`: photos that are sent at a time."""
         self.target = target
-        self.prefix = target.outputs.key_prefix
+        self.prefix = target.outputs.keys.prefix
         self._bucket = target.outputs.bucket
         self._documents = target.outputs.image_labels_table
         self._queues = [target.outputs.labelling.queue_url, target.outputs.labelling.dead_letter_queue_url]
@@ -167,7 +165,8 @@ class DeployedPipeline:
             messages = self._peek()
         while messages:
             for message in messages:
-                found |= {key for key in _keys(message["Body"]) if key.startswith(prefix)}
+                keys = {photo.partition("/")[2] for photo in photos_of(message["Body"])}
+                found |= {key for key in keys if key.startswith(prefix)}
             if not seen.isdisjoint(message["MessageId"] for message in messages):
                 break
             seen |= {message["MessageId"] for message in messages}
@@ -230,15 +229,3 @@ class DeployedPipeline:
         wanted = [row_key(*row.key) for one in documents for row in one.rows()]
         found = sum(1 for _ in self._reader.items(self.target.outputs.label_index_table, wanted))
         return len(wanted), len(wanted) - found
-
-
-def _keys(body: str) -> Iterator[str]:
-    """Keys that a message is about; one that nobody can read is about none."""
-    try:
-        content = json.loads(body)
-        for record in content.get("Records", ()):
-            yield unquote_plus(record["s3"]["object"]["key"])
-        if "key" in content:
-            yield content["key"]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return

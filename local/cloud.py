@@ -152,6 +152,7 @@ class LocalCloud:
                 "AWS::AccountId": _ACCOUNT,
                 "AWS::Region": client.meta.region_name,
                 "TablePrefix": self._parameters.get("TablePrefix", ""),
+                "KeySuffixes": self._parameters.get("KeySuffixes", ""),
             }
         )
         # It is longer than what CloudFormation takes with the request itself.

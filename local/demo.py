@@ -33,7 +33,7 @@ def demonstrate(target: Target, folder: Path, started_s: float) -> int:
     console = Console(highlight=False)
     console.print(f"local cloud up in {started_s:.1f} s: stack deployed, function warm")
     with Journal(None) as journal:
-        finder = PhotoFinder(target.outputs.key_prefix)
+        finder = PhotoFinder(target.outputs.keys.prefix)
         importer = Importer(target, journal)
         with ImportDisplay(console) as display:
             importer.find(finder, [folder], display.found)

@@ -91,7 +91,8 @@ def _checkpoint(target: Target, *, is_listed: bool, is_repairing: bool) -> Check
     outputs = target.outputs
     scope = {
         "bucket": outputs.bucket,
-        "prefix": outputs.key_prefix,
+        "prefix": outputs.keys.prefix,
+        "suffixes": list(outputs.keys.suffixes),
         "tables": [outputs.image_labels_table, outputs.label_index_table],
         "listed": is_listed,
         "repaired": is_repairing,

@@ -132,18 +132,19 @@ def _what_is_left(target: Target, place: BackfillScope) -> str:
 
 
 def _place(target: Target, options: BackfillOptions) -> BackfillScope:
-    own, own_prefix = target.outputs.bucket, target.outputs.key_prefix
+    own, keys = target.outputs.bucket, target.outputs.keys
     if options.where is None:
-        return BackfillScope(own, own_prefix, options.is_all, options.is_forced)
+        return BackfillScope(own, keys.prefix, options.is_all, options.is_forced, keys.suffixes)
     bucket, _, prefix = options.where.removeprefix("s3://").partition("/")
     if not options.where.startswith("s3://") or not bucket:
         raise UserError(f"{options.where} names no bucket: say s3://bucket, or s3://bucket/prefix.")
-    if bucket == own and not prefix.startswith(own_prefix):
+    if bucket == own and not prefix.startswith(keys.prefix):
         raise UserError(
-            f"The functions may read what begins with {own_prefix} only: say s3://{own}/{own_prefix}, or set "
+            f"The functions may read what begins with {keys.prefix} only: say s3://{own}/{keys.prefix}, or set "
             "the parameter KeyPrefix."
         )
-    return BackfillScope(bucket, prefix, options.is_all, options.is_forced)
+    suffixes = keys.suffixes if bucket == own else ()
+    return BackfillScope(bucket, prefix, options.is_all, options.is_forced, suffixes)
 
 
 def _check_permissions(target: Target, bucket: str, options: BackfillOptions, console: Console) -> None:

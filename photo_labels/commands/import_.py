@@ -114,7 +114,8 @@ def run_import(target: Target, options: ImportOptions, console: Console) -> int:
 
 
 def _import(target: Target, options: ImportOptions, console: Console) -> int:
-    finder = PhotoFinder(target.outputs.key_prefix + options.prefix, options.include, options.exclude)
+    keys = target.outputs.keys
+    finder = PhotoFinder(keys.prefix + options.prefix, options.include, options.exclude, keys)
     with ExitStack() as opened:
         journal = opened.enter_context(Journal(journal_path(target)))
         if options.is_dry:  # which records what would be uploaded

@@ -135,7 +135,7 @@ class Auditor:
         self._s3 = target.client("s3", connections=_THREADS)
         self._dynamodb = target.client("dynamodb", connections=_THREADS)
         self._reader = TableReader(target, pause, client=self._dynamodb)
-        self._listing = Listing(self._s3, self._bucket, target.outputs.key_prefix)
+        self._listing = Listing(self._s3, self._bucket, target.outputs.keys)
         self._under_way_for = under_way_for
         self._same_for = max(timedelta(), min(_SAME_FOR, under_way_for))
         self._now = now

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Our name for what SQS says nothing about: it moved the message itself, after its maxReceiveCount.
 RECEIVED_TOO_OFTEN = "ReceivedTooOften"
+# And for what EventBridge put into its own dead-letter queue.
+NOT_DELIVERED = "NotDelivered"
 _EXCERPT = 200
 _NO_MOVE_TASK = {"InvalidAction", "UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation"}
 _UNDER_WAY = {"RUNNING", "CANCELLING"}
@@ -56,7 +58,7 @@ class Failure:
 
 @dataclass(slots=True)
 class DeadLettersSeen:
-    """How many dead letters were looked at, of both queues."""
+    """How many dead letters were looked at, of all queues."""
 
     looked_at: int = 0
     # About as many were not, as SQS counts; 0: all were looked at.
@@ -93,8 +95,12 @@ class Failures:
         self._table = target.outputs.image_labels_table
         # Where dead letters lie, and where they go: as bulk work, since they may be many.
         self._queues = {
-            function.dead_letter_queue_url: function.bulk_queue_url for function in target.outputs.functions
+            queue: function.bulk_queue_url
+            for function in target.outputs.functions
+            for queue in function.dead_letter_queue_urls
         }
+        # SQS's task moves what was put there by SQS, and nothing that EventBridge put there.
+        self._movable = {function.dead_letter_queue_url for function in target.outputs.functions}
         self._pause = pause
         self._clock = clock
         self._executor = executor
@@ -146,7 +152,7 @@ class Failures:
                 reconciler.ask(bucket, key, force=True)
                 redriven.photos += 1
         for dead_letters in self._queues:
-            if reason is None and self._start_task(dead_letters):
+            if reason is None and dead_letters in self._movable and self._start_task(dead_letters):
                 redriven.by_task = True
                 redriven.messages += self._watched(dead_letters)
             else:
@@ -234,15 +240,23 @@ def _failure(message: dict[str, Any]) -> Failure:
     texts = {name: one.get("StringValue", "") for name, one in message.get("MessageAttributes", {}).items()}
     system, body = message.get("Attributes", {}), message["Body"]
     tries = int(system.get("ApproximateReceiveCount", 0)) or None
-    moved = "It came back again and again: the function's log says why, for this photo."
+    reason, detail = (
+        RECEIVED_TOO_OFTEN,
+        "It came back again and again: the function's log says why, for this photo.",
+    )
+    if "ERROR_CODE" in texts:  # EventBridge's user guide, "Using dead-letter queues to process undelivered events"
+        reason = NOT_DELIVERED
+        detail = (
+            f"EventBridge could not send it to the queue ({texts['ERROR_CODE']}): {texts.get('ERROR_MESSAGE')}"
+        )
     return Failure(
         kind="dead letter",
         what=", ".join(photos_of(body)) or f"{body[:_EXCERPT]}{'…' if len(body) > _EXCERPT else ''}",
-        reason=texts.get("Reason", RECEIVED_TOO_OFTEN),
-        detail=texts.get("Detail", moved),
+        reason=texts.get("Reason", reason),
+        detail=texts.get("Detail", detail),
         at=sent_at(message),
-        # Of a message that the function has sent there itself: it was done with at once.
-        tries=None if "Reason" in texts else tries,
+        # What the function or EventBridge has sent there itself came back to nobody.
+        tries=None if texts.keys() & {"Reason", "ERROR_CODE"} else tries,
         body=body,
         message=message,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from photo_labels.library.key_filter import KeyFilter
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,6 +28,13 @@ class FunctionOutputs:
     dead_letter_queue_url: str
     # Live first, bulk last; a stack of before there were lanes has one only.
     lanes: tuple[LaneOutputs, ...]
+    # The queue of events that EventBridge could not deliver; None: it delivers none.
+    undelivered_queue_url: str | None = None
+
+    @property
+    def dead_letter_queue_urls(self) -> list[str]:
+        """The queues of what this function has not labelled, and nobody reads."""
+        return [self.dead_letter_queue_url, *filter(None, [self.undelivered_queue_url])]
 
     @property
     def queue_url(self) -> str:
@@ -48,7 +57,7 @@ class StackOutputs:
     """The parts of a pipeline."""
 
     bucket: str
-    key_prefix: str
+    keys: KeyFilter
     image_labels_table: str
     label_index_table: str
     # None: a stack of before there were budgets.
@@ -83,7 +92,7 @@ class StackOutputs:
 
     @property
     def dead_letter_queue_urls(self) -> list[str]:
-        return [one.dead_letter_queue_url for one in self.functions]
+        return [url for one in self.functions for url in one.dead_letter_queue_urls]
 
     @property
     def tables(self) -> tuple[str, str]:
@@ -94,7 +103,8 @@ class StackOutputs:
         """Read the outputs of `infra/pipeline.yaml`. Raises KeyError with the first missing name."""
         return cls(
             bucket=values["Bucket"],
-            key_prefix=values["KeyPrefix"],
+            # A stack of before there were suffixes has none.
+            keys=KeyFilter.of(values["KeyPrefix"], values.get("KeySuffixes", "")),
             image_labels_table=values["ImageLabelsTable"],
             label_index_table=values["LabelIndexTable"],
             label_quota_table=values.get("LabelQuotaTable"),
@@ -115,4 +125,5 @@ def _function(values: Mapping[str, str], prefix: str, lanes: tuple[str, ...]) ->
             for lane in lanes
             if lane == prefix or f"{lane}QueueUrl" in values
         ),
+        undelivered_queue_url=None if prefix else values.get("UndeliveredQueueUrl"),
     )

@@ -17,6 +17,7 @@ from urllib.parse import unquote_plus
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from photo_labels.records.envelopes import opened, s3_records
 from photo_labels.records.messages import MAX_BATCH, within_limits
 
 if TYPE_CHECKING:
@@ -158,17 +159,17 @@ def sent_at(message: Any) -> datetime:
 def photos_of(body: str) -> list[str]:
     """Return bucket/key of all photos that a message is about; none for a malformed message."""
     try:
-        content = json.loads(body)
+        content = opened(body)
         if "key" in content:
             return [f"{content['bucket']}/{content['key']}"]
-        return [_photo_of(record) for record in content["Records"]]
+        return [_photo_of(record) for record in s3_records(content) or ()]
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return []
 
 
 def without_photos(body: str, is_gone: Callable[[str], bool]) -> str:
-    """Return a notification that `photos_of` understands, less what it says about some photos."""
-    content = json.loads(body)
+    """Return a notification that `photos_of` understands, less some photos, and out of its envelope."""
+    content = opened(body)
     records = [record for record in content["Records"] if not is_gone(_photo_of(record))]
     # No spaces: it was no longer than SQS takes, and is not to become longer.
     return json.dumps(content | {"Records": records}, separators=(",", ":"))

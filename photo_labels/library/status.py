@@ -158,7 +158,7 @@ class StatusReader:
             (self._outputs.labelling, ("photos", "overflow", "bulk")),
             (self._outputs.converting, ("converting", "bulk_converting")),
         ):
-            dead = sum(depth(self._sqs, function.dead_letter_queue_url))
+            dead = sum(sum(depth(self._sqs, queue)) for queue in function.dead_letter_queue_urls)
             for name, lane in zip(names, function.lanes, strict=False):
                 queues[name] = Queue(*depth(self._sqs, lane.queue_url), dead if lane is function.lanes[0] else 0)
         return queues

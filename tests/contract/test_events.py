@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -132,6 +133,101 @@ def test_given_another_event_when_received_then_what_is_there_decides(
     assert "DetectLabels" not in aws.operations(), "nothing is paid for"
 
 
+def event_bridge(kind: str = "Object Created", **of_object: Any) -> dict[str, Any]:
+    """Return the example of S3's user guide, EventBridge event message structure; None: the object has no such thing."""
+    content = {
+        "key": "cat.jpg",
+        "size": 5,
+        "etag": "b1946ac92492d2347c6235b4d2611184",
+        "version-id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e",
+        "sequencer": "617f08299329d189",
+        **of_object,
+    }
+    return {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": kind,
+        "source": "aws.s3",
+        "account": "123456789012",
+        "time": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "region": "eu-central-1",
+        "resources": [f"arn:aws:s3:::{BUCKET}"],
+        "detail": {
+            "version": "0",
+            "event-version": "1.0",
+            "bucket": {"name": BUCKET},
+            "object": {field: value for field, value in content.items() if value is not None},
+            "request-id": "N4N7GDK58NMKJ12R",
+            "requester": "123456789012",
+            "source-ip-address": "192.0.2.3",
+        },
+    }
+
+
+def deleted(reason: str, deletion_type: str, **of_object: Any) -> dict[str, Any]:
+    """Return the examples there of deletions, which have no size, and those of objects no etag."""
+    event = event_bridge("Object Deleted", size=None, **of_object)
+    event["detail"] |= {"reason": reason, "deletion-type": deletion_type}
+    return event
+
+
+def sns(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what SNS's developer guide has as HTTP/HTTPS notification JSON format, which queues get without raw delivery."""
+    return {
+        "Type": "Notification",
+        "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
+        "TopicArn": "arn:aws:sns:eu-central-1:123456789012:photos",
+        "Subject": "Amazon S3 Notification",
+        "Message": json.dumps(content),
+        "Timestamp": "2026-11-23T06:00:00.000Z",
+        "SignatureVersion": "1",
+        "Signature": "EXAMPLEw6JRN",
+        "SigningCertURL": "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-f3ecfb7224c7233fe7bb5f59f96de52f.pem",
+        "UnsubscribeURL": "https://sns.eu-central-1.amazonaws.com/?Action=Unsubscribe&SubscriptionArn=arn:aws:sns:x",
+    }
+
+
+MARKER = {"etag": "d41d8cd98f00b204e9800998ecf8427e", "version-id": "1QW9g1Z99LUNbvaaYVpW9xDlOLU.qxgF"}
+ENVELOPED = {
+    "EventBridge: created": (event_bridge(), "LABELLED", ""),
+    "EventBridge: created, a key as it is": (event_bridge(key="a+b %20ü.jpg"), "LABELLED", ""),
+    "EventBridge: deleted": (deleted("DeleteObject", "Permanently Deleted", etag=None), "done", "REMOVED"),
+    "EventBridge: a delete marker": (
+        deleted("DeleteObject", "Delete Marker Created", **MARKER),
+        "done",
+        "REMOVED",
+    ),
+    "EventBridge: expired": (
+        deleted("Lifecycle Expiration", "Permanently Deleted", etag=None),
+        "done",
+        "REMOVED",
+    ),
+    "EventBridge: expired to a marker": (
+        deleted("Lifecycle Expiration", "Delete Marker Created", **MARKER),
+        "done",
+        "REMOVED",
+    ),
+    "SNS: created": (sns(json.loads(notification())), "LABELLED", ""),
+    "SNS: deleted": (sns(json.loads(notification("ObjectRemoved:Delete", **GONE))), "done", "REMOVED"),
+    "EventBridge by SNS": (sns(event_bridge()), "LABELLED", ""),
+}
+
+
+@pytest.mark.parametrize("name", ENVELOPED)
+@pytest.mark.parametrize("is_there", [True, False])
+def test_given_an_event_in_an_envelope_when_received_then_it_ends_as_s3s_own_does(
+    function: Function, aws: Aws, name: str, is_there: bool
+) -> None:
+    body, there, gone = ENVELOPED[name]
+    aws.tell("HeadObject", head() if is_there else head_error(404))
+    assert function.receive(json.dumps(body)) == (there if is_there else gone or there)
+    if there == "LABELLED":
+        [call] = aws.of("DetectLabels")
+        [document] = function.documents()
+        assert call.content["Image"]["S3Object"]["Name"] == document["Key"]["S"]
+        assert document["Key"]["S"] == body.get("detail", {}).get("object", {}).get("key", "cat.jpg")
+
+
 MESSAGES = {
     # S3's user guide, walkthrough: what S3 sends when notifications are set.
     "s3:TestEvent": (
@@ -145,47 +241,47 @@ MESSAGES = {
         },
         "done",
     ),
-    # SNS's developer guide, HTTP/HTTPS JSON format; without raw delivery.
-    "an SNS envelope": (
+    # S3's test event as a topic passes it on.
+    "s3:TestEvent by SNS": (sns({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}), "done"),
+    # SNS's developer guide, HTTP/HTTPS subscription confirmation JSON format.
+    "SNS asks for confirmation": (
         {
-            "Type": "Notification",
-            "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
+            "Type": "SubscriptionConfirmation",
+            "MessageId": "165545c9-2a5c-472c-8df2-7ff2be2b3b1b",
+            "Token": "2336412f37",
             "TopicArn": "arn:aws:sns:eu-central-1:123456789012:photos",
-            "Subject": "Amazon S3 Notification",
-            "Message": notification(),
+            "Message": "You have chosen to subscribe to the topic arn:aws:sns:eu-central-1:123456789012:photos.\n"
+            "To confirm the subscription, visit the SubscribeURL included in this message.",
+            "SubscribeURL": "https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:"
+            "eu-central-1:123456789012:photos&Token=2336412f37",
             "Timestamp": "2026-11-23T06:00:00.000Z",
         },
-        "dead-lettered: SnsEnvelope",
+        "dead-lettered: SnsSubscription",
     ),
-    # S3's user guide, EventBridge event message structure.
-    "an EventBridge event": (
-        {
-            "version": "0",
-            "id": "17793124-05d4-b198-2fde-7ededc63b103",
-            "detail-type": "Object Created",
-            "source": "aws.s3",
-            "account": "123456789012",
-            "time": "2026-11-23T06:00:00Z",
-            "region": "eu-central-1",
-            "resources": [f"arn:aws:s3:::{BUCKET}"],
-            "detail": {
-                "version": "0",
-                "bucket": {"name": BUCKET},
-                "object": {
-                    "key": "cat.jpg",
-                    "size": 5,
-                    "etag": "b1946ac92492d2347c6235b4d2611184",
-                    "version-id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e",
-                    "sequencer": "617f08299329d189",
-                },
-                "request-id": "N4N7GDK58NMKJ12R",
-                "requester": "123456789012",
-                "source-ip-address": "192.0.2.3",
-                "reason": "PutObject",
-            },
-        },
-        "dead-lettered: EventBridgeEvent",
+    # CloudTrail's events of S3 have the same source, and another detail.
+    "an API call": (
+        event_bridge("AWS API Call via CloudTrail") | {"detail": {"eventName": "PutObject"}},
+        "dead-lettered: UnknownEvent",
     ),
+    "another service": (
+        event_bridge("EC2 Instance State-change Notification")
+        | {"source": "aws.ec2", "detail": {"state": "running"}},
+        "dead-lettered: UnknownEvent",
+    ),
+    **{
+        # S3's user guide, Using EventBridge; once it is on for a bucket, S3 sends all of them.
+        kind: (event_bridge(kind), "done")
+        for kind in (
+            "Object Restore Initiated",
+            "Object Restore Completed",
+            "Object Restore Expired",
+            "Object Storage Class Changed",
+            "Object Access Tier Changed",
+            "Object ACL Updated",
+            "Object Tags Added",
+            "Object Tags Deleted",
+        )
+    },
 }
 
 

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 
 # Fixtures that run a cloud for several tests. These tests run in one worker, so that each cloud is started once.
-SHARED = ("pipeline", "limited", "spending", "watched", "with_quota", "machine", "cloud_of_imports")
+SHARED = (
+    "pipeline",
+    "limited",
+    "spending",
+    "watched",
+    "with_quota",
+    "machine",
+    "cloud_of_imports",
+    "by_event_bridge",
+    "by_suffix",
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

@@ -32,8 +32,8 @@ SQS_METRICS = {
     "ApproximateNumberOfMessagesVisible": "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible": "ApproximateNumberOfMessagesNotVisible",
 }
-# What the stack lets its owner set, so low that a test reaches it.
-LOW = {"QueueDepthAlarm": "5", "DailyPhotosAlarm": "5"}
+# What the stack lets its owner set, so low that a test reaches it; and the way of events that has one alarm more.
+LOW = {"QueueDepthAlarm": "5", "DailyPhotosAlarm": "5", "Via": "eventbridge"}
 
 
 # A metric, and a value of it.
@@ -255,6 +255,12 @@ def dead_letter(watched: Watched, queue: str = "") -> list[Sample]:
     return watched.queue(dead_letters)
 
 
+def undelivered_event(watched: Watched) -> list[Sample]:
+    """EventBridge could not deliver it; the local one never does that."""
+    watched.pipeline.send("an event", "UndeliveredQueueUrl")
+    return watched.queue("UndeliveredQueueUrl")
+
+
 def waiting_photo(watched: Watched, queue: str = "QueueUrl", seconds: float = 900.0) -> list[Sample]:
     """A quarter of an hour is not waited for: the value is made up, the name and the dimension are AWS's."""
     [name] = {one.dimensions for one, _ in watched.queue(queue)}
@@ -288,6 +294,7 @@ CONDITIONS: dict[str, Callable[[Watched], list[Sample]]] = {
     "OldestMessage": waiting_photo,
     "OldestPhoto": old_photo,
     "DeadLetters": dead_letter,
+    "UndeliveredEvents": undelivered_event,
     "FunctionErrors": broken_function,
     "FunctionThrottles": no_capacity,
     "RejectedShare": lambda watched: rejected(watched, 1),

@@ -152,7 +152,8 @@ POISON = {
     "": "InvalidJson",
     "no JSON": "InvalidJson",
     '{"Records": [{"s3": 7}]}': "InvalidS3Record",
-    '{"Type": "Notification", "TopicArn": "arn:aws:sns:x", "Message": "{}"}': "SnsEnvelope",
+    '{"Type": "Notification", "TopicArn": "arn:aws:sns:x", "Message": "{}"}': "UnknownMessage",
+    '{"detail-type": "Object Created", "source": "aws.s3", "detail": {}}': "InvalidEventBridgeEvent",
 }
 
 

@@ -389,6 +389,23 @@ def test_given_a_bucket_with_notifications_when_deployed_and_destroyed_then_they
     assert s3.head_object(Bucket=bucket, Key="jpg/cat.jpg")
 
 
+def test_given_a_bucket_of_others_when_deployed_via_event_bridge_then_photos_are_labelled(
+    account: Account, holidays: tuple[str, dict[str, Any]]
+) -> None:
+    bucket, _ = holidays
+    s3: Any = account.client("s3")
+    options = ("--existing-bucket", bucket, "--prefix", "raw/2026/", "--via", "eventbridge")
+    said = account.run("deploy", *options, *LOCAL)
+    assert "1.00 USD for a million events" in said
+    target = account.deployed()
+    upload(target, "raw/2026/a cat+1.jpg")
+    labelled(target, ["raw/2026/a cat+1.jpg"])
+    account.run("destroy")
+    found = s3.get_bucket_notification_configuration(Bucket=bucket)
+    assert [one["Id"] for one in found["QueueConfigurations"]] == ["theirs"]
+    assert "EventBridgeConfiguration" in found
+
+
 def test_given_no_stack_when_redeployed_or_rolled_back_then_a_sentence(nothing: Account) -> None:
     for command in ("redeploy", "rollback"):
         assert f"There is no stack {STACK!r}" in nothing.run(command, expect=2)
@@ -416,6 +433,7 @@ def test_given_bucket_that_notifies_another_when_deployed_then_refused_before_an
     bucket, _ = holidays
     said = account.run("deploy", "--existing-bucket", bucket, "--prefix", "raw/2026/", *LOCAL, expect=2)
     assert "others is notified of the same photos in holidays already" in said
+    assert "VIA=eventbridge" in said
     assert "There is no stack" in account.run("redeploy", expect=2)
 
 

@@ -60,7 +60,11 @@ class Stack:
     @cached_property
     def outputs(self) -> dict[str, Any]:
         """Values of the outputs."""
-        return {name: self._value(output["Value"]) for name, output in self.template["Outputs"].items()}
+        return {
+            name: self._value(output["Value"])
+            for name, output in self.template["Outputs"].items()
+            if "Condition" not in output or self._holds(output["Condition"])
+        }
 
     def properties(self, logical_name: str) -> dict[str, Any]:
         """Properties of one resource."""

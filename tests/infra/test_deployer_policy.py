@@ -16,10 +16,11 @@ NAMED = {
     "AWS::SNS::Topic": ("TopicName", "sns:CreateTopic", "arn:aws:sns:{at}:{name}"),
     "AWS::DynamoDB::Table": ("TableName", "dynamodb:CreateTable", "arn:aws:dynamodb:{at}:table/{name}"),
     "AWS::CloudWatch::Alarm": ("AlarmName", "cloudwatch:PutMetricAlarm", "arn:aws:cloudwatch:{at}:alarm:{name}"),
+    "AWS::Events::Rule": ("Name", "events:PutRule", "arn:aws:events:{at}:rule/{name}"),
     "AWS::S3::Bucket": ("BucketName", "s3:CreateBucket", "arn:aws:s3:::{name}"),
 }
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
-STACK = Stack.of(read("pipeline.yaml"), ImageUri=IMAGE, Architecture="arm64")
+STACK = Stack.of(read("pipeline.yaml"), ImageUri=IMAGE, Architecture="arm64", Via="both")
 
 
 def allowed() -> list[tuple[str, str]]:

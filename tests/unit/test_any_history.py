@@ -5,16 +5,20 @@ Every record ends exactly one way, every document is the newest event's, and the
 
 from __future__ import annotations
 
+import json
 import random
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chaos.envelopes import in_sns, of_event_bridge
 from tests.fakes.aws import aws_error
 from tests.fakes.world import BUCKET, Function, Photo, World, failing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 KEYS = ["a.jpg", "b c+d%.png", "é/ü.jpg"]
@@ -44,11 +48,19 @@ happenings = st.lists(
 )
 
 
-def record_of(world: World, what: str, key: str, detail: Any) -> SQSRecord:
-    if what == "put":
-        return world.message(world.put(key, detail))
-    if what == "remove":
-        return world.message(world.remove(key))
+# An event as S3, EventBridge and SNS send it.
+ENVELOPES: list[Callable[[dict[str, Any]], Any]] = [
+    lambda event: event,
+    of_event_bridge,
+    lambda event: in_sns(json.dumps({"Records": [event]})),
+    lambda event: in_sns(of_event_bridge(event)),
+]
+
+
+def record_of(world: World, dice: random.Random, what: str, key: str, detail: Any) -> SQSRecord:
+    if what in {"put", "remove"}:
+        event = world.put(key, detail) if what == "put" else world.remove(key)
+        return world.message(dice.choice(ENVELOPES)(event))
     if what == "reconcile":
         body = {"source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": key, "force": detail}
         return world.message(body)
@@ -88,7 +100,7 @@ def test_given_any_history_when_the_queue_is_empty_then_nothing_is_lost(
         Function(world, weather.hook, is_converting=is_converting, unprocessed=weather.unprocessed)
         for is_converting in (False, True)
     ]
-    queue = [record_of(world, *happening) for happening in happenings]
+    queue = [record_of(world, dice, *happening) for happening in happenings]
     converted: list[SQSRecord] = []
     garbage = {
         record.message_id for record, (what, *_) in zip(queue, happenings, strict=True) if what == "garbage"

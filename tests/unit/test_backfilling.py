@@ -15,6 +15,7 @@ from photo_labels.library.auditing.findings import Finding
 from photo_labels.library.backfilling import backfill as backfilling
 from photo_labels.library.backfilling.backfill import Backfill, BackfillCounts, BackfillScope
 from photo_labels.library.backfilling.bucket_policy import Grant
+from photo_labels.library.key_filter import KeyFilter
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.retention import NoRoomError, QueueRoom
 from photo_labels.library.user_errors import UserError
@@ -129,6 +130,36 @@ def test_given_a_prefix_when_filled_then_only_what_is_below(target: Target, stat
     upload(target, "2019/a.jpg", "2019-b.jpg", "2020/c.jpg")
     run(target, state, BackfillScope(BUCKET, "2019/"))
     assert keys(queued(target)) == ["2019/a.jpg"]
+
+
+def test_given_suffixes_when_filled_then_only_keys_with_one_of_them(target: Target, state: Path) -> None:
+    upload(target, "2019/a.jpg", "2019/b.JPG", "2019/c.heic", "d.jpg")
+    counts = run(target, state, BackfillScope(BUCKET, "2019/", suffixes=(".jpg", ".heic")))
+    assert keys(queued(target)) == ["2019/a.jpg", "2019/c.heic"]
+    assert counts.objects == 2
+
+
+def test_given_suffixes_when_interrupted_then_the_same_command_resumes(target: Target, state: Path) -> None:
+    upload(target, "a.jpg")
+    place = BackfillScope(BUCKET, "", suffixes=(".jpg",))
+    Backfill(target, place, state)._keep("0.jpg")
+    assert Backfill(target, place, state).stopped_after() == "0.jpg"
+    assert Backfill(target, BackfillScope(BUCKET, ""), state).stopped_after() == ""
+
+
+@pytest.mark.parametrize(("where", "found"), [([], 1), ([f"s3://{BUCKET}/"], 1), (["s3://others/"], 2)])
+def test_given_key_suffixes_of_the_pipeline_when_filled_then_its_own_bucket_is_filtered(
+    target: Target, monkeypatch: pytest.MonkeyPatch, where: list[str], found: int
+) -> None:
+    target.client("s3").create_bucket(Bucket="others")
+    for bucket in (BUCKET, "others"):
+        upload(target, "a.jpg", "b.png", bucket=bucket)
+    with_suffixes = replace(target, outputs=replace(target.outputs, keys=KeyFilter("", (".jpg",))))
+    monkeypatch.setattr(cli, "aws_target", lambda *_: with_suffixes)
+    monkeypatch.setattr("photo_labels.commands.backfill._check_permissions", lambda *_: None)
+    run = CliRunner().invoke(cli.photos, ["backfill", *where, "--dry-run"])
+    assert run.exit_code == 0, run.output
+    assert f"{found} photo" in run.output
 
 
 def test_given_a_pass_that_only_counts_when_made_then_nothing_is_queued(target: Target, state: Path) -> None:

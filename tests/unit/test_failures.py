@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,10 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
+from chaos.envelopes import of_event_bridge
 from photo_labels import cli
-from photo_labels.library.failures import RECEIVED_TOO_OFTEN, Failure, Failures, Redriven
-from photo_labels.library.queues import without_photos
+from photo_labels.library.failures import NOT_DELIVERED, RECEIVED_TOO_OFTEN, Failure, Failures, Redriven
+from photo_labels.library.queues import photos_of, without_photos
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.messages import within_limits
@@ -85,6 +87,48 @@ def test_given_rejected_photos_and_dead_letters_when_listed_then_each_with_its_r
     assert (found["{"].reason, found["{"].tries) == ("InvalidJson", None)
     assert found[f"{BUCKET}/b.jpg"].reason == RECEIVED_TOO_OFTEN
     assert found[f"{BUCKET}/b.jpg"].tries == 1
+
+
+@pytest.fixture
+def by_event_bridge(target: Target) -> Target:
+    """A pipeline whose events come by EventBridge, which has put one where it puts what it cannot deliver."""
+    sqs = target.client("sqs")
+    queue = sqs.create_queue(QueueName="undelivered")["QueueUrl"]
+    record: dict[str, Any] = {"eventName": "ObjectCreated:Put", "eventTime": "2026-11-23T06:00:00Z"}
+    record |= {"s3": {"bucket": {"name": BUCKET}, "object": {"key": "a+b.jpg", "sequencer": "01"}}}
+    # EventBridge's user guide, "Using dead-letter queues to process undelivered events".
+    texts = {
+        "RULE_ARN": "arn:aws:events:eu-central-1:123456789012:rule/photo-labels-photos",
+        "TARGET_ARN": "arn:aws:sqs:eu-central-1:123456789012:photo-labels-photos",
+        "ERROR_CODE": "NO_PERMISSIONS",
+        "ERROR_MESSAGE": "Access to the resource is denied.",
+    }
+    sqs.send_message(
+        QueueUrl=queue,
+        MessageBody=of_event_bridge(record),
+        MessageAttributes={name: {"DataType": "String", "StringValue": text} for name, text in texts.items()},
+    )
+    labelling = replace(target.outputs.labelling, undelivered_queue_url=queue)
+    return replace(target, outputs=replace(target.outputs, labelling=labelling))
+
+
+def test_given_an_event_that_was_not_delivered_when_listed_then_its_photo_and_why(by_event_bridge: Target) -> None:
+    [failure] = Failures(by_event_bridge).dead_letters()
+    assert (failure.what, failure.reason, failure.tries) == (f"{BUCKET}/a b.jpg", NOT_DELIVERED, None)
+    assert "(NO_PERMISSIONS): Access to the resource is denied." in failure.detail
+
+
+@pytest.mark.parametrize("reason", [None, NOT_DELIVERED])
+def test_given_an_event_that_was_not_delivered_when_redriven_then_it_is_moved_by_hand(
+    by_event_bridge: Target, monkeypatch: pytest.MonkeyPatch, reason: str | None
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(Failures, "_start_task", lambda _, queue: asked.append(queue))
+    assert redrive(by_event_bridge, reason).messages == 1
+    [body] = left(by_event_bridge, "BulkQueueUrl")
+    assert photos_of(body) == [f"{BUCKET}/a b.jpg"]
+    assert by_event_bridge.outputs.labelling.undelivered_queue_url not in asked, "SQS refuses it"
+    assert list(Failures(by_event_bridge).dead_letters()) == []
 
 
 def test_given_dead_letters_when_listed_then_they_can_be_seen_by_others_at_once(target: Target) -> None:

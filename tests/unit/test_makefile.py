@@ -88,6 +88,7 @@ OPTIONS: dict[str, dict[str, str]] = {
 OPTIONS["deploy"].update(
     EXISTING_BUCKET="--existing-bucket",
     PREFIX="--prefix",
+    VIA="--via",
     EMAIL="--email",
     PARAMETERS="--parameters",
     TAGS="--tags",

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from photo_labels.library.key_filter import KeyFilter
+
 # Parts of a table or bucket that are read at the same time. Eight are no faster in `make bench-audit`, for they
 # wait for this process and not for AWS; and they take 100 MiB more.
 AT_ONCE = 4
@@ -49,11 +51,15 @@ class Listed(NamedTuple):
 
 
 class Listing:
-    """Lists a bucket: its objects, or their present versions, which other permissions are needed for."""
+    """Lists what a pipeline labels of its bucket: the objects, or their present versions.
 
-    def __init__(self, client: Any, bucket: str, prefix: str) -> None:
+    Other permissions are needed for versions.
+    """
+
+    def __init__(self, client: Any, bucket: str, keys: KeyFilter) -> None:
         self._client = client
-        self._place = {"Bucket": bucket, "Prefix": prefix}
+        self._place = {"Bucket": bucket, "Prefix": keys.prefix}
+        self._keys = keys
 
     def objects(self, cursor: Cursor) -> tuple[list[Listed], Position | None]:
         """Return a page of objects, and where the next begins."""
@@ -64,7 +70,7 @@ class Listing:
             # Nothing says how long a token is valid; a key always is.
             token = page["NextContinuationToken"]
             following = {"StartAfter": found[-1].key} if found else {"ContinuationToken": token}
-        return _within(cursor, found, following)
+        return self._within(cursor, found, following)
 
     def versions(self, cursor: Cursor) -> tuple[list[Listed], Position | None]:
         """Return the present versions of a page, and where the next begins."""
@@ -73,7 +79,18 @@ class Listing:
         following: Position | None = None
         if "NextKeyMarker" in page:
             following = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
-        return _within(cursor, found, following)
+        return self._within(cursor, found, following)
+
+    def _within(
+        self, cursor: Cursor, found: list[Listed], following: Position | None
+    ) -> tuple[list[Listed], Position | None]:
+        """Leave out what is in the part of another cursor, and what has none of the suffixes."""
+        last = cursor.part.get("last")
+        listed = [one for one in found if self._keys.takes(one.key) and (last is None or one.key <= last)]
+        if last is None or following is None:
+            return listed, following
+        reached = following.get("StartAfter") or following.get("KeyMarker") or ""
+        return listed, None if reached >= last else following
 
 
 def ranges(keys: Sequence[str], after: str) -> list[Cursor]:
@@ -92,14 +109,3 @@ def ranges(keys: Sequence[str], after: str) -> list[Cursor]:
 
 def _listed(one: Any, version_id: str | None) -> Listed:
     return Listed(one["Key"], one["ETag"].strip('"'), one["LastModified"], version_id)
-
-
-def _within(
-    cursor: Cursor, found: list[Listed], following: Position | None
-) -> tuple[list[Listed], Position | None]:
-    """Leave out what is in the part of another cursor."""
-    last = cursor.part.get("last")
-    if last is None or following is None:
-        return [one for one in found if last is None or one.key <= last], following
-    reached = following.get("StartAfter") or following.get("KeyMarker") or ""
-    return [one for one in found if one.key <= last], None if reached >= last else following

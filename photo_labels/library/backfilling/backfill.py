@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from photo_labels.library.auditing.findings import Finding, compared
+from photo_labels.library.key_filter import KeyFilter
 from photo_labels.library.state_files import keep_state, kept_state
 from photo_labels.library.table_reader import TableReader
 from photo_labels.records.documents import image_id
@@ -42,6 +43,8 @@ class BackfillScope:
     is_all: bool = False
     # Labelled again whatever its document says, also where that says that it was purged.
     is_forced: bool = False
+    # Only keys with one of these; none: all.
+    suffixes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}"
@@ -100,7 +103,7 @@ class Backfill:
     def stopped_after(self) -> str:
         """Return the last key of a pass over the same place that did not reach its end; "": there was none."""
         kept = kept_state(self._state)
-        is_same = isinstance(kept, dict) and kept.get("place") == asdict(self._place)
+        is_same = isinstance(kept, dict) and kept.get("place") == json.loads(json.dumps(asdict(self._place)))
         return str(kept.get("after", "")) if is_same else ""
 
     def count(self, after: str, tell: Callable[[BackfillProgress], None]) -> BackfillCounts:
@@ -152,8 +155,9 @@ class Backfill:
         pages = self._s3.get_paginator("list_objects_v2").paginate(
             Bucket=self._place.bucket, Prefix=self._place.prefix, **start
         )
+        keys = KeyFilter(self._place.prefix, self._place.suffixes)
         for page in pages:
-            objects = page.get("Contents", [])
+            objects = [one for one in page.get("Contents", []) if keys.takes(one["Key"])]
             for begin in range(0, len(objects), _AT_A_TIME):
                 yield objects[begin : begin + _AT_A_TIME]
 

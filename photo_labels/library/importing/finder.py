@@ -11,6 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from photo_labels.library.key_filter import KeyFilter
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.formats import SIGNATURE_BYTES, NameSays, format_by_content, name_says
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 # As a key of `photos import --json`, which stays as it is; also of those whose name says nothing.
 NOT_A_PHOTO = "by name no photo"
+NO_SUFFIX = "by name not labelled (parameter KeySuffixes)"
 _MAX_KEY_BYTES = 1024
 
 
@@ -58,6 +60,8 @@ class PhotoFinder:
     # Glob patterns of names, or of paths below the folder; none: all.
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
+    # Which keys the pipeline labels; what it would not label is not uploaded.
+    keys: KeyFilter = field(default_factory=KeyFilter)
     # Files that are not photos by their name, or not wanted, by what they are.
     left_alone: Counter[str] = field(default_factory=Counter)
     # Hidden folders and a system's own, by name: nobody has looked into them.
@@ -103,6 +107,8 @@ class PhotoFinder:
             self.left_alone[NOT_A_PHOTO] += 1
         elif not self._is_wanted(_composed(name)):
             self.left_alone["not included, or excluded"] += 1
+        elif not self.keys.has_suffix(_composed(name)):
+            self.left_alone[NO_SUFFIX] += 1
         elif said is NameSays.NOTHING and not _begins_like_photo(path):
             self.left_alone[NOT_A_PHOTO] += 1
         else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
+from photo_labels.library.importing.finder import NO_SUFFIX
 from photo_labels.library.importing.journal import AT_ONCE, End
 from photo_labels.library.importing.line import AT_A_TIME, Line
 from photo_labels.library.importing.pace import MOST, Pace
@@ -127,7 +128,9 @@ class Importer:
             on_found(count)
         if not count:
             named, others = ", ".join(str(path) for path in paths), finder.left_alone.total()
-            raise UserError(f"There are no photos in {named}: of {others:,} files none is to be imported.")
+            unlabelled = finder.left_alone[NO_SUFFIX]
+            why = f" {unlabelled:,} would not be labelled: see the parameter KeySuffixes." if unlabelled else ""
+            raise UserError(f"There are no photos in {named}: of {others:,} files none is to be imported.{why}")
         self._journal.look_for_known(self._clock())
 
     def find_open(self) -> None:

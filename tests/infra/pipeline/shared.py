@@ -125,6 +125,8 @@ PARAMETERS: dict[str, Any] = {
     "TablePrefix": "",
     "ExistingBucket": "",
     "KeyPrefix": "",
+    "KeySuffixes": "",
+    "Via": "notifications",
     "MinConfidence": 80,
     "MaxLabels": 50,
     "RekognitionTps": 5,

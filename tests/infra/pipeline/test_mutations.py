@@ -17,6 +17,7 @@ from tests.infra.pipeline import (
     test_alarm_conditions,
     test_alarms,
     test_bucket,
+    test_events,
     test_functions,
     test_permissions,
     test_queues,
@@ -77,8 +78,38 @@ SPOILT: list[tuple[Callable[[Template], None], str, Any]] = [
     ),
     (
         test_bucket.test_given_a_bucket_of_ours_when_made_then_the_queue_hears_of_all_that_comes_and_goes,
-        "Resources/PhotoBucket/Properties/NotificationConfiguration/QueueConfigurations/2",
+        "Resources/PhotoBucket/Properties/NotificationConfiguration/QueueConfigurations/Fn::If/1/2",
         GONE,
+    ),
+    (
+        test_events.test_given_the_rule_when_read_then_it_sends_what_comes_and_goes_to_the_queue,
+        "Resources/BucketEvents/Properties/EventPattern/detail-type/1",
+        GONE,
+    ),
+    (
+        test_events.test_given_the_rule_when_read_then_it_sends_what_comes_and_goes_to_the_queue,
+        "Resources/BucketEvents/Properties/Targets/0/DeadLetterConfig",
+        GONE,
+    ),
+    (
+        test_events.test_given_queues_of_the_rule_when_it_sends_then_it_may_and_no_other,
+        "Resources/QueuePolicy/Properties/PolicyDocument/Statement/1/Fn::If/1/Condition",
+        {},
+    ),
+    (
+        test_events.test_given_queues_of_the_rule_when_it_sends_then_it_may_and_no_other,
+        "Resources/UndeliveredQueuePolicy/Properties/PolicyDocument/Statement/0",
+        GONE,
+    ),
+    (
+        test_events.test_given_notifications_when_read_then_nothing_of_event_bridge_is_there,
+        "Conditions/UsesEventBridge",
+        {"Fn::Equals": ["", ""]},
+    ),
+    (
+        test_events.test_given_event_bridge_when_read_then_what_it_cannot_deliver_rings_an_alarm,
+        "Resources/UndeliveredEvents/Properties/Threshold",
+        100,
     ),
     (
         test_tables.test_given_data_when_the_stack_goes_then_it_stays,

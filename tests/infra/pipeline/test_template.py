@@ -59,6 +59,11 @@ def test_given_the_parameters_when_read_then_each_is_described_and_constrained(t
         ("ExistingBucket", ["", "my-photos", "a.b.c"], ["Photos", "-photos", "s3://photos", "ab", "a" * 64]),
         ("KeyPrefix", ["", "in/", "a/b-c_d.e/"], ["*", "in/?", "with space/", "${aws:username}/", "x" * 501]),
         ("QuotaTable", ["", "two-LabelQuota"], ["a", "two/LabelQuota", "*"]),
+        (
+            "KeySuffixes",
+            ["", ".jpg", ".jpg,.JPG,-web.jpeg", ",".join(["x" * 40] * 30)],
+            ["*.jpg", ".jpg,", ",.jpg", ".jpg, .png", "a/b", "${x}", ",".join([".a"] * 31)],
+        ),
         ("AlarmEmail", ["", "me@example.com"], ["me", "me@example", "a b@example.com"]),
     ],
 )
@@ -70,12 +75,20 @@ def test_given_a_pattern_when_matched_then_it_takes_good_values_only(
     assert not any(re.fullmatch(pattern, value) for value in bad)
 
 
+def test_given_event_bridge_when_read_then_an_output_names_what_it_could_not_deliver(template: Template) -> None:
+    outputs = stack_of(template, Via="eventbridge").outputs
+    assert outputs["UndeliveredQueueUrl"] == "<UndeliveredQueue>"
+    assert outputs["Via"] == "eventbridge"
+
+
 def test_given_the_outputs_when_read_then_they_name_all_that_the_tools_need(template: Template) -> None:
     stack = stack_of(template, KeyPrefix="in/")
     assert stack.outputs == {
         "Version": __version__,
         "Bucket": "<PhotoBucket>",
         "KeyPrefix": "in/",
+        "KeySuffixes": "",
+        "Via": "notifications",
         "QueueUrl": "<Queue>",
         "QueueArn": "<Queue.Arn>",
         "DeadLetterQueueUrl": "<DeadLetterQueue>",

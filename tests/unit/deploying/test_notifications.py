@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.notifications import EVENTS, added, overlapping, removed
+from photo_labels.library.key_filter import KeyFilter
 from tests.infra.template import read
 from tests.unit.deploying.shared import QUEUE, names
 
@@ -43,15 +44,25 @@ def of_others(configuration: dict[str, Any]) -> dict[str, Any]:
     return configuration | {"QueueConfigurations": queues}
 
 
-@given(configurations, st.sampled_from(["", "jpg/"]))
+def rules_of(configuration: dict[str, Any]) -> dict[str, str]:
+    rules = configuration.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    return {rule["Name"].lower(): rule["Value"] for rule in rules}
+
+
+@given(configurations, st.sampled_from(["", "jpg/"]), st.sampled_from([(), (".jpg",), (".jpg", ".JPG")]))
 def test_given_any_notifications_when_ours_are_added_then_nobody_elses_change(
-    configuration: dict[str, Any], prefix: str
+    configuration: dict[str, Any], prefix: str, suffixes: tuple[str, ...]
 ) -> None:
-    after = added(configuration, QUEUE, prefix)
+    keys = KeyFilter(prefix, suffixes)
+    after = added(configuration, QUEUE, keys)
     assert of_others(after) == of_others(configuration)
-    (*_,) = ours = [one for one in after["QueueConfigurations"] if one["QueueArn"] == QUEUE]
-    assert sorted(event for one in ours for event in one["Events"]) == list(EVENTS)
-    assert added(after, QUEUE, prefix) is after, "twice is once"
+    ours = [one for one in after["QueueConfigurations"] if one["QueueArn"] == QUEUE]
+    for event in EVENTS:
+        said = [rules_of(one) for one in ours if event in one["Events"]]
+        assert sorted(rules.get("prefix", "") for rules in said) == [prefix] * len(suffixes or ("",))
+        assert sorted(rules.get("suffix", "") for rules in said) == sorted(suffixes or ("",))
+    assert len({one["Id"] for one in after["QueueConfigurations"] if one in ours}) == len(ours)
+    assert added(after, QUEUE, keys) is after, "twice is once"
 
 
 @given(configurations)
@@ -66,13 +77,13 @@ def test_given_any_notifications_when_ours_are_removed_then_nobody_elses_change(
 def test_given_ours_with_a_suffix_of_somebodys_when_added_then_all_photos_are_notified_of() -> None:
     spoilt: dict[str, Any] = {"Id": "x", "QueueArn": QUEUE, "Events": list(EVENTS)}
     spoilt |= {"Filter": {"Key": {"FilterRules": [{"Name": "suffix", "Value": ".jpg"}]}}}
-    (ours,) = added({"QueueConfigurations": [spoilt]}, QUEUE, "")["QueueConfigurations"]
+    (ours,) = added({"QueueConfigurations": [spoilt]}, QUEUE, KeyFilter())["QueueConfigurations"]
     assert "Filter" not in ours
 
 
 def test_given_the_template_when_it_makes_the_bucket_then_it_is_notified_of_the_same_events() -> None:
     bucket = read("pipeline.yaml")["Resources"]["PhotoBucket"]["Properties"]
-    of_template = bucket["NotificationConfiguration"]["QueueConfigurations"]
+    of_template = bucket["NotificationConfiguration"]["QueueConfigurations"]["Fn::If"][1]
     assert sorted(one["Event"] for one in of_template) == list(EVENTS)
 
 
@@ -83,20 +94,36 @@ def others(events: list[str], prefix: str = "", suffix: str = "") -> dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("present", "prefix", "is_in_the_way"),
+    ("present", "keys", "is_in_the_way"),
     [
-        (others(["s3:ObjectCreated:Put"]), "jpg/", True),
-        (others(["s3:ObjectCreated:*"], "jpg/2026/", ".jpg"), "jpg/", True),
-        (others(["s3:ObjectRemoved:*"], "jpg/"), "", True),
-        (others(["s3:ObjectCreated:*"], "raw/"), "jpg/", False),
-        (others(["s3:ReducedRedundancyLostObject"]), "", False),
-        ({"QueueConfigurations": [{"QueueArn": QUEUE, "Events": list(EVENTS)}]}, "", False),
-        ({"EventBridgeConfiguration": {}}, "", False),
+        (others(["s3:ObjectCreated:Put"]), KeyFilter("jpg/"), True),
+        (others(["s3:ObjectCreated:*"], "jpg/2026/", ".jpg"), KeyFilter("jpg/"), True),
+        (others(["s3:ObjectRemoved:*"], "jpg/"), KeyFilter(), True),
+        (others(["s3:ObjectCreated:*"], "raw/"), KeyFilter("jpg/"), False),
+        (others(["s3:ReducedRedundancyLostObject"]), KeyFilter(), False),
+        ({"QueueConfigurations": [{"QueueArn": QUEUE, "Events": list(EVENTS)}]}, KeyFilter(), False),
+        ({"EventBridgeConfiguration": {}}, KeyFilter(), False),
+        (others(["s3:ObjectCreated:*"], "", ".mov"), KeyFilter("", (".jpg", ".heic")), False),
+        (others(["s3:ObjectCreated:*"], "", "-small.jpg"), KeyFilter("", (".heic", ".jpg")), True),
+        (others(["s3:ObjectCreated:*"], "", "jpg"), KeyFilter("", (".jpg",)), True),
+        (others(["s3:ObjectCreated:*"], "raw/", ".jpg"), KeyFilter("jpg/", (".jpg",)), False),
     ],
-    ids=["an event of a kind", "within", "around", "beside", "another kind", "ours", "EventBridge"],
+    ids=[
+        "an event of a kind",
+        "within",
+        "around",
+        "beside",
+        "another kind",
+        "ours",
+        "EventBridge",
+        "another suffix",
+        "a longer suffix",
+        "a shorter suffix",
+        "the same suffix of another prefix",
+    ],
 )
 def test_given_anothers_notification_when_ours_is_to_come_then_an_overlap_is_told_beforehand(
-    present: dict[str, Any], prefix: str, *, is_in_the_way: bool
+    present: dict[str, Any], keys: KeyFilter, *, is_in_the_way: bool
 ) -> None:
-    found = overlapping(present, "photo-labels-photos", prefix)
+    found = overlapping(present, "photo-labels-photos", keys)
     assert found == ("arn:aws:sns:eu-central-1:123456789012:theirs" if is_in_the_way else None)

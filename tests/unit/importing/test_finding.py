@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from photo_labels.library.importing.finder import NOT_A_PHOTO, PhotoFinder
+from photo_labels.library.importing.finder import NO_SUFFIX, NOT_A_PHOTO, PhotoFinder
 from photo_labels.library.importing.journal import End
+from photo_labels.library.key_filter import KeyFilter
+from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
     from tests.unit.disk import Disk
@@ -141,6 +143,17 @@ def test_given_patterns_when_imported_then_only_what_they_let_through(disk: Disk
     finder = PhotoFinder("", include=("2019/*", "*.png"), exclude=("*/raw/*",))
     assert disk.run(finder=finder).ends() == {"a.jpg": "labelled", "c.png": "labelled"}
     assert finder.left_alone == {"not included, or excluded": 2}
+
+
+def test_given_key_suffixes_when_imported_then_what_would_not_be_labelled_is_told(disk: Disk) -> None:
+    disk.write("a.jpg", "b.JPG", "c.heic", "scan", "film.mov")
+    finder = PhotoFinder("", keys=KeyFilter("", (".jpg", ".heic")))
+    ended = disk.run(finder=finder)
+    assert ended.ends() == {"a.jpg": "labelled", "c.heic": "labelled"}
+    assert finder.left_alone == {NOT_A_PHOTO: 1, NO_SUFFIX: 2}
+    assert "2 files skipped: by name not labelled (parameter KeySuffixes)" in ended.told
+    with pytest.raises(UserError, match=r"2 would not be labelled: see the parameter KeySuffixes"):
+        disk.run(finder=PhotoFinder("", keys=KeyFilter("", (".png",)), exclude=("*.jpg", "scan")))
 
 
 def test_given_files_and_folders_and_a_prefix_when_imported_then_keys_are_below_it(disk: Disk) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from chaos.envelopes import in_sns, of_event_bridge
 from tests.fakes.aws import aws_error
 from tests.fakes.world import BUCKET, Function, Photo, World, failing
 from tests.unit.promises.shared import CAT, DOG, HOSTILE_KEY, Refuse
@@ -63,6 +65,43 @@ def test_given_s3s_test_event_when_received_then_it_is_done(world: World) -> Non
     assert (failing(report), world.dead) == (set(), [])
 
 
+@pytest.mark.parametrize("is_in_sns", [False, True])
+def test_given_a_photo_by_event_bridge_when_it_comes_and_goes_then_so_does_its_document(
+    world: World, is_in_sns: bool
+) -> None:
+    def body(record: dict[str, Any]) -> str:
+        return in_sns(of_event_bridge(record)) if is_in_sns else of_event_bridge(record)
+
+    function = Function(world)
+    assert failing(function.receive(world.message(body(world.put(HOSTILE_KEY, CAT))))) == set()
+    document = world.document(HOSTILE_KEY)
+    assert document
+    assert (document["Status"], document["ETag"], document["Sequencer"]) == ("LABELLED", "etag-1", "0000000001")
+    assert world.found("Cat") == {HOSTILE_KEY}
+    assert failing(function.receive(world.message(body(world.remove(HOSTILE_KEY))))) == set()
+    document = world.document(HOSTILE_KEY)
+    assert document
+    assert document["Status"] == "REMOVED"
+    assert (world.found("Cat"), world.dead) == (set(), [])
+
+
+def test_given_an_event_by_two_ways_when_received_then_it_is_paid_once(world: World) -> None:
+    event, function = world.put("cat.jpg", CAT), Function(world)
+    for body in (of_event_bridge(event), event, in_sns(json.dumps({"Records": [event]}))):
+        assert failing(function.receive(world.message(body))) == set()
+    assert world.recognised == ["cat.jpg"]
+
+
+@pytest.mark.parametrize("kind", ["Object Tags Added", "Object Restore Completed", "Object Storage Class Changed"])
+def test_given_a_rule_that_sends_more_when_received_then_it_is_done_without_a_call(
+    world: World, kind: str
+) -> None:
+    calls = Refuse("nothing", RuntimeError())
+    body = of_event_bridge(world.put("cat.jpg", CAT), **{"detail-type": kind})
+    assert failing(Function(world, calls).receive(world.message(body))) == set()
+    assert (calls.calls, world.dead) == ([], [])
+
+
 S3_RECORD = World().put("cat.jpg", CAT)
 
 
@@ -77,8 +116,19 @@ MALFORMED = {
     '{"Records": {"a": 1}}': "UnknownMessage",
     '{"Records": [7]}': "InvalidS3Record",
     '{"Records": [{}]}': "InvalidS3Record",
-    '{"Type": "Notification", "TopicArn": "arn", "Message": "{}"}': "SnsEnvelope",
-    '{"detail-type": "Object Created", "detail": {}}': "EventBridgeEvent",
+    in_sns("{}"): "UnknownMessage",
+    in_sns("This is no notification."): "InvalidJson",
+    in_sns('{"Records": [{}]}'): "InvalidS3Record",
+    '{"Type": "SubscriptionConfirmation", "TopicArn": "arn", "Message": "You have chosen"}': "SnsSubscription",
+    '{"Type": "UnsubscribeConfirmation", "TopicArn": "arn", "Message": "You have chosen"}': "SnsSubscription",
+    '{"detail-type": "Object Created", "detail": {}}': "UnknownEvent",
+    of_event_bridge(S3_RECORD, source="aws.ec2"): "UnknownEvent",
+    of_event_bridge(S3_RECORD, **{"detail-type": "AWS API Call via CloudTrail"}): "UnknownEvent",
+    of_event_bridge(S3_RECORD, **{"detail-type": ["Object Created"]}): "InvalidEventBridgeEvent",
+    of_event_bridge(S3_RECORD, detail={}): "InvalidEventBridgeEvent",
+    of_event_bridge(S3_RECORD, detail={"bucket": {"name": "b"}, "object": {"key": 7}}): "InvalidEventBridgeEvent",
+    of_event_bridge(S3_RECORD, detail={"bucket": "b", "object": {"key": "k"}}): "InvalidS3Record",
+    of_event_bridge(S3_RECORD, time="soon"): "InvalidS3Record",
     '{"source": "photo-labels", "action": "explode"}': "UnknownAction",
     '{"source": "photo-labels", "action": "reconcile", "bucket": "b"}': "InvalidObjectName",
     '{"source": "photo-labels", "action": "reconcile", "bucket": "b", "key": "k", "force": "yes"}': "InvalidReconcile",
