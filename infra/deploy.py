@@ -6,7 +6,6 @@ when that is all that changes. While the function changes, the mappings are paus
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from infra.function import MappingState
 from infra.push import confirm, push
 from infra.rollout import change, leave_running
 from infra.service_quotas import concurrent_executions, detect_labels_tps
+from infra.stored import require_own
 from infra.via import NOTIFICATIONS, PRICE, check, listen, next_via, settle, wanted_via
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def deploy(
     if via != NOTIFICATIONS and before.get("Via", NOTIFICATIONS) == NOTIFICATIONS:
         display.say(PRICE, style="yellow")
     template = deployment.template(values)
-    _warn_of_concurrency(display, _defaults(template) | before | values, executions)
+    _warn_of_concurrency(display, deployment.effective(values), executions)
     _change(deployment, display, before, values, template=template, tags=tags)
     function = deployment.function
     if function.mapping_state() is MappingState.RUNNING and not function.is_proved():
@@ -80,6 +80,7 @@ def _change(
     if tags is not None:
         known = deployment.pipeline.tags()
         display.differences(known, dict.fromkeys(known, "") | tags, kind="tag ")
+    require_own(deployment, template, deployment.effective(values))
     proposed = deployment.pipeline.propose(values, template, tags)
     if proposed is None:
         display.say(f"{deployment.name} is as it should be: nothing to change")
@@ -124,11 +125,6 @@ def _from_quota(
             f"{wanted.live}, {wanted.bulk} and {wanted.converting}."
         )
     return values
-
-
-def _defaults(template: str) -> dict[str, str]:
-    parameters = json.loads(template)["Parameters"]
-    return {name: str(facts["Default"]) for name, facts in parameters.items() if "Default" in facts}
 
 
 def _warn_of_concurrency(display: Display, parameters: dict[str, str], executions: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from infra.function import Function
@@ -72,6 +73,12 @@ class Deployment:
         """Return the URL of a template in the registry's bucket, which `push` has brought up."""
         bucket = self.registry.outputs()["TemplateBucket"]
         return upload_template(self.connection.client("s3"), bucket, template)
+
+    def effective(self, parameters: dict[str, str]) -> dict[str, str]:
+        """Return all parameters with which these would be deployed."""
+        declared = json.loads(pipeline_template({}))["Parameters"]
+        defaults = {name: str(one["Default"]) for name, one in declared.items() if "Default" in one}
+        return defaults | self.pipeline.parameters() | parameters
 
     def template(self, parameters: dict[str, str]) -> str:
         """Return the template to deploy with these parameters."""

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from infra.notifications import Notifications
+from infra.stored import retained_stores
 from infra.via import say_that_it_stays
 from photo_labels.library.queues import depth
 from photo_labels.library.user_errors import UserError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from infra.deployment import Deployment
     from infra.display import Display
+    from infra.stored import Store
     from photo_labels.library.target import Target
 
 
@@ -55,13 +57,15 @@ def _destroy_pipeline(deployment: Deployment, display: Display, *, with_data: bo
     target = deployment.target
     outputs = target.outputs
     is_own = not deployment.pipeline.parameters().get("ExistingBucket")
-    data = [f"table {outputs.image_labels_table}", f"table {outputs.label_index_table}"]
-    data += [f"bucket {outputs.bucket} with all its photos"] if is_own else []
+    own, others = retained_stores(deployment)
+    data = _listed(own)
     waiting = _waiting(target)
     display.say(f"This removes {deployment.name} from {target.description}.", style="bold")
     if waiting:
         display.say(f"{waiting} messages wait in its queues: their photos will not be labelled.", style="yellow")
-    display.say(f"{'It removes, too' if with_data else 'It keeps'}: {', '.join(data)}.")
+    display.say(f"{'It removes, too' if with_data else 'It keeps'}: {data}.")
+    if others:
+        display.say(f"It keeps what it did not make: {_listed(others)}.")
     if not display.confirmed(f"Destroy {deployment.name}?"):
         raise UserError("Nothing was removed.")
     notifications = Notifications(target.client("s3"), outputs.bucket)
@@ -69,25 +73,29 @@ def _destroy_pipeline(deployment: Deployment, display: Display, *, with_data: bo
     if is_own:
         notifications.remove_event_bridge()
     if with_data:  # while the stack still tells what is its own, in case this is interrupted
-        _delete_data(target, is_own=is_own)
+        _delete_data(target, own)
     deployment.pipeline.delete()
-    display.say(f"{deployment.name} is gone. {'Removed, too' if with_data else 'Kept'}: {', '.join(data)}.")
+    display.say(f"{deployment.name} is gone. {'Removed, too' if with_data else 'Kept'}: {data}.")
     if outputs.labelling.undelivered_queue_url and not is_own:
         say_that_it_stays(display, outputs.bucket)
     if not with_data:
         display.say("`make deploy` adopts again what was kept.")
 
 
-def _delete_data(target: Target, *, is_own: bool) -> None:
-    tables = target.client("dynamodb")
-    for name in target.outputs.tables:
-        with suppress(tables.exceptions.ResourceNotFoundException):
-            tables.delete_table(TableName=name)
-    if is_own:
-        s3 = target.client("s3")
-        with suppress(s3.exceptions.NoSuchBucket):
-            _empty_bucket(s3, target.outputs.bucket)
-            s3.delete_bucket(Bucket=target.outputs.bucket)
+def _listed(stores: list[Store]) -> str:
+    return ", ".join(map(str, stores)) or "nothing"
+
+
+def _delete_data(target: Target, stores: list[Store]) -> None:
+    tables, s3 = target.client("dynamodb"), target.client("s3")
+    for store in stores:
+        if store.is_bucket:
+            with suppress(s3.exceptions.NoSuchBucket):
+                _empty_bucket(s3, store.name)
+                s3.delete_bucket(Bucket=store.name)
+        else:
+            with suppress(tables.exceptions.ResourceNotFoundException):
+                tables.delete_table(TableName=store.name)
 
 
 def _empty_bucket(s3: S3Client, bucket: str) -> None:

@@ -95,6 +95,21 @@ class Stack:
         found = self._describe() or {}
         return {one["Key"]: one["Value"] for one in found.get("Tags", [])}
 
+    def resources(self) -> dict[str, str]:
+        """Return the names, or ids, that AWS has for what it consists of now, by the template's names."""
+        pages = self._client.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        try:
+            return {
+                one["LogicalResourceId"]: one["PhysicalResourceId"]
+                for page in pages
+                for one in page["StackResourceSummaries"]
+                if one.get("PhysicalResourceId") and not one["ResourceStatus"].startswith("DELETE_")
+            }
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return {}
+            raise
+
     def template(self) -> str:
         """The one that it is deployed with, as it was given."""
         found: Any = self._client.get_template(StackName=self.name, TemplateStage="Original")["TemplateBody"]

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).resolve().parent
 REGISTRY = (_HERE / "registry.yaml").read_text()
-_NAMES_OF_RETAINED = ("BucketName", "TableName")
+# The property that names a bucket or table, which outlives its stack.
+NAMES_OF_STORES = {"AWS::S3::Bucket": "BucketName", "AWS::DynamoDB::Table": "TableName"}
+# The tag by which a stack knows again what it made.
+STACK_TAG = "photo-labels:stack"
 
 
 def pipeline_template(variables: Mapping[str, str]) -> str:
@@ -27,15 +30,20 @@ def pipeline_template(variables: Mapping[str, str]) -> str:
     `variables`: AWS::StackName, TablePrefix, KeySuffixes and the like. Raises UserError for KeySuffixes that S3
     would refuse.
     """
-    template = yaml.load((_HERE / "pipeline.yaml").read_text(), _Loader)  # noqa: S506 - a safe loader, with tags
+    template = parsed((_HERE / "pipeline.yaml").read_text())
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
-        for name in _NAMES_OF_RETAINED:
-            if isinstance(sub := properties.get(name), dict):
-                properties[name] = _written_out(sub["Fn::Sub"], variables)
+        name = NAMES_OF_STORES.get(resource["Type"], "")
+        if isinstance(sub := properties.get(name), dict):
+            properties[name] = _written_out(sub["Fn::Sub"], variables)
     if text := variables.get("KeySuffixes", ""):
         _write_suffixes(template, text)
     return json.dumps(template, separators=(",", ":"))
+
+
+def parsed(template: str) -> Any:
+    """Return a template's content, with the long forms of its functions; versions before sent it as YAML."""
+    return yaml.load(template, _Loader)  # noqa: S506 - a safe loader, with tags
 
 
 def _written_out(name: str, variables: Mapping[str, str]) -> str:

@@ -20,6 +20,7 @@ from local.child import Child
 from local.ministack import REPOSITORY, Ministack
 from photo_labels.library.target import Connection, Target, described, local_session
 from photo_labels.library.user_errors import UserError
+from tests.bucket_tags import tag_as_cloudformation_does
 from tests.image.containers import Containers
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class Account:
 
     def start(self, *command: str, tree: Path = REPOSITORY) -> subprocess.Popen[str]:
         """Start the deploy tool of a working tree as a user does, without a question."""
+        tag_as_cloudformation_does(self.client("s3"), f"{STACK}-000000000000-us-east-1", STACK)
         arguments = [
             "--yes",
             "--region",
