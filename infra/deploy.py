@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from infra.alarm_subscribers import subscribers_of
 from infra.concurrency import Concurrency, concurrency_for
+from infra.encryption_key import check_key
 from infra.function import MappingState
 from infra.push import confirm, push
 from infra.rollout import change, leave_running
@@ -49,6 +50,10 @@ def deploy(
     values = _from_quota(deployment, display, parameters, executions) | parameters
     via = next_via(deployment, before, wanted)
     values |= {"ImageUri": uri, "Architecture": architecture, "Via": via}
+    if key := values.get("KmsKeyArn"):
+        region = deployment.connection.session.region_name
+        if warning := check_key(deployment.connection.client("kms"), key, region):
+            display.say(warning, style="yellow")
     if bucket := values.get("ExistingBucket") or before.get("ExistingBucket"):
         check(deployment, before | values, bucket, wanted)
     if via != NOTIFICATIONS and before.get("Via", NOTIFICATIONS) == NOTIFICATIONS:

@@ -140,9 +140,14 @@ PARAMETERS: dict[str, Any] = {
     "AlarmEmail": "",
     "QueueDepthAlarm": 3000,
     "DailyPhotosAlarm": 100_000,
+    "KmsKeyArn": "",
+    "PermissionsBoundary": "",
     "EnforceTls": "true",
     "LogRetentionDays": 30,
 }
+
+
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f"
 
 
 LABELLING: dict[str, set[str]] = {

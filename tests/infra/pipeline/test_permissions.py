@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.infra.pipeline.shared import FUNCTIONS, MAY, MAY_WAIT, Template, actions_of, stack_of
+from tests.infra.pipeline.shared import FUNCTIONS, KEY, MAY, MAY_WAIT, Template, actions_of, stack_of
 from tests.infra.template import as_list, policy_statements
 
 
@@ -34,6 +34,22 @@ def test_given_a_budget_when_the_roles_are_read_then_only_the_function_that_is_a
     allowed["dynamodb:PutItem"] = MAY["FunctionRole"]["dynamodb:PutItem"] | more["dynamodb:PutItem"]
     assert actions_of(stack) == allowed
     assert actions_of(stack, "ConvertRole") == MAY["ConvertRole"]
+
+
+def test_given_a_key_when_the_roles_are_read_then_they_may_use_that_one_alone(template: Template) -> None:
+    stack = stack_of(template, KmsKeyArn=KEY)
+    for role, allowed in MAY.items():
+        more = {action: at for action, at in actions_of(stack, role).items() if action not in allowed}
+        assert more == {
+            f"kms:{action}": {KEY}
+            for action in ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo")
+        }
+
+
+def test_given_a_permissions_boundary_when_the_roles_are_made_then_both_have_it(template: Template) -> None:
+    boundary = "arn:aws:iam::123456789012:policy/photo-labels-boundary"
+    roles = stack_of(template, PermissionsBoundary=boundary).of_type("AWS::IAM::Role")
+    assert [role["PermissionsBoundary"] for role in roles.values()] == [boundary] * 2
 
 
 def test_given_all_policies_when_read_then_nothing_is_allowed_wholesale(template: Template) -> None:

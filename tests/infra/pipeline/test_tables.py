@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.infra.pipeline.shared import BUCKET, Template, stack_of
+import json
+
+from infra.template import STACK_TAG
+from tests.infra.pipeline.shared import BUCKET, KEY, Template, stack_of
 
 
 def test_given_data_when_the_stack_goes_then_it_stays(template: Template) -> None:
@@ -27,8 +30,49 @@ def test_given_data_when_at_rest_then_it_is_encrypted(template: Template) -> Non
     assert encryption == [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
     for queue in stack.of_type("AWS::SQS::Queue").values():
         assert queue["SqsManagedSseEnabled"] is True
+        assert "KmsMasterKeyId" not in queue
     for table in stack.of_type("AWS::DynamoDB::Table").values():
-        assert table["SSESpecification"] == {"SSEEnabled": True}
+        assert "SSESpecification" not in table, "the key that AWS owns is free, the one that it manages is not"
+    assert "KmsKeyArn" not in json.dumps(stack.resources)
+    assert "kms:" not in json.dumps(stack.resources)
+
+
+def test_given_a_key_when_data_is_at_rest_then_it_is_encrypted_with_it(template: Template) -> None:
+    stack = stack_of(template, KmsKeyArn=KEY)
+    [rule] = stack.properties("PhotoBucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule == {
+        "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY},
+        "BucketKeyEnabled": True,
+    }
+    for queue in stack.of_type("AWS::SQS::Queue").values():
+        assert (queue["SqsManagedSseEnabled"], queue["KmsMasterKeyId"]) == (False, KEY)
+        assert 60 <= int(queue["KmsDataKeyReusePeriodSeconds"]) <= 86_400
+    for table in stack.of_type("AWS::DynamoDB::Table").values():
+        assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
+    assert {group["KmsKeyId"] for group in stack.of_type("AWS::Logs::LogGroup").values()} == {KEY}
+    assert stack.properties("AlarmTopic")["KmsMasterKeyId"] == KEY
+
+
+def test_given_a_key_when_it_comes_and_goes_then_no_name_changes_and_nothing_is_made_anew(
+    template: Template,
+) -> None:
+    # None of these properties' changes replaces a resource (CloudFormation's template reference).
+    in_place = {"SSESpecification", "BucketEncryption", "SqsManagedSseEnabled", "KmsMasterKeyId"}
+    in_place |= {"KmsDataKeyReusePeriodSeconds", "KmsKeyId", "PolicyDocument"}
+    before, after = stack_of(template).resources, stack_of(template, KmsKeyArn=KEY).resources
+    assert before.keys() == after.keys()
+    for name, one in before.items():
+        old, new = one["Properties"], after[name]["Properties"]
+        changed = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+        assert changed <= in_place, name
+
+
+def test_given_stores_when_made_then_they_have_the_tag_by_which_their_stack_knows_them(template: Template) -> None:
+    stack = stack_of(template)
+    stores = {**stack.of_type("AWS::S3::Bucket"), **stack.of_type("AWS::DynamoDB::Table")}
+    assert len(stores) >= 4
+    for store in stores.values():
+        assert store["Tags"] == [{"Key": STACK_TAG, "Value": "photo-labels"}]
 
 
 def test_given_the_bucket_when_made_then_nothing_in_it_can_be_public(template: Template) -> None:

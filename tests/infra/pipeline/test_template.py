@@ -10,7 +10,7 @@ from cfnlint.api import lint
 
 from infra.template import pipeline_template
 from photo_labels import __version__
-from tests.infra.pipeline.shared import IMAGE, PARAMETERS, Template, stack_of
+from tests.infra.pipeline.shared import IMAGE, KEY, PARAMETERS, Template, stack_of
 from tests.infra.template import INFRA
 
 # User guide, "Understand CloudFormation quotas": of a template in S3, 1 MB, which are 1,000,000 bytes.
@@ -63,6 +63,16 @@ def test_given_the_parameters_when_read_then_each_is_described_and_constrained(t
             "KeySuffixes",
             ["", ".jpg", ".jpg,.JPG,-web.jpeg", ",".join(["x" * 40] * 30)],
             ["*.jpg", ".jpg,", ",.jpg", ".jpg, .png", "a/b", "${x}", ",".join([".a"] * 31)],
+        ),
+        (
+            "KmsKeyArn",
+            ["", KEY, "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-1"],
+            ["alias/mine", KEY + "/x", "*"],
+        ),
+        (
+            "PermissionsBoundary",
+            ["", "arn:aws:iam::123456789012:policy/bounds/photo-labels", "arn:aws:iam::aws:policy/ReadOnlyAccess"],
+            ["photo-labels", "arn:aws:iam::123456789012:role/x", "arn:aws:iam::123456789012:policy/*"],
         ),
         ("AlarmEmail", ["", "me@example.com"], ["me", "me@example", "a b@example.com"]),
     ],
