@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
 PRICES = "list prices of us-east-1, November 2026"
-# Nearly all of it is Rekognition's (docs/loadtest.md).
+# Nearly all of it is Rekognition's; the photo's upload is not in it (docs/deploying.md, "What it costs").
 USD_A_PHOTO = 0.00102
 # For labelling.
 ASK_ABOVE_USD = 1.0

@@ -191,3 +191,25 @@ def test_given_the_templates_conditions_when_stores_are_named_then_only_those_th
     assert named == {BUCKET, "two-ImageLabels", "two-LabelIndex", "two-LabelQuota"}
     existing = deployment.effective(VALUES | {"ExistingBucket": "holidays"})
     assert {one.name for one in stores_named(template, existing)} == named - {BUCKET}
+
+
+def test_given_a_key_when_it_comes_and_goes_then_no_table_is_made_anew(aws: Connection) -> None:
+    deployed(aws)
+    client = aws.client("dynamodb")
+    made = client.describe_table(TableName="ImageLabels")["Table"]["TableId"]
+    key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    for arn in (key, ""):
+        deployed(aws, KmsKeyArn=arn)
+        found = client.describe_table(TableName="ImageLabels")["Table"]
+        assert found["TableId"] == made
+        assert (found.get("SSEDescription", {}).get("KMSMasterKeyArn") == arn) == bool(arn)
+
+
+def test_given_tags_when_deployed_then_they_stay_until_others_are_given(aws: Connection) -> None:
+    deployment = deployed(aws)
+    template = deployment.pipeline.template()
+    for given, kept in (({"team": "photos"}, {"team": "photos"}), (None, {"team": "photos"}), ({}, {})):
+        proposed = deployment.pipeline.propose({"MaxLabels": str(40 + len(kept))}, template, given)
+        if proposed:
+            deployment.execute(proposed)
+        assert deployment.pipeline.tags() == kept

@@ -337,6 +337,23 @@ def test_given_a_destroyed_pipeline_when_deployed_again_then_its_photos_are_adop
     labelled(again, ["new.jpg"])
 
 
+def test_given_somebody_elses_table_when_deployed_then_refused_before_the_stack_is_made(nothing: Account) -> None:
+    tables = nothing.client("dynamodb")
+    tables.create_table(
+        TableName="ImageLabels",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "ImageID", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "ImageID", "KeyType": "HASH"}],
+    )
+    try:
+        said = nothing.run("deploy", *LOCAL, expect=2)
+    finally:
+        tables.delete_table(TableName="ImageLabels")
+    assert "There is a table ImageLabels already" in said
+    assert "TablePrefix=photo-labels-" in said
+    assert "There is no stack" in nothing.run("redeploy", expect=2)
+
+
 def test_given_a_pipeline_when_destroyed_with_its_data_then_nothing_is_left(
     account: Account, target: Target
 ) -> None:

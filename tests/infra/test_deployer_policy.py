@@ -165,3 +165,10 @@ def test_given_the_policy_when_it_may_change_roles_then_each_way_to_more_rights_
 def test_given_a_policy_when_attached_then_iam_takes_its_length(name: str) -> None:
     text = json.dumps({"Version": "2012-10-17", "Statement": statements_of(name)}, separators=(",", ":"))
     assert len(text.replace("photo-labels", "p" * 35)) <= 6144
+
+
+def test_given_alarms_when_they_are_listed_then_it_is_allowed_on_all_as_cloudwatch_wants_it() -> None:
+    # By a prefix, and for composite alarms, a narrower scope is refused (CloudWatch's permissions reference).
+    assert ("cloudwatch:DescribeAlarms", "*") in allowed()
+    changing = [at for action, at in allowed() if fnmatchcase("cloudwatch:PutMetricAlarm", action)]
+    assert "*" not in changing

@@ -78,3 +78,26 @@ def test_given_the_makefile_when_asked_for_help_then_its_lines_fit_80_columns() 
     ).stdout
     assert "make demo" in told
     assert [line for line in told.splitlines() if len(line) > 80] == []
+
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+def test_given_what_it_costs_when_worked_out_then_the_figures_are_those_printed() -> None:
+    page = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+    section = page.split("## What it costs")[1].split("\n## ")[0]
+    sums = re.findall(rf"((?:[\d.,]+ [{TIMES}/] )+[\d.,]+)\s+= ([\d.]+\d)", section)
+    assert len(sums) >= 15
+    for sum_, printed in sums:
+        value, operator = 1.0, TIMES
+        for part in sum_.replace(",", "").split():
+            if part in {TIMES, "/"}:
+                operator = part
+            else:
+                value = value * float(part) if operator == TIMES else value / float(part)
+        places = len(printed.partition(".")[2])
+        assert abs(value - float(printed)) <= 0.51 * 10**-places, f"{sum_} is {value}, not {printed}"
+    thousand = section.split("**A thousand photos**")[1].split("**Each month besides**")[0]
+    assert f"{sum(float(one) for one in re.findall(r'= ([0-9.]+) [|]', thousand)):.2f}" == "1.03"
+    idle = section.split("**An idle month**")[1].split("**A thousand")[0]
+    assert f"{sum(float(one) for one in re.findall(r'= ([0-9.]+) [|]', idle)):.1f}" == "4.6"
