@@ -323,7 +323,8 @@ def test_given_a_destroyed_pipeline_when_deployed_again_then_its_photos_are_adop
     upload(target, "kept.jpg")
     labelled(target, ["kept.jpg"])
     said = account.run("destroy")
-    assert "It keeps: table ImageLabels, table LabelIndex, bucket" in said
+    assert "It keeps: table ImageLabels, table LabelIndex, " in said
+    assert "bucket photo-labels-000000000000-us-east-1 with all its photos" in said
     twice = account.run("destroy", "--with-data")
     assert "There is no stack" in twice
     assert "`make deploy` adopts them again" in twice
