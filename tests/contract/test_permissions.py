@@ -115,6 +115,12 @@ DEPLOYER = {
     for statement in json.loads((INFRA / "deployer-policy.json").read_text())["Statement"]
     for action in as_list(statement["Action"])
 }
+BOUNDARIES = {
+    action
+    for name in ("boundary-policy.json", "deployer-bounded-policy.json")
+    for statement in json.loads((INFRA / name).read_text())["Statement"]
+    for action in as_list(statement["Action"])
+}
 DOCS = "\n".join(path.read_text() for path in sorted((REPOSITORY / "docs").glob("*.md")))
 USER_FACING_ERRORS = set(
     re.findall(r"\b((?:s3|sqs|dynamodb|logs|lambda|cloudwatch|cloudformation|kms|sns|ecr|iam):[A-Z]\w+)", DOCS)
@@ -138,11 +144,21 @@ def test_given_partiql_when_the_function_uses_it_then_for_insertions_alone() -> 
     [
         granted(PIPELINE),
         granted(Stack.of(read("pipeline.yaml"), ImageUri=IMAGE, Architecture="arm64", ExistingBucket="mine")),
+        granted(Stack.of(read("pipeline.yaml"), ImageUri=IMAGE, Architecture="arm64", KmsKeyArn="arn:aws:kms:x")),
         DEPLOYER,
-        USER_FACING_ERRORS - {"s3:TestEvent"},
+        BOUNDARIES,
+        USER_FACING_ERRORS - {"s3:TestEvent", "kms:EncryptionContext"},
         {action for actions in OTHER_NAMES.values() for action in actions},
     ],
-    ids=["pipeline", "pipeline on a bucket of one's own", "deployer", "docs", "names that are others"],
+    ids=[
+        "pipeline",
+        "pipeline on a bucket of one's own",
+        "pipeline with a key",
+        "deployer",
+        "boundaries",
+        "docs",
+        "names that are others",
+    ],
 )
 def test_given_an_action_when_written_anywhere_then_iam_knows_it(actions: set[str]) -> None:
     assert len(actions) > 10
