@@ -52,7 +52,8 @@ def deploy(
     values |= {"ImageUri": uri, "Architecture": architecture, "Via": via}
     if key := values.get("KmsKeyArn"):
         region = deployment.connection.session.region_name
-        if warning := check_key(deployment.connection.client("kms"), key, region):
+        kms = deployment.connection.client("kms")
+        if warning := check_key(kms, key, region, by_event_bridge=via != NOTIFICATIONS):
             display.say(warning, style="yellow")
     if bucket := values.get("ExistingBucket") or before.get("ExistingBucket"):
         check(deployment, before | values, bucket, wanted)

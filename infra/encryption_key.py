@@ -12,9 +12,10 @@ from photo_labels.library.user_errors import UserError
 _SEE = "docs/deploying.md has the statements."
 
 
-def check_key(client: Any, arn: str, region: str) -> str | None:
+def check_key(client: Any, arn: str, region: str, *, by_event_bridge: bool = False) -> str | None:
     """Return a sentence about what could not be checked. Raises UserError where the key does not do.
 
+    `by_event_bridge`: EventBridge sends to the queues, too.
     A topic whose key CloudWatch may not use loses alarms without a word, so the key's policy is read, too.
     """
     if arn.split(":")[3:4] != [region]:
@@ -31,7 +32,8 @@ def check_key(client: Any, arn: str, region: str) -> str | None:
         raise UserError(
             f"The key {arn} is {found['KeyState']}, {found.get('KeySpec')}: it has to be Enabled and symmetric."
         )
-    if missing := _services(region) - _services_in(policy):
+    needed = _services(region) | ({"events.amazonaws.com"} if by_event_bridge else set())
+    if missing := needed - _services_in(policy):
         raise UserError(f"The policy of the key {arn} does not let {', '.join(sorted(missing))} use it: {_SEE}")
     return None
 

@@ -110,6 +110,8 @@ def _arns(resource: str) -> list[str]:
     def named(match: re.Match[str]) -> str:
         logical_name, _, attribute = match[1].partition(".")
         resource = STACK.resources[logical_name]
+        if resource["Type"] == "AWS::Lambda::EventSourceMapping":  # it has an id, and no name
+            return "0a1b2c3d-0000-0000-0000-000000000000"
         name_of, _, arn = NAMED[resource["Type"]]
         name: str = resource["Properties"][name_of]
         return arn.format(at=at, name=name) if attribute else name

@@ -39,7 +39,7 @@ def test_given_data_when_at_rest_then_it_is_encrypted(template: Template) -> Non
 
 
 def test_given_a_key_when_data_is_at_rest_then_it_is_encrypted_with_it(template: Template) -> None:
-    stack = stack_of(template, KmsKeyArn=KEY)
+    stack = stack_of(template, KmsKeyArn=KEY, Via="both")
     [rule] = stack.properties("PhotoBucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule == {
         "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY},

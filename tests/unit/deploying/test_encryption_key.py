@@ -22,17 +22,25 @@ def policy(services: list[str], effect: str = "Allow") -> str:
     return json.dumps({"Statement": [own, *theirs]})
 
 
-def checked(text: str, region: str = "eu-central-1", **metadata: str) -> str | None:
+def checked(
+    text: str, region: str = "eu-central-1", *, by_event_bridge: bool = False, **metadata: str
+) -> str | None:
     client = boto3.client("kms", region, aws_access_key_id="a", aws_secret_access_key="b")
     found = {"KeyId": "0a1b", "KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT"} | metadata
     with Stubber(client) as stub:
         stub.add_response("describe_key", {"KeyMetadata": found}, {"KeyId": KEY})
         stub.add_response("get_key_policy", {"Policy": text}, {"KeyId": KEY})
-        return check_key(client, KEY, region)
+        return check_key(client, KEY, region, by_event_bridge=by_event_bridge)
 
 
 def test_given_a_key_that_all_may_use_when_checked_then_all_is_well() -> None:
     assert checked(policy(SERVICES)) is None
+
+
+def test_given_events_by_event_bridge_when_checked_then_it_has_to_use_the_key_too() -> None:
+    with pytest.raises(UserError, match=r"does not let events\.amazonaws\.com use it"):
+        checked(policy(SERVICES), by_event_bridge=True)
+    assert checked(policy([*SERVICES, "events.amazonaws.com"]), by_event_bridge=True) is None
 
 
 @pytest.mark.parametrize("missing", SERVICES)

@@ -28,6 +28,7 @@ WAYS = (NOTIFICATIONS, EVENT_BRIDGE)
 OTHERS: dict[str, Any] = {"Id": "theirs", "QueueArn": "arn:aws:sqs:eu-central-1:123456789012:others"}
 OTHERS |= {"Events": ["s3:ReducedRedundancyLostObject"]}
 IN_THE_WAY = OTHERS | {"Events": ["s3:ObjectCreated:*"]}
+CONCURRENCIES = dict.fromkeys(("MaxConcurrency", "BulkConcurrency", "ConvertConcurrency"), "5")
 # As S3 says it takes.
 EFFECTIVE_S = 300
 
@@ -80,12 +81,15 @@ class Account:
             counts = dict(zip(names, (str(self.undelivered), "0"), strict=True))
             gone = SimpleNamespace(QueueDoesNotExist=KeyError)
             return SimpleNamespace(get_queue_attributes=lambda **_: {"Attributes": counts}, exceptions=gone)
+        if service == "lambda":
+            limit = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
+            return SimpleNamespace(get_account_settings=lambda: {"AccountLimit": limit})
         return SimpleNamespace(
             get_bucket_notification_configuration=lambda **_: dict(self.configuration),
             put_bucket_notification_configuration=lambda **given: self._set(given["NotificationConfiguration"]),
         )
 
-    def propose(self, values: dict[str, str], _template: str | None = None) -> dict[str, str] | None:
+    def propose(self, values: dict[str, str], *_: Any) -> dict[str, str] | None:
         return dict(values) if not self.is_deployed or values.items() - self.parameters.items() else None
 
     def execute(self, proposed: dict[str, str]) -> None:
@@ -112,7 +116,8 @@ class Account:
             connection=SimpleNamespace(client=self.client),
             target=target,
             require_own_stack=lambda: None,
-            template=lambda _: "",
+            template=lambda _: '{"Resources": {}, "Parameters": {}}',
+            effective=lambda values: CONCURRENCIES | values,
             execute=self.execute,
             function=SimpleNamespace(mapping_state=lambda: MappingState.RUNNING, is_proved=lambda: True),
             registry=SimpleNamespace(status=lambda: None),
@@ -121,6 +126,9 @@ class Account:
                 outputs=lambda: values if self.is_deployed else {},
                 propose=self.propose,
                 status=lambda: "CREATE_COMPLETE",
+                template=lambda: '{"Resources": {}}',
+                resources=dict,
+                tags=dict,
                 delete=lambda: None,
             ),
         )
@@ -257,6 +265,8 @@ def test_given_a_bucket_that_is_not_there_when_deployed_then_a_sentence_before_a
     account = Account()
 
     def gone(service: str) -> Any:
+        if service == "lambda":
+            return Account().client(service)
         client = boto3.client(service, "eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")  # type: ignore[call-overload]
         stub = Stubber(client)
         stub.add_client_error("get_bucket_notification_configuration", "NoSuchBucket")
