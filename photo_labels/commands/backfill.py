@@ -17,7 +17,7 @@ from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.retention import QueueRoom
 from photo_labels.library.state_files import state_path
 from photo_labels.library.user_errors import UserError
-from photo_labels.terminal.budget_text import budget_warning
+from photo_labels.terminal.budget_text import warn_of_budget
 from photo_labels.terminal.ending import agree
 from photo_labels.terminal.status_line import StatusLine
 from photo_labels.terminal.text import counted, duration, safe
@@ -93,9 +93,7 @@ def run_backfill(target: Target, options: BackfillOptions, console: Console) -> 
             counts = backfill.count(after, display.show)
         usd = 0.0 if target.is_local else counts.wanted * USD_A_PHOTO
         show_backfill(console, place, counts, usd)
-        room.take(0)
-        if warning := budget_warning(room, counts.wanted):
-            console.print(warning, style="yellow", highlight=False)
+        warn_of_budget(room, counts.wanted, console)
         if options.is_dry or not counts.wanted:
             return 0
         if usd > ASK_ABOVE_USD:

@@ -21,7 +21,7 @@ from photo_labels.library.importing.journal import End, Journal
 from photo_labels.library.retention import QueueRoom
 from photo_labels.library.state_files import state_path
 from photo_labels.library.user_errors import UserError
-from photo_labels.terminal.budget_text import budget_warning
+from photo_labels.terminal.budget_text import warn_of_budget
 from photo_labels.terminal.ending import INTERRUPTED, NOT_ALL_DONE, agree
 from photo_labels.terminal.import_display import ImportDisplay, show_summary
 from photo_labels.terminal.text import counted, safe
@@ -136,7 +136,7 @@ def _import(target: Target, options: ImportOptions, console: Console) -> int:
         if options.is_dry:
             new, size = journal.counts().uploaded, journal.uploaded_bytes()
             show_plan(console, journal.counts().found, f"{new:,}", size, _usd(target, new))
-            _warn_of_budget(room, new, console)
+            warn_of_budget(room, new, console)
         counts = journal.counts()
         if options.is_resuming and not counts.found:
             console.print("Nothing is open: it is known what became of all that was imported from here.")
@@ -158,16 +158,9 @@ def _agree(
     most, size = journal.to_upload()
     usd = _usd(target, most)
     show_plan(console, journal.counts().found, f"up to {most:,}" if most else "none", size, usd)
-    _warn_of_budget(room, most, console)
+    warn_of_budget(room, most, console)
     if usd > ASK_ABOVE_USD and not options.is_sure:
         agree("Go on?")
-
-
-def _warn_of_budget(room: QueueRoom | None, photos: int, console: Console) -> None:
-    if room:
-        room.take(0)
-        if warning := budget_warning(room, photos):
-            console.print(warning, style="yellow", highlight=False)
 
 
 def _usd(target: Target, photos: int) -> float:

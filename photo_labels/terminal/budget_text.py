@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from photo_labels.terminal.text import counted, duration
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from photo_labels.library.budget import BudgetStatus
     from photo_labels.library.retention import QueueRoom
 
@@ -24,6 +26,14 @@ def budget_line(budget: BudgetStatus) -> str:
     until = budget.spent_until
     end = f"spent: labelling goes on by itself at {until:%Y-%m-%d %H:%M} UTC" if until else f"{budget.left:,} left"
     return f"{', '.join(parts)} (UTC); {end}"
+
+
+def warn_of_budget(room: QueueRoom | None, photos: int, console: Console) -> None:
+    """Print what somebody should know who is about to queue so many photos; None: nobody knows what waits."""
+    if room:
+        room.take(0)
+        if warning := budget_warning(room, photos):
+            console.print(warning, style="yellow", highlight=False)
 
 
 def budget_warning(room: QueueRoom, photos: int) -> str:

@@ -346,7 +346,7 @@ def test_given_faults_when_recorded_then_their_alarms_ring_and_no_others(watched
         labelled(watched, 1)
     rung = {name for name, times in recorder.rung().items() if times}
     # Dead letters of other tests are there, too.
-    assert rung - {"ConvertDeadLetters"} == {"DeadLetters", "FunctionErrors"}
+    assert rung - {"ConvertDeadLetters", "UndeliveredEvents"} == {"DeadLetters", "FunctionErrors"}
 
 
 def test_given_metric_math_in_a_template_when_ministack_is_asked_alone_then_it_still_refuses_it() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from photo_labels import cli
-from photo_labels.commands import import_
+from photo_labels.commands import backfill, import_
 from photo_labels.library import audit, queues
 from tests.unit.conftest import deployed_target
 from tests.unit.deployed import BUCKET, document, store
@@ -70,7 +70,7 @@ def main(streams: str) -> None:
         vars(audit)["_SAME_FOR"] = timedelta()
         vars(queues)["_WAIT_S"] = 0
         # Nothing is known here of a function's quota.
-        vars(import_)["QueueRoom"] = lambda _: None
+        vars(import_)["QueueRoom"] = vars(backfill)["QueueRoom"] = lambda _: None
         for name, words in COMMANDS.items():
             arguments = [word.format(folder=f"{folder}/photos") for word in words]
             print(json.dumps({"command": name} | _ran(arguments, STREAMS[streams]())), flush=True)

@@ -157,6 +157,7 @@ def test_given_key_suffixes_of_the_pipeline_when_filled_then_its_own_bucket_is_f
     with_suffixes = replace(target, outputs=replace(target.outputs, keys=KeyFilter("", (".jpg",))))
     monkeypatch.setattr(cli, "aws_target", lambda *_: with_suffixes)
     monkeypatch.setattr("photo_labels.commands.backfill._check_permissions", lambda *_: None)
+    monkeypatch.setattr("photo_labels.commands.backfill.QueueRoom", lambda _: None)
     run = CliRunner().invoke(cli.photos, ["backfill", *where, "--dry-run"])
     assert run.exit_code == 0, run.output
     assert f"{found} photo" in run.output

@@ -23,10 +23,14 @@ def policy(services: list[str], effect: str = "Allow") -> str:
 
 
 def checked(
-    text: str, region: str = "eu-central-1", *, by_event_bridge: bool = False, **metadata: str
+    text: str,
+    region: str = "eu-central-1",
+    *,
+    by_event_bridge: bool = False,
+    metadata: dict[str, str] | None = None,
 ) -> str | None:
     client = boto3.client("kms", region, aws_access_key_id="a", aws_secret_access_key="b")
-    found = {"KeyId": "0a1b", "KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT"} | metadata
+    found = {"KeyId": "0a1b", "KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT"} | (metadata or {})
     with Stubber(client) as stub:
         stub.add_response("describe_key", {"KeyMetadata": found}, {"KeyId": KEY})
         stub.add_response("get_key_policy", {"Policy": text}, {"KeyId": KEY})
@@ -60,7 +64,7 @@ def test_given_a_key_that_a_service_may_not_use_when_checked_then_it_is_named(
 )
 def test_given_a_key_that_encrypts_nothing_when_checked_then_a_sentence(metadata: dict[str, str]) -> None:
     with pytest.raises(UserError, match="has to be Enabled and symmetric"):
-        checked(policy(SERVICES), **metadata)
+        checked(policy(SERVICES), metadata=metadata)
 
 
 def test_given_a_key_of_another_region_when_checked_then_a_sentence() -> None:
