@@ -117,9 +117,9 @@ class Pipeline:
             waiting_environments=self._bulk,
             clock=lambda: 1.7e9 + self.clock.now_s,
         )
-        for one in limiter._parts:
-            lock: Any = _Lock(self.clock)
-            one._lock = lock
+        pieces: list[Any] = [limiter, *limiter._parts]
+        for one in pieces:
+            one._lock = _Lock(self.clock)
         return limiter
 
     def _update(self, _operation: str, parameters: dict[str, Any]) -> None:
