@@ -154,8 +154,9 @@ def _deployer(endpoint_url: str) -> dict[str, str]:
     iam.put_user_policy(UserName="deployer", PolicyName="deploy", PolicyDocument=policy)
     existing = policy.replace(names["BUCKET"], "holidays*")
     iam.put_user_policy(UserName="deployer", PolicyName="existing", PolicyDocument=existing)
-    # ministack takes reading a mapping for listing them all.
-    quirks = {"Effect": "Allow", "Action": ["lambda:ListEventSourceMappings"], "Resource": "*"}
+    # ministack takes reading a mapping for listing them all, and does not see which table's tags are asked for.
+    unseen = ["lambda:ListEventSourceMappings", "dynamodb:ListTagsOfResource"]
+    quirks = {"Effect": "Allow", "Action": unseen, "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [quirks]})
     iam.put_user_policy(UserName="deployer", PolicyName="ministack", PolicyDocument=document)
     keys: dict[str, str] = iam.create_access_key(UserName="deployer")["AccessKey"]
