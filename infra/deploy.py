@@ -50,6 +50,9 @@ def deploy(
     values = _from_quota(deployment, display, parameters, executions) | parameters
     via = next_via(deployment, before, wanted)
     values |= {"ImageUri": uri, "Architecture": architecture, "Via": via}
+    former = before.get("KmsKeyArn", "")
+    if former and former != values.get("KmsKeyArn", former):  # photos and messages written with it are still there
+        values = {"FormerKmsKeyArn": former} | values
     if key := values.get("KmsKeyArn"):
         region = deployment.connection.session.region_name
         kms = deployment.connection.client("kms")

@@ -141,6 +141,7 @@ PARAMETERS: dict[str, Any] = {
     "QueueDepthAlarm": 3000,
     "DailyPhotosAlarm": 100_000,
     "KmsKeyArn": "",
+    "FormerKmsKeyArn": "",
     "PermissionsBoundary": "",
     "EnforceTls": "true",
     "LogRetentionDays": 30,

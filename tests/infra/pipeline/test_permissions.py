@@ -46,6 +46,14 @@ def test_given_a_key_when_the_roles_are_read_then_they_may_use_that_one_alone(te
         }
 
 
+def test_given_a_key_taken_away_when_the_roles_are_read_then_they_may_still_decrypt_with_it(
+    template: Template,
+) -> None:
+    stack = stack_of(template, FormerKmsKeyArn=KEY)
+    for role, allowed in MAY.items():
+        assert actions_of(stack, role) == allowed | {"kms:Decrypt": {KEY}}
+
+
 def test_given_a_permissions_boundary_when_the_roles_are_made_then_both_have_it(template: Template) -> None:
     boundary = "arn:aws:iam::123456789012:policy/photo-labels-boundary"
     roles = stack_of(template, PermissionsBoundary=boundary).of_type("AWS::IAM::Role")

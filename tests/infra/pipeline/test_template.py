@@ -69,6 +69,7 @@ def test_given_the_parameters_when_read_then_each_is_described_and_constrained(t
             ["", KEY, "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-1"],
             ["alias/mine", KEY + "/x", "*"],
         ),
+        ("FormerKmsKeyArn", ["", KEY], ["alias/mine", "*"]),
         (
             "PermissionsBoundary",
             ["", "arn:aws:iam::123456789012:policy/bounds/photo-labels", "arn:aws:iam::aws:policy/ReadOnlyAccess"],

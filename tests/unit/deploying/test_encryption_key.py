@@ -9,8 +9,12 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+import infra.deploy
+from infra.deploy import deploy
+from infra.display import Display
 from infra.encryption_key import check_key
 from photo_labels.library.user_errors import UserError
+from tests.unit.deploying.test_via import Account, Live
 
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f"
 SERVICES = ["cloudwatch.amazonaws.com", "s3.amazonaws.com", "logs.eu-central-1.amazonaws.com"]
@@ -84,3 +88,20 @@ def test_given_a_key_that_cannot_be_read_when_checked_then_that_is_told(code: st
             warning = check_key(client, KEY, "eu-central-1")
             assert warning
             assert "is not known (not for you)" in warning
+
+
+def test_given_a_key_taken_away_when_deployed_then_it_is_noted_for_what_was_written_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(infra.deploy, "push", lambda *_: ("image", "arm64"))
+    monkeypatch.setattr(infra.deploy, "change", lambda deployment, _, proposed: deployment.execute(proposed))
+    monkeypatch.setattr(infra.deploy, "leave_running", lambda *_: None)
+    monkeypatch.setattr(infra.deploy, "_warn_of_pending", lambda *_: None)
+    monkeypatch.setattr(infra.deploy, "_from_quota", lambda *_: {})
+    monkeypatch.setattr(infra.deploy, "confirm", lambda *_: None)
+    account = Account()
+    account.parameters = {"KmsKeyArn": KEY, "ExistingBucket": account.existing, "Via": "notifications"}
+    account.is_deployed = True
+    live: Any = Live(account)
+    deploy(live, Display(account.console, yes=True), {"KmsKeyArn": ""}, None, None, pause=account.wait)
+    assert (account.parameters["KmsKeyArn"], account.parameters["FormerKmsKeyArn"]) == ("", KEY)
