@@ -18,7 +18,7 @@ from infra.function import MappingState
 from infra.push import confirm, push
 from infra.rollout import change, leave_running
 from infra.service_quotas import concurrent_executions, detect_labels_tps
-from infra.stored import require_own
+from infra.stored import adoptable, require_adoptable
 from infra.via import NOTIFICATIONS, PRICE, check, listen, next_via, settle, wanted_via
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def deploy(
     deployment.require_own_stack()
     before = deployment.pipeline.parameters()
     wanted = wanted_via(parameters, before)
+    adopted = adoptable(deployment, deployment.template(parameters), deployment.effective(parameters))
     uri, architecture = push(deployment, display, base, architecture, tags)
     executions = concurrent_executions(deployment.connection.client("lambda"))
     values = _from_quota(deployment, display, parameters, executions) | parameters
@@ -64,7 +65,7 @@ def deploy(
         display.say(PRICE, style="yellow")
     template = deployment.template(values)
     _warn_of_concurrency(display, deployment.effective(values), executions)
-    _change(deployment, display, before, values, template=template, tags=tags)
+    _change(deployment, display, before, values, template=template, tags=tags, adopted=adopted)
     function = deployment.function
     if function.mapping_state() is MappingState.RUNNING and not function.is_proved():
         function.pause()  # a first deployment has nothing to go back to: it has to label a photo first
@@ -83,17 +84,18 @@ def _change(
     *,
     template: str,
     tags: dict[str, str] | None,
+    adopted: set[str],
 ) -> None:
     """Show what would change, and change it. Raises UserError when that is not wanted."""
     display.differences(before, values)
     if tags is not None:
         known = deployment.pipeline.tags()
         display.differences(known, dict.fromkeys(known, "") | tags, kind="tag ")
-    require_own(deployment, template, deployment.effective(values))
     proposed = deployment.pipeline.propose(values, template, tags)
     if proposed is None:
         display.say(f"{deployment.name} is as it should be: nothing to change")
         return
+    require_adoptable(deployment, proposed, adopted)
     confirm(deployment, display, deployment.pipeline, proposed)
     if deployment.pipeline.outputs():
         change(deployment, display, proposed)

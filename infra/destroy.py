@@ -6,18 +6,20 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from infra.notifications import Notifications
-from infra.stored import retained_stores
+from infra.stored import how_to_tag, retained
 from infra.via import say_that_it_stays
 from photo_labels.library.queues import depth
 from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from types_boto3_s3 import S3Client
 
     from infra.deployment import Deployment
     from infra.display import Display
-    from infra.stored import Store
-    from photo_labels.library.target import Target
+    from infra.stored import Retained, Store
+    from photo_labels.library.target import Connection, Target
 
 
 def destroy(deployment: Deployment, display: Display, *, with_data: bool) -> None:
@@ -47,25 +49,23 @@ def _empty_template_bucket(deployment: Deployment) -> None:
 
 
 def _destroy_pipeline(deployment: Deployment, display: Display, *, with_data: bool) -> None:
-    if not deployment.pipeline.outputs():  # a first deployment that failed, or was not confirmed
-        deployment.pipeline.delete()
-        display.say(
-            f"{deployment.name} is gone. A bucket and tables that it had made already are kept; "
-            "`make deploy` adopts them."
-        )
+    stores = retained(deployment)
+    if with_data and stores.untagged:
+        raise UserError(_nobody_can_tell(deployment.name, stores))
+    if not deployment.pipeline.outputs():
+        _destroy_unfinished(deployment, display, stores, with_data=with_data)
         return
     target = deployment.target
     outputs = target.outputs
     is_own = not deployment.pipeline.parameters().get("ExistingBucket")
-    own, others = retained_stores(deployment)
-    data = _listed(own)
+    data = _listed([*stores.own, *(one.store for one in stores.untagged)])
     waiting = _waiting(target)
     display.say(f"This removes {deployment.name} from {target.description}.", style="bold")
     if waiting:
         display.say(f"{waiting} messages wait in its queues: their photos will not be labelled.", style="yellow")
     display.say(f"{'It removes, too' if with_data else 'It keeps'}: {data}.")
-    if others:
-        display.say(f"It keeps what it did not make: {_listed(others)}.")
+    if stores.others:
+        display.say(f"It leaves alone what it did not make: {_listed(stores.others)}.")
     if not display.confirmed(f"Destroy {deployment.name}?"):
         raise UserError("Nothing was removed.")
     notifications = Notifications(target.client("s3"), outputs.bucket)
@@ -73,21 +73,57 @@ def _destroy_pipeline(deployment: Deployment, display: Display, *, with_data: bo
     if is_own:
         notifications.remove_event_bridge()
     if with_data:  # while the stack still tells what is its own, in case this is interrupted
-        _delete_data(target, own)
+        _delete_data(deployment.connection, stores.own)
     deployment.pipeline.delete()
     display.say(f"{deployment.name} is gone. {'Removed, too' if with_data else 'Kept'}: {data}.")
     if outputs.labelling.undelivered_queue_url and not is_own:
         say_that_it_stays(display, outputs.bucket)
     if not with_data:
-        display.say("`make deploy` adopts again what was kept.")
+        _say_how_it_is_adopted(deployment, display, stores)
 
 
-def _listed(stores: list[Store]) -> str:
+def _destroy_unfinished(deployment: Deployment, display: Display, stores: Retained, *, with_data: bool) -> None:
+    """Remove a first deployment that failed, or was not confirmed."""
+    data = stores.own if with_data else ()
+    if data:
+        display.say(f"This removes {deployment.name}, whose deployment failed, and {_listed(data)}.", style="bold")
+        if not display.confirmed(f"Destroy {deployment.name}?"):
+            raise UserError("Nothing was removed.")
+        _delete_data(deployment.connection, data)
+    deployment.pipeline.delete()
+    if with_data:
+        display.say(f"{deployment.name} is gone. Removed, too: {_listed(data)}.")
+        return
+    display.say(f"{deployment.name} is gone. A bucket and tables that it had made already are kept.")
+    _say_how_it_is_adopted(deployment, display, stores)
+
+
+def _say_how_it_is_adopted(deployment: Deployment, display: Display, stores: Retained) -> None:
+    display.say("`make deploy` adopts again what was kept.")
+    if stores.untagged:
+        display.say(
+            f"But it does not know as its own what no tag tells of. If {deployment.name} made it, tag it before:"
+            f"{how_to_tag(stores.untagged, deployment.name)}",
+            style="yellow",
+        )
+
+
+def _nobody_can_tell(stack: str, stores: Retained) -> str:
+    listed = ", ".join(one.store.noun for one in stores.untagged)
+    return (
+        f"No tag tells whether {stack} made {listed}: versions up to 0.2.0 set none, and adopted whatever had "
+        f"these names. Nothing was removed. If {stack} made all of it, tag it, or have `make deploy` tag what the "
+        "stack has, and destroy it then; `make destroy` without DATA=delete keeps all data."
+        f"{how_to_tag(stores.untagged, stack)}"
+    )
+
+
+def _listed(stores: Iterable[Store]) -> str:
     return ", ".join(map(str, stores)) or "nothing"
 
 
-def _delete_data(target: Target, stores: list[Store]) -> None:
-    tables, s3 = target.client("dynamodb"), target.client("s3")
+def _delete_data(connection: Connection, stores: Iterable[Store]) -> None:
+    tables, s3 = connection.client("dynamodb"), connection.client("s3")
     for store in stores:
         if store.is_bucket:
             with suppress(s3.exceptions.NoSuchBucket):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
@@ -12,7 +13,7 @@ from rich.console import Console
 from infra.deployment import Deployment
 from infra.destroy import destroy
 from infra.display import Display
-from infra.stored import require_own, retained_stores, stores_named
+from infra.stored import adoptable, require_adoptable, retained, stores_named
 from infra.template import REGISTRY, STACK_TAG
 from local.ministack import Ministack
 from photo_labels.library.target import Connection, local_session
@@ -20,13 +21,16 @@ from photo_labels.library.user_errors import UserError
 from tests.bucket_tags import tag_as_cloudformation_does
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
+
+    from infra.stacks import ChangeSet
 
 ACCOUNT = "000000000000"
 IMAGE = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
 VALUES = {"ImageUri": IMAGE, "Architecture": "x86_64", "EnforceTls": "false"}
 BUCKET = f"photo-labels-{ACCOUNT}-us-east-1"
-DATA = {"table ImageLabels", "table LabelIndex", f"bucket {BUCKET} with all its photos"}
+TABLES = {"ImageLabels", "LabelIndex", "LabelQuota"}
+DATA = {*(f"table {name}" for name in TABLES), f"bucket {BUCKET} with all its photos"}
 
 
 @pytest.fixture
@@ -39,19 +43,30 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
         ministack.process.stop()
 
 
-def deployed(aws: Connection, name: str = "photo-labels", **parameters: str) -> Deployment:
-    """Deploy as `make deploy` does, but for the image and its proof."""
+def deployed(
+    aws: Connection, name: str = "photo-labels", template: str | None = None, **parameters: str
+) -> Deployment:
+    """Deploy as `make deploy` does, but for the image and its proof; `template`: one of an earlier version."""
     deployment = Deployment(name, ACCOUNT, aws, lambda _: None)
     registry = deployment.registry.propose({"RepositoryName": name, "EnforceTls": "false"}, REGISTRY)
     if registry:
         deployment.registry.execute(registry)
     values = VALUES | parameters
-    template = deployment.template(values)
-    require_own(deployment, template, deployment.effective(values))
-    if proposed := deployment.pipeline.propose(values, template):
+    given, effective = template or deployment.template(values), deployment.effective(values)
+    own = adoptable(deployment, deployment.template(values), effective)
+    if proposed := deployment.pipeline.propose(values, given):
+        require_adoptable(
+            deployment, without_conditions_quirk(proposed, stores_named(json.loads(given), effective)), own
+        )
         deployment.execute(proposed)
     tag_as_cloudformation_does(aws.client("s3"), f"{name}-{ACCOUNT}-us-east-1", name)
     return deployment
+
+
+def without_conditions_quirk(proposed: ChangeSet, made: Collection[str]) -> ChangeSet:
+    """Leave out what ministack would adopt by its own account, and does not, since its condition does not hold."""
+    changes = [one for one in proposed.changes if one.action != "Import" or one.resource in made]
+    return replace(proposed, changes=tuple(changes))
 
 
 def destroyed(deployment: Deployment, *, with_data: bool = False) -> str:
@@ -72,6 +87,16 @@ def tables(aws: Connection) -> set[str]:
 
 def buckets(aws: Connection) -> set[str]:
     return {one["Name"] for one in aws.client("s3").list_buckets()["Buckets"]}
+
+
+def of_an_earlier_version(deployment: Deployment, **parameters: str) -> str:
+    """Return a template from before there were tags; LabelQuota went with its stack."""
+    template = json.loads(deployment.template(parameters))
+    for resource in template["Resources"].values():
+        resource.get("Properties", {}).pop("Tags", None)
+    del template["Resources"]["LabelQuota"]["DeletionPolicy"]
+    del template["Resources"]["LabelQuota"]["UpdateReplacePolicy"]
+    return json.dumps(template)
 
 
 def retag(aws: Connection, table: str, *, removed: str, added: dict[str, str]) -> None:
@@ -105,87 +130,163 @@ def test_given_a_destroyed_stack_when_deployed_again_then_its_stores_are_adopted
     deployment = deployed(aws)
     aws.client("s3").put_object(Bucket=BUCKET, Key="kept.jpg", Body=b"photo")
     said = destroyed(deployment)
-    assert kept_or_removed(said, "It keeps: ") >= DATA
-    assert {"ImageLabels", "LabelIndex"} <= tables(aws)
+    assert kept_or_removed(said, "It keeps: ") == DATA
+    assert tables(aws) == TABLES
     again = deployed(aws)
     assert aws.client("s3").head_object(Bucket=BUCKET, Key="kept.jpg")
     said = destroyed(again, with_data=True)
-    assert kept_or_removed(said, "Removed, too: ") >= DATA
+    assert kept_or_removed(said, "Removed, too: ") == DATA
     assert tables(aws) == buckets(aws) == set()
 
 
-def test_given_stores_of_an_earlier_version_when_deployed_again_then_cloudformations_tag_tells(
+def test_given_a_stack_of_an_earlier_version_when_deployed_then_its_tables_stay_and_are_tagged(
     aws: Connection,
 ) -> None:
-    destroyed(deployed(aws))
-    for table in ("ImageLabels", "LabelIndex"):
-        retag(aws, table, removed=STACK_TAG, added={})
-    deployment = deployed(aws)
-    own, others = retained_stores(deployment)
-    assert {one.name for one in own} >= {"ImageLabels", "LabelIndex", BUCKET}
-    assert others == []
+    old = Deployment("photo-labels", ACCOUNT, aws, lambda _: None)
+    client = aws.client("dynamodb")
+    deployment = deployed(aws, template=of_an_earlier_version(old))
+    ids = {name: client.describe_table(TableName=name)["Table"]["TableId"] for name in TABLES}
+    assert {one.store.name for one in retained(deployment).untagged} == {"ImageLabels", "LabelIndex"}
+    deployed(aws)
+    assert {name: client.describe_table(TableName=name)["Table"]["TableId"] for name in TABLES} == ids
+    assert {one.name for one in retained(deployment).own} == TABLES | {BUCKET}
+    assert retained(deployment).untagged == ()
+
+
+def test_given_an_earlier_versions_stack_when_destroyed_with_data_then_nobody_can_tell_and_nothing_goes(
+    aws: Connection,
+) -> None:
+    old = Deployment("photo-labels", ACCOUNT, aws, lambda _: None)
+    deployment = deployed(aws, template=of_an_earlier_version(old))
+    with pytest.raises(UserError, match=r"(?s)No tag tells .* table ImageLabels, table LabelIndex:.*tag-resource"):
+        destroyed(deployment, with_data=True)
+    assert deployment.pipeline.status() == "CREATE_COMPLETE"
+    assert tables(aws) == TABLES
+
+
+def test_given_data_that_an_earlier_version_kept_when_deployed_then_the_commands_that_are_said_adopt_it(
+    aws: Connection,
+) -> None:
+    old = Deployment("photo-labels", ACCOUNT, aws, lambda _: None)
+    said = destroyed(deployed(aws, template=of_an_earlier_version(old)))
+    assert tables(aws) == {"ImageLabels", "LabelIndex"}
+    with pytest.raises(UserError) as refused:
+        deployed(aws)
+    assert "table ImageLabels (no tag tells whose), table LabelIndex (no tag tells whose)." in str(refused.value)
+    assert BUCKET not in str(refused.value), "it has CloudFormation's own tag"
+    commands = [line.split() for line in str(refused.value).splitlines() if "tag-resource" in line]
+    assert commands == [line.split() for line in said.splitlines() if "tag-resource" in line]
+    for command in commands:
+        tag = dict(pair.split("=") for pair in command[-1].split(","))
+        arn = command[command.index("--resource-arn") + 1]
+        aws.client("dynamodb").tag_resource(ResourceArn=arn, Tags=[tag])
+    assert {one.name for one in retained(deployed(aws)).own} == TABLES | {BUCKET}
 
 
 def test_given_another_stacks_tables_when_deployed_then_refused_with_a_way_out(aws: Connection) -> None:
     deployed(aws)
     with pytest.raises(
-        UserError, match=r"a table ImageLabels already, of the stack photo-labels: .*TablePrefix=two-"
-    ):
+        UserError, match=r"table ImageLabels \(of the stack photo-labels\).*TablePrefix=two-"
+    ) as refused:
         deployed(aws, "two")
+    assert "tag-resource" not in str(refused.value), "nobody is told to take another stack's"
     second = deployed(aws, "two", TablePrefix="two-")
     destroyed(second, with_data=True)
-    assert {"ImageLabels", "LabelIndex", "LabelQuota"} == tables(aws)
+    assert tables(aws) == TABLES
     assert BUCKET in buckets(aws)
 
 
-def test_given_somebodys_table_when_deployed_then_it_is_left_alone_until_it_is_tagged(aws: Connection) -> None:
-    client = aws.client("dynamodb")
-    client.create_table(
-        TableName="ImageLabels",
+def test_given_another_stacks_quota_when_destroyed_with_data_then_it_is_left_alone_and_that_is_said(
+    aws: Connection,
+) -> None:
+    deployed(aws)
+    second = deployed(aws, "two", TablePrefix="two-", QuotaTable="LabelQuota")
+    said = destroyed(second, with_data=True)
+    assert "It leaves alone what it did not make: table LabelQuota." in said
+    assert "LabelQuota" not in str(kept_or_removed(said, "Removed, too: "))
+    assert tables(aws) == TABLES
+
+
+def create_table(aws: Connection, name: str) -> str:
+    answer = aws.client("dynamodb").create_table(
+        TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": "ImageID", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "ImageID", "KeyType": "HASH"}],
     )
-    with pytest.raises(
-        UserError, match=r"a table ImageLabels already, that photo-labels did not make: .*TablePrefix"
-    ):
+    arn: str = answer["TableDescription"]["TableArn"]
+    return arn
+
+
+def test_given_somebodys_table_when_deployed_then_it_is_left_alone_until_it_is_tagged(aws: Connection) -> None:
+    arn = create_table(aws, "ImageLabels")
+    with pytest.raises(UserError, match=r"table ImageLabels \(no tag tells whose\).*TablePrefix"):
         deployed(aws)
     assert Deployment("photo-labels", ACCOUNT, aws, lambda _: None).pipeline.status() is None
-    arn = client.describe_table(TableName="ImageLabels")["Table"]["TableArn"]
-    client.tag_resource(ResourceArn=arn, Tags=[{"Key": STACK_TAG, "Value": "photo-labels"}])
+    aws.client("dynamodb").tag_resource(ResourceArn=arn, Tags=[{"Key": STACK_TAG, "Value": "photo-labels"}])
     deployed(aws)
+
+
+def test_given_a_table_that_comes_meanwhile_when_deployed_then_it_is_not_adopted(aws: Connection) -> None:
+    deployment = Deployment("photo-labels", ACCOUNT, aws, lambda _: None)
+    registry = deployment.registry.propose({"RepositoryName": "photo-labels", "EnforceTls": "false"}, REGISTRY)
+    assert registry
+    deployment.registry.execute(registry)
+    own = adoptable(deployment, deployment.template(VALUES), deployment.effective(VALUES))
+    create_table(aws, "LabelIndex")
+    proposed = deployment.pipeline.propose(VALUES, deployment.template(VALUES))
+    assert proposed
+    with pytest.raises(UserError, match="would adopt LabelIndex, which photo-labels is not known to have made"):
+        require_adoptable(deployment, proposed, own)
+    assert deployment.pipeline.status() is None
+
+
+def test_given_a_first_deployment_that_failed_when_destroyed_with_data_then_what_it_made_goes(
+    aws: Connection,
+) -> None:
+    deployment = Deployment("photo-labels", ACCOUNT, aws, lambda _: None)
+    template = json.loads(deployment.template(VALUES))
+    aws.client("s3").create_bucket(Bucket="taken")
+    template["Resources"]["Broken"] = {
+        "Type": "AWS::S3::Bucket",
+        "DependsOn": ["PhotoBucket", *TABLES],
+        "Properties": {"BucketName": {"Fn::Sub": "taken"}},
+    }
+    with pytest.raises(UserError, match="ROLLBACK_COMPLETE"):
+        deployed(aws, template=json.dumps(template))
+    assert tables(aws) == TABLES
+    tag_as_cloudformation_does(aws.client("s3"), BUCKET, "photo-labels")
+    said = destroyed(deployment, with_data=True)
+    assert kept_or_removed(said, "Removed, too: ") == DATA
+    assert tables(aws) == set()
+    assert BUCKET not in buckets(aws)
 
 
 def test_given_somebodys_bucket_when_deployed_then_refused_with_a_way_out(aws: Connection) -> None:
     aws.client("s3").create_bucket(Bucket=BUCKET)
-    with pytest.raises(UserError, match=rf"a bucket {BUCKET} already.*STACK=….*EXISTING_BUCKET={BUCKET}"):
+    with pytest.raises(UserError, match=rf"bucket {BUCKET} \(no tag.*STACK=….*EXISTING_BUCKET={BUCKET}"):
         deployed(aws)
     deployed(aws, ExistingBucket=BUCKET)
-    destroyed(Deployment("photo-labels", ACCOUNT, aws, lambda _: None), with_data=True)
+    said = destroyed(Deployment("photo-labels", ACCOUNT, aws, lambda _: None), with_data=True)
+    assert f"It leaves alone what it did not make: bucket {BUCKET} with all its photos." in said
     assert buckets(aws) == {BUCKET}
     assert tables(aws) == set()
-
-
-class WithoutTagsOfAws(Connection):
-    """CloudFormation's own tags cannot be taken away; who looks with this does not see them."""
-
-    def client(self, service: Any, **more: Any) -> Any:
-        client = super().client(service, **more)
-        client.meta.events.register("after-call.dynamodb.ListTagsOfResource", _without_tags_of_aws)
-        return client
-
-
-def _without_tags_of_aws(parsed: dict[str, Any], **_: Any) -> None:
-    parsed["Tags"] = [tag for tag in parsed["Tags"] if not tag["Key"].startswith("aws:")]
 
 
 def test_given_a_table_that_the_stack_did_not_make_when_destroyed_with_data_then_it_stays(aws: Connection) -> None:
     deployment = deployed(aws)
     retag(aws, "LabelIndex", removed=STACK_TAG, added={STACK_TAG: "two"})
-    deployment.connection = WithoutTagsOfAws(aws.session, aws.endpoint_url, aws.description)
     said = destroyed(deployment, with_data=True)
-    assert "It keeps what it did not make: table LabelIndex." in said
+    assert "It leaves alone what it did not make: table LabelIndex." in said
     assert tables(aws) == {"LabelIndex"}
+
+
+def test_given_a_run_that_was_interrupted_when_destroyed_again_then_the_rest_goes(aws: Connection) -> None:
+    deployment = deployed(aws)
+    aws.client("dynamodb").delete_table(TableName="ImageLabels")
+    said = destroyed(deployment, with_data=True)
+    assert kept_or_removed(said, "Removed, too: ") == DATA - {"table ImageLabels"}
+    assert tables(aws) == buckets(aws) == set()
 
 
 def test_given_a_template_that_retains_more_when_destroyed_with_data_then_that_goes_too(aws: Connection) -> None:
@@ -196,8 +297,8 @@ def test_given_a_template_that_retains_more_when_destroyed_with_data_then_that_g
     proposed = deployment.pipeline.propose({"MaxLabels": "7"}, json.dumps(template))
     assert proposed
     deployment.execute(proposed)
-    assert "LabelQuota" in {one.name for one in retained_stores(deployment)[0]}
-    assert "LabelIndex" not in {one.name for one in retained_stores(deployment)[0]}
+    assert "LabelQuota" in {one.name for one in retained(deployment).own}
+    assert "LabelIndex" not in {one.name for one in retained(deployment).own}
     destroyed(deployment, with_data=True)
     assert tables(aws) == set()
 
@@ -206,11 +307,13 @@ def test_given_the_templates_conditions_when_stores_are_named_then_only_those_th
     aws: Connection,
 ) -> None:
     deployment = Deployment("photo-labels", ACCOUNT, aws, lambda _: None)
-    template = deployment.template({"TablePrefix": "two-"})
-    named = {one.name for one in stores_named(template, deployment.effective(VALUES))}
+    template = json.loads(deployment.template({"TablePrefix": "two-"}))
+    named = {one.name for one in stores_named(template, deployment.effective(VALUES)).values()}
     assert named == {BUCKET, "two-ImageLabels", "two-LabelIndex", "two-LabelQuota"}
     existing = deployment.effective(VALUES | {"ExistingBucket": "holidays"})
-    assert {one.name for one in stores_named(template, existing)} == named - {BUCKET}
+    assert {one.name for one in stores_named(template, existing).values()} == named - {BUCKET}
+    shared = deployment.effective(VALUES | {"QuotaTable": "LabelQuota"})
+    assert {one.name for one in stores_named(template, shared).values()} == named - {"two-LabelQuota"}
 
 
 def test_given_a_key_when_it_comes_and_goes_then_no_table_is_made_anew(aws: Connection) -> None:

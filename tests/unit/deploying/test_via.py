@@ -89,11 +89,13 @@ class Account:
             put_bucket_notification_configuration=lambda **given: self._set(given["NotificationConfiguration"]),
         )
 
-    def propose(self, values: dict[str, str], *_: Any) -> dict[str, str] | None:
-        return dict(values) if not self.is_deployed or values.items() - self.parameters.items() else None
+    def propose(self, values: dict[str, str], *_: Any) -> Any:
+        if self.is_deployed and not values.items() - self.parameters.items():
+            return None
+        return SimpleNamespace(values=dict(values), changes=())
 
-    def execute(self, proposed: dict[str, str]) -> None:
-        self.parameters |= proposed
+    def execute(self, proposed: Any) -> None:
+        self.parameters |= proposed.values
         self.is_deployed = True
         via = self.parameters["Via"]
         if self.existing:
