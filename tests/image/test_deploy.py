@@ -360,11 +360,28 @@ def test_given_a_pipeline_when_destroyed_with_its_data_then_nothing_is_left(
 ) -> None:
     upload(target, "gone.jpg")
     said = account.run("destroy", "--with-data")
-    assert "It removes, too: table ImageLabels" in said
+    assert "It removes, too: table ImageLabels, table LabelIndex, table LabelQuota, bucket" in said
     assert target.client("dynamodb").list_tables()["TableNames"] == []
     buckets = {one["Name"] for one in target.client("s3").list_buckets()["Buckets"]}
     assert not [name for name in buckets if name.startswith(STACK)], "that of the photos, and that of templates"
     assert target.client("ecr").describe_repositories()["repositories"] == []
+
+
+def test_given_somebodys_table_when_deployed_then_refused_before_an_image_is_built(nothing: Account) -> None:
+    tables = nothing.client("dynamodb")
+    tables.create_table(
+        TableName="ImageLabels",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "ImageID", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "ImageID", "KeyType": "HASH"}],
+    )
+    try:
+        said = nothing.run("deploy", *LOCAL, expect=2)
+        assert "table ImageLabels (no tag tells whose)" in said
+        assert "TablePrefix" in said
+        assert nothing.client("ecr").describe_repositories()["repositories"] == []
+    finally:
+        tables.delete_table(TableName="ImageLabels")
 
 
 @pytest.fixture
