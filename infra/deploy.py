@@ -54,18 +54,9 @@ def deploy(
     former = before.get("KmsKeyArn", "")
     if former and former != values.get("KmsKeyArn", former):  # photos and messages written with it are still there
         values = {"FormerKmsKeyArn": former} | values
-    if key := values.get("KmsKeyArn"):
-        region = deployment.connection.session.region_name
-        kms = deployment.connection.client("kms")
-        if warning := check_key(kms, key, region, by_event_bridge=via != NOTIFICATIONS):
-            display.say(warning, style="yellow")
-    if bucket := values.get("ExistingBucket") or before.get("ExistingBucket"):
-        check(deployment, before | values, bucket, wanted)
-    if via != NOTIFICATIONS and before.get("Via", NOTIFICATIONS) == NOTIFICATIONS:
-        display.say(PRICE, style="yellow")
-    template = deployment.template(values)
+    _check(deployment, display, before, values, wanted)
     _warn_of_concurrency(display, deployment.effective(values), executions)
-    _change(deployment, display, before, values, template=template, tags=tags, adopted=adopted)
+    _change(deployment, display, before, values, tags=tags, adopted=adopted)
     function = deployment.function
     if function.mapping_state() is MappingState.RUNNING and not function.is_proved():
         function.pause()  # a first deployment has nothing to go back to: it has to label a photo first
@@ -76,13 +67,28 @@ def deploy(
     _warn_of_pending(deployment, display)
 
 
+def _check(
+    deployment: Deployment, display: Display, before: dict[str, str], values: dict[str, str], wanted: str
+) -> None:
+    """Raise UserError where key or bucket do not do; say what is not sure, and what costs more from now on."""
+    by_event_bridge = values["Via"] != NOTIFICATIONS
+    if key := values.get("KmsKeyArn"):
+        region = deployment.connection.session.region_name
+        kms = deployment.connection.client("kms")
+        if warning := check_key(kms, key, region, by_event_bridge=by_event_bridge):
+            display.say(warning, style="yellow")
+    if bucket := values.get("ExistingBucket") or before.get("ExistingBucket"):
+        check(deployment, before | values, bucket, wanted)
+    if by_event_bridge and before.get("Via", NOTIFICATIONS) == NOTIFICATIONS:
+        display.say(PRICE, style="yellow")
+
+
 def _change(
     deployment: Deployment,
     display: Display,
     before: dict[str, str],
     values: dict[str, str],
     *,
-    template: str,
     tags: dict[str, str] | None,
     adopted: set[str],
 ) -> None:
@@ -91,7 +97,7 @@ def _change(
     if tags is not None:
         known = deployment.pipeline.tags()
         display.differences(known, dict.fromkeys(known, "") | tags, kind="tag ")
-    proposed = deployment.pipeline.propose(values, template, tags)
+    proposed = deployment.pipeline.propose(values, deployment.template(values), tags)
     if proposed is None:
         display.say(f"{deployment.name} is as it should be: nothing to change")
         return

@@ -45,7 +45,7 @@ def _empty_template_bucket(deployment: Deployment) -> None:
     s3 = deployment.connection.client("s3")
     if bucket := deployment.registry.outputs().get("TemplateBucket"):
         with suppress(s3.exceptions.NoSuchBucket):
-            _empty_bucket(s3, bucket)
+            empty_bucket(s3, bucket)
 
 
 def _destroy_pipeline(deployment: Deployment, display: Display, *, with_data: bool) -> None:
@@ -127,14 +127,14 @@ def _delete_data(connection: Connection, stores: Iterable[Store]) -> None:
     for store in stores:
         if store.is_bucket:
             with suppress(s3.exceptions.NoSuchBucket):
-                _empty_bucket(s3, store.name)
+                empty_bucket(s3, store.name)
                 s3.delete_bucket(Bucket=store.name)
         else:
             with suppress(tables.exceptions.ResourceNotFoundException):
                 tables.delete_table(TableName=store.name)
 
 
-def _empty_bucket(s3: S3Client, bucket: str) -> None:
+def empty_bucket(s3: S3Client, bucket: str) -> None:
     """Delete all objects and versions. Raises UserError for what S3 does not delete."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]

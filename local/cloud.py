@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ClientError, WaiterError
 
+from infra.destroy import empty_bucket
 from infra.template import pipeline_template
+from infra.template_bucket import upload_template
 from local.child import Child
 from local.ministack import REPOSITORY, Ministack, patch_quirks
 from local.state import Running, State
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ACCOUNT = "000000000000"
+# Here there is no registry's stack that has one.
+_TEMPLATES = f"{DEFAULT_STACK}-templates"
 # Nothing reads it: ministack hands invocations to the environments, which run the working tree.
 _IMAGE = f"{_ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
 
@@ -155,20 +159,18 @@ class LocalCloud:
                 "KeySuffixes": self._parameters.get("KeySuffixes", ""),
             }
         )
-        # It is longer than what CloudFormation takes with the request itself.
-        place = {"Bucket": f"{DEFAULT_STACK}-template", "Key": "pipeline.json"}
-        s3.create_bucket(Bucket=place["Bucket"])
-        s3.put_object(**place, Body=template.encode())
+        s3.create_bucket(Bucket=_TEMPLATES)
+        url = upload_template(s3, _TEMPLATES, template)
         client.create_stack(
             StackName=DEFAULT_STACK,
-            TemplateURL=f"{self.endpoint_url}/{place['Bucket']}/{place['Key']}",
+            TemplateURL=url,
             Parameters=[
                 {"ParameterKey": name, "ParameterValue": value} for name, value in self._parameters.items()
             ],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
         )
-        s3.delete_object(**place)
-        s3.delete_bucket(Bucket=place["Bucket"])
+        empty_bucket(s3, _TEMPLATES)
+        s3.delete_bucket(Bucket=_TEMPLATES)
         try:
             client.get_waiter("stack_create_complete").wait(
                 StackName=DEFAULT_STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from photo_labels.library.retention import BUDGET
+from photo_labels.library.retention import LONGEST_WAIT, RETENTION
 from photo_labels.library.status import MINUTES, StatusReader
 from photo_labels.terminal.budget_text import budget_line
 from photo_labels.terminal.text import duration, safe
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 # Of what may wait, so much is no news.
 _WORTH_SAYING = 0.1
-# Of the queues of what waits (infra/pipeline.yaml).
-_RETENTION_DAYS = 12
 # On AWS each look costs a few calls of CloudWatch, which has news once a minute.
 _WATCHED_LOCALLY_S, _WATCHED_ON_AWS_S = 1.0, 10.0
 
@@ -105,12 +103,12 @@ def _backlog(status: Status) -> str:
         return "not getting less"
     if not status.gone_in_s:
         return "none"
-    share = status.gone_in_s / BUDGET.total_seconds()
-    margin = f", of the {BUDGET.days} days that photos may wait" if share > _WORTH_SAYING else ""
+    share = status.gone_in_s / LONGEST_WAIT.total_seconds()
+    margin = f", of the {LONGEST_WAIT.days} days that photos may wait" if share > _WORTH_SAYING else ""
     late = ": queue nothing more, SQS deletes what waits for 12" if share > 1 else ""
-    if lost := status.lost_after(_RETENTION_DAYS):
+    if lost := status.lost_after(RETENTION.days):
         late = (
-            f": the budget lasts for all but {lost:,} of them within {_RETENTION_DAYS} days, after which SQS "
+            f": the budget lasts for all but {lost:,} of them within {RETENTION.days} days, after which SQS "
             "deletes what waits. Raise it, or queue those again later: photos backfill"
         )
     return f"gone in about {duration(status.gone_in_s)}{margin}{late}"

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from photo_labels.library.budget import BudgetStatus
     from photo_labels.library.target import Target
 
-BUDGET = timedelta(days=10)
+# Of the queues of what waits (infra/pipeline.yaml), and of what the tools queue.
+RETENTION = timedelta(days=12)
+LONGEST_WAIT = timedelta(days=10)
 # The present rate is what was measured where more waits than is labelled in that time: then it was never idle.
 _BUSY_S = 600.0
 # What live photos leave of the rate.
@@ -89,23 +91,27 @@ class QueueRoom:
             is_busy = status.is_on and measured > 0 and waiting > _BUSY_S * measured
             self._rate = _BULK_SHARE * (measured if is_busy else status.tps)
         self.budget = status.budget
-        days = BUDGET / timedelta(days=1)
-        labelled = self.budget.allowed(days, self._rate) if self.budget else self._rate * BUDGET.total_seconds()
         self._waiting = waiting
-        self._left = max(0, int(labelled) - waiting)
+        self._left = max(0, int(self._most()) - waiting)
+
+    def _most(self) -> float:
+        """Return how many photos are labelled within the longest wait."""
+        if self.budget:
+            return self.budget.allowed(LONGEST_WAIT / timedelta(days=1), self._rate)
+        return self._most_by_rate()
+
+    def _most_by_rate(self) -> float:
+        return self._rate * LONGEST_WAIT.total_seconds()
 
     def _why_not(self) -> str:
-        again = self._now() + _WORTH * BUDGET
-        by_rate = self._rate * BUDGET.total_seconds()
-        if self.budget and self.budget.allowed(BUDGET / timedelta(days=1), self._rate) < by_rate:
+        again = self._now() + _WORTH * LONGEST_WAIT
+        brake = f"at {self._rate:.3g} photos a second"
+        remedy = "ask Service Quotas for more DetectLabels calls a second"
+        if self.budget and self._most() < self._most_by_rate():
             again = max(again, self.budget.spent_until or again)
-            return (
-                f"What waits takes {BUDGET.days} days already with the budget of Rekognition calls, and SQS "
-                f"deletes what waits for longer than 12. Run the same command again from {again:%B %d} on, or "
-                "raise DailyBudgetPhotos or MonthlyBudgetPhotos."
-            )
+            brake = "with the budget of Rekognition calls"
+            remedy = "raise DailyBudgetPhotos or MonthlyBudgetPhotos"
         return (
-            f"What waits takes {BUDGET.days} days already at {self._rate:.3g} photos a second, and SQS deletes "
-            f"what waits for longer than 12. Run the same command again from {again:%B %d} on, or ask Service "
-            "Quotas for more DetectLabels calls a second."
+            f"What waits takes {LONGEST_WAIT.days} days already {brake}, and SQS deletes what waits for longer "
+            f"than {RETENTION.days}. Run the same command again from {again:%B %d} on, or {remedy}."
         )

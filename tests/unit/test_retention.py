@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from photo_labels.library.budget import BudgetStatus
-from photo_labels.library.retention import BUDGET, NoRoomError, QueueRoom
+from photo_labels.library.retention import LONGEST_WAIT, NoRoomError, QueueRoom
 from photo_labels.library.status import COUNTED, MINUTES, Queue, Status
 from photo_labels.records.budget import Budget, Counted
 from photo_labels.terminal.budget_text import budget_warning
@@ -159,4 +159,4 @@ def test_given_far_too_many_photos_when_queued_day_by_day_then_sqs_deletes_none(
         assert all(now - sent_at < retention for sent_at in waiting)
         assert now - START < timedelta(days=60)
     assert (labelled, oldest < retention) == (20_000, True)
-    assert oldest > 0.2 * BUDGET
+    assert oldest > 0.2 * LONGEST_WAIT

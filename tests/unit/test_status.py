@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 STACK = "holidays"
 
 
-@pytest.fixture
-def functions(target: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    """The pipeline's function, for five calls a second; its mappings are scripted by each test."""
+@contextmanager
+def scripted(monkeypatch: pytest.MonkeyPatch, **more: str) -> Iterator[Stubber]:
+    """The pipeline's function, for five calls a second and with more in its environment; all else is scripted."""
     client = boto3.client("lambda", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
     usual = Target.client
 
@@ -38,9 +39,16 @@ def functions(target: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubb
         return client if service == "lambda" else usual(self, service, **options)
 
     monkeypatch.setattr(Target, "client", instead)
-    variables = {"REKOGNITION_TPS": "5", "POWERTOOLS_SERVICE_NAME": STACK}
+    variables = {"REKOGNITION_TPS": "5", "POWERTOOLS_SERVICE_NAME": STACK} | more
     with Stubber(client) as stub:
         stub.add_response("get_function_configuration", {"Environment": {"Variables": variables}})
+        yield stub
+
+
+@pytest.fixture
+def functions(target: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    """The pipeline's function; its mappings are scripted by each test."""
+    with scripted(monkeypatch) as stub:
         yield stub
 
 
@@ -165,15 +173,6 @@ def test_given_seconds_when_told_then_a_person_can_grasp_them(seconds: float, te
 @pytest.fixture
 def with_budget(target: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
     """A pipeline with a budget of 100 calls a day and 150 a month, of which 100 were made today."""
-    client = boto3.client("lambda", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
-    usual = Target.client
-
-    def instead(self: Target, service: str, **options: Any) -> Any:
-        return client if service == "lambda" else usual(self, service, **options)
-
-    monkeypatch.setattr(Target, "client", instead)
-    budget = {"DAILY_BUDGET_PHOTOS": "100", "MONTHLY_BUDGET_PHOTOS": "150"}
-    variables = {"REKOGNITION_TPS": "5", "POWERTOOLS_SERVICE_NAME": STACK} | budget
     outputs = replace(target.outputs, label_quota_table="LabelQuota")
     key: Any = [{"AttributeName": "Operation", "KeyType": "HASH"}]
     types: Any = [{"AttributeName": "Operation", "AttributeType": "S"}]
@@ -186,8 +185,7 @@ def with_budget(target: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tar
         "LabelQuota",
         {"Operation": "DetectLabels", "CountedOn": today, "CallsOfDay": 100, "CallsOfMonth": 120},
     )
-    with Stubber(client) as stub:
-        stub.add_response("get_function_configuration", {"Environment": {"Variables": variables}})
+    with scripted(monkeypatch, DAILY_BUDGET_PHOTOS="100", MONTHLY_BUDGET_PHOTOS="150") as stub:
         # The live lane is on, the next is off.
         mappings(stub, "Enabled", "Disabled", "Disabled", "Enabled", "Disabled")
         yield replace(target, outputs=outputs)

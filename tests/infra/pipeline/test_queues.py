@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from photo_labels.library.retention import BUDGET
+from photo_labels.library.retention import LONGEST_WAIT, RETENTION
 from photo_labels.records.documents import TOMBSTONE_LIFE
 from photo_labels.records.messages import VISIBILITY_TIMEOUT_S
 from tests.infra.pipeline.shared import LANES, Template, stack_of
@@ -38,13 +38,14 @@ def test_given_a_message_when_it_goes_all_ways_then_tombstones_outlive_it(templa
     stack = stack_of(template)
     way = ("Queue", "OverflowQueue", "BulkConvertQueue", "DeadLetterQueue")
     longest_s = sum(int(stack.properties(queue)["MessageRetentionPeriod"]) for queue in way)
-    assert TOMBSTONE_LIFE.total_seconds() > longest_s + BUDGET.total_seconds()
+    assert TOMBSTONE_LIFE.total_seconds() > longest_s + LONGEST_WAIT.total_seconds()
 
 
 def test_given_what_the_tools_queue_when_it_is_labelled_in_time_then_sqs_deletes_none(template: Template) -> None:
     stack = stack_of(template)
     for queue in ("OverflowQueue", "BulkQueue", "BulkConvertQueue"):
-        assert int(stack.properties(queue)["MessageRetentionPeriod"]) >= 1.2 * BUDGET.total_seconds()
+        assert int(stack.properties(queue)["MessageRetentionPeriod"]) >= 1.2 * LONGEST_WAIT.total_seconds()
+        assert int(stack.properties(queue)["MessageRetentionPeriod"]) == RETENTION.total_seconds()
 
 
 @pytest.mark.parametrize("dead_letters", LANES)

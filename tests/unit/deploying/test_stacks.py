@@ -14,7 +14,7 @@ from botocore.stub import Stubber
 from rich.console import Console
 
 from infra.__main__ import _pairs
-from infra.destroy import _empty_bucket, _empty_template_bucket, _waiting
+from infra.destroy import _empty_template_bucket, _waiting, empty_bucket
 from infra.display import Display
 from infra.function import MappingState
 from infra.rollout import _Before, _roll_back
@@ -242,7 +242,7 @@ def test_given_objects_that_s3_keeps_when_a_bucket_is_deleted_then_a_sentence() 
         with pytest.raises(
             UserError, match=r"does not delete 1 objects of b, the first held.jpg \(under legal hold"
         ):
-            _empty_bucket(s3, "b")
+            empty_bucket(s3, "b")
 
 
 def s3_of(region: str, endpoint: str | None = None) -> Any:
