@@ -32,13 +32,24 @@ SHARED = (
 )
 
 
+def _group_of(item: pytest.Item) -> str | None:
+    return next((one for one in SHARED if one in getattr(item, "fixturenames", ())), None)
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests by the cloud they share."""
     for item in items:
-        for fixture in SHARED:
-            if fixture in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(fixture))
+        if group := _group_of(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fail where pytest-xdist did not read the groups: each worker would start every cloud."""
+    if session.config.getoption("loadgroup", default=False):
+        ungrouped = [item.nodeid for item in session.items if _group_of(item) and "@" not in item.nodeid]
+        if ungrouped:
+            raise pytest.UsageError(f"pytest-xdist puts no tests into groups, {ungrouped[0]} for one")
 
 
 class Pipeline:

@@ -73,6 +73,7 @@ class Spending(Pipeline):
     def count(self, calls: int) -> None:
         self._set("CountedOn", int(f"{datetime.now(UTC):%Y%m%d}"))
         self._set("CallsOfDay", calls)
+        self._set("CallsOfMonth", calls)
 
     def _set(self, name: str, value: int) -> None:
         self.dynamodb.update_item(
@@ -151,10 +152,13 @@ def test_given_a_permission_taken_away_when_the_budget_is_looked_at_then_it_fail
 def test_given_a_budget_when_live_events_need_no_call_then_they_are_done_while_it_is_spent(
     spending: Spending,
 ) -> None:
+    spending.count(0)
+    spending.check()
+    spending.settled("removed.jpg", spending.upload("removed.jpg", photo()))
     spending.count(BUDGET)
     spending.check()
-    spending.s3.delete_object(Bucket=spending.bucket, Key="00.jpg")
-    eventually(lambda: (spending.document("00.jpg") or {}).get("Status") == "REMOVED")
+    spending.s3.delete_object(Bucket=spending.bucket, Key="removed.jpg")
+    eventually(lambda: (spending.document("removed.jpg") or {}).get("Status") == "REMOVED")
     Mappings(spending.cloud.target).switch(on=False)
     assert not Mappings(spending.cloud.target).are_on()
     spending.a_day_passes()
