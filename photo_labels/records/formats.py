@@ -11,6 +11,8 @@ from enum import Enum
 
 # The reason of a rejection: a file that nothing is paid for, and no alarm rings for.
 NOT_A_PHOTO = "NotAPhoto"
+# The format of photos as a sensor sees them, whatever the camera calls it.
+RAW = "RAW"
 # So many bytes show what a file is.
 SIGNATURE_BYTES = 64
 # Of a file that is converted: Lambda's /tmp takes 512 MB.
@@ -21,7 +23,7 @@ MAX_FILE_BYTES = 200 * 10**6
 class PhotoFormat:
     """A format of photo files."""
 
-    # Pillow's, and the one that the converting function logs.
+    # Pillow's (but for RAW), and the one that the converting function logs.
     name: str
     suffixes: tuple[str, ...]
     # What its files begin with.
@@ -44,16 +46,39 @@ def _names_brand(*brands: bytes) -> re.Pattern[bytes]:
 
 # Not those that nobody photographs in: Pillow starts other programs for some of them (EPS).
 PHOTO_FORMATS = (
-    PhotoFormat("JPEG", (".jpg", ".jpeg"), _starts_with(rb"\xff\xd8\xff"), is_read_by_rekognition=True),
-    PhotoFormat("PNG", (".png",), _starts_with(rb"\x89PNG\r\n\x1a\n"), is_read_by_rekognition=True),
+    # With those of cameras that put several pictures into one file, and as browsers and chats name what they save.
+    PhotoFormat(
+        "JPEG",
+        (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo", ".insp", ".jpg_large"),
+        _starts_with(rb"\xff\xd8\xff"),
+        is_read_by_rekognition=True,
+    ),
+    PhotoFormat("PNG", (".png", ".apng"), _starts_with(rb"\x89PNG\r\n\x1a\n"), is_read_by_rekognition=True),
     # Before HEIF, whose brands it names, too.
-    PhotoFormat("AVIF", (".avif",), _names_brand(rb"avi[fs]")),
-    PhotoFormat("HEIF", (".heic", ".heif"), _names_brand(rb"he[iv][cxms]", rb"mif[12]", rb"msf1")),
+    PhotoFormat("AVIF", (".avif", ".avifs"), _names_brand(rb"avi[fs]")),
+    # Canon and Sony name it .hif.
+    PhotoFormat(
+        "HEIF",
+        (".heic", ".heif", ".hif", ".heics", ".heifs"),
+        _names_brand(rb"he[iv][cxms]", rb"mif[12]", rb"msf1"),
+    ),
     PhotoFormat("WEBP", (".webp",), _starts_with(rb"RIFF.{4}WEBP")),
     # "+" is BigTIFF; two have the bytes the wrong way round, and Pillow takes them.
     PhotoFormat("TIFF", (".tif", ".tiff"), _starts_with(rb"II[*+]\0|II\0[*]|MM\0[*+]|MM[*]\0")),
     PhotoFormat("GIF", (".gif",), _starts_with(rb"GIF8")),
-    PhotoFormat("BMP", (".bmp",), _starts_with(rb"BM")),
+    PhotoFormat("BMP", (".bmp", ".dib"), _starts_with(rb"BM")),
+    PhotoFormat(
+        "JPEG2000",
+        (".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
+        _starts_with(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"),
+    ),
+    PhotoFormat("PSD", (".psd",), _starts_with(rb"8BPS")),
+    # Of cameras. Most begin like a TIFF, and are that by their content; what is shown is the JPEG inside.
+    PhotoFormat(
+        RAW,
+        (".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"),
+        _starts_with(rb"FUJIFILMCCD-RAW|II(?:RO|RS|U\0)|MMOR|.{4}ftypcrx "),
+    ),
 )
 
 _BY_SUFFIX = {suffix: one for one in PHOTO_FORMATS for suffix in one.suffixes}
@@ -63,16 +88,12 @@ _BY_SUFFIX = {suffix: one for one in PHOTO_FORMATS for suffix in one.suffixes}
 _NON_PHOTOS = {
     "a video": (
         ".mov .mp4 .m4v .mp .avi .mkv .webm .wmv .asf .flv .f4v .mpg .mpeg .mpe .m2v .m2t .m2ts .mts .ts .tod "
-        ".mod .vob .3gp .3g2 .ogv .mxf .dv .lrv .insv .braw .r3d"
+        ".mod .vob .3gp .3g2 .ogv .mxf .dv .lrv .insv .braw"
     ),
     "a sound": ".mp3 .m4a .wav .aac .flac .ogg .oga .opus .wma .amr .aif .aiff .caf .mid .midi",
-    "a raw file of a camera": (
-        ".3fr .ari .arw .bay .cap .cr2 .cr3 .crw .dcr .dng .eip .erf .fff .gpr .iiq .k25 .kdc .mef .mos .mrw "
-        ".nef .nrw .orf .pef .ptx .raf .raw .rw2 .rwl .rwz .sr2 .srf .srw .x3f"
-    ),
     "a picture in a format that is not read here": (
-        ".psd .psb .xcf .kra .svg .svgz .ai .eps .cdr .indd .jxl .jp2 .j2k .jpf .jxr .wdp .hdr .exr .dds .tga "
-        ".pcx .ico .icns .cur"
+        ".psb .xcf .kra .svg .svgz .ai .eps .cdr .indd .jxl .jxr .wdp .hdr .exr .dds .tga .pcx .ico .icns .cur "
+        ".crw .mrw .x3f .ari .r3d"
     ),
     "a file of metadata": (
         ".json .xmp .aae .thm .ctg .pp3 .dop .cos .on1 .vrd .nksc .exif .gpx .kml .kmz .nmea .pto .srt"

@@ -39,7 +39,7 @@ BY_NAME = [
     "a b+c%/.DS_Store",
     "Thumbs.db",
     "scan.pdf",
-    "raw/IMG_1.CR2",
+    "raw/IMG_1.X3F",
     "folder/",
     "photo.jpg/",
 ]
