@@ -39,6 +39,8 @@ class Decoded:
     width: int
     height: int
     orientation: int
+    # The file lacks its end; what was there is labelled.
+    is_truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

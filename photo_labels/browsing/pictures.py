@@ -13,7 +13,8 @@ from photo_labels.library.decoding import Decoder
 from photo_labels.library.state_files import home_folder
 from photo_labels.library.user_errors import UserError
 from photo_labels.library.viewing import downloaded, requested_photo
-from photo_labels.records.decoder import MAX_SIDE, MEMORY_BYTES, UndecodableError
+from photo_labels.records.decoder import MAX_SIDE, MEMORY_BYTES
+from photo_labels.records.decoders.limits import UndecodableError
 from photo_labels.records.formats import MAX_FILE_BYTES
 
 if TYPE_CHECKING:

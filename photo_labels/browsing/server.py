@@ -28,7 +28,7 @@ from photo_labels.library.http_server import create_server, listen
 from photo_labels.library.status import StatusReader
 from photo_labels.library.user_errors import USER_FACING_ERRORS, UserError, user_message
 from photo_labels.library.viewing import links
-from photo_labels.records.decoder import UndecodableError
+from photo_labels.records.decoders.limits import UndecodableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -20,7 +20,8 @@ import threading
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Self
 
-from photo_labels.records.decoder import MAX_SIDE, MEMORY_BYTES, UndecodableError, decoded
+from photo_labels.records.decoder import MAX_SIDE, MEMORY_BYTES, viewable
+from photo_labels.records.decoders.limits import UndecodableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,7 +125,7 @@ def _asked_for(pipe: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 def _answered(photo: bytes, longest_side: int) -> bytes:
     try:
-        _, jpeg = decoded(io.BytesIO(photo), longest_side)
+        jpeg = viewable(io.BytesIO(photo), longest_side)
     except UndecodableError as error:
         return json.dumps({"reason": error.reason, "detail": error.detail}).encode() + b"\n"
     except MemoryError:

@@ -88,7 +88,7 @@ def drawn_photo(target: Target, document: Document) -> Path:
     from PIL import Image  # noqa: PLC0415
 
     from photo_labels.library.decoding import Decoder  # noqa: PLC0415
-    from photo_labels.records.decoder import UndecodableError  # noqa: PLC0415
+    from photo_labels.records.decoders.limits import UndecodableError  # noqa: PLC0415
 
     try:
         with requested_photo(target.client("s3"), document) as (size, body), Decoder() as decoder:

@@ -11,6 +11,8 @@ from enum import Enum
 
 # The reason of a rejection: a file that nothing is paid for, and no alarm rings for.
 NOT_A_PHOTO = "NotAPhoto"
+# That of a photo with a side below the 80 pixels that Rekognition needs.
+TOO_SMALL = "TooSmall"
 # The format of photos as a sensor sees them, whatever the camera calls it.
 RAW = "RAW"
 # So many bytes show what a file is.

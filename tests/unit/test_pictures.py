@@ -28,7 +28,7 @@ from photo_labels.browsing.pictures import Pictures
 from photo_labels.library.decoding import Decoder
 from photo_labels.library.user_errors import UserError
 from photo_labels.library.viewing import downloaded
-from photo_labels.records.decoder import UndecodableError
+from photo_labels.records.decoders.limits import UndecodableError
 from tests.unit.deployed import BUCKET, document, put, store
 from tests.waiting import eventually
 

@@ -1,0 +1,121 @@
+"""Photos that Pillow reads: as they are, or else without their metadata, or else with what is there of them."""
+
+from __future__ import annotations
+
+import io
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from PIL import Image, ImageFile
+
+from photo_labels.records.decoders import exif, hdr, tiff
+from photo_labels.records.decoders.bare import exif_of_jpeg, without_metadata
+from photo_labels.records.decoders.errors import DECODER_ERRORS, refusal
+from photo_labels.records.decoders.limits import check_size
+from photo_labels.records.decoders.picture import Picture
+from photo_labels.records.decoders.scaling import scaled_size
+from photo_labels.records.decoders.tiff_structure import ORIENTATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Sizes are checked before anything is decoded: `limits`.
+Image.MAX_IMAGE_PIXELS = None
+# Rekognition takes a PNG as it is stored, whatever its EXIF data say (developer guide, "Getting image orientation
+# and bounding box coordinates"), and so does everything here: boxes would not fit what is shown.
+_NEVER_TURNED = "PNG"
+_MAY_BE_CUT = {"JPEG", "PNG", "GIF", "BMP", "TIFF"}
+
+
+def decode(file: BinaryIO, name: str, longest_side: int, *, is_whole: bool = False) -> Picture:
+    """Decode a photo in a format, by the name in its table; `is_whole`: refuse what lacks its end.
+
+    Raises UndecodableError.
+    """
+    try:
+        return _decoded(file, name, longest_side)
+    except DECODER_ERRORS as error:
+        file.seek(0)
+        content = file.read()
+        picture = _without_metadata(content, name, longest_side)
+        if picture is None and not is_whole and name in _MAY_BE_CUT:
+            picture = _cut_off(content, name, longest_side)
+        if picture is None:
+            raise refusal(error, name) from error
+        return picture
+
+
+def size_of(file: BinaryIO, name: str) -> tuple[int, int]:
+    """Return width and height as stored, without decoding. Raises UndecodableError."""
+    try:
+        return _opened(file, name).size
+    except DECODER_ERRORS as error:
+        file.seek(0)
+        bare = without_metadata(file.read(), name)
+        try:
+            return _opened(io.BytesIO(bare or b""), name).size
+        except DECODER_ERRORS:
+            raise refusal(error, name) from error
+
+
+def _decoded(file: BinaryIO, name: str, longest_side: int, exif_data: bytes = b"") -> Picture:
+    image = _opened(file, name)
+    if name == "TIFF":
+        tiff.show_photo(image)
+    size = image.size
+    check_size(size)
+    transfer = hdr.transfer(file) if name == "AVIF" else None
+    turn = _orientation(image, name, exif_data)
+    # A JPEG is decoded at a half, a quarter or an eighth where that is enough: in a fraction of time and memory.
+    image.draft("RGB", scaled_size(size, longest_side))
+    image.load()
+    if name == "TIFF":
+        tiff.mend(image)
+    return Picture(image, name, size, turn, is_upright=name == "TIFF", transfer=transfer)
+
+
+def _orientation(image: Any, name: str, exif_data: bytes) -> int:
+    if name == _NEVER_TURNED:
+        return 1
+    if name == "TIFF":  # which Pillow turns upright while it decodes it, and forgets the tag then
+        return exif.known_orientation(image.tag_v2.get(ORIENTATION))
+    return exif.orientation(exif_data or image.info.get("exif", b""))
+
+
+def _opened(file: BinaryIO, name: str) -> ImageFile.ImageFile:
+    """Open a file by the plug-in itself: Image.open() does not tell why one refuses."""
+    Image.init()
+    file.seek(0)
+    opener, _ = Image.OPEN[name]
+    return opener(file, "")
+
+
+def _without_metadata(content: bytes, name: str, longest_side: int) -> Picture | None:
+    bare = without_metadata(content, name)
+    if bare is None:
+        return None
+    try:
+        return _decoded(io.BytesIO(bare), name, longest_side, exif_of_jpeg(content) if name == "JPEG" else b"")
+    except DECODER_ERRORS:
+        return None
+
+
+def _cut_off(content: bytes, name: str, longest_side: int) -> Picture | None:
+    found = without_metadata(content, name) or content
+    try:
+        with _truncated_allowed():
+            cut = _decoded(io.BytesIO(found), name, longest_side, exif_of_jpeg(content) if name == "JPEG" else b"")
+    except DECODER_ERRORS:
+        return None
+    return replace(cut, is_truncated=True)
+
+
+@contextmanager
+def _truncated_allowed() -> Iterator[None]:
+    """Let Pillow decode what is there. It is a setting of the process: nothing else may be decoded meanwhile."""
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
