@@ -80,7 +80,9 @@ pillow_heif.register_heif_opener()
 
 def _picture(width: int, height: int, format: str, mode: str = "L") -> bytes:  # noqa: A002 - as Pillow has it
     file = io.BytesIO()
-    Image.new(mode, (width, height)).save(file, format)
+    image = Image.new(mode, (width, height))
+    image.paste("white", (0, 0, width // 2, height // 2))  # a picture of one colour is refused
+    image.save(file, format)
     return file.getvalue()
 
 

@@ -63,7 +63,7 @@ class Converter:
             self._decode(file, answer, deadline)
             stats.decoded, jpeg = _read(answer)
         found = self._recogniser.detect_in(jpeg, slot, deadline, stats)
-        return replace(found, orientation=stats.decoded.orientation)
+        return replace(found, orientation=stats.decoded.orientation, is_truncated=stats.decoded.is_truncated)
 
     def _download(self, place: dict[str, str], photo: IO[bytes], deadline: Deadline) -> None:
         photo.seek(0)

@@ -175,6 +175,7 @@ class Labeller:
                 labels=kept.labels,
                 label_model_version=kept.label_model_version,
                 orientation=kept.orientation,
+                truncated=kept.truncated,
             )
         self._breaker.require_closed()
         try:
@@ -193,6 +194,7 @@ class Labeller:
             labels=labels_from(found.labels),
             label_model_version=found.model_version,
             orientation=found.orientation,
+            truncated=found.is_truncated or None,
         )
 
     def _detect(self, photo: _Photo) -> Recognised:

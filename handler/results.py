@@ -39,8 +39,8 @@ class Decoded:
     width: int
     height: int
     orientation: int
-    # The file lacks its end; what was there is labelled.
-    is_truncated: bool = False
+    # The file lacks its end; what is there of the photo counts.
+    is_truncated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class Recognised:
     model_version: str | None
     # EXIF's, 1 to 8, that was applied to the photo before Rekognition saw it; None: none was.
     orientation: int | None = None
+    # Only a part of the photo was there to be seen.
+    is_truncated: bool = False
 
 
 @dataclass(slots=True)

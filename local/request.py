@@ -5,19 +5,25 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from PIL import Image
 
-from local.models.vision import upright_rgb
+from local.models.vision import ENOUGH
 from local.simulation import ERRORS
+from photo_labels.records.decoders import by_pillow
+from photo_labels.records.decoders.limits import LONGEST_SIDE, SHORTEST_SIDE, UndecodableError
+from photo_labels.records.decoders.rendering import rendered
+from photo_labels.records.formats import SIGNATURE_BYTES, format_by_content
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _MAX_BYTES, _MAX_OBJECT_BYTES = 5 * 2**20, 15 * 2**20  # developer guide, "Guidelines and quotas"
-_LEAST_SIDE, _MAX_SIDE = 80, 10_000
 _OF_REKOGNITION = {
     "ImageTooLargeException",
     "InternalServerError",
@@ -25,8 +31,6 @@ _OF_REKOGNITION = {
     "InvalidParameterException",
     "InvalidS3ObjectException",
 }
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
-Image.MAX_IMAGE_PIXELS = None  # Pillow would warn below _MOST_SIDE squared; sizes are checked here before decoding
 
 
 class Refusal(Exception):  # noqa: N818 - an answer of Rekognition's, no failure of ours
@@ -140,16 +144,24 @@ def decoded(data: bytes) -> Image.Image:
     A side below 80 pixels is InvalidParameterException and one above 10,000 ImageTooLargeException, as seen in
     answers of AWS; the documentation has the limits only.
     """
-    if not data.startswith(_SIGNATURES):
+    found = format_by_content(data[:SIGNATURE_BYTES])
+    if not (found and found.is_read_by_rekognition):
         raise Refusal("InvalidImageFormatException")
+    file = io.BytesIO(data)
     try:
-        image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
-        width, height = image.size
-        if max(width, height) > _MAX_SIDE:
-            message = f"Input image dimensions {width} x {height} exceed maximum dimension size of 10000 pixels"
-            raise Refusal("ImageTooLargeException", message)
-        if min(width, height) < _LEAST_SIDE:
-            raise Refusal("InvalidParameterException")
-        return upright_rgb(image)
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files
+        size = by_pillow.size_of(file, found.name)
+        _check_size(*size)
+        longest_side = math.ceil(ENOUGH * max(size) / min(size))
+        return rendered(by_pillow.decode(file, found.name, longest_side, is_whole=True), longest_side)
+    except UndecodableError as error:
         raise Refusal("InvalidImageFormatException") from error
+
+
+def _check_size(width: int, height: int) -> None:
+    if max(width, height) > LONGEST_SIDE:
+        message = (
+            f"Input image dimensions {width} x {height} exceed maximum dimension size of {LONGEST_SIDE} pixels"
+        )
+        raise Refusal("ImageTooLargeException", message)
+    if min(width, height) < SHORTEST_SIDE:
+        raise Refusal("InvalidParameterException")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ FLOOR = 10.0
 _DETECTOR_SIDE = 300
 _CLASSIFIER_SHORT_SIDE, _CLASSIFIER_SIDE = 256, 224
 # Pixels of the shorter side: twice what the detector sees. Decoding more only costs time and memory.
-_ENOUGH = 600
+ENOUGH = 600
 
 _SCORE_FLOOR = 0.2  # below it the detector mostly sees what is not there
 _OVERLAP = 0.5
@@ -81,13 +81,11 @@ class Vision:
         self._labels = np.array([self._numbers[name] for name, _ in lines])  # pairs: a label, and
         self._classes = np.array([number for _, number in lines])  # a class that is it, or below it
 
-    def detect_labels(self, image: Image.Image) -> list[dict[str, Any]]:
-        """Label a photo: `Labels` of the response, the surest first, all from FLOOR per cent up.
+    def detect_labels(self, photo: Image.Image) -> list[dict[str, Any]]:
+        """Label an RGB photo: `Labels` of the response, the surest first, all from FLOOR per cent up.
 
-        Boxes refer to the upright photo. A label's parents are labels too, at least as sure as it is. The image
-        may still be undecoded, which is faster. Raises OSError, SyntaxError or ValueError where it cannot be.
+        A label's parents are labels too, at least as sure as it is. More than ENOUGH pixels change nothing.
         """
-        photo = upright_rgb(image)
         seen = self._classify(photo)
         instances = self._detect(photo, seen)
         confidences = {name: float(seen[number]) for name, number in self._numbers.items()}
@@ -139,28 +137,6 @@ class Vision:
         if is_known and _area(box) >= _DOUBTFUL_AREA and seen[number] < _UNSEEN:
             odds /= _DOUBT
         return odds / (1 + odds)
-
-
-def upright_rgb(image: Image.Image) -> Image.Image:
-    """Decode: RGB of 8 bits, turned as its EXIF data say, transparency on white, no larger than is useful.
-
-    Rekognition turns JPEGs, whose boxes then refer to the upright photo; a PNG it takes as it is (developer guide,
-    "Getting image orientation and bounding box coordinates").
-    """
-    is_jpeg = image.format in {"JPEG", "MPO"}  # MPO: several JPEGs in one file, as many phones write it
-    image.draft(
-        None, (_ENOUGH, _ENOUGH)
-    )  # lets the JPEG decoder skip detail: 20 megapixels in a quarter of the time
-    factor = min(image.size) // _ENOUGH
-    if factor > 1 and image.mode in {"L", "RGB", "RGBA", "CMYK"}:
-        image = image.reduce(factor)
-    if is_jpeg:
-        image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # 16 bits a pixel, which convert() would cut off at 255
-        image = Image.fromarray((np.asarray(image) // 257).clip(0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-    return image.convert("RGB")
 
 
 def _session(model: Path) -> Any:

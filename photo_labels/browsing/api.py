@@ -80,6 +80,7 @@ class Api:
             "uploaded": document.event_time,
             "reason": document.reason,
             "detail": document.detail,
+            "truncated": bool(document.truncated),
             "labels": [
                 {
                     "name": label["Name"],

@@ -59,6 +59,7 @@ def show_document(console: Console, document: Document) -> None:
         "labelled": None if document.purged_at else document.labelled_at,
         "purged": document.purged_at,
         "turned": document.orientation and document.orientation > 1 and f"EXIF orientation {document.orientation}",
+        "truncated": document.truncated and "the file lacks its end; the labels are of what is there",
         "model": document.label_model_version,
     }.items():
         if value:

@@ -14,7 +14,6 @@ import json
 import os
 import resource
 import sys
-import warnings
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from photo_labels.records.decoders.limits import UndecodableError, check_recognisable
@@ -23,8 +22,6 @@ from photo_labels.records.decoders.rendering import is_blank, rendered
 
 if TYPE_CHECKING:
     from PIL import Image
-
-    from photo_labels.records.decoders.picture import Picture
 
 _CPU_S = 30
 MEMORY_BYTES = 1_500 * 2**20
@@ -53,7 +50,7 @@ def recognisable(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
 
     Raises UndecodableError, also for what Rekognition could not recognise anything in.
     """
-    picture = _decoded(file, MAX_SIDE)
+    picture = decode(file, MAX_SIDE)
     check_recognisable(picture.size)
     image = rendered(picture, MAX_SIDE)
     if is_blank(image):
@@ -73,12 +70,7 @@ def recognisable(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
 
 def viewable(file: BinaryIO, longest_side: int) -> bytes:
     """Return a JPEG of at most that size for a person to look at. Raises UndecodableError."""
-    return _jpeg(rendered(_decoded(file, longest_side), longest_side))
-
-
-def _decoded(file: BinaryIO, longest_side: int) -> Picture:
-    warnings.simplefilter("ignore")  # about broken metadata, which the pixels do not depend on
-    return decode(file, longest_side)
+    return _jpeg(rendered(decode(file, longest_side), longest_side))
 
 
 def _jpeg(image: Image.Image) -> bytes:

@@ -80,6 +80,8 @@ class Document:
     max_labels: int | None = None
     # EXIF's, of a photo that was converted: boxes refer to the photo after it is applied, upright.
     orientation: int | None = None
+    # The file lacks its end, and the labels are of what is there; None: it does not, or nobody has looked.
+    truncated: bool | None = None
     reason: str | None = None
     detail: str | None = None
     expires_at: int | None = None
@@ -153,7 +155,7 @@ def _are_a_documents(fields: Mapping[str, Any]) -> bool:
         return False
     if fields["status"] not in {"LABELLED", "REJECTED", "REMOVED"}:
         return False
-    if not all(isinstance(value, (int, Decimal) if name in _NUMBERS else str) for name, value in fields.items()):
+    if not all(isinstance(value, _TYPES.get(name, str)) for name, value in fields.items()):
         return False
     return all(name not in fields or _is_time(fields[name]) for name in ("labelled_at", "event_time", "purged_at"))
 
@@ -197,7 +199,7 @@ def _is_instance(instance: object) -> bool:
 
 
 _WHOLE_NUMBERS = {"size", "max_labels", "orientation", "expires_at"}
-_NUMBERS = _WHOLE_NUMBERS | {"min_confidence"}
+_TYPES: dict[str, Any] = dict.fromkeys((*_WHOLE_NUMBERS, "min_confidence"), (int, Decimal)) | {"truncated": bool}
 _ATTRIBUTES = {
     "bucket": "Bucket",
     "key": "Key",
@@ -213,6 +215,7 @@ _ATTRIBUTES = {
     "labelled_at": "LabelledAt",
     "commit": "CommitID",
     "orientation": "Orientation",
+    "truncated": "Truncated",
     "reason": "Reason",
     "detail": "Detail",
     "expires_at": "ExpiresAt",

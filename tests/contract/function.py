@@ -40,7 +40,7 @@ SETTINGS = Settings.from_environment(
     }
 )
 # What a decoder makes of a photo. `cat` takes its place, so this is what S3 has to answer for one that decodes.
-DECODED = b'{"format": "HEIF", "width": 4032, "height": 3024, "orientation": 6}\n\xff\xd8\xff a photo'
+DECODED = b'{"format": "HEIF", "width": 4032, "height": 3024, "orientation": 6, "is_truncated": false}\n\xff\xd8\xff a photo'
 
 
 class Function:

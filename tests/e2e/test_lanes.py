@@ -41,7 +41,7 @@ def with_quota(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
 
 def photo(kind: str = "JPEG") -> bytes:
     file = io.BytesIO()
-    Image.new("RGB", (100, 100)).save(file, kind)
+    Image.linear_gradient("L").save(file, kind)
     return file.getvalue()
 
 

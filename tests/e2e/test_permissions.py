@@ -43,7 +43,7 @@ SIMULATED = ["--mode", "simulated", "--simulation", json.dumps({"read_object": T
 
 def photo(kind: str) -> bytes:
     file = io.BytesIO()
-    Image.new("RGB", (100, 100)).save(file, kind)
+    Image.linear_gradient("L").save(file, kind)
     return file.getvalue()
 
 

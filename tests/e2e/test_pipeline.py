@@ -83,7 +83,7 @@ LABELLED: dict[str, Callable[[], bytes]] = {
 }
 REJECTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "text.jpg": (lambda: b"this is no photo, whatever its name says", "UnknownFormat"),
-    "truncated.jpg": (lambda: CAT[: len(CAT) // 2], "BrokenPhoto"),
+    "cut-off-before-its-pixels.jpg": (lambda: CAT[:300], "BrokenPhoto"),
     "empty.jpg": (lambda: b"", "EmptyObject"),
     "79x79.jpg": (lambda: encoded(cat().resize((79, 79)), "JPEG"), "InvalidParameterException"),
 }
@@ -92,6 +92,28 @@ REJECTED: dict[str, tuple[Callable[[], bytes], str]] = {
 @pytest.mark.parametrize("name", LABELLED)
 def test_given_an_unusual_photo_when_uploaded_then_it_is_labelled(pipeline: Pipeline, name: str) -> None:
     assert pipeline.settled(name, pipeline.upload(name, LABELLED[name]()))["Status"] == "LABELLED"
+
+
+@pytest.mark.parametrize("name", ["cut-off.jpg", "cut-off.png"])
+def test_given_half_a_photo_when_uploaded_then_its_labels_are_of_what_is_there(
+    pipeline: Pipeline, name: str
+) -> None:
+    whole = encoded(cat(), "PNG" if name.endswith("png") else "JPEG")
+    document = pipeline.settled(name, pipeline.upload(name, whole[: len(whole) * 2 // 3]))
+    assert (document["Status"], document["Truncated"]) == ("LABELLED", True)
+
+
+def test_given_photos_with_broken_metadata_when_uploaded_then_their_pixels_count(pipeline: Pipeline) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "A camera"
+    spoilt = {
+        "order.jpg": encoded(cat(), "JPEG", exif=exif).replace(b"Exif\0\0MM", b"Exif\0\0MJ"),
+        "big.jpg": encoded(cat(), "JPEG", exif=exif).replace(b"Exif\0\0MM\0*", b"Exif\0\0MM\0+"),
+        "exif.png": encoded(cat(), "PNG", exif=b"Exif\0\0 and nothing else"),
+    }
+    etags = {key: pipeline.upload(key, body) for key, body in spoilt.items()}
+    documents = {key: pipeline.settled(key, etag) for key, etag in etags.items()}
+    assert {key: document["Status"] for key, document in documents.items()} == dict.fromkeys(spoilt, "LABELLED")
 
 
 @pytest.mark.parametrize("name", REJECTED)

@@ -272,7 +272,7 @@ def test_given_half_a_photo_of_which_nothing_can_be_read_when_decoded_then_it_is
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "GIF", "BMP"])
 def test_given_half_a_photo_when_decoded_then_what_is_there_counts(decode: Decode, kind: str) -> None:
-    data = written(CAT, kind)
+    data = written(CAT, kind, **({"interlace": False} if kind == "GIF" else {}))
     _, whole = decode(data)
     facts, shown = decode(data[: len(data) // 2])
     assert facts["is_truncated"]

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from local.models.vision import FLOOR, LabelTable, Vision, upright_rgb
+from local.models.vision import ENOUGH, FLOOR, LabelTable, Vision
+from local.request import Refusal, decoded
+from tests.photo_files import encoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,15 +31,8 @@ def sample(name: str) -> Image.Image:
     return Image.open(io.BytesIO((SAMPLES / f"{name}.jpg").read_bytes()))
 
 
-def labels_of(vision: Vision, image: Image.Image) -> dict[str, dict[str, Any]]:
-    return {label["Name"]: label for label in vision.detect_labels(image)}
-
-
-def encoded(image: Image.Image, kind: str, **options: Any) -> Image.Image:
-    """The photo as a file of some kind, opened again."""
-    data = io.BytesIO()
-    image.save(data, kind, **options)
-    return Image.open(data)
+def labels_of(vision: Vision, photo: Image.Image) -> dict[str, dict[str, Any]]:
+    return {label["Name"]: label for label in vision.detect_labels(photo.convert("RGB"))}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +110,7 @@ def test_given_a_photo_on_its_side_with_exif_when_labelled_then_boxes_are_of_the
     exif[EXIF_ORIENTATION] = TURNED_CLOCKWISE_TO_VIEW
     on_its_side = encoded(upright.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif, quality=95)
 
-    (found,) = labels_of(vision, on_its_side)["Cup"]["Instances"]
+    (found,) = labels_of(vision, decoded(on_its_side))["Cup"]["Instances"]
     (expected,) = labels_of(vision, upright)["Cup"]["Instances"]
 
     assert found["BoundingBox"] == pytest.approx(expected["BoundingBox"], abs=0.03)
@@ -126,7 +121,7 @@ def test_given_a_png_on_its_side_with_exif_when_decoded_then_it_stays_so() -> No
     exif[EXIF_ORIENTATION] = TURNED_CLOCKWISE_TO_VIEW
     png = encoded(sample("coffee"), "PNG", exif=exif)
 
-    assert upright_rgb(png).size == png.size
+    assert decoded(png).width > decoded(png).height
 
 
 def with_alpha(image: Image.Image) -> Image.Image:
@@ -155,31 +150,30 @@ def test_given_a_photo_in_another_mode_when_labelled_then_a_cat_is_still_a_cat(
 ) -> None:
     photo = encoded(change(sample("cat")), kind)
 
-    assert labels_of(vision, photo)["Cat"]["Confidence"] >= 80
+    assert labels_of(vision, decoded(photo))["Cat"]["Confidence"] >= 80
 
 
 def test_given_transparency_when_decoded_then_it_is_white() -> None:
-    clear = encoded(Image.new("RGBA", (100, 100), (0, 0, 0, 0)), "PNG")
+    clear = sample("cat").convert("RGBA")
+    clear.paste((0, 0, 0, 0), (0, 0, 100, 100))
 
-    assert upright_rgb(clear).getpixel((50, 50)) == (255, 255, 255)
+    assert decoded(encoded(clear, "PNG")).getpixel((50, 50)) == (255, 255, 255)
 
 
-@pytest.mark.parametrize(
-    ("kind", "options", "size"), [("JPEG", {}, (1200, 800)), ("PNG", {"compress_level": 1}, (960, 640))]
-)
+@pytest.mark.parametrize(("kind", "options"), [("JPEG", {}), ("PNG", {"compress_level": 1})])
 def test_given_a_large_photo_when_decoded_then_no_more_of_it_than_is_useful(
-    kind: str, options: dict[str, int], size: tuple[int, int]
+    kind: str, options: dict[str, int]
 ) -> None:
     large = encoded(sample("coffee").resize((4800, 3200), Image.Resampling.NEAREST), kind, **options)
 
-    assert upright_rgb(large).size == size
+    assert decoded(large).size == (900, ENOUGH)
 
 
 def test_given_a_truncated_photo_when_decoded_then_it_raises() -> None:
     data = (SAMPLES / "cat.jpg").read_bytes()
 
-    with pytest.raises(OSError, match="truncated"):
-        upright_rgb(Image.open(io.BytesIO(data[: len(data) // 2])))
+    with pytest.raises(Refusal, match="image format"):
+        decoded(data[: len(data) // 2])
 
 
 def test_given_both_models_when_they_name_a_thing_then_every_name_has_parents_and_a_category() -> None:

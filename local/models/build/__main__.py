@@ -68,7 +68,7 @@ def _sees_the_same(exact: Vision, small: Vision) -> bool:
 
 def _labels(vision: Vision, path: Path) -> dict[str, float]:
     with Image.open(path) as image:
-        return {label["Name"]: label["Confidence"] for label in vision.detect_labels(image)}
+        return {label["Name"]: label["Confidence"] for label in vision.detect_labels(image.convert("RGB"))}
 
 
 if __name__ == "__main__":

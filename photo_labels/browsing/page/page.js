@@ -176,7 +176,8 @@ function show(number) {
   at("large").src = picture("view", photo);
   at("large").alt = `${photo.key}: ${inWords(photo)}`;
   at("original").href = `original?${new URLSearchParams({ image: photo.image })}`;
-  at("reason").textContent = photo.reason ? `${photo.reason}: ${photo.detail}` : "";
+  const cut = photo.truncated ? "The file lacks its end: the labels are of what is there." : "";
+  at("reason").textContent = photo.reason ? `${photo.reason}: ${photo.detail}` : cut;
   at("uploaded").textContent = photo.uploaded ? `uploaded ${new Date(photo.uploaded).toLocaleString()}` : "";
   at("previous").disabled = number === 0;
   at("next").disabled = number === photos.length - 1 && more === null;

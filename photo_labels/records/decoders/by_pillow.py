@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -85,6 +86,7 @@ def _orientation(image: Any, name: str, exif_data: bytes) -> int:
 
 def _opened(file: BinaryIO, name: str) -> ImageFile.ImageFile:
     """Open a file by the plug-in itself: Image.open() does not tell why one refuses."""
+    warnings.simplefilter("ignore")  # about broken metadata, which the pixels do not depend on
     Image.init()
     file.seek(0)
     opener, _ = Image.OPEN[name]
