@@ -11,9 +11,11 @@ from typing import Any
 
 
 def to_attribute(value: object) -> dict[str, Any]:
-    """Return the attribute value of a text, number, list or map; raises TypeError for anything else."""
+    """Return the attribute value of a text, truth, number, list or map; raises TypeError for anything else."""
     if isinstance(value, str):
         return {"S": value}
+    if isinstance(value, bool):
+        return {"BOOL": value}
     if isinstance(value, list):
         return {"L": [to_attribute(one) for one in value]}
     if isinstance(value, dict):
