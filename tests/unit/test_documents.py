@@ -70,7 +70,14 @@ def test_given_a_document_when_stored_and_read_then_it_is_the_same() -> None:
 
 
 def test_given_a_document_with_every_attribute_when_it_goes_to_dynamodb_and_back_then_it_is_the_same() -> None:
-    more = {"version_id": "v", "orientation": 6, "truncated": True, "reason": "R", "detail": "D.", "expires_at": 1}
+    more: dict[str, Any] = {
+        "version_id": "v",
+        "orientation": 6,
+        "truncated": True,
+        "reason": "R",
+        "detail": "D.",
+        "expires_at": 1,
+    }
     whole = replace(DOCUMENT, **more, purged_at=DOCUMENT.labelled_at)
     assert None not in asdict(whole).values()
     assert Document.from_item(from_attributes(to_attributes(whole.to_item()))) == whole

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import Image, ImageFile
 
-from photo_labels.records.decoders import exif, hdr, tiff
+from photo_labels.records.decoders import exif, hdr
 from photo_labels.records.decoders.bare import exif_of_jpeg, without_metadata
 from photo_labels.records.decoders.errors import DECODER_ERRORS, refusal
 from photo_labels.records.decoders.limits import check_size
 from photo_labels.records.decoders.picture import Picture
 from photo_labels.records.decoders.scaling import scaled_size
-from photo_labels.records.decoders.tiff_structure import ORIENTATION
+from photo_labels.records.decoders.tiff_structure import COLOUR_MAP, ORIENTATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def decode(file: BinaryIO, name: str, longest_side: int, *, is_whole: bool = Fal
     Raises UndecodableError.
     """
     try:
-        return _decoded(file, name, longest_side)
+        return decode_strictly(file, name, longest_side)
     except DECODER_ERRORS as error:
         file.seek(0)
         content = file.read()
@@ -60,10 +60,16 @@ def size_of(file: BinaryIO, name: str) -> tuple[int, int]:
             raise refusal(error, name) from error
 
 
-def _decoded(file: BinaryIO, name: str, longest_side: int, exif_data: bytes = b"") -> Picture:
-    image = _opened(file, name)
-    if name == "TIFF":
-        tiff.show_photo(image)
+def decode_strictly(
+    file: BinaryIO, name: str, longest_side: int, *, page: int = 0, exif_data: bytes = b""
+) -> Picture:
+    """Decode a photo that is as it should be; `page`: of a TIFF.
+
+    Raises UndecodableError, and what `errors.DECODER_ERRORS` names.
+    """
+    image: Any = _opened(file, name)
+    if page:
+        image.seek(page)
     size = image.size
     check_size(size)
     transfer = hdr.transfer(file) if name == "AVIF" else None
@@ -72,7 +78,7 @@ def _decoded(file: BinaryIO, name: str, longest_side: int, exif_data: bytes = b"
     image.draft("RGB", scaled_size(size, longest_side))
     image.load()
     if name == "TIFF":
-        tiff.mend(image)
+        _mend_colours(image)
     return Picture(image, name, size, turn, is_upright=name == "TIFF", transfer=transfer)
 
 
@@ -82,6 +88,15 @@ def _orientation(image: Any, name: str, exif_data: bytes) -> int:
     if name == "TIFF":  # which Pillow turns upright while it decodes it, and forgets the tag then
         return exif.known_orientation(image.tag_v2.get(ORIENTATION))
     return exif.orientation(exif_data or image.info.get("exif", b""))
+
+
+def _mend_colours(image: Any) -> None:
+    """Read a colour map of 8 bits as such: some scanners write it into a TIFF's fields of 16 bits as it is."""
+    colours = image.tag_v2.get(COLOUR_MAP)
+    if image.mode == "P" and colours and max(colours) < 256:
+        third = len(colours) // 3
+        by_colour = zip(colours[:third], colours[third : 2 * third], colours[2 * third :], strict=True)
+        image.putpalette(bytes(value for colour in by_colour for value in colour))
 
 
 def _opened(file: BinaryIO, name: str) -> ImageFile.ImageFile:
@@ -98,7 +113,7 @@ def _without_metadata(content: bytes, name: str, longest_side: int) -> Picture |
     if bare is None:
         return None
     try:
-        return _decoded(io.BytesIO(bare), name, longest_side, exif_of_jpeg(content) if name == "JPEG" else b"")
+        return decode_strictly(io.BytesIO(bare), name, longest_side, exif_data=_exif(content, name))
     except DECODER_ERRORS:
         return None
 
@@ -107,10 +122,14 @@ def _cut_off(content: bytes, name: str, longest_side: int) -> Picture | None:
     found = without_metadata(content, name) or content
     try:
         with _truncated_allowed():
-            cut = _decoded(io.BytesIO(found), name, longest_side, exif_of_jpeg(content) if name == "JPEG" else b"")
+            cut = decode_strictly(io.BytesIO(found), name, longest_side, exif_data=_exif(content, name))
     except DECODER_ERRORS:
         return None
     return replace(cut, is_truncated=True)
+
+
+def _exif(content: bytes, name: str) -> bytes:
+    return exif_of_jpeg(content) if name == "JPEG" else b""
 
 
 @contextmanager

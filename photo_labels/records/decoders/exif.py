@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from photo_labels.records.decoders.tiff_structure import ORIENTATION, Content, directories
+from typing import TYPE_CHECKING
+
+from photo_labels.records.decoders.tiff_structure import ORIENTATION, directories
+
+if TYPE_CHECKING:
+    from photo_labels.records.decoders.content import Content
 
 _PREFIX = b"Exif\0\0"
 

@@ -41,7 +41,8 @@ def as_shown(image: Image.Image, transfer: str) -> Image.Image:
 @cache
 def _table(transfer: str) -> list[int]:
     to_light = _light_of_pq if transfer == "PQ" else _light_of_hlg
-    return [round(255 * _coded(_pressed(to_light(value / 255)))) for value in range(256)]
+    brightest = min(to_light(1.0), _BRIGHTEST)
+    return [round(255 * _coded(_pressed(to_light(value / 255), brightest))) for value in range(256)]
 
 
 def _light_of_pq(value: float) -> float:
@@ -59,9 +60,9 @@ def _light_of_hlg(value: float) -> float:
     return light
 
 
-def _pressed(light: float) -> float:
-    """Press light together as Reinhard does (2002): dark stays as it is, _BRIGHTEST becomes 1."""
-    return min(1.0, light * (1 + light / _BRIGHTEST**2) / (1 + light))
+def _pressed(light: float, brightest: float) -> float:
+    """Press light together as Reinhard does (2002): dark stays as it is, `brightest` becomes 1."""
+    return min(1.0, light * (1 + light / brightest**2) / (1 + light))
 
 
 def _coded(light: float) -> float:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import mmap
 from typing import TYPE_CHECKING, BinaryIO
 
-from photo_labels.records.decoders import by_libheif, by_pillow, raw
+from photo_labels.records.decoders import by_libheif, by_pillow, raw, tiff
+from photo_labels.records.decoders.content import content_of
 from photo_labels.records.decoders.errors import DECODER_ERRORS, refusal
 from photo_labels.records.decoders.limits import UndecodableError
 from photo_labels.records.formats import RAW, SIGNATURE_BYTES, format_by_content
 
 if TYPE_CHECKING:
     from photo_labels.records.decoders.picture import Picture
-    from photo_labels.records.decoders.tiff_structure import Content
 
 # A codestream, and a container of one (ISO 18181-2).
 _JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
@@ -26,8 +24,9 @@ def decode(file: BinaryIO, longest_side: int) -> Picture:
     found = format_by_content(beginning)
     if found is None:
         raise _unknown(beginning)
-    if found.name in {"TIFF", RAW} and raw.is_raw(content := _content(file), found.name):
-        return raw.decode(content, longest_side)
+    if found.name in {"TIFF", RAW}:
+        is_raw = raw.is_raw(content := content_of(file), found.name)
+        return raw.decode(content, longest_side) if is_raw else tiff.decode(file, longest_side)
     if found.name == "HEIF":
         return _from_heif(file, longest_side)
     return by_pillow.decode(file, found.name, longest_side)
@@ -42,15 +41,6 @@ def _from_heif(file: BinaryIO, longest_side: int) -> Picture:
         ):  # AVIF under a general name; this libheif comes without that codec, and Pillow has it
             return by_pillow.decode(file, "AVIF", longest_side)
         raise refusal(error, "HEIF") from error
-
-
-def _content(file: BinaryIO) -> Content:
-    """Return all of a file; one on a disk is not read into memory."""
-    try:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except io.UnsupportedOperation:  # it is in memory
-        file.seek(0)
-        return file.read()
 
 
 def _unknown(beginning: bytes) -> UndecodableError:

@@ -20,7 +20,6 @@ from photo_labels.records.decoders.tiff_structure import (
     STRIPS,
     TILE_SIZES,
     TILES,
-    Content,
     Directory,
     directories,
 )
@@ -29,6 +28,7 @@ from photo_labels.records.formats import RAW
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from photo_labels.records.decoders.content import Content
     from photo_labels.records.decoders.picture import Picture
 
 _SENSOR = {32803, 34892}  # photometric: CFA, LinearRaw

@@ -1,50 +1,84 @@
-"""TIFF as scanners write it: which of its pages is the photo, and colours that Pillow takes for black."""
+"""TIFF as scanners write it: which of its pages is the photo, and what Pillow does not read of it as it is."""
 
 from __future__ import annotations
 
-from typing import Any
+import io
+from typing import TYPE_CHECKING, BinaryIO
 
-_SUBFILE_TYPE, _OLD_SUBFILE_TYPE, _COLOUR_MAP = 254, 255, 320
+from photo_labels.records.decoders import by_pillow, tiff_samples
+from photo_labels.records.decoders.content import content_of
+from photo_labels.records.decoders.errors import DECODER_ERRORS, refusal
+from photo_labels.records.decoders.limits import UndecodableError
+from photo_labels.records.decoders.tiff_rewriting import rewritten
+from photo_labels.records.decoders.tiff_structure import (
+    OLD_SUBFILE_TYPE,
+    SUBFILE_TYPE,
+    Directory,
+    directories,
+)
+
+if TYPE_CHECKING:
+    from photo_labels.records.decoders.content import Content
+    from photo_labels.records.decoders.picture import Picture
+
 # Bits of NewSubfileType: a smaller version of another page, a mask of one. The older tag's number of the former.
 _SMALLER_OR_MASK, _OLD_SMALLER = 0b101, 2
-_MAX_PAGES = 50
 # A first page of at most that share of the pixels of a page of the same shape is its thumbnail.
 _THUMBNAIL, _SAME_SHAPE = 0.25, 0.05
+# A BigTIFF whose bytes are in that order is none to Pillow.
+_BIG_ENDIAN_BIG_TIFF = b"MM\0+"
 
 
-def show_photo(image: Any) -> None:
-    """Go to the page of an opened TIFF that is the photo: the first that is not a smaller version of another."""
-    pages = []
-    for number in range(_MAX_PAGES):
+def decode(file: BinaryIO, longest_side: int) -> Picture:
+    """Decode the page of a TIFF that is the photo. Raises UndecodableError.
+
+    Where Pillow does not read it, it gets that page alone, without metadata; where the samples are of a kind that
+    it does not know, they are read here.
+    """
+    content = content_of(file)
+    pages = [one for one in directories(content) if not one.is_below]
+    number = _number_of_photo(pages)
+    if content[:4] != _BIG_ENDIAN_BIG_TIFF:
         try:
-            image.seek(number)
-        except (EOFError, OSError, SyntaxError, ValueError):  # there are no more, or none that can be read
-            break
-        tags = image.tag_v2
-        is_other = tags.get(_SUBFILE_TYPE, 0) & _SMALLER_OR_MASK or tags.get(_OLD_SUBFILE_TYPE, 0) == _OLD_SMALLER
-        pages.append((number, image.size, bool(is_other)))
-    image.seek(_photo_of(pages))
+            return by_pillow.decode_strictly(file, "TIFF", longest_side, page=number)
+        except DECODER_ERRORS as error:
+            why = refusal(error, "TIFF")
+    else:
+        why = refusal(SyntaxError("it is cut off"), "TIFF")
+    if not pages:
+        raise why
+    return _decoded_page(content, pages[number], longest_side, why)
 
 
-def _photo_of(pages: list[tuple[int, tuple[int, int], bool]]) -> int:
-    full = [(number, size) for number, size, is_other in pages if not is_other]
+def _decoded_page(content: Content, page: Directory, longest_side: int, why: UndecodableError) -> Picture:
+    if tiff_samples.are_unusual(page):
+        try:
+            return tiff_samples.decode(content, page)
+        except DECODER_ERRORS:
+            raise why from None
+    try:
+        return by_pillow.decode(io.BytesIO(rewritten(content, page)), "TIFF", longest_side)
+    except UndecodableError as error:
+        raise why from error
+
+
+def _number_of_photo(pages: list[Directory]) -> int:
+    """Return which page is the photo: the first that is not a smaller version of another."""
+    full = [number for number, page in enumerate(pages) if not _is_other(page)]
     if not full:
-        return max(pages, key=lambda page: page[1][0] * page[1][1], default=(0,))[0]
-    first, size = full[0]
-    larger = [number for number, other in full[1:] if _is_thumbnail(size, other)]
-    return larger[0] if larger else first
+        return max(range(len(pages)), key=lambda number: pages[number].area, default=0)
+    larger = [number for number in full[1:] if _is_thumbnail(pages[full[0]], pages[number])]
+    return larger[0] if larger else full[0]
 
 
-def _is_thumbnail(size: tuple[int, int], other: tuple[int, int]) -> bool:
-    shape, others = size[0] / max(size[1], 1), other[0] / max(other[1], 1)
-    is_same = abs(shape - others) <= _SAME_SHAPE * others
-    return is_same and size[0] * size[1] <= _THUMBNAIL * other[0] * other[1]
+def _is_other(page: Directory) -> bool:
+    return bool(
+        page.number(SUBFILE_TYPE) & _SMALLER_OR_MASK
+        or page.number(OLD_SUBFILE_TYPE) == _OLD_SMALLER
+        or not page.area
+    )
 
 
-def mend(image: Any) -> None:
-    """Read a colour map of 8 bits as such: some scanners write it into the fields of 16 bits as it is."""
-    colours = image.tag_v2.get(_COLOUR_MAP)
-    if image.mode == "P" and colours and max(colours) < 256:
-        third = len(colours) // 3
-        by_colour = zip(colours[:third], colours[third : 2 * third], colours[2 * third :], strict=True)
-        image.putpalette(bytes(value for colour in by_colour for value in colour))
+def _is_thumbnail(page: Directory, other: Directory) -> bool:
+    shape, others = (one.size[0] / max(one.size[1], 1) for one in (page, other))
+    return abs(shape - others) <= _SAME_SHAPE * others and page.area <= _THUMBNAIL * other.area

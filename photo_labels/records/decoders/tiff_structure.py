@@ -5,7 +5,6 @@ TIFF 6.0, section 2; BigTIFF differs in the width of its numbers.
 
 from __future__ import annotations
 
-import mmap
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,11 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Content = bytes | mmap.mmap
+    from photo_labels.records.decoders.content import Content
 
-WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC = 256, 257, 259, 262
-STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 273, 279, 324, 325
-SUBFILE_TYPE, OLD_SUBFILE_TYPE, ORIENTATION = 254, 255, 274
+# Tags, and types of values.
+SUBFILE_TYPE, OLD_SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
+STRIPS, ORIENTATION, SAMPLES, STRIP_SIZES, PLANAR, PREDICTOR, COLOUR_MAP = 273, 274, 277, 279, 284, 317, 320
+TILE_WIDTH, TILES, TILE_SIZES, EXTRA_SAMPLES, SAMPLE_FORMAT = 322, 324, 325, 338, 339
+SHORT, LONG = 3, 4
 _SUB_DIRECTORIES = (330, 34665)  # SubIFDs, and EXIF's
 # By the byte order; cameras have numbers of their own in the place of 42: Olympus (RO, RS), Panasonic (U).
 _ORDERS = {b"II": "<", b"MM": ">"}
@@ -41,6 +42,8 @@ class Value:
 class Directory:
     """An image file directory, as far as it can be read."""
 
+    # Its byte order, as `struct` has it.
+    order: str
     values: dict[int, Value] = field(default_factory=dict)
     # Not one of the pages, but below one.
     is_below: bool = False
@@ -53,7 +56,12 @@ class Directory:
 
     @property
     def size(self) -> tuple[int, int]:
+        """Width and height in pixels; 0: the directory does not say it."""
         return self.number(WIDTH), self.number(HEIGHT)
+
+    @property
+    def area(self) -> int:
+        return self.size[0] * self.size[1]
 
 
 def directories(content: Content, start: int = 0) -> list[Directory]:
@@ -101,7 +109,7 @@ class _Reader:
     def _read(self, place: int) -> tuple[Directory, int]:
         [count] = self._unpacked(self._count, place)
         at, room = place + struct.calcsize("=" + self._count), struct.calcsize("=" + self._number)
-        directory = Directory()
+        directory = Directory(self._order)
         for _ in range(min(count, _MAX_ENTRIES)):
             tag, kind, number = self._unpacked("HH" + self._number, at)
             if kind in _TYPES:
