@@ -252,15 +252,40 @@ def _box(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", 8 + len(content)) + kind + content
 
 
-def psd(image: Image.Image) -> bytes:
-    """Return a Photoshop file without layers, as "maximise compatibility" adds it to those with layers."""
-    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, image.height, image.width, 8, 3)
-    bands = b"".join(band.tobytes() for band in image.convert("RGB").split())
-    return head + bytes(12) + bytes(2) + bands
+def psd(
+    image: Image.Image, mode: int = 3, bits: int = 8, *, is_large: bool = False, is_packed: bool = False
+) -> bytes:
+    """Return a Photoshop file without layers, as "maximise compatibility" adds it to those with layers.
+
+    `mode`: Photoshop's, of as many colours as the image has; `bits`: 8, 16, or 32, which are floats of light.
+    """
+    bands = image.split()
+    head = struct.pack(
+        ">4sH6xHIIHH", b"8BPS", 2 if is_large else 1, len(bands), image.height, image.width, bits, mode
+    )
+    sections = bytes(8) + bytes(8 if is_large else 4)
+    content = [_channel(band.tobytes(), bits) for band in bands]
+    if not is_packed:
+        return head + sections + struct.pack(">H", 0) + b"".join(content)
+    row = image.width * bits // 8
+    rows = [_packed(one[at : at + row]) for one in content for at in range(0, len(one), row)]
+    lengths = struct.pack(f">{len(rows)}{'I' if is_large else 'H'}", *map(len, rows))
+    return head + sections + struct.pack(">H", 1) + lengths + b"".join(rows)
+
+
+def _channel(values: bytes, bits: int) -> bytes:
+    if bits == 32:
+        return b"".join(struct.pack(">f", (value / 255) ** 2.2) for value in values)
+    return values if bits == 8 else b"".join(bytes([value, 255 - value]) for value in values)
+
+
+def _packed(row: bytes) -> bytes:
+    """Pack a row as PackBits may: as it is, in pieces."""
+    return b"".join(bytes([len(row[at : at + 128]) - 1]) + row[at : at + 128] for at in range(0, len(row), 128))
 
 
 def of_format(name: str, image: Image.Image) -> bytes:
     """Return a file of a format of `photo_labels.records.formats`."""
     if name == "PSD":
-        return psd(image)
+        return psd(image.convert("RGB"))
     return raw(".raf", image) if name == "RAW" else encoded(image, name)

@@ -52,7 +52,7 @@ PHOTO_FORMATS = (
     PhotoFormat(
         "JPEG",
         (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo", ".insp", ".jpg_large"),
-        _starts_with(rb"\xff\xd8\xff"),
+        _starts_with(rb"\xff\xd8"),  # some have anything between segments
         is_read_by_rekognition=True,
     ),
     PhotoFormat("PNG", (".png", ".apng"), _starts_with(rb"\x89PNG\r\n\x1a\n"), is_read_by_rekognition=True),

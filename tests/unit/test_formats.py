@@ -132,7 +132,6 @@ def test_given_a_rarer_kind_of_a_format_when_looked_into_then_it_is_known(beginn
     "beginning",
     [
         b"",
-        b"\xff\xd8",
         b"\0\0\0\x14ftypqt  \0\0\0\0qt  ",
         b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41",
         b"\0\0\0\x18ftyp3gp4\0\0\0\0isom3gp4",

@@ -13,10 +13,10 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _WEBP_PIXELS = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"}
 _WEBP_METADATA = 0x20 | 0x08 | 0x04  # flags of VP8X: ICC profile, EXIF, XMP
-# JPEG's segments without a length (TEM, RST0 to RST7), of metadata (APP1 to APP15 but Adobe's, and comments), and
+# JPEG's segments without a length (TEM, RST0 to RST7), of metadata (APP0 to APP15 but Adobe's, and comments), and
 # where pixels begin, or the file ends.
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
-_METADATA = {*range(0xE1, 0xEE), 0xEF, 0xFE}
+_METADATA = {*range(0xE0, 0xEE), 0xEF, 0xFE}
 _SCAN, _END = 0xDA, 0xD9
 _EXIF_SEGMENT, _EXIF = 0xE1, b"Exif\0\0"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from photo_labels.records.decoders import by_libheif, by_pillow, raw, tiff
+from photo_labels.records.decoders import by_libheif, by_pillow, psd, raw, tiff
 from photo_labels.records.decoders.content import content_of
 from photo_labels.records.decoders.errors import DECODER_ERRORS, refusal
 from photo_labels.records.decoders.limits import UndecodableError
@@ -29,6 +29,8 @@ def decode(file: BinaryIO, longest_side: int) -> Picture:
         return raw.decode(content, longest_side) if is_raw else tiff.decode(file, longest_side)
     if found.name == "HEIF":
         return _from_heif(file, longest_side)
+    if found.name == "PSD":
+        return psd.decode(file)
     return by_pillow.decode(file, found.name, longest_side)
 
 

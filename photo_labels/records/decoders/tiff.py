@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from photo_labels.records.decoders import by_pillow, tiff_samples
@@ -52,10 +53,8 @@ def decode(file: BinaryIO, longest_side: int) -> Picture:
 
 def _decoded_page(content: Content, page: Directory, longest_side: int, why: UndecodableError) -> Picture:
     if tiff_samples.are_unusual(page):
-        try:
+        with suppress(*DECODER_ERRORS):
             return tiff_samples.decode(content, page)
-        except DECODER_ERRORS:
-            raise why from None
     try:
         return by_pillow.decode(io.BytesIO(rewritten(content, page)), "TIFF", longest_side)
     except UndecodableError as error:

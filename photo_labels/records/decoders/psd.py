@@ -1,0 +1,122 @@
+"""Photoshop's files (PSD, and PSB for large ones): the flattened picture that stands behind the layers.
+
+Adobe's "Photoshop File Formats Specification". Pillow reads 8 bits only.
+"""
+
+from __future__ import annotations
+
+import array
+import struct
+import sys
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from PIL import Image, ImageChops
+
+from photo_labels.records.decoders.colours import from_lab
+from photo_labels.records.decoders.content import content_of
+from photo_labels.records.decoders.errors import DECODER_ERRORS, refusal
+from photo_labels.records.decoders.limits import check_size
+from photo_labels.records.decoders.picture import Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from photo_labels.records.decoders.content import Content
+
+_HEAD = struct.Struct(">4sH6xHIIHH")
+_BITMAP, _GREY, _INDEXED, _RGB, _CMYK, _MULTICHANNEL, _DUOTONE, _LAB = 0, 1, 2, 3, 4, 7, 8, 9
+# The colours of each mode; further channels are masks, or inks.
+_COLOURS = {_BITMAP: 1, _GREY: 1, _INDEXED: 1, _RGB: 3, _CMYK: 4, _MULTICHANNEL: 3, _DUOTONE: 1, _LAB: 3}
+_PSB = 2
+_RAW, _PACK_BITS = 0, 1
+
+
+class _Head(NamedTuple):
+    signature: bytes
+    version: int
+    channels: int
+    height: int
+    width: int
+    bits: int
+    mode: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.width, self.height
+
+
+def decode(file: BinaryIO) -> Picture:
+    """Decode the flattened picture. Raises UndecodableError."""
+    content = content_of(file)
+    try:
+        head = _Head(*_HEAD.unpack(content[: _HEAD.size]))
+        check_size(head.size)
+        palette, pixels = _sections(content, head)
+        bands = [_of_8_bits(band, head) for band in islice(_bands(content, pixels, head), _COLOURS[head.mode])]
+        return Picture(_image(bands, head.mode, palette), "PSD", head.size)
+    except DECODER_ERRORS as error:
+        raise refusal(error, "PSD") from error
+
+
+def _sections(content: Content, head: _Head) -> tuple[bytes, int]:
+    """Return the palette, which only indexed colours have, and where the pixels begin."""
+    at = _HEAD.size
+    [length] = struct.unpack(">I", content[at : at + 4])
+    palette = bytes(content[at + 4 : at + 4 + length])
+    at += 4 + length
+    [length] = struct.unpack(">I", content[at : at + 4])  # resources
+    at += 4 + length
+    room = 8 if head.version == _PSB else 4
+    return palette, at + room + int.from_bytes(content[at : at + room], "big")
+
+
+def _bands(content: Content, at: int, head: _Head) -> Iterator[bytes]:
+    """Return the bytes of each channel, unpacked."""
+    [compression] = struct.unpack(">H", content[at : at + 2])
+    at += 2
+    row = -(-head.width * head.bits // 8)
+    if compression == _RAW:
+        for channel in range(head.channels):
+            yield bytes(content[at + channel * row * head.height : at + (channel + 1) * row * head.height])
+    elif compression == _PACK_BITS:
+        count, room = head.channels * head.height, 4 if head.version == _PSB else 2
+        lengths = struct.unpack(f">{count}{'I' if room == 4 else 'H'}", content[at : at + count * room])
+        at += count * room
+        for channel in range(head.channels):
+            length = sum(lengths[channel * head.height : (channel + 1) * head.height])
+            packed = bytes(content[at : at + length])
+            yield Image.frombytes("L", (row, head.height), packed, "packbits", "L").tobytes()
+            at += length
+    else:
+        raise ValueError(f"a compression of {compression} is not supported")
+
+
+def _of_8_bits(band: bytes, head: _Head) -> Image.Image:
+    if head.bits == 1:
+        return ImageChops.invert(Image.frombytes("1", head.size, band).convert("L"))
+    if head.bits == 32:
+        return _of_light(band, head.size)
+    return Image.frombytes("L", head.size, band[::2] if head.bits == 16 else band)
+
+
+def _of_light(band: bytes, size: tuple[int, int]) -> Image.Image:
+    """Return what floats show, which are linear in light, as values for a screen."""
+    floats = array.array("f", band)
+    if sys.byteorder == "little":
+        floats.byteswap()
+    linear = Image.frombytes("F", size, floats.tobytes()).point(lambda value: value * 255 + 0.0).convert("L")
+    return linear.point([round(255 * (value / 255) ** (1 / 2.2)) for value in range(256)])
+
+
+def _image(bands: list[Image.Image], mode: int, palette: bytes) -> Image.Image:
+    if mode == _INDEXED:
+        image = bands[0].convert("P")
+        by_colour = zip(palette[:256], palette[256:512], palette[512:], strict=True)
+        image.putpalette(bytes(value for colour in by_colour for value in colour))
+        return image
+    if mode == _LAB:
+        return from_lab(bands)
+    if mode == _CMYK:
+        return Image.merge("CMYK", [ImageChops.invert(band) for band in bands])
+    return Image.merge("RGB", bands) if len(bands) == 3 else bands[0]
