@@ -40,7 +40,10 @@ def _of_png(beginning: bytes) -> tuple[int, int] | None:
 
 
 def _of_jpeg(beginning: bytes) -> tuple[int, int] | None:
-    """Read the one frame header that is before the first scan; the photo in its EXIF segment is passed over."""
+    """Read the one frame header that is before the first scan; the preview in an EXIF segment is passed over.
+
+    Where the bytes end before that scan, nothing is told: there may be another frame, which decoders believe.
+    """
     if not beginning.startswith(b"\xff\xd8\xff"):
         return None
     size, place = None, 2
@@ -51,11 +54,9 @@ def _of_jpeg(beginning: bytes) -> tuple[int, int] | None:
         place += 1
         if marker == _SCAN:
             return size
-        if (marker in _FRAMES and size) or marker not in _FRAMES | _SEGMENTS or place + 2 > len(beginning):
+        if (marker in _FRAMES and size) or marker not in _FRAMES | _SEGMENTS:
             return None
         length = _number(beginning, place, 2)
-        if length < 2 or place + length > len(beginning):
-            return None
         if marker in _FRAMES:
             if length < 8:
                 return None
