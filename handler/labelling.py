@@ -15,7 +15,7 @@ from handler.recognition import MAX_OBJECT_BYTES
 from handler.results import InvalidParameterError, S3Object, UnreadableObjectError, UnsupportedPhotoError
 from handler.timeouts import S3
 from handler.unwritten import UnwrittenLabels, WriteCircuitBreaker
-from photo_labels.records.dimensions import why_too_small
+from photo_labels.records.dimensions import why_too_small_by_header
 from photo_labels.records.documents import (
     NO_SEQUENCER,
     NULL_VERSION,
@@ -285,7 +285,7 @@ class Labeller:
         found, why = (by_name, "Name") if by_name else (format_by_content(beginning), "Content")
         if beginning and not found:
             return self._reject(task, _no_photo_inside())
-        if detail := why_too_small(beginning):
+        if detail := why_too_small_by_header(beginning):
             return self._reject(task, PermanentError(TOO_SMALL, detail))
         if photo.lane.convert_url is None:
             return None
@@ -321,7 +321,7 @@ class Labeller:
         """Look whether it is the photo's size that is refused, where Rekognition leaves that open."""
         if not isinstance(error, InvalidParameterError):
             return error
-        detail = why_too_small(self._look_briefly(photo, _HEADER_BYTES))
+        detail = why_too_small_by_header(self._look_briefly(photo, _HEADER_BYTES))
         return PermanentError(TOO_SMALL, detail) if detail else error
 
     def _explain_unreadable(self, task: Task, said: str, deadline: Deadline) -> Write | SkipReason:

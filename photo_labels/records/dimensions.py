@@ -6,8 +6,7 @@ what is not exactly as the standards have it cannot be told, and Rekognition is 
 
 from __future__ import annotations
 
-# Of Rekognition, in pixels (developer guide, "Guidelines and quotas in Amazon Rekognition").
-SHORTEST_SIDE = 80
+from photo_labels.records.decoders.limits import why_too_small
 
 # PNG specification, 11.2.1: signature, and the first chunk, IHDR, of 13 bytes.
 _PNG_BEGINS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -18,12 +17,10 @@ _SCAN = 0xDA
 _SEGMENTS = {0xC4, 0xCC, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)}
 
 
-def why_too_small(beginning: bytes) -> str | None:
+def why_too_small_by_header(beginning: bytes) -> str | None:
     """Return the sentence for a person, of a photo that begins so; None: it is large enough, or cannot be told."""
     size = size_by_header(beginning)
-    if size is None or min(size) >= SHORTEST_SIDE:
-        return None
-    return f"The photo has {size[0]:,} x {size[1]:,} pixels; Rekognition needs {SHORTEST_SIDE} on each side."
+    return why_too_small(size) if size else None
 
 
 def size_by_header(beginning: bytes) -> tuple[int, int] | None:

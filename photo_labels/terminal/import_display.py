@@ -11,7 +11,7 @@ from rich.text import Text
 
 from photo_labels.library.importing.finder import NOT_A_PHOTO
 from photo_labels.library.importing.journal import End
-from photo_labels.records.dimensions import SHORTEST_SIDE
+from photo_labels.records.decoders.limits import SHORTEST_SIDE
 from photo_labels.records.formats import TOO_SMALL
 from photo_labels.terminal.text import counted, safe, spread
 

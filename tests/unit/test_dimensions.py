@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from photo_labels.records.dimensions import SHORTEST_SIDE, size_by_header, why_too_small
+from photo_labels.records.decoders.limits import SHORTEST_SIDE
+from photo_labels.records.dimensions import size_by_header, why_too_small_by_header
 from tests.photo_files import encoded
 
 SIDES = st.integers(1, 200)
@@ -116,7 +117,7 @@ def opened(file: bytes) -> tuple[int, int] | None:
 def is_refused_wrongly(file: bytes) -> bool:
     """Whether what Pillow opens with both sides of 80 pixels is called too small."""
     size = opened(file)
-    return why_too_small(file) is not None and size is not None and min(size) >= SHORTEST_SIDE
+    return why_too_small_by_header(file) is not None and size is not None and min(size) >= SHORTEST_SIDE
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of malformed metadata
@@ -213,4 +214,4 @@ def test_given_the_frame_of_these_tests_when_it_is_as_it_should_be_then_its_size
 def test_given_a_side_below_80_when_asked_why_then_the_sentence_has_the_photos_numbers(
     kind: str, size: tuple[int, int], said: str | None
 ) -> None:
-    assert why_too_small(encoded(Image.new("L", size), kind)) == said
+    assert why_too_small_by_header(encoded(Image.new("L", size), kind)) == said
