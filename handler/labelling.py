@@ -12,8 +12,10 @@ from handler.decisions import Forward, SkipReason, Task, Write
 from handler.events import Kind, ObjectEvent, body_of
 from handler.rate_limiter import BudgetSpentError, NoSlotError, SlotRequest
 from handler.recognition import MAX_OBJECT_BYTES
-from handler.results import S3Object, UnreadableObjectError, UnsupportedPhotoError
+from handler.results import InvalidParameterError, S3Object, UnreadableObjectError, UnsupportedPhotoError
+from handler.timeouts import S3
 from handler.unwritten import UnwrittenLabels, WriteCircuitBreaker
+from photo_labels.records.dimensions import why_too_small_by_header
 from photo_labels.records.documents import (
     NO_SEQUENCER,
     NULL_VERSION,
@@ -29,6 +31,9 @@ from photo_labels.records.errors import AWS_ERRORS, PermanentError, TransientErr
 from photo_labels.records.formats import (
     NOT_A_PHOTO,
     PHOTO_FORMATS,
+    REASONS_WITHOUT_ALARM,
+    SIGNATURE_BYTES,
+    TOO_SMALL,
     NameSays,
     format_by_content,
     format_by_name,
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
     from handler.objects import Objects
     from handler.results import CallStats, Recognised
     from handler.settings import Settings
+    from photo_labels.records.formats import PhotoFormat
     from photo_labels.records.heads import Head
 
     class Detector(Protocol):
@@ -59,6 +65,12 @@ if TYPE_CHECKING:
 # Last-Modified is in whole seconds, and clocks differ: what changed more recently may have changed once more, and
 # look the same.
 _SETTLED_AFTER = timedelta(seconds=10)
+# Nearly all photos with a side below 80 pixels are lighter. Read as a whole, so that no metadata hides the size.
+_LIGHT_BYTES = 20_000
+# Of a photo that Rekognition has refused: what is before its size, with a preview and a profile of colours.
+_HEADER_BYTES = 256 * 2**10
+# What such a look may take of a photo's time, if S3 is in trouble: it is no condition for its labels.
+_LOOK_S = S3.call_s + 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +138,11 @@ class Labeller:
             decided = self._resolve(photo)
         except _ForwardedError as error:
             return error.forward
-        if isinstance(decided, Write) and decided.document.status == "REJECTED":
+        if (
+            isinstance(decided, Write)
+            and decided.document.status == "REJECTED"
+            and decided.document.reason not in REASONS_WITHOUT_ALARM
+        ):
             return replace(decided, is_marked=self._was_imported(photo))
         return decided
 
@@ -165,8 +181,6 @@ class Labeller:
     def _label(self, photo: _Photo) -> Write | SkipReason:
         """Label a photo that is there. Raises _ForwardedError where that is for another queue."""
         task = photo.task
-        if decided := self._decide_unasked(photo):
-            return decided
         shown = self._version_shown(task)
         if shown and (kept := self._unwritten.document(shown)):
             return self._build_write(
@@ -177,6 +191,8 @@ class Labeller:
                 orientation=kept.orientation,
                 truncated=kept.truncated,
             )
+        if decided := self._decide_unasked(photo):
+            return decided
         self._breaker.require_closed()
         try:
             found = self._detect(photo)
@@ -187,7 +203,7 @@ class Labeller:
                 raise self._to_converter(photo, error.reason) from error
             return self._reject(task, error)
         except PermanentError as error:
-            return self._reject(task, error)
+            return self._reject(task, self._explain_refusal(photo, error))
         return self._build_write(
             task,
             status="LABELLED",
@@ -255,22 +271,22 @@ class Labeller:
     def _decide_unasked(self, photo: _Photo) -> Write | None:
         """Return what name, size or first bytes decide, without Rekognition; None: nothing.
 
-        Only what a name says nothing about is looked into. Where S3 does not give that, the path of all photos
-        finds out why. Raises _ForwardedError for what has to be converted.
+        Only what a name says nothing about is looked into, and light JPEGs and PNGs, which may be too small. Where
+        S3 does not give that, the path of all photos finds out why. Raises _ForwardedError for what has to be
+        converted.
         """
         task, event, said = photo.task, photo.task.event, name_says(photo.task.event.key)
         if said is NameSays.NO_PHOTO:
             return self._reject(task, PermanentError(NOT_A_PHOTO, why_no_photo(event.key)))
         if event.size == 0:
             return self._reject(task, _empty())
-        if said is NameSays.PHOTO:
-            found, why = format_by_name(event.key), "Name"
-        else:
-            version = _version_to_request(event)
-            beginning = self._objects.beginning(event.bucket, event.key, version, photo.deadline)
-            found, why = format_by_content(beginning or b""), "Content"
-            if beginning and not found:
-                return self._reject(task, _no_photo_inside())
+        by_name = format_by_name(event.key)
+        beginning = self._look_inside(photo, by_name)
+        found, why = (by_name, "Name") if by_name else (format_by_content(beginning), "Content")
+        if beginning and not found:
+            return self._reject(task, _no_photo_inside())
+        if detail := why_too_small_by_header(beginning):
+            return self._reject(task, PermanentError(TOO_SMALL, detail))
         if photo.lane.convert_url is None:
             return None
         if event.size is not None and event.size > MAX_OBJECT_BYTES:
@@ -278,6 +294,35 @@ class Labeller:
         if found and not found.is_read_by_rekognition:
             raise self._to_converter(photo, why)
         return None
+
+    def _look_inside(self, photo: _Photo, by_name: PhotoFormat | None) -> bytes:
+        """Return what the object begins with, where that may decide; empty: not, or S3 does not give it."""
+        event = photo.task.event
+        # The function that converts downloads the photo in any case, and its decoder knows the size.
+        is_light = event.size is not None and event.size < _LIGHT_BYTES and not photo.lane.is_converting
+        version, most_bytes = _version_to_request(event), _LIGHT_BYTES if is_light else SIGNATURE_BYTES
+        if not by_name:
+            found = self._objects.beginning(event.bucket, event.key, version, most_bytes, photo.deadline)
+            return found or b""
+        if is_light and by_name.is_read_by_rekognition:
+            return self._look_briefly(photo, most_bytes)
+        return b""
+
+    def _look_briefly(self, photo: _Photo, most_bytes: int) -> bytes:
+        """Return what the object begins with; empty: S3 does not give it, or not soon."""
+        event, deadline = photo.task.event, photo.deadline
+        patience = deadline.earlier(max(0.0, deadline.remaining_s() - _LOOK_S))
+        with suppress(*AWS_ERRORS, TransientError):
+            version = _version_to_request(event)
+            return self._objects.beginning(event.bucket, event.key, version, most_bytes, patience) or b""
+        return b""
+
+    def _explain_refusal(self, photo: _Photo, error: PermanentError) -> PermanentError:
+        """Look whether it is the photo's size that is refused, where Rekognition leaves that open."""
+        if not isinstance(error, InvalidParameterError):
+            return error
+        detail = why_too_small_by_header(self._look_briefly(photo, _HEADER_BYTES))
+        return PermanentError(TOO_SMALL, detail) if detail else error
 
     def _explain_unreadable(self, task: Task, said: str, deadline: Deadline) -> Write | SkipReason:
         """Ask S3 why Rekognition could not get the object. Raises _VersionGoneError where a named one is gone."""

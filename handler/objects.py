@@ -1,4 +1,4 @@
-"""Calls to S3 about what is true now: HeadObject, and GetObject of a few bytes where that says too little."""
+"""Calls to S3 about what is true now: HeadObject, and GetObject of the first bytes where that says too little."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from botocore.exceptions import ClientError, IncompleteReadError
 from handler.deadline import call
 from handler.timeouts import S3
 from photo_labels.records.errors import PermanentError, code_of, is_throttle, status_of
-from photo_labels.records.formats import SIGNATURE_BYTES
 from photo_labels.records.heads import CUSTOMER_KEY, Head, head_of
 
 if TYPE_CHECKING:
@@ -47,26 +46,30 @@ class Objects:
             raise
         return head_of(answer)
 
-    def beginning(self, bucket: str, key: str, version_id: str | None, deadline: Deadline) -> bytes | None:
-        """Return the first SIGNATURE_BYTES of an object; None: S3 does not give them, or there are none.
+    def beginning(
+        self, bucket: str, key: str, version_id: str | None, most_bytes: int, deadline: Deadline
+    ) -> bytes | None:
+        """Return the first bytes of an object; None: S3 does not give them, or there are none.
 
         Why it does not is for others to find out. Raises TransientError where S3 does not answer.
         """
         version = {"VersionId": version_id} if version_id else {}
         try:
             return call(
-                lambda: self._read_beginning({"Bucket": bucket, "Key": key} | version), deadline, S3.call_s
+                lambda: self._read_beginning({"Bucket": bucket, "Key": key} | version, most_bytes),
+                deadline,
+                S3.call_s,
             )
         except ClientError as error:
             if status_of(error) in range(400, 500) and not is_throttle(error):
                 return None
             raise
 
-    def _read_beginning(self, place: dict[str, str]) -> bytes | None:
-        answer = self._client.get_object(Range=f"bytes=0-{SIGNATURE_BYTES - 1}", **place)  # type: ignore[arg-type]
+    def _read_beginning(self, place: dict[str, str], most_bytes: int) -> bytes | None:
+        answer = self._client.get_object(Range=f"bytes=0-{most_bytes - 1}", **place)  # type: ignore[arg-type]
         with closing(answer["Body"]) as body:
             # Less, where the connection ends early: that must not pass for a file that is no photo.
-            expected = min(answer["ContentLength"], SIGNATURE_BYTES)
+            expected = min(answer["ContentLength"], most_bytes)
             found = body.read(expected)
         if len(found) < expected:
             raise IncompleteReadError(actual_bytes=len(found), expected_bytes=expected)

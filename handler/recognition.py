@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handler.deadline import call
-from handler.results import CallStats, Recognised, UnreadableObjectError, UnsupportedPhotoError
+from handler.results import (
+    CallStats,
+    InvalidParameterError,
+    Recognised,
+    UnreadableObjectError,
+    UnsupportedPhotoError,
+)
 from handler.timeouts import REKOGNITION
 from photo_labels.records.errors import AWS_ERRORS, PermanentError, code_of, is_throttle
 
@@ -27,10 +33,6 @@ MAX_OBJECT_BYTES = 15 * 2**20
 _UNSUPPORTED = {
     "ImageTooLargeException": "The photo is larger than Rekognition takes: 15 MB and 10,000 pixels a side.",
     "InvalidImageFormatException": "The file is no photo that Rekognition can read: it takes JPEG and PNG.",
-}
-_PERMANENT = {
-    "InvalidParameterException": "Rekognition refuses the photo's name or its size: a side needs 80 pixels.",
-    "ValidationException": "Rekognition refuses the request for this photo.",
 }
 
 
@@ -54,9 +56,9 @@ class Recogniser:
         """Detect the labels of an S3 object.
 
         Throttling, 5xx and timeouts are waited out until the deadline is near. Raises PermanentError (the
-        photo will never do; UnsupportedPhotoError: as it is), UnreadableObjectError, TransientError (the queue
-        should bring it back; NoSlotError: the quota had no slot for it), and ClientError as it is for everything
-        else, say a refused permission.
+        photo will never do; UnsupportedPhotoError: as it is; InvalidParameterError: perhaps for its size),
+        UnreadableObjectError, TransientError (the queue should bring it back; NoSlotError: the quota had no slot
+        for it), and ClientError as it is for everything else, say a refused permission.
         """
         version = {"Version": photo.version_id} if photo.version_id else {}
         image = {"S3Object": {"Bucket": photo.bucket, "Name": photo.key} | version}
@@ -100,6 +102,9 @@ def classify_error(error: Exception) -> Exception:
     said = error.response["Error"].get("Message", "") if isinstance(error, ClientError) else ""
     if code in _UNSUPPORTED:
         return UnsupportedPhotoError(code, f"{_UNSUPPORTED[code]} Rekognition says: {said}")
-    if code in _PERMANENT:
-        return PermanentError(code, f"{_PERMANENT[code]} Rekognition says: {said}")
+    if code == "InvalidParameterException":
+        why = "Rekognition refuses the photo's name or its size: a side needs 80 pixels."
+        return InvalidParameterError(code, f"{why} Rekognition says: {said}")
+    if code == "ValidationException":
+        return PermanentError(code, f"Rekognition refuses the request for this photo. Rekognition says: {said}")
     return error

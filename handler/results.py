@@ -17,6 +17,10 @@ class UnsupportedPhotoError(PermanentError):
     """Rekognition does not read photos of this format or size; converted it may."""
 
 
+class InvalidParameterError(PermanentError):
+    """InvalidParameterException: the photo's size, its name, or the settings. Its message does not tell which."""
+
+
 class UnreadableObjectError(Exception):
     """InvalidS3ObjectException: missing, empty, archived, encrypted, or no permission. HeadObject tells which."""
 

@@ -14,7 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from handler.lanes import BULK, LIVE
 from photo_labels.records.errors import AWS_ERRORS, TransientError, code_of
-from photo_labels.records.formats import NOT_A_PHOTO
+from photo_labels.records.formats import NOT_A_PHOTO, REASONS_WITHOUT_ALARM, TOO_SMALL
 from photo_labels.records.index import digest
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _count(report: Report, metrics: Metrics) -> None:
     outcomes, priority = list(report.outcomes.values()), report.lane.priority
     written = [one.write for one in outcomes if one.write and not one.superseded]
     forwarded = [one.forwarded for one in outcomes if one.forwarded and not one.error]
-    photos = [write for write in written if write.document.reason != NOT_A_PHOTO]
+    photos = [write for write in written if write.document.reason not in REASONS_WITHOUT_ALARM]
     # Of bulk work its importer says what is rejected: no alarm has to.
     live = [write for write in photos if priority is not BULK and not write.is_marked]
     ended = "ConvertMessagesEnded" if report.lane.is_converting else "MessagesEnded"
@@ -125,7 +125,8 @@ def _count(report: Report, metrics: Metrics) -> None:
         "ImagesForwarded": sum(not one.is_to_be_converted for one in forwarded),
         "ImagesRemoved": sum(write.document.status == "REMOVED" for write in written),
         "BulkImagesRejected": _rejected(photos) - _rejected(live),
-        "NotPhotos": len(written) - len(photos),
+        "NotPhotos": sum(write.document.reason == NOT_A_PHOTO for write in written),
+        "SmallPhotos": sum(write.document.reason == TOO_SMALL for write in written),
         "RecordsFailed": len(report.failed),
         "DuplicateEvents": sum(
             one.skip_reason is not None and one.skip_reason.name == "DUPLICATE" for one in outcomes

@@ -16,12 +16,19 @@ from rich.text import Text
 
 from photo_labels.commands import GIVEN
 from photo_labels.library.failures import Failures
-from photo_labels.records.formats import NOT_A_PHOTO
+from photo_labels.records.formats import NOT_A_PHOTO, TOO_SMALL
 from photo_labels.terminal.text import counted, safe
 
 if TYPE_CHECKING:
     from photo_labels.commands import Session
     from photo_labels.library.failures import DeadLettersSeen, Failure
+
+
+# Reasons of which there may be thousands, and nothing is to be done: one of them, and several.
+_COUNTED = {
+    NOT_A_PHOTO: ("1 file is no photo", "files are no photos"),
+    TOO_SMALL: ("1 photo is too small", "photos are too small"),
+}
 
 
 @click.command()
@@ -31,32 +38,30 @@ if TYPE_CHECKING:
 def failures(session: Session, reason: str | None, is_json: bool) -> None:
     """List rejected photos and dead letters, with the reason, when, and how often they were tried.
 
-    Files that are no photos are counted only; --reason NotAPhoto lists them. Reads the whole table of documents,
-    and looks through the dead-letter queues for four minutes each at most; how many dead letters are left then is
-    said, as SQS estimates it. Exit code 0: there are none; 1: there are some.
+    Files that are no photos, and photos that are too small, are counted only: --reason NotAPhoto and --reason
+    TooSmall list them. Reads the whole table of documents, and looks through the dead-letter queues for four
+    minutes each at most; how many dead letters are left then is said, as SQS estimates it. Exit code 0: there are
+    none; 1: there are some.
     """
     shown = Console(stderr=True) if is_json else session.console
     failed = Failures(session.target(shown))
     counts: Counter[tuple[str, str]] = Counter()
-    not_photos = 0
+    not_listed: Counter[str] = Counter()
     for failure in chain(failed.rejected(), failed.dead_letters()):
-        if failure.is_asked_for(reason):
-            counts[failure.kind, failure.reason] += 1
-            if is_json:
-                click.echo(json.dumps(_line(failure)))
-            else:
-                show_failure(shown, failure)
-        not_photos += failure.reason == NOT_A_PHOTO
+        if not failure.is_asked_for(reason):
+            not_listed[failure.reason] += 1
+            continue
+        counts[failure.kind, failure.reason] += 1
+        if is_json:
+            click.echo(json.dumps(_line(failure)))
+        else:
+            show_failure(shown, failure)
     if is_json:
         click.echo(json.dumps(_counted(counts, failed.seen)))
     else:
         show_reasons(shown, counts)
-    if not_photos and reason is None:
-        verb = "is no photo" if not_photos == 1 else "are no photos"
-        shown.print(
-            f"{counted(not_photos, 'file')} {verb}: `photos failures --reason {NOT_A_PHOTO}` lists them",
-            highlight=False,
-        )
+    if reason is None:
+        show_counted(shown, not_listed)
     show_seen(shown, failed.seen)
     sys.exit(1 if counts or failed.seen.left else 0)
 
@@ -90,6 +95,17 @@ def show_failure(console: Console, failure: Failure) -> None:
         Text(f"{failure.kind}, {failure.at:%Y-%m-%d %H:%M:%S}{tried}: ") + safe(failure.what), soft_wrap=True
     )
     console.print(Padding(safe(f"{failure.reason}: {failure.detail}"), (0, 0, 0, 4)))
+
+
+def show_counted(console: Console, counts: Counter[str]) -> None:
+    """Print how many there are of the reasons that are listed only where they are asked for."""
+    for reason, (one, several) in _COUNTED.items():
+        if count := counts[reason]:
+            what = one if count == 1 else f"{count:,} {several}"
+            console.print(
+                f"{what}: `photos failures --reason {reason}` lists {'it' if count == 1 else 'them'}",
+                highlight=False,
+            )
 
 
 def show_reasons(console: Console, counts: Counter[tuple[str, str]]) -> None:

@@ -31,7 +31,8 @@ def redrive(session: Session, reason: str | None, dry_run: bool) -> None:
     """Send rejected photos and dead letters back to be labelled, after the cause is fixed.
 
     Each photo costs one Rekognition call. It can be interrupted and run again: nothing is lost, and what is sent
-    twice is labelled once. Files that are no photos are sent back with --reason NotAPhoto only.
+    twice is labelled once. Files that are no photos, and photos that are too small, are sent back with --reason
+    NotAPhoto or TooSmall only.
     """
     target = session.target()
     failed = Failures(target)

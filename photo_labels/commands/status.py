@@ -75,6 +75,7 @@ def status_table(status: Status) -> Table:
     table.add_row(
         f"last {MINUTES} minutes",
         f"{counts['ImagesLabelled']:,.0f} labelled, {status.rejected:,.0f} rejected, "
+        f"{counts['SmallPhotos']:,.0f} too small, "
         f"{counts['ImagesRemoved']:,.0f} removed, {counts['ImagesHandedOver']:,.0f} forwarded to the converter, "
         f"{counts['ImagesForwarded']:,.0f} to another lane, "
         f"{counts['RecordsFailed']:,.0f} to be tried again",

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from photo_labels.library.queues import DeadLetterLook, photos_of, send, sent_at
 from photo_labels.library.table_reader import documents_in
 from photo_labels.library.user_errors import UserError
-from photo_labels.records.formats import NOT_A_PHOTO
+from photo_labels.records.formats import REASONS_WITHOUT_ALARM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -52,8 +52,8 @@ class Failure:
     message: Any = field(default=None, compare=False)
 
     def is_asked_for(self, reason: str | None) -> bool:
-        """Tell whether it has this reason; None: any but that of files that are no photos."""
-        return self.reason != NOT_A_PHOTO if reason is None else self.reason == reason
+        """Tell whether it has this reason; None: any that an alarm rings for."""
+        return self.reason not in REASONS_WITHOUT_ALARM if reason is None else self.reason == reason
 
 
 @dataclass(slots=True)
@@ -139,7 +139,8 @@ class Failures:
     def redrive(self, reason: str | None, reconciler: Reconciler) -> Redriven:
         """Send failures back, those of one reason or all: rejected photos to be labelled again, and dead letters.
 
-        Files that are no photos are sent back where their reason is given.
+        Files that are no photos, and photos that are too small, are sent back where their reason is given: they
+        would end as they did.
 
         Nothing is lost when it is stopped: a dead letter is deleted when it is in the queue, and a photo or a
         message that is sent twice is done once. SQS's own task continues, and a later call finds it. Raises

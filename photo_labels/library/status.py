@@ -29,6 +29,7 @@ COUNTED = (
     "ImagesLabelled",
     "ImagesRejected",
     "BulkImagesRejected",
+    "SmallPhotos",
     "ImagesRemoved",
     "ImagesHandedOver",
     "ImagesForwarded",
@@ -87,12 +88,12 @@ class Status:
     @property
     def photos_a_second(self) -> float:
         """Return the photos that ended, a second."""
-        ended = self.counts["ImagesLabelled"] + self.rejected + self.counts["ImagesRemoved"]
-        return ended / (MINUTES * 60)
+        ended = ("ImagesLabelled", "ImagesRejected", "BulkImagesRejected", "SmallPhotos", "ImagesRemoved")
+        return sum(self.counts[name] for name in ended) / (MINUTES * 60)
 
     @property
     def rejected(self) -> float:
-        """Return the photos that were rejected, live ones and bulk work."""
+        """Return the photos that were rejected, live ones and bulk work, but for those that are too small."""
         return self.counts["ImagesRejected"] + self.counts["BulkImagesRejected"]
 
     @property

@@ -19,6 +19,8 @@ RAW = "RAW"
 SIGNATURE_BYTES = 64
 # Of a file that is converted: Lambda's /tmp takes 512 MB.
 MAX_FILE_BYTES = 200 * 10**6
+# Of what every folder has and nobody can mend: counted apart, rings no alarm, and is listed only where asked for.
+REASONS_WITHOUT_ALARM = frozenset({NOT_A_PHOTO, TOO_SMALL})
 
 
 @dataclass(frozen=True, slots=True)

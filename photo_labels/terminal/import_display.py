@@ -11,6 +11,8 @@ from rich.text import Text
 
 from photo_labels.library.importing.finder import NOT_A_PHOTO
 from photo_labels.library.importing.journal import End
+from photo_labels.records.decoders.limits import SHORTEST_SIDE
+from photo_labels.records.formats import TOO_SMALL
 from photo_labels.terminal.text import counted, safe, spread
 
 if TYPE_CHECKING:
@@ -101,8 +103,17 @@ def show_summary(console: Console, journal: Journal, finder: PhotoFinder) -> Non
 
 
 def show_not_labelled(console: Console, journal: Journal) -> None:
-    """Every file that is not to be labelled any more, and why."""
+    """Every file that is not to be labelled any more, and why; those that are too small in one line."""
+    small = 0
     for file in journal.files(but_labelled=True):
-        if file.end and file.end not in {End.UPLOADED, End.TO_UPLOAD}:
+        if file.end is End.REJECTED and file.why.startswith(f"{TOO_SMALL}: "):
+            small += 1
+        elif file.end and file.end not in {End.UPLOADED, End.TO_UPLOAD}:
             console.print(Text(f"{file.end.value}: ") + safe(file.path), soft_wrap=True)
             console.print(Padding(safe(file.why), (0, 0, 0, 4)))
+    if small:
+        console.print(
+            f"{End.REJECTED.value}: {small:,} too small (below {SHORTEST_SIDE} pixels a side): "
+            f"`photos failures --reason {TOO_SMALL}` lists {'it' if small == 1 else 'them'}",
+            highlight=False,
+        )

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from handler import timeouts
 from tests.contract.answers import REGION, head, head_error, part, photo, rekognition_error, s3_error
 from tests.contract.function import DECODED, notification, reconcile
+from tests.photo_files import encoded
 
 if TYPE_CHECKING:
     from tests.contract.function import Function
@@ -319,6 +321,78 @@ def test_given_a_name_that_says_nothing_when_s3_is_asked_for_64_bytes_then_they_
     assert len(aws.of("DetectLabels")) == (case.end == "LABELLED")
 
 
+def header(width: int, height: int, kind: str = "JPEG") -> bytes:
+    return encoded(Image.new("L", (width, height)), kind)
+
+
+HEADERS = {
+    "a JPEG that is too small": Case(
+        API + "GetObject, Range", {"GetObject": (part(header(64, 48)),)}, "REJECTED TooSmall"
+    ),
+    "a PNG that is too small, whole, with its checksum": Case(
+        API + "GetObject", {"GetObject": (photo(header(79, 300, "PNG") + bytes(40_000)),)}, "REJECTED TooSmall"
+    ),
+    "one that ended too early, once": Case(
+        "a lost connection",
+        {
+            "GetObject": (
+                part(header(64, 48)[:30], Content_Length="2000", Connection="close"),
+                part(header(64, 48)),
+            )
+        },
+        "REJECTED TooSmall",
+    ),
+    "a moment of overload": Case(
+        API + "error responses, SlowDown",
+        {
+            "GetObject": (
+                s3_error(503, "SlowDown", "Please reduce your request rate."),
+                part(header(64, 48)),
+            )
+        },
+        "REJECTED TooSmall",
+    ),
+    "a JPEG that is large enough": Case(
+        API + "GetObject, Range", {"GetObject": (part(header(80, 80)),)}, "LABELLED"
+    ),
+    "something else": Case(API + "GetObject, Range", {"GetObject": (part(VIDEO),)}, "LABELLED"),
+    "its owner's key": Case(LOCALSTACK + "get-obj-no-sse-c", {"GetObject": (OWNERS_KEY,)}, "LABELLED"),
+    "in the archive": Case(
+        LOCALSTACK + "test_put_object_storage_class", {"GetObject": (IN_THE_ARCHIVE,)}, "LABELLED"
+    ),
+    "no right to read it": Case(
+        LOCALSTACK + "AccessDenied", {"GetObject": (s3_error(403, "AccessDenied", "Access Denied"),)}, "LABELLED"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_given_a_light_jpeg_when_s3_is_asked_for_its_header_then_that_decides_before_rekognition(
+    function: Function, aws: Aws, name: str
+) -> None:
+    """Where S3 refuses, Rekognition is asked as for any photo: here it reads it."""
+    case = HEADERS[name]
+    aws.tell("GetObject", *case.answers["GetObject"])
+    assert function.receive(notification(size=2_000, versionId="v1")) == case.end
+    assert {request.headers["range"] for request in aws.of("GetObject")} == {"bytes=0-19999"}
+    assert {request.query["versionId"] for request in aws.of("GetObject")} == {"v1"}
+    assert len(aws.of("GetObject")) == len(case.answers["GetObject"])
+    assert len(aws.of("DetectLabels")) == (case.end == "LABELLED")
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_given_a_heavier_jpeg_that_rekognition_refuses_when_s3_is_asked_then_its_header_says_why(
+    function: Function, aws: Aws, name: str
+) -> None:
+    case = HEADERS[name]
+    aws.tell("DetectLabels", rekognition_error("InvalidParameterException", "Request has Invalid Parameters"))
+    aws.tell("GetObject", *case.answers["GetObject"])
+    end = "REJECTED InvalidParameterException" if case.end == "LABELLED" else case.end
+    assert function.receive(notification()) == end
+    assert {request.headers["range"] for request in aws.of("GetObject")} == {"bytes=0-262143"}
+    assert len(aws.of("DetectLabels")) == 1
+
+
 DOWNLOADS = {
     "a photo": Case(LOCALSTACK + "get-obj", {"GetObject": (photo(DECODED),)}, "LABELLED"),
     "a photo with a checksum that botocore has no code for": Case(
@@ -340,6 +414,11 @@ DOWNLOADS = {
             )
         },
         "LABELLED",
+    ),
+    "a photo that the decoder finds too small": Case(
+        LOCALSTACK + "get-obj",
+        {"GetObject": (photo(b'{"reason": "TooSmall", "detail": "The photo has 64 x 48 pixels."}\n'),)},
+        "REJECTED TooSmall",
     ),
     "an empty object": Case(
         LOCALSTACK + "get-obj", {"GetObject": (photo(b""),), "HeadObject": (head(0),)}, "REJECTED EmptyObject"

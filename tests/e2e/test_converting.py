@@ -74,6 +74,18 @@ def test_given_a_photo_that_is_too_much_for_rekognition_when_uploaded_then_it_is
     assert "ImageTooLargeException" in line
 
 
+@pytest.mark.parametrize("kind", ["WEBP", "HEIF", "GIF"])
+def test_given_a_small_photo_of_another_format_when_uploaded_then_it_is_rejected_as_too_small(
+    pipeline: Pipeline, kind: str
+) -> None:
+    key = f"small.{kind.lower()}"
+    body = written(Image.open(SAMPLES[0]).convert("RGB").resize((64, 48)), kind)
+    document = pipeline.settled(key, pipeline.upload(key, body))
+    assert (document["Status"], document["Reason"]) == ("REJECTED", "TooSmall")
+    assert document["Detail"] == "The photo has 64 x 48 pixels; Rekognition needs 80 on each side."
+    assert pipeline.recogniser("calls")["objects"].get(f"{pipeline.bucket}/{key}", 0) == 0
+
+
 def test_given_what_is_no_photo_when_uploaded_then_it_is_rejected_and_says_why(pipeline: Pipeline) -> None:
     bodies = {
         "noise.heic": os.urandom(10_000),

@@ -85,7 +85,7 @@ REJECTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "text.jpg": (lambda: b"this is no photo, whatever its name says", "UnknownFormat"),
     "cut-off-before-its-pixels.jpg": (lambda: CAT[:300], "BrokenPhoto"),
     "empty.jpg": (lambda: b"", "EmptyObject"),
-    "79x79.jpg": (lambda: encoded(cat().resize((79, 79)), "JPEG"), "InvalidParameterException"),
+    "79x79.jpg": (lambda: encoded(cat().resize((79, 79)), "JPEG"), "TooSmall"),
 }
 
 
@@ -146,6 +146,34 @@ def test_given_a_file_that_is_no_photo_when_uploaded_then_rekognition_is_never_a
     document = pipeline.settled(key, pipeline.upload(key, NO_PHOTOS[key]))
     assert (document["Status"], document["Reason"]) == ("REJECTED", "NotAPhoto")
     assert pipeline.recogniser("calls")["outcomes"] == before
+
+
+def noise(width: int, height: int) -> Image.Image:
+    return Image.effect_noise((width, height), 90)
+
+
+# And the refusals that it takes: light ones are told by their header.
+TOO_SMALL: dict[str, tuple[Callable[[], bytes], int]] = {
+    "64x48.jpg": (lambda: encoded(noise(64, 48), "JPEG", quality=75).ljust(2_000, b"\0"), 0),
+    "64x48 without a suffix": (lambda: encoded(noise(64, 48), "PNG"), 0),
+    "70x2000.png": (lambda: encoded(noise(70, 2_000), "PNG"), 1),
+    "79x300.jpg": (lambda: encoded(noise(79, 300), "JPEG", icc_profile=bytes(100_000)), 1),
+}
+
+
+@pytest.mark.parametrize("key", TOO_SMALL)
+def test_given_a_photo_that_is_too_small_when_uploaded_then_it_says_so_with_its_numbers(
+    pipeline: Pipeline, key: str
+) -> None:
+    make, refusals = TOO_SMALL[key]
+    body = make()
+    assert (len(body) >= 20_000) == bool(refusals)
+    document = pipeline.settled(key, pipeline.upload(key, body))
+    width, height = Image.open(io.BytesIO(body)).size
+    assert (document["Status"], document["Reason"]) == ("REJECTED", "TooSmall")
+    assert document["Detail"] == f"The photo has {width:,} x {height:,} pixels; Rekognition needs 80 on each side."
+    calls, image = pipeline.recogniser("calls"), f"{pipeline.bucket}/{key}"
+    assert (calls["objects"].get(image, 0), calls["paid"].get(image, 0)) == (refusals, 0)
 
 
 def test_given_photos_without_a_suffix_when_uploaded_then_they_are_labelled(pipeline: Pipeline) -> None:

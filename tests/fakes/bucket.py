@@ -266,7 +266,8 @@ def _range(asked: str, content: bytes) -> bytes:
 def as_decoded(key: str, photo: Photo) -> bytes:
     """What the decoder makes of a photo."""
     if photo.error and not photo.decodes:
-        return json.dumps({"reason": "BrokenPhoto", "detail": "The file is broken."}).encode() + b"\n"
+        reason = "TooSmall" if photo.error == "InvalidParameterException" else "BrokenPhoto"
+        return json.dumps({"reason": reason, "detail": "No photo comes out of it."}).encode() + b"\n"
     facts = {"format": "HEIF", "width": 4032, "height": 3024, "orientation": 6, "is_truncated": False}
     return json.dumps(facts).encode() + b"\n" + json.dumps([key, photo.labels]).encode()
 

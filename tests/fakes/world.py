@@ -189,6 +189,7 @@ class Function:
         *,
         settings: Settings = SETTINGS,
         is_converting: bool = False,
+        decoder: tuple[str, ...] = ("cat",),
         unprocessed: Callable[[int], int] = lambda _entries: 0,
     ) -> None:
         self._world = world
@@ -211,7 +212,7 @@ class Function:
             Storage(self.fakes.dynamodb, settings.image_labels_table, settings.label_index_table),
             Labeller(
                 settings,
-                Converter(self.fakes.s3, recogniser, ("cat",)) if is_converting else recogniser,
+                Converter(self.fakes.s3, recogniser, decoder) if is_converting else recogniser,
                 Objects(self.fakes.s3),
                 now=lambda: world.clock.now,
             ),

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from tests.fakes.bucket import Versioning
 
 KEYS = ("a b+ü.jpg", "c.HEIC")
+_SMALL = Photo(
+    error="InvalidParameterException",
+    beginning=b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (64).to_bytes(4) + (48).to_bytes(4),
+)
 _CONTENTS = {
     "A": Photo({"Cat": 98.0, "Animal": 99.0}),
     "B": Photo({"Dog": 97.0, "Animal": 99.0}),
@@ -29,10 +33,12 @@ _CONTENTS = {
     "empty": Photo(size=0),
     "customer's key": Photo(head_error="400"),
     "archived": Photo(storage_class="GLACIER"),
+    "too small": _SMALL,
+    "too small, and light": replace(_SMALL, size=2_000),
 }
 # Equal bytes have equal ETags.
 CONTENTS = {name: replace(photo, etag=f"etag of {name}") for name, photo in _CONTENTS.items()}
-_WEIGHTS: list[float] = [6, 5, 4, 1, 2, 0.5, 0.5, 0.5, 0.5]
+_WEIGHTS: list[float] = [6, 5, 4, 1, 2, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
 
 _VERSIONING: list[tuple[Versioning, Versioning | None]] = [
     ("Off", None), ("Enabled", None), ("Suspended", None), ("Off", "Enabled"), ("Enabled", "Suspended"),

@@ -20,7 +20,7 @@ PLAYING = "played pipeline"
 
 
 class PlayedPipeline(threading.Thread):
-    """Writes a document for every object: rejected if "bad" is in its name, none at all if "lost" is."""
+    """Writes a document for every object: rejected if "bad" or "tiny" is in its name, none at all if "lost" is."""
 
     def __init__(self, target: Target) -> None:
         super().__init__(daemon=True, name=PLAYING)
@@ -38,8 +38,9 @@ class PlayedPipeline(threading.Thread):
                 known = documents.get(image_id(BUCKET, key))
                 if "lost" in key or (known and known.etag == etag and known.status != "REMOVED"):
                     continue
-                if "bad" in key:
-                    rejected = document(key, {}, etag=etag, status="REJECTED", reason="Bad", detail="It is.")
+                if "bad" in key or "tiny" in key:
+                    reason = "Bad" if "bad" in key else "TooSmall"
+                    rejected = document(key, {}, etag=etag, status="REJECTED", reason=reason, detail="It is.")
                     store(self._target, rejected)
                 else:
                     store(self._target, document(key, {"Cat": 98.5}, etag=etag))

@@ -14,10 +14,12 @@ from click.testing import CliRunner
 
 from chaos.envelopes import of_event_bridge
 from photo_labels import cli
+from photo_labels.commands.failures import _COUNTED
 from photo_labels.library.failures import NOT_DELIVERED, RECEIVED_TOO_OFTEN, Failure, Failures, Redriven
 from photo_labels.library.queues import photos_of, without_photos
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.user_errors import UserError
+from photo_labels.records.formats import REASONS_WITHOUT_ALARM
 from photo_labels.records.messages import within_limits
 from tests.fakes.aws import aws_error
 from tests.fakes.move_tasks import MoveTasks
@@ -510,15 +512,41 @@ def test_given_files_that_are_no_photos_when_listed_then_they_are_counted_and_sh
     assert "lists them" not in asked.output
 
 
-def test_given_files_that_are_no_photos_when_redriven_then_only_where_their_reason_is_given(
-    without_task: Target, monkeypatch: pytest.MonkeyPatch
+def test_given_photos_that_are_too_small_when_listed_then_they_are_counted_and_shown_where_asked_for(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "aws_target", lambda *_: target)
+    run = CliRunner().invoke
+    store(target, document("film.mov", {}, status="REJECTED", reason="NotAPhoto", detail="A video."))
+    store(target, document("1.jpg", {}, status="REJECTED", reason="TooSmall", detail="The photo has 64 x 48."))
+    one = run(cli.photos, ["failures"])
+    assert (one.exit_code, "There are no failures." in one.output) == (0, True)
+    assert " ".join(one.output.split()).endswith(
+        "1 file is no photo: `photos failures --reason NotAPhoto` lists it "
+        "1 photo is too small: `photos failures --reason TooSmall` lists it"
+    )
+    store(target, document("2.jpg", {}, status="REJECTED", reason="TooSmall", detail="The photo has 48 x 64."))
+    line = "2 photos are too small: `photos failures --reason TooSmall` lists them"
+    assert line in " ".join(run(cli.photos, ["failures"]).output.split())
+    asked = run(cli.photos, ["failures", "--reason", "TooSmall"])
+    assert (asked.exit_code, asked.output.count("TooSmall: The photo has")) == (1, 2)
+    assert "film.mov" not in asked.output
+
+
+def test_given_reasons_without_alarm_when_listed_then_each_has_its_words() -> None:
+    assert _COUNTED.keys() == REASONS_WITHOUT_ALARM
+
+
+@pytest.mark.parametrize("reason", sorted(REASONS_WITHOUT_ALARM))
+def test_given_what_no_alarm_rings_for_when_redriven_then_only_where_its_reason_is_given(
+    without_task: Target, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
     target = without_task
     monkeypatch.setattr(cli, "aws_target", lambda *_: target)
-    store(target, document("film.mov", {}, status="REJECTED", reason="NotAPhoto"))
+    store(target, document("film.mov", {}, status="REJECTED", reason=reason))
     store(target, document("bad.png", {}, status="REJECTED", reason="Bad"))
-    assert "NotAPhoto" not in CliRunner().invoke(cli.photos, ["redrive", "--dry-run"]).output
+    assert reason not in CliRunner().invoke(cli.photos, ["redrive", "--dry-run"]).output
     assert redrive(target).photos == 1
     assert [json.loads(one)["key"] for one in left(target, "BulkQueueUrl")] == ["bad.png"]
-    assert redrive(target, "NotAPhoto").photos == 1
+    assert redrive(target, reason).photos == 1
     assert [json.loads(one)["key"] for one in left(target, "BulkQueueUrl")] == ["film.mov"]

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from photo_labels import cli
 from photo_labels.library.budget import BudgetStatus
-from photo_labels.library.status import Queue, Status, StatusReader
+from photo_labels.library.status import COUNTED, Queue, Status, StatusReader
 from photo_labels.library.target import Target
 from photo_labels.records.budget import Budget, Counted
 from photo_labels.terminal.text import duration
@@ -121,16 +121,23 @@ def test_given_what_was_longer_ago_when_looked_at_then_it_is_not_counted(
 def test_given_backlog_when_asked_when_it_is_gone_then_by_rate_or_quota_or_nobody_knows(
     backlog: int, labelled: int, tps: float, is_on: bool, gone_in_s: float | None
 ) -> None:
-    counts = {"ImagesLabelled": labelled, "ImagesRejected": 0, "BulkImagesRejected": 0, "ImagesRemoved": 0}
+    counts = dict.fromkeys(COUNTED, 0) | {"ImagesLabelled": labelled}
     none = Queue(0, 0, 0)
     status = Status(none, none, Queue(backlog, 0, 0), none, none, is_on, counts, None, tps, {})
     assert status.gone_in_s == gone_in_s
 
 
 def test_given_photos_rejected_live_and_of_bulk_work_when_asked_then_both_count() -> None:
-    counts = {"ImagesLabelled": 590, "ImagesRejected": 1, "BulkImagesRejected": 8, "ImagesRemoved": 1}
+    counts = {
+        "ImagesLabelled": 560,
+        "ImagesRejected": 1,
+        "BulkImagesRejected": 8,
+        "SmallPhotos": 30,
+        "ImagesRemoved": 1,
+    }
     none = Queue(0, 0, 0)
-    status = Status(none, none, none, none, none, True, counts, None, 5.0, {})
+    status = Status(none, none, none, none, none, True, dict.fromkeys(COUNTED, 0) | counts, None, 5.0, {})
+    # Those that are too small have ended, too.
     assert (status.rejected, status.photos_a_second) == (9, 2.0)
 
 
@@ -231,7 +238,7 @@ def test_given_a_backlog_beyond_the_budget_when_asked_then_what_sqs_deletes_firs
 ) -> None:
     midnight = datetime(2026, 11, 3, tzinfo=UTC)
     budget = BudgetStatus(Budget(daily=100), Counted(20261103, 100, 100), midnight)
-    counts = {"ImagesLabelled": 0, "ImagesRejected": 0, "BulkImagesRejected": 0, "ImagesRemoved": 0}
+    counts = dict.fromkeys(COUNTED, 0)
     none = Queue(0, 0, 0)
     status = Status(none, none, Queue(waiting, 0, 0), none, none, True, counts, None, 5.0, {}, budget)
     assert status.gone_in_s == (None if gone_in_s is None else pytest.approx(gone_in_s))

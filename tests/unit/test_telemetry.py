@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_lambda_powertools import Logger, Metrics
+from PIL import Image
 
 from handler.telemetry import report_batch
 from photo_labels.records.index import digest
 from tests.fakes.aws import aws_error
 from tests.fakes.world import SETTINGS, Function, Photo, World
+from tests.photo_files import encoded
 
 if TYPE_CHECKING:
     from handler.report import Report
@@ -119,6 +121,34 @@ def test_given_files_that_are_no_photos_when_told_then_they_are_counted_apart(wo
     assert (told.samples("NotPhotos"), told.samples("ImagesRejected")) == ([1.0], [1.0])
 
 
+@pytest.mark.parametrize("lane", ["Live", "Overflow", "Bulk"])
+def test_given_small_photos_when_told_then_they_are_counted_apart_and_no_alarm_counts_them(
+    world: World, lane: str
+) -> None:
+    photos = {"a.jpg": replace(SMALL, size=2_000), "b.jpg": SMALL, "c.jpg": CAT, "d.mov": CAT}
+    records = [world.message(world.put(key, photo)) for key, photo in photos.items()]
+    told = Telemetry(Function(world, settings=LANES).receive(*records, lane=lane))
+    assert (told.samples("SmallPhotos"), told.samples("NotPhotos")) == ([2.0], [1.0])
+    assert told.samples("BulkImagesRejected") == [0.0]
+    assert told.samples("ImagesRejected") == ([] if lane == "Bulk" else [0.0])
+    assert {line["key"]: line["reason"] for line in told.lines} == {
+        "a.jpg": "TooSmall",
+        "b.jpg": "TooSmall",
+        "d.mov": "NotAPhoto",
+    }
+    small = next(line for line in told.lines if line["key"] == "a.jpg")
+    assert small["detail"] == "The photo has 64 x 48 pixels; Rekognition needs 80 on each side."
+
+
+def test_given_a_photo_that_the_decoder_finds_too_small_when_told_then_it_counts_as_such(world: World) -> None:
+    """Whatever says so: it is the reason that counts."""
+    function = Function(
+        world, is_converting=True, decoder=("printf", r'{"reason": "TooSmall", "detail": "No."}\n')
+    )
+    told = Telemetry(function.receive(world.message(world.put("a.webp", CAT))))
+    assert (told.samples("SmallPhotos"), told.samples("ImagesRejected")) == ([1.0], [])
+
+
 def test_given_photos_when_told_then_the_stages_of_each_are_told_beside_the_metrics(world: World) -> None:
     duplicate = world.put("again.jpg", CAT)
     Function(world).receive(world.message(duplicate))
@@ -212,6 +242,7 @@ LANES = replace(
     SETTINGS, overflow_queue_url="overflow", bulk_queue_url="bulk", bulk_convert_queue_url="bulk-convert"
 )
 BROKEN = Photo(error="InvalidParameterException")
+SMALL = replace(BROKEN, beginning=encoded(Image.new("L", (64, 48)), "JPEG"))
 IMPORTED = replace(BROKEN, metadata={"photo-labels": "bulk"})
 
 

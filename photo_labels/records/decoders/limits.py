@@ -32,14 +32,19 @@ def check_size(size: tuple[int, int]) -> None:
 
 def check_recognisable(size: tuple[int, int]) -> None:
     """Refuse what Rekognition does not take at any scale. Raises UndecodableError."""
-    if min(size) < SHORTEST_SIDE:
-        raise UndecodableError(TOO_SMALL, f"{_has(size)}; Rekognition needs {SHORTEST_SIDE} on each side.")
+    if detail := why_too_small(size):
+        raise UndecodableError(TOO_SMALL, detail)
     if max(size) * SHORTEST_SIDE > min(size) * LONGEST_SIDE:
         raise UndecodableError(
             "TooNarrow",
             f"{_has(size)}: within the {LONGEST_SIDE:,} that Rekognition takes, its shorter side would have fewer "
             f"than {SHORTEST_SIDE}. Cut it into pieces.",
         )
+
+
+def why_too_small(size: tuple[int, int]) -> str | None:
+    """Return the sentence for a person, where a side is too short for Rekognition; None: none is."""
+    return f"{_has(size)}; Rekognition needs {SHORTEST_SIDE} on each side." if min(size) < SHORTEST_SIDE else None
 
 
 def _has(size: tuple[int, int]) -> str:

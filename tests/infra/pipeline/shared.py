@@ -42,6 +42,8 @@ NAMESPACE_OF = {
     "MessagesEnded": "PhotoLabels",
     "ConvertMessagesEnded": "PhotoLabels",
     "BulkImagesRejected": "PhotoLabels",
+    "NotPhotos": "PhotoLabels",
+    "SmallPhotos": "PhotoLabels",
     "BudgetSpent": "PhotoLabels",
 }
 

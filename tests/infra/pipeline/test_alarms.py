@@ -24,7 +24,7 @@ from tests.infra.pipeline.shared import (
 from tests.infra.template import INFRA, PSEUDO_PARAMETERS, Stack
 
 # Parameters, metrics and classes that are named like alarms.
-NO_ALARMS = {"DailyBudgetPhotos", "MonthlyBudgetPhotos", "NotPhotos"}
+NO_ALARMS = {"DailyBudgetPhotos", "MonthlyBudgetPhotos", "NotPhotos", "SmallPhotos"}
 
 
 def test_given_the_alarms_when_read_then_they_are_those_of_the_design(template: Template) -> None:

@@ -63,9 +63,37 @@ def test_given_json_when_imported_then_each_file_has_a_line_and_the_sum_adds_up(
     assert [line["why"] for line in lines if line["end"] == "rejected"] == ["Bad: It is."]
 
 
+def test_given_photos_that_are_too_small_when_imported_then_one_line_counts_them(
+    disk: Disk, runner: Callable[..., Any]
+) -> None:
+    tiny = [f"tiny {number}.jpg" for number in range(12)]
+    disk.write("a.jpg", "bad.jpg", *tiny)
+    ended = runner(disk.folder)
+    told = " ".join(ended.output.split())
+    assert "14 photos = 1 labelled + 13 rejected" in told
+    assert (
+        "rejected: 12 too small (below 80 pixels a side): `photos failures --reason TooSmall` lists them" in told
+    )
+    assert ("bad.jpg" in told, "tiny" in told) == (True, False)
+    assert ended.exit_code == 1
+
+
+def test_given_photos_that_are_too_small_when_imported_with_json_then_each_has_its_line(
+    disk: Disk, runner: Callable[..., Any]
+) -> None:
+    disk.write("tiny 1.jpg", "tiny 2.jpg")
+    *lines, _ = [json.loads(line) for line in runner(disk.folder, "--json").stdout.splitlines()]
+    assert [(line["end"], line["why"]) for line in lines] == [("rejected", "TooSmall: It is.")] * 2
+
+
 @pytest.mark.parametrize(
     ("names", "code"),
-    [(["a.jpg"], 0), (["a.jpg", "bad.jpg"], 1), (["a.jpg", "bad.jpg", "\u00e9.jpg", "e\u0301.jpg"], 3)],
+    [
+        (["a.jpg"], 0),
+        (["a.jpg", "bad.jpg"], 1),
+        (["a.jpg", "tiny.jpg"], 1),
+        (["a.jpg", "bad.jpg", "\u00e9.jpg", "e\u0301.jpg"], 3),
+    ],
 )
 def test_given_an_end_when_imported_then_the_exit_code_says_which(
     disk: Disk, runner: Callable[..., Any], names: list[str], code: int

@@ -85,13 +85,15 @@ def test_given_a_name_of_no_photo_when_received_then_it_is_rejected_without_any_
 @pytest.mark.parametrize("is_converting", [False, True])
 @pytest.mark.parametrize("file", [MOVIE, TEXT, replace(TEXT, size=1), replace(MOVIE, size=5 * 10**9)])
 @pytest.mark.parametrize("key", UNKNOWN)
-def test_given_a_name_that_says_nothing_when_received_then_64_bytes_decide(
+def test_given_a_name_that_says_nothing_when_received_then_its_first_bytes_decide(
     world: World, key: str, file: Photo, is_converting: bool
 ) -> None:
     calls = Calls()
     function = Function(world, calls, is_converting=is_converting)
     assert ended(world, key, [function], world.put(key, file)) == ("REJECTED", "NotAPhoto")
-    assert calls.made == [("GetObject", {"Bucket": BUCKET, "Key": key, "Range": f"bytes=0-{SIGNATURE_BYTES - 1}"})]
+    # A light one is read as a whole, as it may be a photo that is too small.
+    most = SIGNATURE_BYTES if is_converting or file.size > SIGNATURE_BYTES else 20_000
+    assert calls.made == [("GetObject", {"Bucket": BUCKET, "Key": key, "Range": f"bytes=0-{most - 1}"})]
     assert (world.forwarded, world.recognised) == ([], [])
     assert "HEIF, WEBP" in documents(world)[0]["Detail"]
 
@@ -221,21 +223,21 @@ class Scripted:
 @pytest.mark.parametrize("cut", [b"", b"\xff", b"\xff\xd8"])
 def test_given_an_answer_that_is_cut_off_when_read_then_it_is_asked_for_again(cut: bytes) -> None:
     client: Any = Scripted((cut, 64), (CAT.beginning, 64))
-    assert Objects(client).beginning(BUCKET, "k", None, Clock().deadline()) == CAT.beginning
+    assert Objects(client).beginning(BUCKET, "k", None, SIGNATURE_BYTES, Clock().deadline()) == CAT.beginning
     client = Scripted(*[(cut, 64)] * 1_000)
     with pytest.raises(TransientError, match="IncompleteRead"):
-        Objects(client).beginning(BUCKET, "k", None, Clock().deadline())
+        Objects(client).beginning(BUCKET, "k", None, SIGNATURE_BYTES, Clock().deadline())
 
 
 def test_given_a_storage_that_knows_no_ranges_when_read_then_only_the_first_bytes_are_taken() -> None:
     client: Any = Scripted((CAT.beginning + b"more" * 1_000, 4_064))
-    assert Objects(client).beginning(BUCKET, "k", None, Clock().deadline()) == CAT.beginning
+    assert Objects(client).beginning(BUCKET, "k", None, SIGNATURE_BYTES, Clock().deadline()) == CAT.beginning
 
 
 def test_given_little_time_when_looked_into_then_nothing_is_asked() -> None:
     client: Any = Scripted()
     with pytest.raises(OutOfTimeError):
-        Objects(client).beginning(BUCKET, "k", None, Clock().deadline(5))
+        Objects(client).beginning(BUCKET, "k", None, SIGNATURE_BYTES, Clock().deadline(5))
 
 
 # Asked to look again
