@@ -6,6 +6,7 @@ import json
 import math
 import sqlite3
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,9 +19,10 @@ from botocore.exceptions import (
 )
 
 from photo_labels.library.importing.finder import PhotoFinder
-from photo_labels.library.importing.importer import PATIENCE_S, Importer, ImportProgress
+from photo_labels.library.importing.importer import Importer, ImportProgress
 from photo_labels.library.importing.journal import End, Journal
 from photo_labels.library.importing.pace import MOST
+from photo_labels.library.importing.patience import PATIENCE, Patience
 from photo_labels.library.retention import NoRoomError
 from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
@@ -77,7 +79,7 @@ def test_given_no_news_when_queue_is_empty_then_photo_is_unaccounted_for_with_wh
     assert held
 
     def empty_the_queue_later(_progress: ImportProgress) -> None:
-        if time.now > 3 * PATIENCE_S:
+        if time.now > 3 * PATIENCE.empty_s:
             sqs = disk.target.client("sqs")
             for message in sqs.receive_message(QueueUrl=disk.target.outputs.labelling.queue_url).get(
                 "Messages", []
@@ -87,7 +89,7 @@ def test_given_no_news_when_queue_is_empty_then_photo_is_unaccounted_for_with_wh
                 )
 
     ended = disk.run(**time.options(), on_progress=empty_the_queue_later)
-    assert time.now > 3 * PATIENCE_S
+    assert time.now > 3 * PATIENCE.empty_s
     assert ended.ends() == {"a.jpg": "labelled", "lost.jpg": "unaccounted for"}
     assert "/aws/lambda/label" in ended.files["lost.jpg"].why
 
@@ -313,7 +315,8 @@ def test_given_credentials_that_end_on_way_when_imported_then_every_file_has_end
         return make(client, name, parameters)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", call)
-    monkeypatch.setattr("photo_labels.library.importing.importer.PATIENCE_S", 0.0)
+    impatient = partial(Importer, patience=Patience(empty_s=0.0))
+    monkeypatch.setattr("photo_labels.commands.import_.Importer", impatient)
     ended = runner(disk.folder, "--json")
     *lines, sums = [json.loads(line) for line in ended.stdout.splitlines()]
     assert ended.exit_code == 3
@@ -321,7 +324,7 @@ def test_given_credentials_that_end_on_way_when_imported_then_every_file_has_end
     assert len(lines) == 4 == sum(sums["ends"].values())
     assert all(line["end"] for line in lines)
     is_over = False
-    monkeypatch.setattr("photo_labels.library.importing.importer.PATIENCE_S", PATIENCE_S)
+    monkeypatch.setattr("photo_labels.commands.import_.Importer", Importer)
     (disk.folder / "lost.jpg").unlink()
     (disk.folder / "taken.jpg").unlink()
     assert runner(disk.folder).exit_code == 0
