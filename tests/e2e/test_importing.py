@@ -20,11 +20,17 @@ from PIL import Image
 from local.cloud import LocalCloud
 from local.ministack import PYTHON
 from photo_labels.browsing.pictures import Pictures
+from photo_labels.library.importing.finder import PhotoFinder
+from photo_labels.library.importing.importer import Importer
+from photo_labels.library.importing.journal import End, Journal
+from photo_labels.library.importing.patience import Patience
 from photo_labels.library.table_reader import TableReader
 from tests.e2e.conftest import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from photo_labels.library.importing.importer import ImportProgress
 
 KILLS = 10
 SIMULATED = ["--mode", "simulated", "--simulation", json.dumps({"read_object": True, "p50_ms": 20, "p99_ms": 50})]
@@ -211,6 +217,44 @@ def test_given_a_wildcard_and_a_line_feed_when_ministack_is_asked_alone_then_it_
     )
     done = subprocess.run([PYTHON, "-c", asked], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.fixture
+def refused_key(imports: Imports) -> Iterator[str]:
+    """The key of a photo that nobody may read."""
+    key, bucket = f"{imports.prefix}refused.png", imports.pipeline.bucket
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+        "Resource": f"arn:aws:s3:::{bucket}/{key}",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    imports.pipeline.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    yield key
+    imports.pipeline.s3.delete_bucket_policy(Bucket=bucket)
+
+
+def test_given_a_photo_that_nobody_may_read_when_imported_then_it_is_given_up_and_others_are_labelled(
+    imports: Imports, refused_key: str
+) -> None:
+    for name in ("a.png", "refused.png", "z.png"):
+        (imports.folder / name).write_bytes(photo())
+    said: list[ImportProgress] = []
+    with Journal(None) as journal:
+        patience = Patience(empty_s=4.0, retried_s=8.0)
+        importer = Importer(imports.pipeline.cloud.target, journal, patience=patience)
+        importer.on_progress = said.append
+        importer.find(PhotoFinder(imports.prefix), [imports.folder], lambda _: None)
+        assert importer.run() is None
+        files = {file.key: file for file in journal.files(but_labelled=True)}
+    assert files.keys() == {refused_key}
+    assert files[refused_key].end is End.UNACCOUNTED
+    assert "its turn has come" in files[refused_key].why
+    assert said[-1].waits_for == refused_key
+    document = imports.pipeline.document(f"{imports.prefix}z.png")
+    assert document
+    assert document["Status"] == "LABELLED"
 
 
 def test_given_an_import_that_did_not_wait_when_resumed_then_every_photo_is_accounted_for(
