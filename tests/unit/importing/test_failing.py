@@ -21,8 +21,10 @@ from botocore.exceptions import (
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer, ImportProgress
 from photo_labels.library.importing.journal import End, Journal
+from photo_labels.library.importing.line import Line
 from photo_labels.library.importing.pace import MOST
-from photo_labels.library.importing.patience import PATIENCE, Patience
+from photo_labels.library.importing.patience import Patience
+from photo_labels.library.queues import depth
 from photo_labels.library.retention import NoRoomError
 from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
@@ -72,6 +74,7 @@ def test_given_no_news_when_queue_is_empty_then_photo_is_unaccounted_for_with_wh
     disk: Disk,
 ) -> None:
     disk.write("a.jpg", "lost.jpg")
+    patience = Patience(empty_s=15.0)
     time, held = (
         Time(),
         disk.target.client("sqs").send_message(QueueUrl=disk.target.outputs.labelling.queue_url, MessageBody="{}"),
@@ -79,7 +82,7 @@ def test_given_no_news_when_queue_is_empty_then_photo_is_unaccounted_for_with_wh
     assert held
 
     def empty_the_queue_later(_progress: ImportProgress) -> None:
-        if time.now > 3 * PATIENCE.empty_s:
+        if time.now > 3 * patience.empty_s:
             sqs = disk.target.client("sqs")
             for message in sqs.receive_message(QueueUrl=disk.target.outputs.labelling.queue_url).get(
                 "Messages", []
@@ -88,8 +91,8 @@ def test_given_no_news_when_queue_is_empty_then_photo_is_unaccounted_for_with_wh
                     QueueUrl=disk.target.outputs.labelling.queue_url, ReceiptHandle=message["ReceiptHandle"]
                 )
 
-    ended = disk.run(**time.options(), on_progress=empty_the_queue_later)
-    assert time.now > 3 * PATIENCE.empty_s
+    ended = disk.run(**time.options(), patience=patience, on_progress=empty_the_queue_later)
+    assert time.now > 3 * patience.empty_s
     assert ended.ends() == {"a.jpg": "labelled", "lost.jpg": "unaccounted for"}
     assert "/aws/lambda/label" in ended.files["lost.jpg"].why
 
@@ -260,6 +263,44 @@ def test_given_s3_asking_to_slow_down_when_importing_then_fewer_are_sent_at_time
 
     disk.before_put = slow_down
     assert disk.run().counts.ends == {End.LABELLED: 30}
+
+
+def test_given_s3_that_asks_to_slow_down_at_each_request_when_imported_then_it_stops_with_a_sentence(
+    disk: Disk,
+) -> None:
+    disk.write("a.jpg", "b.jpg")
+    time = Time()
+
+    def slow_down(_key: str) -> None:
+        time.now += 20
+        raise refusal("SlowDown")
+
+    disk.before_put = slow_down
+    ended = disk.run(**time.options())
+    assert ended.stop
+    assert "S3 has taken nothing for 300 s" in ended.stop.why
+    assert set(ended.ends().values()) == {"not uploaded"}
+
+
+def test_given_queues_that_are_not_reached_once_when_nothing_is_left_to_look_at_then_they_are_asked_again(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.write("lost.jpg")
+    monkeypatch.setattr(Line, "again_at", lambda *_: 1e9)
+    calls = 0
+
+    def lose_first(*arguments: Any) -> tuple[int, int]:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise EndpointConnectionError(endpoint_url="https://sqs")
+        return depth(*arguments)
+
+    monkeypatch.setattr("photo_labels.library.importing.patience.depth", lose_first)
+    time = Time()
+    ended = disk.run(**time.options(), patience=Patience(empty_s=5.0))
+    assert (ended.stop, ended.ends()) == (None, {"lost.jpg": "unaccounted for"})
+    assert time.now < 20
 
 
 def test_given_an_import_that_runs_when_another_begins_then_a_sentence_says_so(disk: Disk) -> None:
