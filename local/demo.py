@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.table import Column, Table
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import End, Journal
+from photo_labels.library.importing.patience import PATIENCE
 from photo_labels.library.searching.query import Has
 from photo_labels.library.searching.searcher import SearchCriteria, Searcher
 from photo_labels.library.table_reader import TableReader
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
 
+# Nobody else's work is in the queues: a photo that has been tried for so long fails for good.
+_PATIENCE = replace(PATIENCE, retried_s=60.0)
+
 
 def demonstrate(target: Target, folder: Path, started_s: float) -> int:
     """Import a folder, show what became of it, search for a label; returns the exit code of the import."""
@@ -34,7 +39,7 @@ def demonstrate(target: Target, folder: Path, started_s: float) -> int:
     console.print(f"local cloud up in {started_s:.1f} s: stack deployed, function warm")
     with Journal(None) as journal:
         finder = PhotoFinder(target.outputs.keys.prefix)
-        importer = Importer(target, journal)
+        importer = Importer(target, journal, patience=_PATIENCE)
         with ImportDisplay(console) as display:
             importer.find(finder, [folder], display.found)
             importer.on_progress = display.show

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
 MAX_READ_ITEMS = 100
-_FIRST_PAUSE_S = 0.05
+# DynamoDB reads at least one of those that it was asked for: so it ends.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 5.0
 
 
 def candidates(bucket: str, image: str) -> list[str]:
@@ -84,4 +85,4 @@ class TableReader:
                 unread = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys")
                 if unread:
                     self._pause(pause_s)
-                    pause_s *= 2
+                    pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

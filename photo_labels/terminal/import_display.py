@@ -13,7 +13,7 @@ from photo_labels.library.importing.finder import NOT_A_PHOTO
 from photo_labels.library.importing.journal import End
 from photo_labels.records.decoders.limits import SHORTEST_SIDE
 from photo_labels.records.formats import TOO_SMALL
-from photo_labels.terminal.text import counted, safe, spread
+from photo_labels.terminal.text import counted, duration, safe, spread
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,17 +22,23 @@ if TYPE_CHECKING:
     from photo_labels.library.importing.importer import ImportProgress
     from photo_labels.library.importing.journal import Journal
 
+# Without news for so long it is said what is waited for, where it is no more than so many photos.
+_QUIET_S = 60.0
+_FEW = 10
+
 
 class ImportDisplay:
-    """How far an import is, in one line; silent where there is no terminal."""
+    """How far an import is, in one line; where there is no terminal only what holds it up, once."""
 
     def __init__(self, console: Console, *, is_dry: bool = False) -> None:
         self._is_dry = is_dry
+        self._console = console
+        self._told = ""
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[details]}"),
+            TextColumn("{task.fields[details]}", markup=False),  # names of photos are in it
             TimeRemainingColumn(elapsed_when_finished=True),
             console=console,
             disable=not console.is_terminal,
@@ -58,6 +64,9 @@ class ImportDisplay:
             *(f"{counts.ends[end]:,} {end.value}" for end in End if counts.ends[end]),
             f"{counts.waiting:,} waiting",
         ]
+        if waiting := _waiting(progress):
+            self._tell_once(progress, waiting)
+            parts.append(waiting)
         if progress.offline_s:
             parts = [f"no connection to AWS for {progress.offline_s:.0f} s"]
         speed = self._bar.tasks[self._task].speed
@@ -71,6 +80,25 @@ class ImportDisplay:
             details=", ".join(parts),
             refresh=True,
         )
+
+    def _tell_once(self, progress: ImportProgress, waiting: str) -> None:
+        """Print what is waited for where there is no bar to show it; again only where something else holds it."""
+        what = progress.hold.value if progress.hold else "news"
+        if not self._console.is_terminal and what != self._told:
+            self._console.print(safe(waiting), highlight=False)
+            self._told = what
+
+
+def _waiting(progress: ImportProgress) -> str:
+    """Say what is waited for, and what holds it up; empty: it goes on."""
+    if progress.quiet_s < _QUIET_S or not progress.waits_for:
+        return ""
+    count, first = progress.counts.waiting, safe(progress.waits_for).plain
+    what = first if count <= 1 else f"{first} and {counted(count - 1, 'other')}"
+    if count > _FEW:
+        what = counted(count, "photo")
+    hold = f": {progress.hold.value}" if progress.hold else ""
+    return f"waiting for {what} for {duration(progress.quiet_s)}{hold}"
 
 
 def show_summary(console: Console, journal: Journal, finder: PhotoFinder) -> None:

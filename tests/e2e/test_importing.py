@@ -11,20 +11,32 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
 
 from local.cloud import LocalCloud
+from local.ministack import PYTHON
+from photo_labels.browsing.pictures import Pictures
+from photo_labels.library.importing.finder import PhotoFinder
+from photo_labels.library.importing.importer import Importer
+from photo_labels.library.importing.journal import End, Journal
+from photo_labels.library.importing.patience import Patience
+from photo_labels.library.table_reader import TableReader
 from tests.e2e.conftest import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from photo_labels.library.importing.importer import ImportProgress
 
 KILLS = 10
 SIMULATED = ["--mode", "simulated", "--simulation", json.dumps({"read_object": True, "p50_ms": 20, "p99_ms": 50})]
+
+BROKEN_NAMES = ["a\nb.jpg", "a\rb.jpg", "a\tb.jpg", "a\u2028b.jpg", "\n.jpg", "a.jpg\n"]
+CAT = (Path(__file__).parents[2] / "samples" / "cat.jpg").read_bytes()
 
 
 class Imports:
@@ -39,8 +51,15 @@ class Imports:
     def start(self, *options: str) -> subprocess.Popen[str]:
         return self._start(str(self.folder), "--prefix", self.prefix, *options)
 
+    def photos(self, *arguments: str) -> tuple[int, str]:
+        """Run another command."""
+        return self._ended(self._photos(*arguments))
+
     def _start(self, *arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "photo_labels", "--local", "import", *arguments]
+        return self._photos("import", *arguments)
+
+    def _photos(self, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "photo_labels", "--local", *arguments]
         return subprocess.Popen(
             command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -147,6 +166,95 @@ def test_given_two_cards_at_one_mount_point_when_imported_then_the_first_is_not_
         assert f"The bucket has another photo {key}" in told
     assert imports.pipeline.etag(key) == etag
     assert imports.run("--prefix", "card-2/")[0] == 0
+
+
+@pytest.fixture
+def vision(imports: Imports) -> Iterator[None]:
+    """Labels by what is on the photos."""
+    imports.pipeline.recogniser("settings", {"mode": "vision"})
+    yield
+    imports.pipeline.recogniser("settings", {"mode": "simulated"})
+
+
+@pytest.mark.usefixtures("vision")
+def test_given_line_breaks_in_names_when_imported_then_photos_are_labelled_found_and_shown(
+    imports: Imports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, name in enumerate(BROKEN_NAMES):
+        (imports.folder / name).write_bytes(CAT + bytes([number]))  # each another one
+    code, told = imports.run()
+    assert (code, "6 photos = 6 labelled" in told) == (0, True), told
+    images = {f"{imports.pipeline.bucket}/{imports.prefix}{name}" for name in BROKEN_NAMES}
+    code, told = imports.photos("search", "Cat", "--prefix", imports.prefix, "--json")
+    assert {json.loads(line)["image"] for line in told.splitlines()} == images
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    pictures = Pictures(imports.pipeline.cloud.target)
+    try:
+        for image, document in TableReader(imports.pipeline.cloud.target).documents(list(images)).items():
+            assert Image.open(io.BytesIO(pictures.thumbnail(document))).format == "JPEG"
+            code, told = imports.photos("show", image)
+            assert (code, repr(image).strip("'") in told) == (0, True), told
+    finally:
+        pictures.close()
+
+
+def test_given_a_line_break_in_the_name_of_no_photo_when_imported_then_it_is_told_in_one_line(
+    imports: Imports,
+) -> None:
+    (imports.folder / "a\nb\r\x1b[31m.png").write_bytes(b"no photo at all")
+    code, told = imports.run()
+    assert code == 1
+    assert any(
+        line.startswith("rejected: ") and line.endswith("a\\nb\\r\\x1b[31m.png") for line in told.splitlines()
+    )
+
+
+def test_given_a_wildcard_and_a_line_feed_when_ministack_is_asked_alone_then_it_still_is_no_match() -> None:
+    """Where it is one, local/ministack_server.py has nothing left to do for it."""
+    asked = (
+        "from ministack.core.iam_evaluator import fnmatch_iam, fnmatch_iam_cs\n"
+        "print(fnmatch_iam('a\\nb', 'a*b'), fnmatch_iam_cs('a\\nb', 'a?b'))"
+    )
+    done = subprocess.run([PYTHON, "-c", asked], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.fixture
+def refused_key(imports: Imports) -> Iterator[str]:
+    """The key of a photo that nobody may read."""
+    key, bucket = f"{imports.prefix}refused.png", imports.pipeline.bucket
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+        "Resource": f"arn:aws:s3:::{bucket}/{key}",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    imports.pipeline.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    yield key
+    imports.pipeline.s3.delete_bucket_policy(Bucket=bucket)
+
+
+def test_given_a_photo_that_nobody_may_read_when_imported_then_it_is_given_up_and_others_are_labelled(
+    imports: Imports, refused_key: str
+) -> None:
+    for name in ("a.png", "refused.png", "z.png"):
+        (imports.folder / name).write_bytes(photo())
+    said: list[ImportProgress] = []
+    with Journal(None) as journal:
+        patience = Patience(empty_s=4.0, retried_s=8.0)
+        importer = Importer(imports.pipeline.cloud.target, journal, patience=patience)
+        importer.on_progress = said.append
+        importer.find(PhotoFinder(imports.prefix), [imports.folder], lambda _: None)
+        assert importer.run() is None
+        files = {file.key: file for file in journal.files(but_labelled=True)}
+    assert files.keys() == {refused_key}
+    assert files[refused_key].end is End.UNACCOUNTED
+    assert "its turn has come" in files[refused_key].why
+    assert said[-1].waits_for == refused_key
+    document = imports.pipeline.document(f"{imports.prefix}z.png")
+    assert document
+    assert document["Status"] == "LABELLED"
 
 
 def test_given_an_import_that_did_not_wait_when_resumed_then_every_photo_is_accounted_for(

@@ -16,6 +16,7 @@ from photo_labels.library.importing.finder import NO_SUFFIX
 from photo_labels.library.importing.journal import AT_ONCE, End
 from photo_labels.library.importing.line import AT_A_TIME, Line
 from photo_labels.library.importing.pace import MOST, Pace
+from photo_labels.library.importing.patience import PATIENCE, Watch
 from photo_labels.library.importing.uploader import (
     Bucket,
     ConnectionLostError,
@@ -25,11 +26,9 @@ from photo_labels.library.importing.uploader import (
     Upload,
     Uploader,
 )
-from photo_labels.library.queues import depth
 from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError, user_message
 from photo_labels.records.documents import image_id
-from photo_labels.records.messages import VISIBILITY_TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,18 +36,15 @@ if TYPE_CHECKING:
 
     from photo_labels.library.importing.finder import PhotoFinder
     from photo_labels.library.importing.journal import File, ImportCounts, Journal, Waiting
+    from photo_labels.library.importing.patience import GivenUp, Hold, Patience
     from photo_labels.library.retention import QueueRoom
     from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
 
-# Without any progress, and with an empty queue: longer than a killed invocation hides its messages.
-PATIENCE_S = VISIBILITY_TIMEOUT_S + 30.0
-# The longest that a lost connection is waited for.
+# The longest that a lost connection is waited for, or an S3 that asks to slow down at each request.
 _OFFLINE_S = 300.0
 _RECONNECT_S = 3.0
 _LOOK_S = 0.05
-# After that share of PATIENCE_S without news an empty queue is taken for the end: everything is looked at.
-_QUIET = 0.1
 _TELL_S = 0.2
 _FOUND_AT_A_TIME = 500
 
@@ -62,6 +58,12 @@ class ImportProgress:
     at_a_time: int
     # For how long AWS has not been reached; 0: it is.
     offline_s: float
+    # For how long nothing has been uploaded and nothing has ended.
+    quiet_s: float
+    # The first in line that is waited for; None: there is none.
+    waits_for: str | None
+    # None: as far as is known nothing holds the photos up.
+    hold: Hold | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Importer:
         room: QueueRoom | None = None,
         is_replacing: bool = False,
         is_dry: bool = False,
+        patience: Patience = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -92,9 +95,7 @@ class Importer:
         `is_dry`: nothing is sent; pass a copy of the journal, for it records what would be.
         """
         self._bucket = target.outputs.bucket
-        self._log_group = target.outputs.labelling.log_group
-        self._queues = target.outputs.queue_urls
-        self._sqs = target.client("sqs")
+        self._log_groups = [function.log_group for function in target.outputs.functions]
         self._journal = journal
         self._is_dry = is_dry
         self._objects = UntouchedBucket(target) if is_dry else Bucket(target)
@@ -105,17 +106,21 @@ class Importer:
         self._pause = pause
         self._pace = Pace(clock)
         self._line = Line(journal, clock)
+        self._patience = patience
+        self._watch = Watch(target, journal, patience, clock)
         self._uploading: dict[Future[None], Upload] = {}
         self._files = self._to_upload()
         self._is_pass_over = False
         self._is_any_in_pass = False
         self._is_all_sent = False
         self._offline_since: float | None = None
+        # Since when S3 has asked for fewer requests, and has taken none; None: it takes them.
+        self._slow_since: float | None = None
         self._try_again_at = 0.0
         self._is_resuming = False
-        self._news_at = clock()
         self._all_looked_for_at = -math.inf
-        self._ask_queues_at = -math.inf
+        self._is_last_look = False
+        self._given_up: GivenUp | None = None
         self._tell_at = 0.0
 
     def find(self, finder: PhotoFinder, paths: Sequence[Path], on_found: Callable[[int], None]) -> None:
@@ -147,7 +152,7 @@ class Importer:
         Whatever happens, every file has an end in the journal, and another run resumes.
         """
         stop = None
-        self._news_at = self._clock()
+        self._watch.uploaded()
         if self._is_resuming and not is_waiting:
             self._journal.look_for_all()
         with ThreadPoolExecutor(MOST) as pool:
@@ -230,13 +235,21 @@ class Importer:
         for future in done:
             try:
                 future.result()
-            except SlowDownError:
+            except SlowDownError as error:
                 self._pace.slow_down()
+                self._note_slow(error)
             except ConnectionLostError as error:
                 self._note_offline(error)
             else:
                 self._pace.done()
-                self._offline_since, self._news_at = None, self._clock()
+                self._offline_since = self._slow_since = None
+                self._watch.uploaded()
+
+    def _note_slow(self, error: SlowDownError) -> None:
+        now = self._clock()
+        self._slow_since = now if self._slow_since is None else self._slow_since
+        if now - self._slow_since > _OFFLINE_S:
+            raise StopError(f"S3 has taken nothing for {_OFFLINE_S:.0f} s ({error}): run it again later.")
 
     def _note_offline(self, error: ConnectionLostError) -> None:
         now = self._clock()
@@ -268,7 +281,7 @@ class Importer:
             why = "" if is_labelled else f"{document.reason}: {document.detail}"
             end = End.LABELLED if is_labelled else End.REJECTED
             self._journal.ended(one, end, why, self._clock() - one.since if one.is_new else None)
-            self._news_at = self._clock()
+            self._watch.ended(one.place, document)
             return True
         is_doubtful = not one.is_there or (document is not None and document.status == "REMOVED")
         if is_doubtful and not self._objects.is_there(one.key, one.etag):
@@ -281,23 +294,25 @@ class Importer:
         return False
 
     def _is_stuck(self) -> bool:
-        """Tell whether nothing has ended for long, and nothing is left in the queue that could.
+        """Tell whether not to wait any longer.
 
-        Pauses between two looks at a photo may be longer than that: everything is looked at once more before.
+        Pauses between two looks at a photo may be long: everything is looked at once more before.
         """
-        now = self._clock()
-        quiet_s = now - self._news_at
-        if self._offline_since is not None or quiet_s < PATIENCE_S * _QUIET or now < self._ask_queues_at:
+        if self._is_pausing:
             return False
-        self._ask_queues_at = now + PATIENCE_S * _QUIET
-        if any(sum(depth(self._sqs, queue)) for queue in self._queues):
-            self._news_at = now
-            return False
-        is_last_look = self._all_looked_for_at >= self._news_at + PATIENCE_S
-        if is_last_look or now < self._all_looked_for_at + PATIENCE_S:
-            return is_last_look and not self._journal.is_looking_for_all()
-        self._journal.look_for_all()
-        self._all_looked_for_at = now
+        self._given_up = self._watch.given_up()
+        if self._offline_since is not None:
+            if self._watch.looked_at < self._offline_since:
+                return False
+            self._offline_since = None
+        if self._given_up and self._is_last_look:
+            return not self._journal.is_looking_for_all()
+        now, is_last_look = self._clock(), self._given_up is not None
+        is_due = self._watch.is_turn_over and now >= self._all_looked_for_at + self._patience.empty_s
+        if is_due or is_last_look:
+            self._journal.look_for_all()
+            self._all_looked_for_at = now
+        self._is_last_look = is_last_look
         return False
 
     # Telling
@@ -307,7 +322,16 @@ class Importer:
         if now < self._tell_at:
             return
         offline_s = 0.0 if self._offline_since is None else now - self._offline_since
-        self.on_progress(ImportProgress(self._journal.counts(), len(self._uploading), offline_s))
+        self.on_progress(
+            ImportProgress(
+                self._journal.counts(),
+                len(self._uploading),
+                offline_s,
+                self._watch.quiet_s,
+                self._journal.first_waiting(),
+                self._watch.hold,
+            )
+        )
         # Counting takes longer the more files there are.
         self._tell_at = self._clock() + max(_TELL_S, 20 * (self._clock() - now))
 
@@ -318,8 +342,13 @@ class Importer:
             new, why = End.TO_UPLOAD, ""
         elif is_waiting and not stop:
             new = known = End.UNACCOUNTED
-            why = (
-                f"No news of it for {PATIENCE_S:.0f} s, and nothing is in the queue: look at the dead letters "
-                f"(photos failures), at the log group {self._log_group}, and at photos audit."
-            )
+            why = self._why_not()
         self._journal.close(new, known, why, "The import was stopped before its turn: run it again.")
+
+    def _why_not(self) -> str:
+        said = self._given_up.value if self._given_up else ""
+        return (
+            f"No news of it for {self._watch.quiet_s:.0f} s, and {said}. Look at photos failures, at photos "
+            f"status, and for its name in the log groups {' and '.join(self._log_groups)}; photos import "
+            "--resume waits for it again."
+        )

@@ -413,6 +413,16 @@ class Journal:
         """Tell whether the document of any content is looked for."""
         return bool(self._all("SELECT 1 FROM contents WHERE look_at NOT NULL LIMIT 1"))
 
+    def first_waiting(self) -> str | None:
+        """Return the key of the first in line whose document is looked for; None: there is none."""
+        rows = self._all("SELECT key FROM contents WHERE look_at NOT NULL ORDER BY place LIMIT 1")
+        return str(rows[0][0]) if rows else None
+
+    def last_waiting(self) -> int:
+        """Return the place of the last in line whose document is looked for; -1: there is none."""
+        [(place,)] = self._all("SELECT coalesce(max(place), -1) FROM contents WHERE look_at NOT NULL")
+        return int(place)
+
     def look_again(self, one: Waiting, at: float) -> None:
         """Look for its document later."""
         with self._transaction() as database:

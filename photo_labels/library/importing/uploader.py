@@ -191,7 +191,7 @@ class Uploader:
         except ClientError as error:
             code = code_of(error)
             if code in _SLOW_DOWN:
-                raise SlowDownError from error
+                raise SlowDownError(str(error)) from error
             if code == "NoSuchBucket":
                 raise StopError("The bucket is not there any more: is the stack?") from error
             if are_credentials_over(error):

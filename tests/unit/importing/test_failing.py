@@ -6,6 +6,7 @@ import json
 import math
 import sqlite3
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,9 +19,12 @@ from botocore.exceptions import (
 )
 
 from photo_labels.library.importing.finder import PhotoFinder
-from photo_labels.library.importing.importer import PATIENCE_S, Importer, ImportProgress
+from photo_labels.library.importing.importer import Importer, ImportProgress
 from photo_labels.library.importing.journal import End, Journal
+from photo_labels.library.importing.line import Line
 from photo_labels.library.importing.pace import MOST
+from photo_labels.library.importing.patience import Patience
+from photo_labels.library.queues import depth
 from photo_labels.library.retention import NoRoomError
 from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
@@ -70,6 +74,7 @@ def test_given_no_news_when_queue_is_empty_then_photo_is_unaccounted_for_with_wh
     disk: Disk,
 ) -> None:
     disk.write("a.jpg", "lost.jpg")
+    patience = Patience(empty_s=15.0)
     time, held = (
         Time(),
         disk.target.client("sqs").send_message(QueueUrl=disk.target.outputs.labelling.queue_url, MessageBody="{}"),
@@ -77,7 +82,7 @@ def test_given_no_news_when_queue_is_empty_then_photo_is_unaccounted_for_with_wh
     assert held
 
     def empty_the_queue_later(_progress: ImportProgress) -> None:
-        if time.now > 3 * PATIENCE_S:
+        if time.now > 3 * patience.empty_s:
             sqs = disk.target.client("sqs")
             for message in sqs.receive_message(QueueUrl=disk.target.outputs.labelling.queue_url).get(
                 "Messages", []
@@ -86,8 +91,8 @@ def test_given_no_news_when_queue_is_empty_then_photo_is_unaccounted_for_with_wh
                     QueueUrl=disk.target.outputs.labelling.queue_url, ReceiptHandle=message["ReceiptHandle"]
                 )
 
-    ended = disk.run(**time.options(), on_progress=empty_the_queue_later)
-    assert time.now > 3 * PATIENCE_S
+    ended = disk.run(**time.options(), patience=patience, on_progress=empty_the_queue_later)
+    assert time.now > 3 * patience.empty_s
     assert ended.ends() == {"a.jpg": "labelled", "lost.jpg": "unaccounted for"}
     assert "/aws/lambda/label" in ended.files["lost.jpg"].why
 
@@ -260,6 +265,44 @@ def test_given_s3_asking_to_slow_down_when_importing_then_fewer_are_sent_at_time
     assert disk.run().counts.ends == {End.LABELLED: 30}
 
 
+def test_given_s3_that_asks_to_slow_down_at_each_request_when_imported_then_it_stops_with_a_sentence(
+    disk: Disk,
+) -> None:
+    disk.write("a.jpg", "b.jpg")
+    time = Time()
+
+    def slow_down(_key: str) -> None:
+        time.now += 20
+        raise refusal("SlowDown")
+
+    disk.before_put = slow_down
+    ended = disk.run(**time.options())
+    assert ended.stop
+    assert "S3 has taken nothing for 300 s" in ended.stop.why
+    assert set(ended.ends().values()) == {"not uploaded"}
+
+
+def test_given_queues_that_are_not_reached_once_when_nothing_is_left_to_look_at_then_they_are_asked_again(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.write("lost.jpg")
+    monkeypatch.setattr(Line, "again_at", lambda *_: 1e9)
+    calls = 0
+
+    def lose_first(*arguments: Any) -> tuple[int, int]:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise EndpointConnectionError(endpoint_url="https://sqs")
+        return depth(*arguments)
+
+    monkeypatch.setattr("photo_labels.library.importing.patience.depth", lose_first)
+    time = Time()
+    ended = disk.run(**time.options(), patience=Patience(empty_s=5.0))
+    assert (ended.stop, ended.ends()) == (None, {"lost.jpg": "unaccounted for"})
+    assert time.now < 20
+
+
 def test_given_an_import_that_runs_when_another_begins_then_a_sentence_says_so(disk: Disk) -> None:
     disk.write("a.jpg")
     with Journal(disk.journal_path) as journal:
@@ -313,7 +356,8 @@ def test_given_credentials_that_end_on_way_when_imported_then_every_file_has_end
         return make(client, name, parameters)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", call)
-    monkeypatch.setattr("photo_labels.library.importing.importer.PATIENCE_S", 0.0)
+    impatient = partial(Importer, patience=Patience(empty_s=0.0))
+    monkeypatch.setattr("photo_labels.commands.import_.Importer", impatient)
     ended = runner(disk.folder, "--json")
     *lines, sums = [json.loads(line) for line in ended.stdout.splitlines()]
     assert ended.exit_code == 3
@@ -321,7 +365,7 @@ def test_given_credentials_that_end_on_way_when_imported_then_every_file_has_end
     assert len(lines) == 4 == sum(sums["ends"].values())
     assert all(line["end"] for line in lines)
     is_over = False
-    monkeypatch.setattr("photo_labels.library.importing.importer.PATIENCE_S", PATIENCE_S)
+    monkeypatch.setattr("photo_labels.commands.import_.Importer", Importer)
     (disk.folder / "lost.jpg").unlink()
     (disk.folder / "taken.jpg").unlink()
     assert runner(disk.folder).exit_code == 0

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from photo_labels.library.importing.importer import PATIENCE_S
 from photo_labels.library.importing.journal import End, File, Journal
 from photo_labels.library.importing.line import Line
+from photo_labels.library.importing.patience import PATIENCE
 from photo_labels.library.table_reader import TableReader
 from tests.unit.deployed import BUCKET, document, store
 from tests.unit.importing.shared import Time
@@ -155,7 +155,7 @@ def test_given_pauses_longer_than_patience_when_queue_is_empty_then_the_last_loo
 
     def label_later(_progress: Any) -> None:
         nonlocal etag
-        if time.now > PATIENCE_S / 2 and not etag:
+        if time.now > PATIENCE.empty_s / 2 and not etag:
             etag = disk.target.client("s3").head_object(Bucket=BUCKET, Key="lost.jpg")["ETag"].strip('"')
             store(disk.target, document("lost.jpg", {"Cat": 99.0}, etag=etag))
 
