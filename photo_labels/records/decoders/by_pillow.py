@@ -37,14 +37,16 @@ def decode(file: BinaryIO, name: str, longest_side: int, *, is_whole: bool = Fal
     try:
         return decode_strictly(file, name, longest_side)
     except DECODER_ERRORS as error:
-        file.seek(0)
-        content = file.read()
-        picture = _without_metadata(content, name, longest_side)
-        if picture is None and not is_whole and name in _MAY_BE_CUT:
-            picture = _cut_off(content, name, longest_side)
-        if picture is None:
-            raise refusal(error, name) from error
-        return picture
+        why = refusal(error, name)
+    # Out of the block, since the error holds the pixels that there are.
+    file.seek(0)
+    content = file.read()
+    picture = _without_metadata(content, name, longest_side)
+    if picture is None and not is_whole and name in _MAY_BE_CUT:
+        picture = _cut_off(content, name, longest_side)
+    if picture is None:
+        raise why
+    return picture
 
 
 def size_of(file: BinaryIO, name: str) -> tuple[int, int]:
