@@ -209,7 +209,7 @@ def test_given_a_line_break_in_the_name_of_no_photo_when_imported_then_it_is_tol
     )
 
 
-def test_given_a_wildcard_and_a_line_feed_when_ministack_is_asked_alone_then_it_still_is_no_match() -> None:
+def test_given_a_wildcard_and_a_line_feed_when_ministack_is_asked_then_it_still_is_no_match() -> None:
     """Where it is one, local/ministack_server.py has nothing left to do for it."""
     asked = (
         "from ministack.core.iam_evaluator import fnmatch_iam, fnmatch_iam_cs\n"
@@ -235,7 +235,7 @@ def refused_key(imports: Imports) -> Iterator[str]:
     imports.pipeline.s3.delete_bucket_policy(Bucket=bucket)
 
 
-def test_given_a_photo_that_nobody_may_read_when_imported_then_it_is_given_up_and_others_are_labelled(
+def test_given_a_photo_that_nobody_may_read_when_imported_then_it_is_given_up_and_named(
     imports: Imports, refused_key: str
 ) -> None:
     for name in ("a.png", "refused.png", "z.png"):

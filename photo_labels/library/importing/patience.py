@@ -122,13 +122,17 @@ class Watch:
 
     def uploaded(self) -> None:
         """Take note of another photo that waits, whose turn has not come."""
-        self._news_at, self._turn_at, self._given_up = self._clock(), math.inf, None
+        self._note_news()
+        self._turn_at = math.inf
 
     def ended(self, place: int, document: Document) -> None:
         """Take note of a photo that has ended, by its place in line."""
-        self._news_at, self._given_up = self._clock(), None
+        self._note_news()
         if document.event_time and _seconds(document.event_time, document.labelled_at) > _HAS_WAITED_S:
             self._ended = sorted([*self._ended, place])[-_LATER:]
+
+    def _note_news(self) -> None:
+        self._news_at, self._given_up, self.hold = self._clock(), None, None
 
     def given_up(self) -> GivenUp | None:
         """Tell whether, and why, not to wait any longer; to be called again and again.

@@ -265,7 +265,7 @@ def test_given_s3_asking_to_slow_down_when_importing_then_fewer_are_sent_at_time
     assert disk.run().counts.ends == {End.LABELLED: 30}
 
 
-def test_given_s3_that_asks_to_slow_down_at_each_request_when_imported_then_it_stops_with_a_sentence(
+def test_given_s3_asking_to_slow_down_at_each_request_when_imported_then_it_stops(
     disk: Disk,
 ) -> None:
     disk.write("a.jpg", "b.jpg")
@@ -282,7 +282,7 @@ def test_given_s3_that_asks_to_slow_down_at_each_request_when_imported_then_it_s
     assert set(ended.ends().values()) == {"not uploaded"}
 
 
-def test_given_queues_that_are_not_reached_once_when_nothing_is_left_to_look_at_then_they_are_asked_again(
+def test_given_queues_that_are_not_reached_once_when_waited_for_then_they_are_asked_again(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk.write("lost.jpg")

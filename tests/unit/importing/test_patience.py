@@ -115,7 +115,7 @@ def test_given_one_that_never_ends_when_others_have_then_it_is_given_up_after_ni
     assert 30 + MINUTES_15 <= at <= 30 + MINUTES_15 + 2 * STEP_S
 
 
-def test_given_empty_queues_when_waited_for_then_it_is_given_up_after_a_killed_invocation_would_end() -> None:
+def test_given_empty_queues_when_waited_for_then_it_is_given_up_once_no_message_can_be_hidden() -> None:
     cloud = Cloud([10.0, NEVER])
     cloud.in_hand = lambda now: int(now < HOUR_S / 10)
     why, at = cloud.wait()
@@ -134,14 +134,14 @@ def test_given_a_long_queue_that_moves_when_waited_for_then_its_end_is_waited_fo
     assert at <= DAY_S + STEP_S
 
 
-def test_given_live_photos_that_come_as_fast_as_they_end_when_waited_for_then_bulk_work_is_waited_for() -> None:
+def test_given_a_queue_of_others_that_never_falls_when_photos_end_then_it_is_waited_for() -> None:
     cloud = Cloud([DAY_S])
     cloud.waiting = lambda _: 1_000
     cloud.rate = lambda _: 5.0
     assert cloud.wait()[0] is None
 
 
-def test_given_messages_that_end_without_labels_when_waited_for_then_the_queue_that_falls_is_progress() -> None:
+def test_given_messages_that_end_without_labels_when_the_queue_falls_then_it_is_waited_for() -> None:
     cloud = Cloud([DAY_S])
     cloud.waiting = lambda now: max(0, round((DAY_S - now) * 50))
     assert cloud.wait()[0] is None
@@ -163,7 +163,7 @@ def test_given_a_spent_budget_when_the_next_day_has_begun_then_it_was_waited_for
     assert cloud.holds == {Hold.OVER_BUDGET}
 
 
-def test_given_a_pause_that_ends_when_a_photo_fails_all_the_same_then_its_tries_are_counted_from_then() -> None:
+def test_given_a_pause_that_ends_when_a_photo_fails_then_its_tries_count_from_then() -> None:
     cloud = Cloud([10.0, NEVER])
     cloud.is_paused = lambda now: now < HOUR_S
     why, at = cloud.wait()
@@ -171,7 +171,7 @@ def test_given_a_pause_that_ends_when_a_photo_fails_all_the_same_then_its_tries_
     assert HOUR_S + MINUTES_15 - 300 <= at <= HOUR_S + MINUTES_15 + 300
 
 
-def test_given_a_million_of_others_behind_when_a_photo_before_ours_never_ends_then_it_is_given_up() -> None:
+def test_given_a_million_of_others_behind_when_one_of_ours_never_ends_then_it_is_given_up() -> None:
     cloud = Cloud([700.0, NEVER, 710.0, 720.0, 730.0])
     cloud.waiting = lambda now: 1_000_000 - round(5 * now)
     cloud.rate = lambda _: 5.0
@@ -180,14 +180,14 @@ def test_given_a_million_of_others_behind_when_a_photo_before_ours_never_ends_th
     assert at <= 730 + MINUTES_15 + 2 * STEP_S
 
 
-def test_given_a_million_of_others_before_when_some_of_ours_found_free_slots_then_the_rest_is_waited_for() -> None:
+def test_given_a_million_before_when_some_of_ours_found_free_slots_then_the_rest_is_waited_for() -> None:
     cloud = Cloud([DAY_S, 0.3, DAY_S, 0.4, 0.5, 0.3, 0.6])
     cloud.waiting = lambda now: max(0, round((DAY_S - now) * 5))
     cloud.rate = lambda _: 5.0
     assert cloud.wait()[0] is None
 
 
-def test_given_messages_and_nothing_that_ends_when_waited_for_then_it_is_given_up_after_an_hour() -> None:
+def test_given_messages_and_nothing_that_ends_when_an_hour_is_over_then_it_is_given_up() -> None:
     cloud = Cloud([NEVER] * 5)
     cloud.waiting = lambda _: 100
     why, at = cloud.wait()
@@ -195,7 +195,7 @@ def test_given_messages_and_nothing_that_ends_when_waited_for_then_it_is_given_u
     assert HOUR_S <= at <= HOUR_S + 3 * STEP_S
 
 
-def test_given_others_before_that_end_when_waited_for_longer_than_sqs_keeps_messages_then_it_ends() -> None:
+def test_given_others_before_when_waited_for_longer_than_sqs_keeps_messages_then_it_ends() -> None:
     cloud = Cloud([NEVER])
     cloud.waiting = lambda _: 1_000
     cloud.rate = lambda _: 5.0
@@ -203,7 +203,7 @@ def test_given_others_before_that_end_when_waited_for_longer_than_sqs_keeps_mess
     assert (why, round(at / DAY_S)) == (GivenUp.TOO_OLD, 12)
 
 
-def test_given_credentials_that_are_over_when_the_status_is_read_then_it_is_not_taken_for_a_refusal() -> None:
+def test_given_credentials_that_are_over_when_the_status_is_read_then_it_is_no_refusal() -> None:
     cloud = Cloud([NEVER])
     cloud.refused = refusal("ExpiredToken")
     with pytest.raises(ClientError):
