@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import re
 
-# By what they hold: patterns of the last names of a path, in small letters, as of PurePath.match. Of a library of
-# Apple's, which is a folder, the originals and the edited photos are imported.
+# By what they hold: patterns of the last names of a path, in small letters; `*` is any text within one name. Of a
+# library of Apple's, which is a folder, the originals and the edited photos are imported.
 FOLDERS = {
     # Synology, QNAP, photo galleries, cameras of Sony (of videos), iTunes.
     "thumbnails": ("@eadir", "@__thumb", "thumbnails", "thumbs", "thmbnl", "ipod photo cache"),
@@ -29,7 +29,15 @@ FOLDERS = {
 }
 
 
+def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    any_of = "|".join(re.escape(one).replace(r"\*", "[^/]*") for one in patterns)
+    return re.compile(rf"(?:\A|/)(?:{any_of})\Z")
+
+
+_PATTERNS = [(why, _compiled(patterns)) for why, patterns in FOLDERS.items()]
+
+
 def why_skipped(path: str) -> str | None:
     """Return what a folder holds that no import is meant for; None: it is looked into."""
-    lower = PurePosixPath(path.lower())
-    return next((why for why, patterns in FOLDERS.items() if any(map(lower.match, patterns))), None)
+    lower = path.lower()
+    return next((why for why, pattern in _PATTERNS if pattern.search(lower)), None)

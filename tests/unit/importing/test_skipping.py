@@ -97,6 +97,10 @@ LOOKED_INTO = [
     "previews",
     "cache",
     "data",
+    "a.lrdata.d",
+    "xthumbs",
+    "thumbs\n",
+    "X.photoslibrary/scopes/a/b/resources/derivatives",
     "Android/media/com.whatsapp",
 ]
 
