@@ -167,7 +167,7 @@ def test_given_an_import_that_did_not_wait_when_resumed_then_every_photo_is_acco
     assert "Nothing is open" in imports.resume("--no-wait")[1]
 
 
-def test_given_a_file_of_each_suffix_when_imported_then_all_are_labelled_and_no_photos_are_told(
+def test_given_a_file_of_each_suffix_when_imported_then_all_are_labelled_and_the_rest_told(
     imports: Imports,
 ) -> None:
     rows = [(one.name, suffix) for one in PHOTO_FORMATS for suffix in one.suffixes]

@@ -310,7 +310,7 @@ def test_given_the_docs_when_compared_with_the_tables_then_every_suffix_is_in_bo
     assert table_of_docs("what is in it") == {why: list(patterns) for why, patterns in FOLDERS.items()}
 
 
-def test_given_the_docs_when_they_say_what_is_converted_then_it_is_what_rekognition_does_not_read() -> None:
+def test_given_the_docs_when_they_say_converted_then_rekognition_does_not_read_it() -> None:
     text = (Path(__file__).parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
     for one in PHOTO_FORMATS:
         [row] = [line for line in text.splitlines() if line.startswith(f"| {one.name} | `.")]

@@ -9,7 +9,7 @@ import re
 FOLDERS = {
     # Synology, QNAP, photo galleries, cameras of Sony (of videos), iTunes.
     "thumbnails": ("@eadir", "@__thumb", "thumbnails", "thumbs", "thmbnl", "ipod photo cache"),
-    "previews of Lightroom": ("*.lrdata", "*.lrcat-data"),
+    "data of Lightroom": ("*.lrdata", "*.lrcat-data"),
     "previews of Capture One": ("captureone/cache", "*.cocatalog/cache"),
     "previews of Apple Photos": (
         "*.photoslibrary/resources/derivatives",

@@ -207,7 +207,7 @@ def test_given_files_that_are_named_when_imported_then_each_has_an_end_and_a_lin
         (["."], [], 0),
     ],
 )
-def test_given_a_file_that_is_no_photo_when_named_then_the_exit_code_says_so_unless_it_is_left_out(
+def test_given_no_photo_when_named_then_the_exit_code_says_so_unless_it_is_left_out(
     disk: Disk, runner: Callable[..., Any], names: list[str], options: list[str], code: int
 ) -> None:
     disk.write("a.jpg", "film.mov")
@@ -222,7 +222,7 @@ def test_given_a_file_beyond_key_suffixes_when_named_then_it_is_said_which_are_l
     assert "labels only what ends in .jpg, .heic (its parameter KeySuffixes)" in ended.told
 
 
-def test_given_a_named_file_that_was_left_out_when_imported_without_the_option_then_it_is_labelled(
+def test_given_a_named_file_that_was_left_out_when_imported_again_then_it_is_labelled(
     disk: Disk,
 ) -> None:
     disk.write("a.jpg")

@@ -75,7 +75,7 @@ FOLDER_NAMES = {
     "Photos Library.photoslibrary/scopes/syndication/resources/derivatives": "previews of Apple Photos",
     "iPhoto.migratedphotolibrary/Thumbnails": "thumbnails",
     "iPhoto.photolibrary/Previews": "previews of Apple Photos",
-    "Lightroom/2019 Previews.lrdata": "previews of Lightroom",
+    "Lightroom/2019 Previews.lrdata": "data of Lightroom",
     "Session/CaptureOne/Cache": "previews of Capture One",
     "Mine.cocatalog/Cache": "previews of Capture One",
     "iPod Photo Cache": "thumbnails",
@@ -197,7 +197,7 @@ def test_given_skipped_files_when_told_at_80_columns_then_lines_break_between_su
     assert told_at(80, Counter()) == []
 
 
-def test_given_many_suffixes_when_told_then_the_most_frequent_come_first_and_the_rest_is_a_count() -> None:
+def test_given_many_suffixes_when_told_then_the_most_frequent_come_first_and_the_rest_counted() -> None:
     tally = Counter({Skipped(f".x{number:02d}", "a video"): 100 - number for number in range(20)})
     parts = parts_of(tally)
     assert parts[:2] == [".x00 100 (a video)", ".x01 99 (a video)"]
