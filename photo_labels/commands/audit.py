@@ -14,6 +14,7 @@ from photo_labels.library.auditing.findings import Finding, Problem
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.retention import QueueRoom
 from photo_labels.library.state_files import state_path
+from photo_labels.terminal.skipped_text import show_skipped
 from photo_labels.terminal.status_line import StatusLine
 from photo_labels.terminal.text import counted, safe
 
@@ -125,8 +126,7 @@ def show_audit(console: Console, audit: Audit) -> None:
     """Print what was compared, and a line for each kind of finding."""
     statuses = ", ".join(f"{count:,} {status}" for status, count in sorted(audit.documents.items()))
     console.print(f"{_looked_at(audit)}" + (f" ({statuses})" if statuses else ""), highlight=False)
-    if audit.not_photos:
-        console.print(f"{counted(audit.not_photos, 'file')} skipped: not a photo", highlight=False)
+    show_skipped(console, "file", audit.skipped)
     if audit.under_way:
         console.print(f"{audit.under_way:,} changed in the last minutes: under way", highlight=False)
     table = Table.grid(padding=(0, 2))

@@ -19,6 +19,7 @@ from photo_labels.library.state_files import state_path
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.budget_text import warn_of_budget
 from photo_labels.terminal.ending import agree
+from photo_labels.terminal.skipped_text import show_skipped
 from photo_labels.terminal.status_line import StatusLine
 from photo_labels.terminal.text import counted, duration, safe
 
@@ -181,8 +182,7 @@ def show_backfill(console: Console, place: BackfillScope, counts: BackfillCounts
         safe(f"{place}: {counted(counts.objects, 'photo')}, {', '.join([*parts, f'{fitting:,} labelled'])}"),
         highlight=False,
     )
-    if counts.left_alone:
-        console.print(f"{counted(counts.left_alone, 'file')} skipped: not a photo", highlight=False)
+    show_skipped(console, "file", counts.skipped)
     if usd:
         console.print(
             f"{counts.wanted:,} to be labelled, at about {usd:,.2f} USD ({PRICES})",

@@ -19,6 +19,7 @@ from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import End, Journal
 from photo_labels.library.retention import QueueRoom
+from photo_labels.library.skipped import most_frequent
 from photo_labels.library.state_files import state_path
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.budget_text import warn_of_budget
@@ -83,8 +84,13 @@ def import_(session: Session, /, **options: Any) -> None:
     PATHS nothing is uploaded: it waits for the labels of all that earlier imports have uploaded, or with --no-wait
     looks once what became of it.
 
+    In a folder, what is no photo is skipped, and counted by suffix. A file that is named itself is imported also
+    if it is hidden, and if it is no photo it is not uploaded, which the exit code says. A shell makes names of
+    DIR/*: pass DIR, or leave videos out with --exclude.
+
     Exit code 0: all are labelled, or uploaded with --no-wait; 1: some cannot be labelled; 3: some are not
-    uploaded, or not accounted for: running it again may help; 130: stopped by Ctrl-C; 2: nothing could be done.
+    uploaded, or not accounted for: it says why, and running it again may help; 130: stopped by Ctrl-C; 2: nothing
+    could be done.
     """
     asked = ImportOptions(**options)
     if asked.is_resuming and (asked.paths or asked.chooses):
@@ -194,7 +200,14 @@ def _print_json(journal: Journal, finder: PhotoFinder) -> None:
         "copies": counts.copies,
         "ends": {end.value: counts.ends[end] for end in End},
         "left_alone": finder.left_alone,
+        "skipped": [
+            {"suffix": one.what, "files": count, "why": one.why} for one, count in most_frequent(finder.skipped)
+        ],
         "folders_left_alone": finder.folders_left_alone,
+        "skipped_folders": [
+            {"name": one.what, "folders": count, "why": one.why}
+            for one, count in most_frequent(finder.skipped_folders)
+        ],
     }
     print(json.dumps(sums))
 

@@ -38,6 +38,7 @@ from photo_labels.library.auditing.cursors import (
 )
 from photo_labels.library.auditing.findings import Audit, Finding, Hidden, Problem, compared, judged
 from photo_labels.library.auditing.memory import remembered, row_hash
+from photo_labels.library.skipped import no_photos_by_name
 from photo_labels.library.table_reader import TableReader, documents_in
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.attributes import from_attributes
@@ -376,6 +377,7 @@ class Auditor:
         memory = self._state.memory
         places = [memory.find(image_id(self._bucket, one.key)) for one in listed]
         no_photos = {one.key for one in listed if name_says(one.key) is NameSays.NO_PHOTO}
+        skipped = no_photos_by_name(no_photos)
         doubtful = [
             one
             for one, place in zip(listed, places, strict=True)
@@ -385,7 +387,7 @@ class Auditor:
 
         def take() -> None:
             self.audit.objects += len(listed) - len(no_photos)
-            self.audit.not_photos += len(no_photos)
+            self.audit.skipped += skipped
             for place in filter(None, places):
                 memory.mark_listed(place)
 

@@ -120,6 +120,10 @@ _NON_PHOTOS = {
 NON_PHOTO_SUFFIXES = {suffix: kind for kind, suffixes in _NON_PHOTOS.items() for suffix in suffixes.split()}
 # Names that are all suffix, of macOS and Android.
 NON_PHOTO_NAMES = frozenset({".ds_store", ".localized", ".apdisk", ".nomedia"})
+# What `ending` calls a folder.
+FOLDER = "…/"
+# In characters; what is longer after a point is text (`Dr. Strangelove at the lake`).
+_LONGEST_SUFFIX = 16
 
 
 class NameSays(Enum):
@@ -134,7 +138,7 @@ def name_says(key: str) -> NameSays:
     """Return what the name of an object or a file says."""
     if format_by_name(key):
         return NameSays.PHOTO
-    return NameSays.NO_PHOTO if _kind(key) else NameSays.NOTHING
+    return NameSays.NO_PHOTO if kind_of_no_photo(key) else NameSays.NOTHING
 
 
 def format_by_name(key: str) -> PhotoFormat | None:
@@ -153,19 +157,33 @@ def format_by_content(beginning: bytes) -> PhotoFormat | None:
 def why_no_photo(key: str) -> str:
     """Return the sentence for a person, of a name that is NO_PHOTO."""
     return (
-        f"By its name it is {_kind(key)}, and no photo that can be labelled. "
+        f"By its name it is {kind_of_no_photo(key)}, and no photo that can be labelled. "
         "A photo needs the suffix of one, .jpg for example."
     )
 
 
-def _kind(key: str) -> str | None:
-    """Return what the file is by its name, where that is no photo."""
+def kind_of_no_photo(key: str) -> str | None:
+    """Return what the file is by its name, where that is no photo: "a video"."""
     # The console of S3 makes folders: empty objects whose names end in a slash.
     if key.endswith("/"):
         return "a folder"
     if _name(key) in NON_PHOTO_NAMES:
         return "a file of an operating system"
     return NON_PHOTO_SUFFIXES.get(_suffix(key))
+
+
+def ending(key: str) -> str:
+    """Return what files are counted by: the suffix in small letters; "": none, or nothing that anybody calls so.
+
+    A folder of S3's console is FOLDER, and a name that is all suffix is itself.
+    """
+    if key.endswith("/"):
+        return FOLDER
+    if (name := _name(key)) in NON_PHOTO_NAMES:
+        return name
+    suffix = _suffix(key)
+    is_one = len(suffix) <= _LONGEST_SUFFIX and suffix.isprintable() and " " not in suffix
+    return suffix if is_one else ""
 
 
 def _suffix(key: str) -> str:

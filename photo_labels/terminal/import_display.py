@@ -9,10 +9,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from photo_labels.library.importing.finder import NOT_A_PHOTO
 from photo_labels.library.importing.journal import End
 from photo_labels.records.decoders.limits import SHORTEST_SIDE
 from photo_labels.records.formats import TOO_SMALL
+from photo_labels.terminal.skipped_text import show_skipped
 from photo_labels.terminal.text import counted, duration, safe, spread
 
 if TYPE_CHECKING:
@@ -118,12 +118,8 @@ def show_summary(console: Console, journal: Journal, finder: PhotoFinder) -> Non
     ]
     if known:
         console.print(f"of these {' and '.join(known)}", highlight=False)
-    for what, count in finder.left_alone.items():
-        why = "not a photo" if what == NOT_A_PHOTO else what
-        console.print(f"{counted(count, 'file')} skipped: {why}", highlight=False)
-    if folders := finder.folders_left_alone:
-        names = ", ".join(name if count == 1 else f"{name} ({count:,})" for name, count in folders.items())
-        console.print(safe(f"{counted(folders.total(), 'folder')} skipped, hidden or of a system: {names}"))
+    show_skipped(console, "file", finder.skipped)
+    show_skipped(console, "folder", finder.skipped_folders)
     seconds = journal.seconds()
     if seconds:
         console.print(f"upload to searchable: {spread(seconds)}", highlight=False)

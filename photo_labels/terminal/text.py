@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import textwrap
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from photo_labels.records.documents import Document
+
+
+_NARROWEST = 20
 
 
 def safe(text: object) -> Text:
@@ -22,6 +26,20 @@ def safe(text: object) -> Text:
 def counted(number: int, noun: str) -> str:
     """A number of things: "1 photo", "2 photos"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listing(title: str, parts: Sequence[str], width: int) -> Text:
+    """Return "title: part, part", wrapped between parts where it is wider than that many columns."""
+    # Only spaces and the like are broken at, and not the one that does not break.
+    unbroken = [str(safe(part)).replace(" ", "\N{NO-BREAK SPACE}") for part in parts]
+    lines = textwrap.wrap(
+        f"{title}: {', '.join(unbroken)}",
+        max(width, _NARROWEST),
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return Text("\n".join(lines).replace("\N{NO-BREAK SPACE}", " "))
 
 
 def labels_of(document: Document, most: int = 6) -> str:

@@ -25,7 +25,9 @@ from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import End, Journal
 from photo_labels.library.importing.patience import Patience
 from photo_labels.library.table_reader import TableReader
+from photo_labels.records.formats import PHOTO_FORMATS, RAW
 from tests.e2e.conftest import Pipeline
+from tests.photo_files import of_format, raw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -271,3 +273,27 @@ def test_given_an_import_that_did_not_wait_when_resumed_then_every_photo_is_acco
     code, told = imports.resume()
     assert (code, "120 photos = 119 labelled + 1 rejected" in told) == (1, True), told
     assert "Nothing is open" in imports.resume("--no-wait")[1]
+
+
+def test_given_a_file_of_each_suffix_when_imported_then_all_are_labelled_and_the_rest_told(
+    imports: Imports,
+) -> None:
+    rows = [(one.name, suffix) for one in PHOTO_FORMATS for suffix in one.suffixes]
+    for number, (name, suffix) in enumerate(rows):
+        image = Image.linear_gradient("L").rotate(number * 7).convert("RGB")
+        body = raw(suffix, image) if name == RAW else of_format(name, image)
+        (imports.folder / f"IMG_{number}{suffix}").write_bytes(body)
+        if suffix == PHOTO_FORMATS[0].suffixes[0]:
+            (imports.folder / "IMG_1234(1).jp").write_bytes(of_format(name, image.rotate(180)))
+    for other in ("IMG_0.MOV", "IMG_0.jpg.supplemental-metadata.json", "._IMG_0.jpg", "notes"):
+        (imports.folder / other).write_bytes(b"no photo at all")
+    code, told = imports.run("--json")
+    *files, sums = (json.loads(line) for line in told.splitlines())
+    assert {file["path"].rpartition("/")[2]: file["why"] for file in files if file["end"] != "labelled"} == {}
+    assert (code, len(files)) == (0, len(rows) + 1)
+    assert {(one["suffix"], one["files"], one["why"]) for one in sums["skipped"]} == {
+        (".mov", 1, "a video"),
+        (".json", 1, "a file of metadata"),
+        (".jpg", 1, "metadata of macOS"),
+        ("", 1, "does not begin like a photo"),
+    }

@@ -120,16 +120,18 @@ def test_given_files_that_are_no_photos_when_audited_then_they_are_counted_and_n
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cli, "aws_target", lambda *_: target)
-    files = ["film.MOV", "a.jpg.json", "x/.DS_Store", "folder/", "raw.dng"]
+    files = ["film.MOV", "b.mov", "x/.DS_Store", "folder/", "drawing.svg"]
     for key in files:
         upload(target, key)
     labelled(target, "a.jpg")
-    store(target, document("raw.dng", {}, status="REMOVED", etag=None))
+    store(target, document("drawing.svg", {}, status="REMOVED", etag=None))
     assert audited(target, AT_ONCE) == []
     ended = CliRunner().invoke(cli.photos, ["audit"])
     assert ended.exit_code == 0, ended.output
     assert "1 photo, 2 documents" in ended.output
-    assert "5 files skipped: not a photo" in ended.output
+    told = " ".join(ended.output.split())
+    assert "5 files skipped: .mov 2 (a video), .ds_store 1 (a file of an operating system), " in told
+    assert ".svg 1 (a picture in a format that is not read here), …/ 1 (a folder)" in told
 
 
 def test_given_a_name_that_says_nothing_when_audited_then_the_function_is_to_look(target: Target) -> None:

@@ -79,7 +79,7 @@ def test_given_a_bucket_when_filled_then_what_is_missing_or_changed_is_queued(ta
     assert messages[0] == {
         "source": "photo-labels", "action": "reconcile", "bucket": BUCKET, "key": HOSTILE, "force": False,
     }  # fmt: skip
-    assert (counts.objects, counts.left_alone, counts.wanted) == (7, 3, 5)
+    assert (counts.objects, counts.skipped.total(), counts.wanted) == (7, 3, 5)
     assert counts.found == {Finding.NEVER_LABELLED: 3, Finding.OUTDATED: 1, Finding.CALLED_REMOVED: 1}
 
 
@@ -345,7 +345,8 @@ def test_given_the_command_when_dry_then_it_says_what_it_would_cost(target: Targ
     ended = command("--dry-run")
     assert ended.exit_code == 0
     assert "7 photos, 3 photos without a document" in ended.output
-    assert "3 files skipped: not a photo" in ended.output
+    line = "3 files skipped: .json 1 (a file of metadata), .mov 1 (a video), …/ 1 (a folder)"
+    assert line in " ".join(ended.output.split())
     assert "5 to be labelled, at about 0.01 USD" in ended.output
     assert queued(target) == []
 

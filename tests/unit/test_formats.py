@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from photo_labels.library.audit import Auditor
 from photo_labels.library.auditing.findings import Finding
 from photo_labels.library.backfilling.backfill import Backfill, BackfillScope
 from photo_labels.library.importing.finder import PhotoFinder
+from photo_labels.library.importing.folders import FOLDERS
 from photo_labels.records.formats import (
     NON_PHOTO_NAMES,
     NON_PHOTO_SUFFIXES,
@@ -25,6 +27,7 @@ from photo_labels.records.formats import (
     RAW,
     SIGNATURE_BYTES,
     NameSays,
+    PhotoFormat,
     format_by_content,
     format_by_name,
     name_says,
@@ -34,7 +37,7 @@ from tests.fakes.bucket import S3
 from tests.fakes.dynamodb import DynamoDB
 from tests.fakes.stack import outputs_of_stack
 from tests.fakes.world import BUCKET, SETTINGS, SQS, Function, Photo, World
-from tests.photo_files import of_format
+from tests.photo_files import of_format, raw
 
 if TYPE_CHECKING:
     from photo_labels.library.auditing.findings import Problem
@@ -218,13 +221,14 @@ def never_labelled(world: World) -> tuple[list[str], int]:
     auditor = Auditor(tools(world), timedelta(days=-1), now=lambda: world.clock.now, pause=world.clock.pause)
     audit = auditor.run(found.append)
     assert {problem.finding for problem in found} <= {Finding.NEVER_LABELLED}
-    return [problem.key for problem in found], audit.not_photos
+    return [problem.key for problem in found], audit.skipped.total()
 
 
-def is_imported(name: str, content: bytes) -> bool:
+def is_imported(name: str, content: bytes, *, is_named: bool = False) -> bool:
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / name).write_bytes(content)
-        return bool(list(PhotoFinder("").find([Path(folder)])))
+        file = Path(folder) / name
+        file.write_bytes(content)
+        return any(not one.why for one in PhotoFinder("").find([file if is_named else Path(folder)]))
 
 
 @given(keys, contents)
@@ -234,7 +238,7 @@ def test_given_any_key_when_function_backfill_and_audit_look_then_they_agree(key
     record = world.put(key, Photo(beginning=content))
     counts = Backfill(tools(world), BackfillScope(BUCKET, ""), Path("unused")).count("", lambda _: None)
     may_be_photo = name_says(key) is not NameSays.NO_PHOTO
-    assert (counts.wanted, counts.left_alone) == ((1, 0) if may_be_photo else (0, 1))
+    assert (counts.wanted, counts.skipped.total()) == ((1, 0) if may_be_photo else (0, 1))
     assert never_labelled(world) == (([key], 0) if may_be_photo else ([], 1))
 
     Function(world).receive(world.message(record))
@@ -248,10 +252,79 @@ def test_given_any_key_when_function_backfill_and_audit_look_then_they_agree(key
         assert never_labelled(world) == ([], 0 if may_be_photo else 1)
 
 
-@given(names.filter(lambda name: name and not name.startswith(".") and len(name.encode()) < 200), contents)
+def photo_of(one: PhotoFormat, suffix: str) -> bytes:
+    """A file of a format as a camera or program names it."""
+    image = Image.new("RGB", (96, 96), "red")
+    return raw(suffix, image) if one.name == RAW else of_format(one.name, image)
+
+
+ROWS = [(one, suffix) for one in PHOTO_FORMATS for suffix in one.suffixes]
+
+
+# As it is named, in large letters, cut by Google Takeout, of a backup, and without a suffix.
+@pytest.mark.parametrize("rename", ["photo{}", "PHOTO{}", "photo(1).j", "photo{}~", "photo"])
+@pytest.mark.parametrize(("one", "suffix"), ROWS, ids=[suffix for _, suffix in ROWS])
+def test_given_a_photo_of_each_suffix_when_it_goes_all_the_way_then_it_is_labelled(
+    one: PhotoFormat, suffix: str, rename: str
+) -> None:
+    name = rename.format(suffix.upper() if rename.isupper() else suffix)
+    content = photo_of(one, suffix)
+    assert is_imported(name, content)
+
+    world = World()
+    error = None if one.is_read_by_rekognition else "InvalidImageFormatException"
+    is_decoded = not one.is_read_by_rekognition
+    photo = Photo(labels={"Cat": 98.0}, error=error, decodes=is_decoded, beginning=content[:SIGNATURE_BYTES])
+    record = world.put(name, photo)
+    counts = Backfill(tools(world), BackfillScope(BUCKET, ""), Path("unused")).count("", lambda _: None)
+    assert (counts.wanted, counts.skipped.total()) == (1, 0)
+    assert never_labelled(world) == ([name], 0)
+
+    Function(world).receive(world.message(record))
+    assert bool(world.forwarded) == is_decoded
+    for body in world.forwarded:
+        Function(world, is_converting=True).receive(world.message(body), seconds=60)
+    assert world.found("Cat") == {name}
+    assert never_labelled(world) == ([], 0)
+
+
+# In the documentation
+
+
+def table_of_docs(heading: str) -> dict[str, list[str]]:
+    """What is in a table of docs/importing.md: by the first column, the words in backticks of the second."""
+    text = (Path(__file__).parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
+    _, found, table = text.partition(f"\n| {heading} |")
+    assert found
+    rows = [line.split("|") for line in table.partition("\n\n")[0].splitlines()[2:]]
+    return {first.strip(): re.findall(r"`([^`]+)`", second) for _, first, second, *_ in rows}
+
+
+def test_given_the_docs_when_compared_with_the_tables_then_every_suffix_is_in_both() -> None:
+    assert table_of_docs("format") == {one.name: list(one.suffixes) for one in PHOTO_FORMATS}
+    others = table_of_docs("the file is")
+    assert others.pop("a folder") == ["/"]
+    names = others.pop("a file of an operating system")
+    assert sorted(name.lower() for name in names) == sorted(NON_PHOTO_NAMES)
+    assert {suffix: kind for kind, those in others.items() for suffix in those} == NON_PHOTO_SUFFIXES
+    assert table_of_docs("what is in it") == {why: list(patterns) for why, patterns in FOLDERS.items()}
+
+
+def test_given_the_docs_when_they_say_converted_then_rekognition_does_not_read_it() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
+    for one in PHOTO_FORMATS:
+        [row] = [line for line in text.splitlines() if line.startswith(f"| {one.name} | `.")]
+        assert row.endswith("| as it is |" if one.is_read_by_rekognition else "| converted |")
+
+
+@given(names.filter(lambda name: name not in {"", ".", ".."} and len(name.encode()) < 200), contents)
 @settings(deadline=None)
-def test_given_any_file_when_import_and_function_look_then_they_agree(name: str, content: bytes) -> None:
+def test_given_any_file_when_named_to_import_and_seen_by_the_function_then_they_agree(
+    name: str, content: bytes
+) -> None:
     world = World()
     Function(world).receive(world.message(world.put(name, Photo(beginning=content))))
     document = world.document(name)
-    assert is_imported(name, content) == (document is None or document["Status"] == "LABELLED")
+    is_photo = document is None or document["Status"] == "LABELLED"
+    assert is_imported(name, content, is_named=True) == is_photo
+    assert is_imported(name, content) == (is_photo and not name.startswith("."))

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from photo_labels.library.auditing.cursors import Cursor
 from photo_labels.library.auditing.findings import Audit, Finding, Problem
 from photo_labels.library.auditing.memory import Memory
+from photo_labels.library.skipped import Skipped
 from photo_labels.library.state_files import keep_state_file
 from photo_labels.records.index import Row
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Of another form than this it is not read.
-_FORMAT = 1
+_FORMAT = 2
 # What is older says little about what is there now.
 _MAX_AGE = timedelta(days=1)
 
@@ -93,7 +94,8 @@ def _plain(state: AuditState) -> dict[str, Any]:
     """Return what JSON takes of a state: all but the memory."""
     audit = state.audit
     return {
-        "counts": [audit.objects, audit.not_photos, dict(audit.documents), audit.rows, audit.under_way],
+        "counts": [audit.objects, dict(audit.documents), audit.rows, audit.under_way],
+        "skipped": list(audit.skipped.items()),
         "found": {finding.name: count for finding, count in audit.found.items()},
         "step": state.step,
         "cursors": [asdict(cursor) for cursor in state.cursors],
@@ -106,10 +108,11 @@ def _plain(state: AuditState) -> dict[str, Any]:
 
 
 def _state(plain: dict[str, Any]) -> AuditState:
-    objects, not_photos, documents, rows, under_way = plain["counts"]
+    objects, documents, rows, under_way = plain["counts"]
+    skipped = Counter({Skipped(*one): count for one, count in plain["skipped"]})
     found = Counter({Finding[name]: count for name, count in plain["found"].items()})
     return AuditState(
-        Audit(objects, not_photos, Counter(documents), rows, under_way, found),
+        Audit(objects, skipped, Counter(documents), rows, under_way, found),
         Memory(),
         plain["step"],
         [Cursor(**one) for one in plain["cursors"]],

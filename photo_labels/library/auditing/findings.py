@@ -13,6 +13,7 @@ from photo_labels.records.heads import CUSTOMER_KEY, Head
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from photo_labels.library.skipped import Skipped
     from photo_labels.records.documents import Document
     from photo_labels.records.index import Row
 
@@ -45,7 +46,7 @@ class Audit:
 
     objects: int = 0
     # Folders, and files whose names say that they are no photos: they need no document.
-    not_photos: int = 0
+    skipped: Counter[Skipped] = field(default_factory=Counter)
     # By status.
     documents: Counter[str] = field(default_factory=Counter)
     rows: int = 0

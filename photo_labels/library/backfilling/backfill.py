@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from photo_labels.library.auditing.findings import Finding, compared
 from photo_labels.library.key_filter import KeyFilter
+from photo_labels.library.skipped import no_photos_by_name
 from photo_labels.library.state_files import keep_state, kept_state
 from photo_labels.library.table_reader import TableReader
 from photo_labels.records.documents import image_id
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from photo_labels.library.reconciler import Reconciler
+    from photo_labels.library.skipped import Skipped
     from photo_labels.library.target import Target
 
 # Objects that are compared and queued together: those of one BatchGetItem.
@@ -59,7 +61,7 @@ class BackfillCounts:
     # Photos that were purged, and did not change since.
     purged: int = 0
     # Folders, and files whose names say that they are no photos.
-    left_alone: int = 0
+    skipped: Counter[Skipped] = field(default_factory=Counter)
     # Of the objects, those that are to be queued, or are.
     wanted: int = 0
 
@@ -68,7 +70,7 @@ class BackfillCounts:
         self.objects += other.objects
         self.found += other.found
         self.purged += other.purged
-        self.left_alone += other.left_alone
+        self.skipped += other.skipped
         self.wanted += other.wanted
 
 
@@ -165,7 +167,7 @@ class Backfill:
         """Compare objects with their documents."""
         photos = [one for one in objects if name_says(one["Key"]) is not NameSays.NO_PHOTO]
         counts, wanted, bucket = BackfillCounts(), list[str](), self._place.bucket
-        counts.objects, counts.left_alone = len(photos), len(objects) - len(photos)
+        counts.objects, counts.skipped = len(photos), no_photos_by_name(one["Key"] for one in objects)
         documents = self._reader.documents([image_id(bucket, one["Key"]) for one in photos])
         for one in photos:
             document = documents.get(image_id(bucket, one["Key"]))

@@ -11,28 +11,38 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from photo_labels.library.importing.folders import why_skipped
 from photo_labels.library.key_filter import KeyFilter
+from photo_labels.library.skipped import Skipped, skip
 from photo_labels.library.user_errors import UserError
-from photo_labels.records.formats import SIGNATURE_BYTES, NameSays, format_by_content, name_says
+from photo_labels.records.formats import (
+    SIGNATURE_BYTES,
+    NameSays,
+    ending,
+    format_by_content,
+    kind_of_no_photo,
+    name_says,
+    why_no_photo,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# As a key of `photos import --json`, which stays as it is; also of those whose name says nothing.
+# Keys of `photos import --json`, which stay as they are. The first also counts hidden files, and those whose
+# name says nothing.
 NOT_A_PHOTO = "by name no photo"
+NOT_WANTED = "not included, or excluded"
 NO_SUFFIX = "by name not labelled (parameter KeySuffixes)"
+_NO_PHOTO_INSIDE = "does not begin like a photo"
 _MAX_KEY_BYTES = 1024
-
-
-# Of NAS boxes, Windows, macOS and Linux: thumbnails, and what was deleted.
-_SYSTEM_FOLDERS = frozenset(
-    ("#recycle", "#snapshot", "$recycle.bin", "@eadir", "__macosx", "lost+found", "system volume information")
-)
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file that is a photo by its name or its content; `why` says why it cannot be uploaded, where it cannot."""
+    """A file that is a photo by its name or its content, or that was named.
+
+    `why` says why it is not uploaded, where it is not.
+    """
 
     # Absolute, so that it names the same file wherever the command is run.
     path: Path
@@ -40,6 +50,8 @@ class FoundFile:
     size: int = 0
     stamp: str = ""
     why: str = ""
+    # By the patterns of who named it: no failure.
+    is_left_out: bool = False
 
 
 def stamp_of(status: os.stat_result) -> str:
@@ -62,15 +74,27 @@ class PhotoFinder:
     exclude: Sequence[str] = ()
     # Which keys the pipeline labels; what it would not label is not uploaded.
     keys: KeyFilter = field(default_factory=KeyFilter)
-    # Files that are not photos by their name, or not wanted, by what they are.
+    # Files that are not imported, by what they are.
     left_alone: Counter[str] = field(default_factory=Counter)
-    # Hidden folders and a system's own, by name: nobody has looked into them.
-    folders_left_alone: Counter[str] = field(default_factory=Counter)
+    # The same files, by suffix and reason.
+    skipped: Counter[Skipped] = field(default_factory=Counter)
+    # Folders into which nobody has looked, by name and what is in them.
+    skipped_folders: Counter[Skipped] = field(default_factory=Counter)
+
+    @property
+    def folders_left_alone(self) -> Counter[str]:
+        """The folders that were skipped, by name."""
+        names: Counter[str] = Counter()
+        for one, count in self.skipped_folders.items():
+            names[one.what] += count
+        return names
 
     def find(self, paths: Sequence[Path]) -> Iterator[FoundFile]:
         """Find each photo folder by folder, in order. Raises UserError for a path that is not there.
 
-        Links to files are followed, links to folders are named: they may lead in circles.
+        Links to files are followed, links to folders are named: they may lead in circles. Of a folder's files,
+        those that are no photos, hidden or not wanted are counted. Each file of `paths` itself is found: as a
+        photo, hidden or not, or with the reason why it is not imported.
         """
         for path in paths:
             if not os.path.lexists(path):
@@ -79,7 +103,7 @@ class PhotoFinder:
             if path.is_dir():
                 yield from self._below(path)
             else:
-                yield from self._file(path, path.name)
+                yield self._named(path)
 
     def _below(self, root: Path) -> Iterator[FoundFile]:
         """Go through a folder; without recursion, for folders may be nested deeper than calls may be."""
@@ -91,8 +115,8 @@ class PhotoFinder:
             elif isinstance(entry, FoundFile):
                 yield entry
             elif entry.is_dir(follow_symlinks=False):
-                if _is_of_system(entry.name):
-                    self.folders_left_alone[entry.name] += 1
+                if why := why_skipped(entry.path):
+                    self.skipped_folders[Skipped(entry.name, why)] += 1
                 else:
                     folders.append(_listed(Path(entry.path)))
             elif _is_link_to_folder(entry):
@@ -102,23 +126,54 @@ class PhotoFinder:
                 yield from self._file(Path(entry.path), Path(entry.path).relative_to(root).as_posix())
 
     def _file(self, path: Path, name: str) -> Iterator[FoundFile]:
-        said = name_says(path.name)
-        if path.name.startswith(".") or said is NameSays.NO_PHOTO:
-            self.left_alone[NOT_A_PHOTO] += 1
-        elif not self._is_wanted(_composed(name)):
-            self.left_alone["not included, or excluded"] += 1
-        elif not self.keys.has_suffix(_composed(name)):
-            self.left_alone[NO_SUFFIX] += 1
-        elif said is NameSays.NOTHING and not _begins_like_photo(path):
-            self.left_alone[NOT_A_PHOTO] += 1
+        if skipped := self._why_skipped(path, name):
+            sort, why = skipped
+            self.left_alone[sort] += 1
+            suffix = ending(path.name)
+            if sort == NO_SUFFIX and suffix:  # for which large and small letters differ
+                suffix = path.name[-len(suffix) :]
+            skip(self.skipped, suffix, why)
         else:
             yield self._looked_at(path, name)
 
-    def _is_wanted(self, name: str) -> bool:
+    def _why_skipped(self, path: Path, name: str) -> tuple[str, str] | None:
+        """Return why a folder's file is not imported, as a key of `left_alone` and in words; None: it is."""
+        kind = kind_of_no_photo(path.name)
+        if kind or path.name.startswith("."):
+            return NOT_A_PHOTO, kind or ("metadata of macOS" if path.name.startswith("._") else "hidden")
+        if option := self._left_out_by(_composed(name)):
+            return NOT_WANTED, f"left out by {option}"
+        if not self.keys.has_suffix(_composed(name)):
+            return NO_SUFFIX, "not labelled: parameter KeySuffixes"
+        if name_says(path.name) is NameSays.NOTHING and not _begins_like_photo(path):
+            return NOT_A_PHOTO, _NO_PHOTO_INSIDE
+        return None
+
+    def _named(self, path: Path) -> FoundFile:
+        """Look at a file that was named itself."""
+        said, name = name_says(path.name), _composed(path.name)
+        if option := self._left_out_by(name):
+            return FoundFile(path, "", why=f"{option} leaves it out.", is_left_out=True)
+        if said is NameSays.NO_PHOTO:
+            return FoundFile(path, "", why=why_no_photo(path.name))
+        if not self.keys.has_suffix(name):
+            endings = ", ".join(self.keys.suffixes)
+            why = f"The pipeline labels only what ends in {endings} (its parameter KeySuffixes): rename it."
+            return FoundFile(path, "", why=why)
+        found = self._looked_at(path, path.name)
+        if not found.why and said is NameSays.NOTHING and not _begins_like_photo(path):
+            return FoundFile(path, "", why="It is no photo: it begins like none of a format that is known here.")
+        return found
+
+    def _left_out_by(self, name: str) -> str:
+        """Return the option that leaves a file out; "": none does."""
+
         def matches(pattern: str) -> bool:
             return any(fnmatch(one, _composed(pattern)) for one in (name, name.rpartition("/")[2]))
 
-        return (not self.include or any(map(matches, self.include))) and not any(map(matches, self.exclude))
+        if any(map(matches, self.exclude)):
+            return "--exclude"
+        return "--include" if self.include and not any(map(matches, self.include)) else ""
 
     def _looked_at(self, path: Path, name: str) -> FoundFile:
         try:
@@ -164,10 +219,6 @@ def _listed(folder: Path) -> Iterator[os.DirEntry[str] | FoundFile]:
             return iter(sorted(entries, key=lambda entry: entry.name))
     except OSError as error:
         return iter([FoundFile(folder, "", why=f"The folder cannot be read: {error.strerror}.")])
-
-
-def _is_of_system(folder: str) -> bool:
-    return folder.startswith(".") or folder.lower() in _SYSTEM_FOLDERS
 
 
 def _is_link_to_folder(entry: os.DirEntry[str]) -> bool:

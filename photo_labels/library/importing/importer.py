@@ -26,6 +26,7 @@ from photo_labels.library.importing.uploader import (
     Upload,
     Uploader,
 )
+from photo_labels.library.skipped import parts_of
 from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError, user_message
 from photo_labels.records.documents import image_id
@@ -132,10 +133,7 @@ class Importer:
             count += len(some)
             on_found(count)
         if not count:
-            named, others = ", ".join(str(path) for path in paths), finder.left_alone.total()
-            unlabelled = finder.left_alone[NO_SUFFIX]
-            why = f" {unlabelled:,} would not be labelled: see the parameter KeySuffixes." if unlabelled else ""
-            raise UserError(f"There are no photos in {named}: of {others:,} files none is to be imported.{why}")
+            raise UserError(_nothing_in(paths, finder))
         self._journal.look_for_known(self._clock())
 
     def find_open(self) -> None:
@@ -352,3 +350,16 @@ class Importer:
             f"status, and for its name in the log groups {' and '.join(self._log_groups)}; photos import "
             "--resume waits for it again."
         )
+
+
+def _nothing_in(paths: Sequence[Path], finder: PhotoFinder) -> str:
+    """Say that there is nothing to import, and what there is instead."""
+    named, files = ", ".join(str(path) for path in paths), finder.left_alone.total()
+    sentences = [f"There are no photos in {named}: of {files:,} files none is to be imported."]
+    if finder.skipped:
+        sentences.append(f"Skipped: {', '.join(parts_of(finder.skipped))}.")
+    if finder.skipped_folders:
+        sentences.append(f"Folders that were not looked into: {', '.join(parts_of(finder.skipped_folders))}.")
+    if unlabelled := finder.left_alone[NO_SUFFIX]:
+        sentences.append(f"{unlabelled:,} would not be labelled: see the parameter KeySuffixes.")
+    return " ".join(sentences)

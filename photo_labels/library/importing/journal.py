@@ -99,6 +99,8 @@ class End(Enum):
     # In a dry run.
     TO_UPLOAD = "to upload"
     NOT_UPLOADED = "not uploaded"
+    # By --include or --exclude, though it was named.
+    LEFT_OUT = "left out"
     UNACCOUNTED = "unaccounted for"
 
 
@@ -240,7 +242,7 @@ class Journal:
                 self._add(database, one)
 
     def _add(self, database: sqlite3.Connection, one: FoundFile) -> None:
-        why = one.why
+        why, not_uploaded = one.why, End.LEFT_OUT if one.is_left_out else End.NOT_UPLOADED
         if not why:
             same = database.execute("SELECT path FROM files WHERE is_found AND key = ?", (one.key,)).fetchone()
             if same and same[0] != os.fsencode(one.path):
@@ -258,7 +260,7 @@ class Journal:
                 one.size,
                 one.stamp,
                 None if why else one.key,
-                End.NOT_UPLOADED.value if why else None,
+                not_uploaded.value if why else None,
                 why,
             ),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,9 @@ from rich.console import Console
 
 from photo_labels.commands import import_
 from photo_labels.commands.import_ import ImportOptions, run_import
+from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.pace import MOST, Pace
+from photo_labels.library.key_filter import KeyFilter
 from photo_labels.library.user_errors import UserError
 from tests.unit.deployed import BUCKET
 
@@ -135,9 +138,94 @@ def test_given_no_wait_when_imported_then_all_are_uploaded_and_the_next_run_wait
     assert "1 labelled" in runner(disk.folder).output
 
 
-@pytest.mark.parametrize("name", ["missing", "file.txt", "empty", "without"])
-def test_given_nothing_to_import_when_asked_then_one_sentence_names_it(disk: Disk, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("missing", "does not exist"),
+        ("empty", "of 0 files none is to be imported.$"),
+        (
+            "without",
+            r"of 3 files none is to be imported\. Skipped: \.txt 2 \(a document\), \.mov 1 \(a video\)\.$",
+        ),
+        ("trash", r"Folders that were not looked into: @eaDir 1 \(thumbnails\)\.$"),
+    ],
+)
+def test_given_nothing_to_import_when_asked_then_it_is_said_what_is_there(
+    disk: Disk, name: str, told: str
+) -> None:
     (disk.folder / "empty").mkdir()
-    disk.write("file.txt", "without/notes.txt")
-    with pytest.raises(UserError, match=name):
+    disk.write("without/notes.txt", "without/b.txt", "without/film.mov", "trash/@eaDir/a.jpg")
+    with pytest.raises(UserError, match=name) as error:
         run_import(disk.target, ImportOptions((disk.folder / name,)), Console(file=io.StringIO()))
+    assert re.search(told, str(error.value))
+
+
+# Files that are named themselves
+
+VIDEO = "By its name it is a video, and no photo that can be labelled."
+NAMED = [
+    # name, end, why
+    ("a.jpg", "labelled", None),
+    (".hidden.jpg", "labelled", None),
+    ("bad.jpg", "rejected", "Bad: It is."),
+    ("film.mov", "not uploaded", VIDEO),
+    (".DS_Store", "not uploaded", "By its name it is a file of an operating system,"),
+    ("film", "not uploaded", "It is no photo: it begins like none"),
+    ("empty", "not uploaded", "It is empty (0 bytes)."),
+    ("raw.jpg", "left out", "--exclude leaves it out."),
+    ("raw.mov", "left out", "--exclude leaves it out."),
+]
+
+
+def test_given_files_that_are_named_when_imported_then_each_has_an_end_and_a_line_of_json(
+    disk: Disk, runner: Callable[..., Any]
+) -> None:
+    disk.write(*(name for name, _, _ in NAMED), "folder/b.mov")
+    disk.write("empty", body=b"")
+    names = [disk.folder / name for name, _, _ in NAMED]
+    ended = runner(*names, disk.folder / "folder", "--json", "--exclude", "raw*")
+    *lines, sums = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert ended.exit_code == 3
+    assert {Path(line["path"]).name: line["end"] for line in lines} == {name: end for name, end, _ in NAMED}
+    reasons = {Path(line["path"]).name: line["why"] or "" for line in lines}
+    assert all(reasons[name].startswith(why or "") for name, _, why in NAMED)
+    assert sums["files"] == len(NAMED) == sum(sums["ends"].values())
+    assert sums["skipped"] == [{"suffix": ".mov", "files": 1, "why": "a video"}]
+    told = " ".join(ended.stderr.split())
+    assert "9 photos = 2 labelled + 1 rejected + 4 not uploaded + 2 left out" in told
+    assert f"not uploaded: {disk.folder / 'film.mov'} {VIDEO}" in told
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "code"),
+    [
+        (["film.mov"], [], 3),
+        (["a.jpg", "film.mov"], [], 3),
+        (["a.jpg", "film.mov"], ["--exclude", "*.mov"], 0),
+        (["a.jpg", "film.mov"], ["--include", "*.jpg"], 0),
+        (["a.jpg", "film.mov"], ["--dry-run"], 3),
+        (["."], [], 0),
+    ],
+)
+def test_given_no_photo_when_named_then_the_exit_code_says_so_unless_it_is_left_out(
+    disk: Disk, runner: Callable[..., Any], names: list[str], options: list[str], code: int
+) -> None:
+    disk.write("a.jpg", "film.mov")
+    assert runner(*(disk.folder / name for name in names), *options).exit_code == code
+
+
+def test_given_a_file_beyond_key_suffixes_when_named_then_it_is_said_which_are_labelled(disk: Disk) -> None:
+    disk.write("a.jpg", "b.png")
+    finder = PhotoFinder("", keys=KeyFilter("", (".jpg", ".heic")))
+    ended = disk.run(finder=finder, paths=[disk.folder / "a.jpg", disk.folder / "b.png"])
+    assert ended.ends() == {"a.jpg": "labelled", "b.png": "not uploaded"}
+    assert "labels only what ends in .jpg, .heic (its parameter KeySuffixes)" in ended.told
+
+
+def test_given_a_named_file_that_was_left_out_when_imported_again_then_it_is_labelled(
+    disk: Disk,
+) -> None:
+    disk.write("a.jpg")
+    path = disk.folder / "a.jpg"
+    assert disk.run(finder=PhotoFinder("", exclude=("a.*",)), paths=[path]).ends() == {"a.jpg": "left out"}
+    assert disk.run(paths=[path]).ends() == {"a.jpg": "labelled"}

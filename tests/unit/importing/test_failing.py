@@ -374,11 +374,19 @@ def test_given_credentials_that_end_on_way_when_imported_then_every_file_has_end
 def test_given_json_when_imported_then_the_sum_tells_what_was_left_alone(
     disk: Disk, runner: Callable[..., Any]
 ) -> None:
-    disk.write("a.jpg", "notes.txt", ".thumbnails/b.jpg")
+    disk.write("a.jpg", "notes.txt", "b.TXT", "c.jpg", ".hidden.jpg", ".thumbnails/b.jpg")
     for options in ([], ["--dry-run"]):
-        sums = json.loads(runner(disk.folder, "--json", *options).stdout.splitlines()[-1])
-        assert sums["left_alone"] == {"by name no photo": 1}
+        ended = runner(disk.folder, "--json", "--exclude", "c.*", *options)
+        sums = json.loads(ended.stdout.splitlines()[-1])
+        assert sums["left_alone"] == {"by name no photo": 3, "not included, or excluded": 1}
+        assert sums["skipped"] == [
+            {"suffix": ".txt", "files": 2, "why": "a document"},
+            {"suffix": ".jpg", "files": 1, "why": "hidden"},
+            {"suffix": ".jpg", "files": 1, "why": "left out by --exclude"},
+        ]
         assert sums["folders_left_alone"] == {".thumbnails": 1}
+        assert sums["skipped_folders"] == [{"name": ".thumbnails", "folders": 1, "why": "hidden"}]
+        assert "4 files skipped: .txt 2 (a document), .jpg 1 (hidden)" in " ".join(ended.stderr.split())
 
 
 class Room:

@@ -51,7 +51,7 @@ def test_given_a_folder_of_everything_when_imported_then_the_numbers_add_up(disk
     assert ended.counts.copies == 1
     assert "11 photos = 4 labelled + 1 rejected + 6 not uploaded" in ended.told
     assert "1 with the content of another" in ended.told
-    assert "2 files skipped: not a photo" in ended.told
+    assert "2 files skipped: .jpg 1 (hidden), .txt 1 (a document)" in ended.told
     for why in (
         "Bad: It is.",
         "It is a link to nothing.",
@@ -71,8 +71,7 @@ def test_given_folders_of_system_when_imported_then_nobody_looks_into_them_and_t
     disk.write("a.jpg", *(f"{folder}/deleted.jpg" for folder in folders))
     ended = disk.run()
     assert ended.ends() == {"a.jpg": "labelled"}
-    assert "7 folders skipped, hidden or of a system: " in ended.told
-    assert "@eaDir (2)" in ended.told
+    assert "7 folders skipped: @eaDir 2 (thumbnails), #recycle 1 (deleted files), $RECYCLE.BIN 1" in ended.told
     assert disk.run(paths=[disk.folder / ".thumbnails"]).ends() == {"deleted.jpg": "labelled"}
 
 
@@ -141,8 +140,10 @@ def test_given_folder_that_cannot_be_read_when_imported_then_it_is_named(
 def test_given_patterns_when_imported_then_only_what_they_let_through(disk: Disk) -> None:
     disk.write("2019/a.jpg", "2019/raw/b.jpg", "2020/c.png", "2020/d.jpg")
     finder = PhotoFinder("", include=("2019/*", "*.png"), exclude=("*/raw/*",))
-    assert disk.run(finder=finder).ends() == {"a.jpg": "labelled", "c.png": "labelled"}
+    ended = disk.run(finder=finder)
+    assert ended.ends() == {"a.jpg": "labelled", "c.png": "labelled"}
     assert finder.left_alone == {"not included, or excluded": 2}
+    assert "2 files skipped: .jpg 1 (left out by --exclude), .jpg 1 (left out by --include)" in ended.told
 
 
 def test_given_key_suffixes_when_imported_then_what_would_not_be_labelled_is_told(disk: Disk) -> None:
@@ -151,7 +152,7 @@ def test_given_key_suffixes_when_imported_then_what_would_not_be_labelled_is_tol
     ended = disk.run(finder=finder)
     assert ended.ends() == {"a.jpg": "labelled", "c.heic": "labelled"}
     assert finder.left_alone == {NOT_A_PHOTO: 1, NO_SUFFIX: 2}
-    assert "2 files skipped: by name not labelled (parameter KeySuffixes)" in ended.told
+    assert ".JPG 1 (not labelled: parameter KeySuffixes), .mov 1 (a video)" in ended.told
     with pytest.raises(UserError, match=r"2 would not be labelled: see the parameter KeySuffixes"):
         disk.run(finder=PhotoFinder("", keys=KeyFilter("", (".png",)), exclude=("*.jpg", "scan")))
 
