@@ -99,15 +99,54 @@ def _webp(content: bytes) -> bytes:
 
 
 def _avif(content: bytes) -> bytes:
-    """Rename what is declared as EXIF: decoders leave out items of a type that they do not know."""
+    """Give items that are not the picture itself a type that decoders leave out: EXIF, gain maps, alpha.
+
+    Pillow's refuses files whose alpha does not say how large it is, and those with two boxes in the place of one.
+    """
     at = 0
     while at + 8 <= len(content):
         length, kind = struct.unpack(">I4s", content[at : at + 8])
         if kind == b"meta":
-            end = at + length
-            return content[:at] + content[at:end].replace(b"Exif", b"none") + content[end:]
+            meta = bytearray(content[at : at + length])
+            _rename_alpha(meta)
+            _join_associations(meta)
+            renamed = bytes(meta).replace(b"Exif", b"none").replace(b"tmap", b"none")
+            return content[:at] + renamed + content[at + length :]
         at += max(length, 8)
     return content
+
+
+def _rename_alpha(meta: bytearray) -> None:
+    """Change the types of the items that are auxiliary to others (`auxl`; ISO 14496-12, 8.11.6 and 8.11.12)."""
+    references = meta.find(b"iref")
+    wide = 4 if meta[references + 4 : references + 5] == b"\1" else 2
+    auxiliary = {bytes(meta[at + 4 : at + 4 + wide]).rjust(4, b"\0") for at in _all(meta, b"auxl")}
+    for at in _all(meta, b"infe"):
+        wide = 4 if meta[at + 4 : at + 5] == b"\3" else 2
+        if bytes(meta[at + 8 : at + 8 + wide]).rjust(4, b"\0") in auxiliary:
+            meta[at + 10 + wide : at + 14 + wide] = b"none"
+
+
+def _join_associations(meta: bytearray) -> None:
+    """Join two boxes of what belongs to which item (`ipma`; ISO 23008-12, 9.3.2), where they are side by side."""
+    places = list(_all(meta, b"ipma"))
+    if len(places) != 2:
+        return
+    first, second = (at - 4 for at in places)
+    (size, one), (other_size, other) = (struct.unpack(">I8xI", meta[at : at + 16]) for at in (first, second))
+    if first + size == second and meta[first + 8 : first + 12] == meta[second + 8 : second + 12]:
+        entries = meta[first + 16 : second] + meta[second + 16 : second + other_size]
+        joined = (
+            struct.pack(">I8sI", size + other_size, bytes(meta[first + 4 : first + 12]), one + other) + entries
+        )
+        meta[first : second + other_size] = joined.ljust(size + other_size, b"\0")
+
+
+def _all(meta: bytearray, name: bytes) -> Iterator[int]:
+    at = meta.find(name)
+    while at >= 0:
+        yield at
+        at = meta.find(name, at + 4)
 
 
 _STRIPPERS: dict[str, Callable[[bytes], bytes]] = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "AVIF": _avif}

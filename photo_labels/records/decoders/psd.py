@@ -53,8 +53,12 @@ def decode(file: BinaryIO) -> Picture:
         head = _Head(*_HEAD.unpack(content[: _HEAD.size]))
         check_size(head.size)
         palette, pixels = _sections(content, head)
-        bands = [_of_8_bits(band, head) for band in islice(_bands(content, pixels, head), _COLOURS[head.mode])]
-        return Picture(_image(bands, head.mode, palette), "PSD", head.size)
+        colours = _COLOURS[head.mode]
+        bands = [_of_8_bits(band, head) for band in islice(_bands(content, pixels, head), colours + 1)]
+        image = _image(bands[:colours], head.mode, palette)
+        if len(bands) > colours and _is_transparent(content, head):
+            image.putalpha(bands[colours])
+        return Picture(image, "PSD", head.size)
     except DECODER_ERRORS as error:
         raise refusal(error, "PSD") from error
 
@@ -64,11 +68,25 @@ def _sections(content: Content, head: _Head) -> tuple[bytes, int]:
     at = _HEAD.size
     [length] = struct.unpack(">I", content[at : at + 4])
     palette = bytes(content[at + 4 : at + 4 + length])
-    at += 4 + length
-    [length] = struct.unpack(">I", content[at : at + 4])  # resources
-    at += 4 + length
+    at = _layers(content)
     room = 8 if head.version == _PSB else 4
     return palette, at + room + int.from_bytes(content[at : at + room], "big")
+
+
+def _layers(content: Content) -> int:
+    """Return where the layers' section begins: after the palette and the resources."""
+    at = _HEAD.size
+    for _ in range(2):
+        [length] = struct.unpack(">I", content[at : at + 4])
+        at += 4 + length
+    return at
+
+
+def _is_transparent(content: Content, head: _Head) -> bool:
+    """Tell whether the channel after the colours is alpha: the number of layers is negative then."""
+    at = _layers(content)
+    room = 8 if head.version == _PSB else 4
+    return head.mode in {_GREY, _RGB} and content[at + 2 * room : at + 2 * room + 1] >= b"\x80"
 
 
 def _bands(content: Content, at: int, head: _Head) -> Iterator[bytes]:

@@ -109,6 +109,26 @@ def test_given_a_png_with_text_beyond_all_limits_when_decoded_then_it_is_seen() 
     assert is_like(seen(encoded(CAT, "PNG", pnginfo=text))[1], CAT)
 
 
+def box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), name) + content
+
+
+def test_given_an_avif_as_old_encoders_write_it_when_made_bare_then_it_is_as_decoders_take_it() -> None:
+    colour, alpha = b"\0\1\2\1\2", b"\0\2\2\3\4"  # which properties belong to items 1 and 2
+    apart = b"".join(box(b"ipma", bytes(4) + struct.pack(">I", 1) + one) for one in (colour, alpha))
+    items = b"".join(
+        box(b"infe", b"\2\0\0\0" + struct.pack(">HH4s", number, 0, b"av01") + b"\0") for number in (1, 2)
+    )
+    refers = box(b"iref", bytes(4) + box(b"auxl", struct.pack(">HHH", 2, 1, 1)))
+    file = box(b"ftyp", b"avif") + box(b"meta", bytes(4) + items + refers + apart)
+    bare = without_metadata(file, "AVIF")
+    assert bare is not None
+    assert len(bare) == len(file)  # pixels stay where they are
+    assert (bare.count(b"ipma"), bare.count(b"av01"), bare.count(b"none")) == (1, 1, 1)
+    at = bare.index(b"ipma")
+    assert bare[at + 4 :] == bytes(4) + struct.pack(">I", 2) + colour + alpha + bytes(16)
+
+
 # Orientation
 
 
