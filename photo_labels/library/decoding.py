@@ -66,15 +66,23 @@ class Decoder:
             if self._process.poll() is not None:
                 self._clear()
                 self._start()
-        timer = threading.Timer(self._longest_s, self._process.kill)
+        is_too_slow = threading.Event()
+        timer = threading.Timer(self._longest_s, self._kill_slow, [is_too_slow])
         timer.start()
         try:
             return self._asked(photo, longest_side)
         except (BrokenPipeError, EOFError) as error:
             self._clear()
-            raise UndecodableError("DecoderCrashed", "Its decoder crashed, or took too long.") from error
+            if is_too_slow.is_set():
+                why = f"Its decoder takes more than {self._longest_s:.0f} seconds."
+                raise UndecodableError("DecoderTooSlow", why) from error
+            raise UndecodableError("DecoderCrashed", "Its decoder crashed.") from error
         finally:
             timer.cancel()
+
+    def _kill_slow(self, is_too_slow: threading.Event) -> None:
+        is_too_slow.set()
+        self._process.kill()
 
     def _clear(self) -> None:
         self._process.kill()

@@ -51,14 +51,15 @@ class _Preview(NamedTuple):
 
 
 def is_raw(content: Content, name: str) -> bool:
-    """Tell whether a file is a camera's raw file; `name`: its format by its first bytes."""
-    if name == RAW:
+    """Tell whether a file is a camera's raw file; `name`: its format by its first bytes, RAW or TIFF.
+
+    Also where no page of a TIFF has pixels of its own: a preview, and the rest is cut off.
+    """
+    if name == RAW or content[8:10] == b"CR":
         return True
-    if name != "TIFF":
-        return False
-    return any(
-        one.number(PHOTOMETRIC) in _SENSOR or _DNG_VERSION in one.values for one in directories(content)
-    ) or (content[8:10] == b"CR")
+    found = directories(content)
+    is_by_tags = any(one.number(PHOTOMETRIC) in _SENSOR or _DNG_VERSION in one.values for one in found)
+    return is_by_tags or (bool(found) and not any(one.area for one in found))
 
 
 def decode(content: Content, longest_side: int) -> Picture:

@@ -61,6 +61,12 @@ def test_given_a_raw_file_without_a_picture_when_decoded_then_it_says_what_to_do
         seen(tiff(only))
 
 
+def test_given_a_preview_and_nothing_else_of_the_file_when_decoded_then_it_is_seen() -> None:
+    jpeg = encoded(CAT, "JPEG", quality=95)
+    alone = Directory({271: (2, b"SONY\0\0"), 513: (LONG, [Placed(jpeg)]), 514: (LONG, [LengthOf(jpeg)])})
+    assert is_like(seen(tiff(alone))[1], CAT)
+
+
 def test_given_directories_in_a_circle_when_read_then_it_ends() -> None:
     data = bytearray(raw(".nef", CAT))
     [first] = struct.unpack(">I", data[4:8])
