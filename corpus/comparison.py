@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from corpus.decoding import decoded
+from corpus.decoding import refusal
 from corpus.ends import End
 from photo_labels.records.decoders.limits import SHORTEST_SIDE
 from photo_labels.records.decoders.rendering import is_blank
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # What has an unknown beginning.
 NO_FORMAT = "other"
+# The decoder's reason; Rekognition, which reads JPEG and PNG itself, has none for that.
+_BLANK = "BlankPhoto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,10 @@ def _compared(tools: Sequence[Tool], file: FileEnd) -> Compared:
             found = format_by_content(content.read(SIGNATURE_BYTES))
     except OSError:
         return Compared(file, NO_FORMAT)
-    shown = decoded(file.path).picture if file.end is End.LABELLED else None
+    why = refusal(file.path) if file.end is End.LABELLED else None
     others = {}
     for tool in tools:
         opened = tool.opened(file.path)
         if opened.size and opened.picture:
             others[tool.name] = Seen(opened.size, is_blank(opened.picture), opened.said)
-    return Compared(file, found.name if found else NO_FORMAT, shown is not None and is_blank(shown), others)
+    return Compared(file, found.name if found else NO_FORMAT, why is not None and why.reason == _BLANK, others)

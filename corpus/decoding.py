@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from PIL import Image
 
 from local.ministack import REPOSITORY
 
@@ -18,19 +15,20 @@ if TYPE_CHECKING:
 
 # More than the 30 seconds of CPU that it gives itself, on a busy machine.
 _MAX_S = 90.0
+# As the function has them.
+CRASHED, TOO_SLOW = "DecoderCrashed", "DecoderTooSlow"
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """What Rekognition would be shown; or why nothing, as a rejection has it."""
+class Refusal:
+    """Why nothing can be shown to Rekognition, as a rejection has it."""
 
-    picture: Image.Image | None = None
-    reason: str = ""
-    detail: str = ""
+    reason: str
+    detail: str
 
 
-def decoded(path: Path) -> Decoded:
-    """Decode a file in a process of its own. A decoder that crashes is an answer, too."""
+def refusal(path: Path) -> Refusal | None:
+    """Decode a file in a process of its own; None: there is a picture. That it crashes is an answer, too."""
     with path.open("rb") as photo:
         try:
             done = subprocess.run(
@@ -43,13 +41,10 @@ def decoded(path: Path) -> Decoded:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return Decoded(reason="DecoderTooSlow", detail=f"The decoder takes more than {_MAX_S:.0f} s.")
+            return Refusal(TOO_SLOW, f"The decoder takes more than {_MAX_S:.0f} s.")
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         why = said[-1] if said else f"exit code {done.returncode}"
-        return Decoded(reason="DecoderCrashed", detail=f"The decoder ended without an answer: {why}.")
-    head, _, jpeg = done.stdout.partition(b"\n")
-    facts = json.loads(head)
-    if "reason" in facts:
-        return Decoded(reason=facts["reason"], detail=facts["detail"])
-    return Decoded(Image.open(io.BytesIO(jpeg)).convert("RGB"))
+        return Refusal(CRASHED, f"The decoder ended without an answer: {why}.")
+    facts = json.loads(done.stdout.partition(b"\n")[0])
+    return Refusal(facts["reason"], facts["detail"]) if "reason" in facts else None

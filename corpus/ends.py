@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corpus.decoding import decoded
+from corpus.decoding import refusal
 from photo_labels.library.importing import journal
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
@@ -79,9 +79,10 @@ def by_decoder(folder: Path, tell: Callable[[str], None]) -> list[FileEnd]:
     ends = [FileEnd(one.path, End.NOT_UPLOADED, detail=one.why) for one in found if one.why]
     photos = [one.path for one in found if not one.why]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for number, (path, one) in enumerate(zip(photos, pool.map(decoded, photos), strict=True), 1):
-            end = End.LABELLED if one.picture else End.REJECTED
-            ends.append(FileEnd(path, end, one.reason, one.detail))
+        for number, (path, why) in enumerate(zip(photos, pool.map(refusal, photos), strict=True), 1):
+            ends.append(
+                FileEnd(path, End.REJECTED, why.reason, why.detail) if why else FileEnd(path, End.LABELLED)
+            )
             tell(f"decoding: {number:,} of {len(photos):,}")
     return _with_skipped(folder, ends)
 

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 def show(console: Console, files: Sequence[Compared], tools: Sequence[Tool]) -> None:
     """Print the ends by format, and the reasons, beside how many of these files each other program opens."""
     names = [tool.name for tool in tools]
-    formats = Table("format", *_numbers("files", *(end.value.lower() for end in End), *names), box=None)
+    ends = [end for end in End if any(one.file.end is end for one in files)]
+    formats = Table("format", *_numbers("files", *(end.value.lower() for end in ends), *names), box=None)
     for name in sorted({one.format for one in files}):
-        formats.add_row(name, *_counts([one for one in files if one.format == name], names))
-    formats.add_row("all", *_counts(files, names), style="bold")
+        formats.add_row(name, *_counts([one for one in files if one.format == name], ends, names))
+    formats.add_row("all", *_counts(files, ends, names), style="bold")
     console.print(formats)
     reasons = Table("", "format", *_numbers("files", *names), box=None)
     kinds = Counter((one.file.reason, one.format) for one in files if one.file.end is End.REJECTED)
@@ -60,9 +61,9 @@ def _numbers(*names: str) -> list[Column]:
     return [Column(name, justify="right") for name in names]
 
 
-def _counts(files: Sequence[Compared], tools: Iterable[str]) -> list[str]:
-    ends = Counter(one.file.end for one in files)
-    numbers = [len(files), *(ends[end] for end in End)]
+def _counts(files: Sequence[Compared], ends: Sequence[End], tools: Sequence[str]) -> list[str]:
+    counts = Counter(one.file.end for one in files)
+    numbers = [len(files), *(counts[end] for end in ends)]
     return [*(f"{number:,}" if number else "" for number in numbers), *(_opened(files, tool) for tool in tools)]
 
 

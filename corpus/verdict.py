@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from corpus.decoding import CRASHED, TOO_SLOW
 from corpus.ends import End
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from corpus.comparison import Compared
     from corpus.expected import Expected
-
-_CRASHES = {"DecoderCrashed", "DecoderTooSlow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def judged(files: Iterable[Compared], expected: Mapping[Path, Expected]) -> Verd
         verdict.files += 1
         verdict.listed += listed is not None
         found = Finding(one, listed)
-        if one.file.reason in _CRASHES:
+        if one.file.reason in {CRASHED, TOO_SLOW}:
             verdict.crashed.append(found)
         elif one.file.end is End.UNACCOUNTED:
             verdict.unaccounted.append(found)
