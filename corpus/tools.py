@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, UnidentifiedImageError
 
-from photo_labels.records.formats import RAW, SIGNATURE_BYTES, format_by_content
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -125,12 +123,9 @@ def _run(command: Sequence[str], folder: Path) -> tuple[str, str]:
 
 
 def _suffix(path: Path) -> str:
-    """Return the suffix by which programs tell raw files from TIFF; "" for formats that their content tells."""
-    with path.open("rb") as file:
-        found = format_by_content(file.read(SIGNATURE_BYTES))
+    """Return the suffix, where it is a plain one: by their content alone some formats are not told apart."""
     suffix = path.suffix.lower()
-    is_telling = not found or found.name in {"TIFF", RAW}
-    return suffix if is_telling and re.fullmatch(r"\.[a-z0-9]{1,5}", suffix) else ""
+    return suffix if re.fullmatch(r"\.[a-z0-9]{1,6}", suffix) else ""
 
 
 def _read(picture: Path) -> Image.Image | None:
