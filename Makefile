@@ -103,7 +103,7 @@ histories: .venv/.dev ## play made-up histories in virtual time: N= SEED=
 chaos: .venv/.loadtest $(MINISTACK)/.installed ## inject every fault while photos flow: N= SEED=
 	@$(BIN)/python -m chaos $(call given,N,number) $(call given,SEED,seed)
 
-corpus: setup ## judge the decoder by a folder of images: DIR= ONLY=decoder
+corpus: setup ## judge the decoder by a folder: DIR= ONLY=decoder
 	@$(BIN)/python -m corpus $(call given,DIR,folder) $(if $(call is,ONLY,decoder),--decoder)
 
 smoke: setup ## label one photo of each kind: TARGET=aws REGION= OUT=
