@@ -15,7 +15,7 @@ OF_HANDLER := tests/unit/promises $(patsubst %,tests/unit/test_%.py,\
 # What is said on make's command line reaches the program letter for letter, in the environment: neither make nor the
 # shell runs what is in it. The deploy tool takes nothing else: no variable that is set elsewhere changes what it does.
 TOLD := $(foreach name,PHOTOS STACK REGION PROFILE ARCHITECTURE BASE_IMAGE YES EXISTING_BUCKET PREFIX VIA EMAIL PARAMETERS \
-	TAGS DATA N SEED ROUNDS RATE BESIDE TPS SIZE TARGET RECOGNISER SLO WARMUP OUT KEEP MINUTES PHOTOS_LOCAL_STATE PYTHON,\
+	TAGS DATA N SEED ROUNDS RATE BESIDE TPS SIZE TARGET RECOGNISER SLO WARMUP OUT KEEP MINUTES DIR ONLY PHOTOS_LOCAL_STATE PYTHON,\
 	$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 $(foreach name,$(TOLD),$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 export PHOTOS PYTHON
@@ -42,7 +42,7 @@ pinned = $(call pip,$1) --require-hashes -r requirements/$2.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
-	test coverage test-image test-browser test-chaos test-all histories chaos smoke loadtest \
+	test coverage test-image test-browser test-chaos test-all histories chaos corpus smoke loadtest \
 	bench bench-quota bench-endurance bench-import bench-convert bench-browse bench-audit bench-backfill \
 	bench-live bench-alarms bench-slots bench-memory bench-limits bench-image figures lint docs wheel audit format lock clean
 
@@ -102,6 +102,9 @@ histories: .venv/.dev ## play made-up histories in virtual time: N= SEED=
 
 chaos: .venv/.loadtest $(MINISTACK)/.installed ## inject every fault while photos flow: N= SEED=
 	@$(BIN)/python -m chaos $(call given,N,number) $(call given,SEED,seed)
+
+corpus: setup ## judge the decoder by a folder: DIR= ONLY=decoder
+	@$(BIN)/python -m corpus $(call given,DIR,folder) $(if $(call is,ONLY,decoder),--decoder)
 
 smoke: setup ## label one photo of each kind: TARGET=aws REGION= OUT=
 	@$(BIN)/python -m smoke $(call given,TARGET,target) $(call given,REGION,region) $(call given,PROFILE,profile) \

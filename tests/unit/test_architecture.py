@@ -40,7 +40,7 @@ def modules(package: str) -> dict[str, Path]:
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_given_a_package_when_it_imports_then_only_what_the_map_allows(package: str) -> None:
-    ours = ("handler", "photo_labels", "infra", "local", "loadtest", "chaos", "smoke", "tests")
+    ours = ("handler", "photo_labels", "infra", "local", "loadtest", "chaos", "corpus", "smoke", "tests")
     allowed = (package, *MAY_IMPORT[package], "photo_labels.__version__")
     assert modules(package)
     for name, path in modules(package).items():

@@ -14,12 +14,14 @@ PAGES = sorted(
     for path in (
         *ROOT.glob("*.md"),
         *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("corpus/*.md"),
         *ROOT.glob("samples/*.md"),
         *ROOT.glob("local/**/*.md"),
     )
 )
 OF_THE_TREE = (
     "chaos",
+    "corpus",
     "docs",
     "handler",
     "infra",

@@ -49,6 +49,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "demo": {"PHOTOS": ""},
     **{target: dict(PLACE) for target in DEPLOYING},
     "chaos": {"N": "--number", "SEED": "--seed"},
+    "corpus": {"DIR": "--folder"},
     "bench": {"ROUNDS": "--rounds"},
     "loadtest": {
         "N": "--number",
@@ -99,6 +100,7 @@ SWITCHES = {
     **{(target, "YES"): ("1", "--yes") for target in (*DEPLOYING, "loadtest", "smoke")},
     ("loadtest", "KEEP"): ("1", "--keep"),
     ("destroy", "DATA"): ("delete", "--with-data"),
+    ("corpus", "ONLY"): ("decoder", "--decoder"),
 }
 # Variables that the Makefile itself gives a value.
 OURS = {"BIN", "DEPLOY", "UV", "MINISTACK", "RIE", "BASELINES", "AUDIT", "OF_HANDLER", "MAKEFILE_LIST"}
