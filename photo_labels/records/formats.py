@@ -76,7 +76,7 @@ PHOTO_FORMATS = (
         (".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
         _starts_with(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"),
     ),
-    PhotoFormat("PSD", (".psd",), _starts_with(rb"8BPS")),
+    PhotoFormat("PSD", (".psd", ".psb"), _starts_with(rb"8BPS")),
     # Of cameras. Most begin like a TIFF, and are that by their content; what is shown is the JPEG inside.
     PhotoFormat(
         RAW,
@@ -96,7 +96,7 @@ _NON_PHOTOS = {
     ),
     "a sound": ".mp3 .m4a .wav .aac .flac .ogg .oga .opus .wma .amr .aif .aiff .caf .mid .midi",
     "a picture in a format that is not read here": (
-        ".psb .xcf .kra .svg .svgz .ai .eps .cdr .indd .jxl .jxr .wdp .hdr .exr .dds .tga .pcx .ico .icns .cur "
+        ".xcf .kra .svg .svgz .ai .eps .cdr .indd .jxl .jxr .wdp .hdr .exr .dds .tga .pcx .ico .icns .cur "
         ".crw .mrw .x3f .ari .r3d"
     ),
     "a file of metadata": (
