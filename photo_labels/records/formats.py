@@ -92,12 +92,12 @@ _BY_SUFFIX = {suffix: one for one in PHOTO_FORMATS for suffix in one.suffixes}
 _NON_PHOTOS = {
     "a video": (
         ".mov .mp4 .m4v .mp .avi .mkv .webm .wmv .asf .flv .f4v .mpg .mpeg .mpe .m2v .m2t .m2ts .mts .ts .tod "
-        ".mod .vob .3gp .3g2 .ogv .mxf .dv .lrv .insv .braw"
+        ".mod .vob .3gp .3g2 .ogv .mxf .dv .lrv .insv .braw .r3d"
     ),
     "a sound": ".mp3 .m4a .wav .aac .flac .ogg .oga .opus .wma .amr .aif .aiff .caf .mid .midi",
     "a picture in a format that is not read here": (
         ".xcf .kra .svg .svgz .ai .eps .cdr .indd .jxl .jxr .wdp .hdr .exr .dds .tga .pcx .ico .icns .cur "
-        ".crw .mrw .x3f .ari .r3d"
+        ".crw .mrw .x3f .ari"
     ),
     "a file of metadata": (
         ".json .xmp .aae .thm .ctg .pp3 .dop .cos .on1 .vrd .nksc .exif .gpx .kml .kmz .nmea .pto .srt"
