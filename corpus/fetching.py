@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from corpus.expected import expectations, repositories
+from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import run
 from photo_labels.terminal.text import counted
 
@@ -26,7 +27,10 @@ def main(folder: Path) -> None:
     for repository in repositories():
         paths = [one.path for one in files if one.repository == repository.name]
         print(f"{repository.name}: {counted(len(paths), 'file')}", file=sys.stderr)
-        fetch(f"{_GITHUB}/{repository.name}.git", repository.commit, paths, folder / repository.name)
+        try:
+            fetch(f"{_GITHUB}/{repository.name}.git", repository.commit, paths, folder / repository.name)
+        except subprocess.CalledProcessError as error:
+            raise UserError(f"The files of {repository.name} are not here: git says why. Run it again.") from error
 
 
 def fetch(url: str, commit: str, paths: list[str], folder: Path) -> None:
