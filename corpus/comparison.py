@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from corpus.decoding import refusal
-from corpus.ends import End
+from corpus.decoding import BLANK, refusal
+from corpus.ends import End, format_of
 from photo_labels.records.decoders.limits import SHORTEST_SIDE
 from photo_labels.records.decoders.rendering import is_blank
-from photo_labels.records.formats import SIGNATURE_BYTES, format_by_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 # What has an unknown beginning.
 NO_FORMAT = "other"
-# The decoder's reason; Rekognition, which reads JPEG and PNG itself, has none for that.
-_BLANK = "BlankPhoto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +73,7 @@ def _compared(tools: Sequence[Tool], file: FileEnd) -> Compared:
     if not file.path.is_file():  # a link to nothing, a pipe
         return Compared(file, NO_FORMAT)
     try:
-        with file.path.open("rb") as content:
-            found = format_by_content(content.read(SIGNATURE_BYTES))
+        found = format_of(file.path)
     except OSError:
         return Compared(file, NO_FORMAT)
     why = refusal(file.path) if file.end is End.LABELLED else None
@@ -86,4 +82,4 @@ def _compared(tools: Sequence[Tool], file: FileEnd) -> Compared:
         opened = tool.opened(file.path)
         if opened.size and opened.picture:
             others[tool.name] = Seen(opened.size, is_blank(opened.picture), opened.said)
-    return Compared(file, found.name if found else NO_FORMAT, why is not None and why.reason == _BLANK, others)
+    return Compared(file, found.name if found else NO_FORMAT, why is not None and why.reason == BLANK, others)

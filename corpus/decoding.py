@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # More than the 30 seconds of CPU that it gives itself, on a busy machine.
 _MAX_S = 90.0
 # As the function has them.
-CRASHED, TOO_SLOW = "DecoderCrashed", "DecoderTooSlow"
+CRASHED, TOO_SLOW, BLANK = "DecoderCrashed", "DecoderTooSlow", "BlankPhoto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,21 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corpus.decoding import refusal
+from corpus.decoding import BLANK, refusal
 from photo_labels.library.importing import journal
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import Journal
 from photo_labels.library.table_reader import TableReader
 from photo_labels.records.documents import image_id
+from photo_labels.records.formats import SIGNATURE_BYTES, format_by_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from corpus.decoding import Refusal
     from photo_labels.library.target import Target
+    from photo_labels.records.formats import PhotoFormat
 
 
 class End(Enum):
@@ -80,11 +83,23 @@ def by_decoder(folder: Path, tell: Callable[[str], None]) -> list[FileEnd]:
     photos = [one.path for one in found if not one.why]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for number, (path, why) in enumerate(zip(photos, pool.map(refusal, photos), strict=True), 1):
-            ends.append(
-                FileEnd(path, End.REJECTED, why.reason, why.detail) if why else FileEnd(path, End.LABELLED)
-            )
+            ends.append(_as_imported(path, why))
             tell(f"decoding: {number:,} of {len(photos):,}")
     return _with_skipped(folder, ends)
+
+
+def _as_imported(path: Path, why: Refusal | None) -> FileEnd:
+    """Return the end that an import has: Rekognition itself reads most JPEGs and PNGs, and takes those of one colour."""
+    found = format_of(path)
+    if not why or (why.reason == BLANK and found and found.is_read_by_rekognition):
+        return FileEnd(path, End.LABELLED)
+    return FileEnd(path, End.REJECTED, why.reason, why.detail)
+
+
+def format_of(path: Path) -> PhotoFormat | None:
+    """Return the format of a file by its content; None: it is no photo."""
+    with path.open("rb") as file:
+        return format_by_content(file.read(SIGNATURE_BYTES))
 
 
 def _with_skipped(folder: Path, ends: Iterable[FileEnd]) -> list[FileEnd]:

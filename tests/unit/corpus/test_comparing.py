@@ -75,6 +75,7 @@ def folder(tmp_path: Path) -> Path:
     noise.save(tmp_path / "photo.gif")
     noise.resize((90, 9)).save(tmp_path / "small.gif")
     Image.new("RGB", (100, 90)).save(tmp_path / "black.jpg")
+    Image.new("L", (100, 90)).save(tmp_path / "black.gif")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(90))
     (tmp_path / "empty.png").touch()
     (tmp_path / "notes.txt").write_text("no photo")
@@ -90,13 +91,14 @@ def test_given_a_folder_when_decoded_then_each_file_has_one_end(folder: Path) ->
     assert ends == {
         "photo.gif": (End.LABELLED, ""),
         "small.gif": (End.REJECTED, "TooSmall"),
-        "black.jpg": (End.REJECTED, "BlankPhoto"),
+        "black.jpg": (End.LABELLED, ""),  # Rekognition reads it itself
+        "black.gif": (End.REJECTED, "BlankPhoto"),
         "broken.png": (End.REJECTED, "BrokenPhoto"),
         "empty.png": (End.NOT_UPLOADED, ""),
         "notes.txt": (End.SKIPPED, ""),
         "nothing.jpg": (End.NOT_UPLOADED, ""),
     }
-    assert told[-1] == "decoding: 4 of 4"
+    assert told[-1] == "decoding: 5 of 5"
 
 
 def quiet(_: str) -> None:
