@@ -89,7 +89,7 @@ def by_decoder(folder: Path, tell: Callable[[str], None]) -> list[FileEnd]:
 
 
 def _as_imported(path: Path, why: Refusal | None) -> FileEnd:
-    """Return the end that an import has: Rekognition itself reads most JPEGs and PNGs, and takes those of one colour."""
+    """Return the end that an import has: Rekognition reads JPEG and PNG itself, and takes those of one colour."""
     found = format_of(path)
     if not why or (why.reason == BLANK and found and found.is_read_by_rekognition):
         return FileEnd(path, End.LABELLED)
