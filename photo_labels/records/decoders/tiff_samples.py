@@ -10,6 +10,7 @@ import io
 import math
 import struct
 import sys
+from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +30,14 @@ from photo_labels.records.decoders.tiff_structure import (
     PREDICTOR,
     SAMPLE_FORMAT,
     SAMPLES,
+    STRIP_SIZES,
+    STRIPS,
+    TILE_SIZES,
     TILE_WIDTH,
+    TILES,
     WIDTH,
     Directory,
+    Value,
 )
 
 if TYPE_CHECKING:
@@ -55,6 +61,7 @@ _CODES = {
     (64, _FLOAT): "d",
 }
 _MOST = {"B": 255.0, "H": 65_535.0, "I": 2.0**32 - 1}
+_APART = 2  # PlanarConfiguration: one band after another
 # Predictors: what is stored are differences. To add them up takes a second for four millions.
 _OF_NUMBERS, _OF_FLOATS = 2, 3
 _MOST_DIFFERENCES = 50_000_000
@@ -88,23 +95,45 @@ def _from_lab(content: Content, page: Directory) -> Image.Image:
 
 
 def _are_plain_numbers(page: Directory) -> bool:
-    """Tell whether samples are numbers side by side, or their differences."""
+    """Tell whether samples are numbers, or their differences."""
     bits, bands = page.numbers(BITS), page.number(SAMPLES, 1)
     colours = _COLOURS.get(page.number(PHOTOMETRIC, -1), 0)
+    are_few = TILE_WIDTH not in page.values and page.area * bands <= _MOST_DIFFERENCES
     return (
         len(set(bits)) == 1
         and (bits[0], page.number(SAMPLE_FORMAT, 1)) in _CODES
         and 0 < colours <= bands
-        and (bands == 1 or page.number(PLANAR, 1) == 1)
-        and (page.number(PREDICTOR, 1) == 1 or page.area * bands <= _MOST_DIFFERENCES)
+        and (page.number(PREDICTOR, 1) == 1 or are_few)
     )
 
 
 def _from_numbers(content: Content, page: Directory) -> Image.Image:
     bands, photometric = page.number(SAMPLES, 1), page.number(PHOTOMETRIC)
-    numbers = _numbers(content, page)
-    image = _scaled(page.size, [numbers[band::bands] for band in range(_COLOURS[photometric])])
+    colours = _COLOURS[photometric]
+    if page.number(PLANAR, 1) == _APART and bands > 1:
+        shown = [_numbers(content, _plane(page, band)) for band in range(colours)]
+    else:
+        numbers = _numbers(content, page)
+        shown = [numbers[band::bands] for band in range(colours)]
+    image = _scaled(page.size, shown)
     return ImageChops.invert(image) if photometric == _INVERTED_GREY else image
+
+
+def _plane(page: Directory, band: int) -> Directory:
+    """Return one band of a page that has them one after another, as a page of its own."""
+    bands = page.number(SAMPLES, 1)
+    own: dict[int, Value] = {
+        tag: replace(page.values[tag], numbers=page.numbers(tag)[:1])
+        for tag in (BITS, SAMPLE_FORMAT)
+        if tag in page.values
+    }
+    for tag in (STRIPS, STRIP_SIZES, TILES, TILE_SIZES):
+        if tag in page.values:
+            each = len(page.numbers(tag)) // bands
+            own[tag] = replace(page.values[tag], numbers=page.numbers(tag)[band * each : (band + 1) * each])
+    for tag in (SAMPLES, PLANAR):
+        own[tag] = Value((1,), 0, 0)
+    return replace(page, values=page.values | own)
 
 
 def _numbers(content: Content, page: Directory) -> Any:

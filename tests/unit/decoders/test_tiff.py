@@ -142,3 +142,12 @@ def test_given_differences_of_32_bits_when_decoded_then_they_are_seen() -> None:
     stored = [(value - (values[at - 3] if at % row >= 3 else 0)) % 2**32 for at, value in enumerate(values)]
     samples = struct.pack(f"<{len(stored)}I", *stored)
     assert is_like(seen(tiff(of_samples(samples, 32, 1, t317=2)))[1], CAT)
+
+
+def test_given_floats_one_band_after_another_when_decoded_then_they_are_seen() -> None:
+    bands = [
+        struct.pack(f"<{CAT.width * CAT.height}f", *(v / 255 for v in band.tobytes())) for band in CAT.split()
+    ]
+    own = of_samples(b"", 32, 3, t284=2)
+    own.entries |= {273: (LONG, [Placed(band) for band in bands]), 279: (LONG, [len(band) for band in bands])}
+    assert is_like(seen(tiff(own))[1], CAT)
