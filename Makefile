@@ -9,8 +9,8 @@ RIE := .local/rie
 BASELINES := .local/baselines
 AUDIT := .local/audit
 
-OF_HANDLER := tests/unit/promises $(patsubst %,tests/unit/test_%.py,\
-	conversion decoder documents entries objects paid quota settings telemetry)
+OF_HANDLER := tests/unit/promises tests/unit/decoders $(patsubst %,tests/unit/test_%.py,\
+	conversion decoder dimensions documents entries objects paid quota settings telemetry)
 
 # What is said on make's command line reaches the program letter for letter, in the environment: neither make nor the
 # shell runs what is in it. The deploy tool takes nothing else: no variable that is set elsewhere changes what it does.
