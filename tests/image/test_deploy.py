@@ -350,7 +350,7 @@ def test_given_somebody_elses_table_when_deployed_then_refused_before_the_stack_
         said = nothing.run("deploy", *LOCAL, expect=2)
     finally:
         tables.delete_table(TableName="ImageLabels")
-    assert "There is a table ImageLabels already" in said
+    assert "would have these names, and did not make what has them: table ImageLabels" in " ".join(said.split())
     assert "TablePrefix=photo-labels-" in said
     assert "There is no stack" in nothing.run("redeploy", expect=2)
 

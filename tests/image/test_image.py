@@ -160,8 +160,9 @@ def test_given_the_image_when_looked_into_then_only_handler_and_its_dependencies
     extras = {name for name in there - dists - modules if not name.startswith(extensions)}
     assert not extras
     for package in ("handler", "photo_labels/records"):
-        own = {path.name for path in (REPOSITORY / package).glob("*.py")}
-        assert set(in_image(engine, image, f"ls -A /var/task/{package}")) - {"__pycache__"} == own
+        own = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / package).rglob("*.py")}
+        found = in_image(engine, image, f"cd /var/task && find {package} -type f -not -path '*/__pycache__/*'")
+        assert set(found) == own
     assert set(in_image(engine, image, "ls -A /var/task/photo_labels")) == {
         "__init__.py",
         "__pycache__",
