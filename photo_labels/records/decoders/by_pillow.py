@@ -6,6 +6,7 @@ import io
 import warnings
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import Image, ImageFile
@@ -26,6 +27,17 @@ Image.MAX_IMAGE_PIXELS = None
 # Rekognition takes a PNG as it is stored, whatever its EXIF data say (developer guide, "Getting image orientation
 # and bounding box coordinates"), and so does everything here: boxes would not fit what is shown.
 _NEVER_TURNED = "PNG"
+# Pillow's modules, by the format that they register.
+_PLUG_INS = {
+    "JPEG": "JpegImagePlugin",
+    "PNG": "PngImagePlugin",
+    "AVIF": "AvifImagePlugin",
+    "WEBP": "WebPImagePlugin",
+    "TIFF": "TiffImagePlugin",
+    "GIF": "GifImagePlugin",
+    "BMP": "BmpImagePlugin",
+    "JPEG2000": "Jpeg2KImagePlugin",
+}
 _MAY_BE_CUT = {"JPEG", "PNG", "GIF", "BMP", "TIFF"}
 
 
@@ -104,7 +116,7 @@ def _mend_colours(image: Any) -> None:
 def _opened(file: BinaryIO, name: str) -> ImageFile.ImageFile:
     """Open a file by the plug-in itself: Image.open() does not tell why one refuses."""
     warnings.simplefilter("ignore")  # about broken metadata, which the pixels do not depend on
-    Image.init()
+    import_module(f"PIL.{_PLUG_INS[name]}")  # to import all of them takes as long as to decode a photo
     file.seek(0)
     opener, _ = Image.OPEN[name]
     return opener(file, "")

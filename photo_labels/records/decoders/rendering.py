@@ -50,9 +50,10 @@ def _scaled(image: Image.Image, longest_side: int) -> Image.Image:
 
 
 def _rgb(image: Image.Image, longest_side: int) -> Image.Image:
-    image = image.convert(_PREMULTIPLIED.get(image.mode, image.mode))
     if image.mode == "RGB":
         return image
+    if image.mode in _PREMULTIPLIED:
+        image = image.convert(_PREMULTIPLIED[image.mode])
     if image.mode.startswith(("I", "F")):
         image = _eight_bit(image)
     if "A" in image.mode or "transparency" in image.info:
