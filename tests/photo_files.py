@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+pillow_heif.register_heif_opener()
+
 BYTE, ASCII, SHORT, LONG, UNDEFINED, LONG8 = 1, 2, 3, 4, 7, 16
 _SIZES = {BYTE: 1, ASCII: 1, SHORT: 2, LONG: 4, UNDEFINED: 1, LONG8: 8}
 _CODES = {SHORT: "H", LONG: "I", LONG8: "Q"}
@@ -105,10 +107,7 @@ class _Writer:
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     """Return a file of a picture in a format of Pillow's, or as HEIF."""
     made = io.BytesIO()
-    if kind == "HEIF":
-        pillow_heif.from_pillow(image).save(made, **options)
-    else:
-        image.save(made, kind, **options)
+    image.save(made, kind, **options)
     return made.getvalue()
 
 

@@ -9,17 +9,17 @@ import struct
 import subprocess
 import sys
 import zlib
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pillow_heif
 import pytest
-from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
+from PIL import Image, ImageCms, ImageOps
 
-pillow_heif.register_heif_opener()
+from tests.photo_files import encoded
+from tests.unit.decoders.seen import CAT, is_like
 
-SAMPLES = Path(__file__).parents[2] / "samples"
-CAT = Image.open(SAMPLES / "cat.jpg").convert("RGB")
+if TYPE_CHECKING:
+    from pathlib import Path
+
 FORMATS = ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "HEIF"]
 ORIENTATION = 0x0112
 # What a camera writes down for each orientation of an upright photo.
@@ -32,12 +32,6 @@ TURNED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-
-
-def written(image: Image.Image, kind: str, **options: Any) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 class Decode:
@@ -76,18 +70,12 @@ def decode(tmp_path: Path) -> Decode:
     return Decode(tmp_path)
 
 
-def is_like(image: Image.Image, other: Image.Image) -> bool:
-    """Whether two pictures show the same, but for what compression does."""
-    assert image.size == other.size
-    return max(ImageStat.Stat(ImageChops.difference(image, other.convert("RGB"))).mean) < 8
-
-
 # Formats and modes
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_given_a_photo_in_any_format_when_decoded_then_it_is_the_same_picture(decode: Decode, kind: str) -> None:
-    facts, image = decode(written(CAT, kind))
+    facts, image = decode(encoded(CAT, kind))
     stored = {"format": kind, "width": CAT.width, "height": CAT.height}
     assert facts == stored | {"orientation": 1, "is_truncated": False}
     assert is_like(image, CAT)
@@ -115,7 +103,7 @@ def test_given_a_photo_in_any_mode_when_decoded_then_it_is_rgb(decode: Decode, m
             CAT,
             ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"),
         )
-    _, shown = decode(written(image, kind))
+    _, shown = decode(encoded(image, kind))
     assert is_like(shown, CAT if mode == "LAB" else image.convert("RGB"))
 
 
@@ -123,13 +111,13 @@ def test_given_a_photo_in_any_mode_when_decoded_then_it_is_rgb(decode: Decode, m
 def test_given_16_bits_when_decoded_then_it_is_not_white(decode: Decode, kind: str) -> None:
     grey = CAT.convert("L")
     deep = Image.frombytes("I;16", grey.size, b"".join(struct.pack("<H", value * 257) for value in grey.tobytes()))
-    _, shown = decode(written(deep, kind))
+    _, shown = decode(encoded(deep, kind))
     assert is_like(shown, grey)
 
 
 def test_given_floats_when_decoded_then_they_are_scaled(decode: Decode) -> None:
     grey = CAT.convert("L")
-    _, shown = decode(written(grey.convert("F").point(lambda value: value * 0.001 - 0.1), "TIFF"))
+    _, shown = decode(encoded(grey.convert("F").point(lambda value: value * 0.001 - 0.1), "TIFF"))
     assert is_like(shown, ImageOps.autocontrast(grey))
 
 
@@ -138,14 +126,14 @@ def test_given_what_is_transparent_when_decoded_then_it_is_white(decode: Decode)
     left = (0, 0, CAT.width // 2, CAT.height)
     clear.paste((0, 0, 0, 0), left)
     for kind in ("PNG", "WEBP", "TIFF"):
-        _, shown = decode(written(clear, kind))
+        _, shown = decode(encoded(clear, kind))
         assert is_like(shown.crop(left), Image.new("RGB", CAT.size, "white").crop(left))
 
 
 def test_given_several_frames_when_decoded_then_the_first_counts(decode: Decode) -> None:
     others = [Image.new("RGB", CAT.size, colour) for colour in ("red", "green")]
     for kind in ("GIF", "TIFF", "WEBP"):
-        _, shown = decode(written(CAT, kind, save_all=True, append_images=others))
+        _, shown = decode(encoded(CAT, kind, save_all=True, append_images=others))
         assert is_like(shown, CAT)
 
 
@@ -161,7 +149,7 @@ def test_given_an_orientation_when_decoded_then_the_photo_is_upright(
     exif[ORIENTATION] = orientation
     stored = CAT.transpose(TURNED[orientation]) if orientation in TURNED else CAT.copy()
     stored.info["exif"] = exif.tobytes()  # where the encoder of HEIF looks for how to turn it
-    facts, shown = decode(written(stored, kind, **({} if kind == "HEIF" else {"exif": exif})))
+    facts, shown = decode(encoded(stored, kind, **({} if kind == "HEIF" else {"exif": exif})))
     assert is_like(shown, CAT)
     # libheif has turned it already, by what the file says itself.
     assert facts["orientation"] == (1 if kind == "HEIF" else orientation)
@@ -173,7 +161,7 @@ def test_given_a_png_with_an_orientation_when_decoded_then_it_is_as_stored(
 ) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    facts, shown = decode(written(CAT, "PNG", exif=exif))
+    facts, shown = decode(encoded(CAT, "PNG", exif=exif))
     assert is_like(shown, CAT)  # as Rekognition takes it
     assert facts["orientation"] == 1
 
@@ -184,7 +172,7 @@ def test_given_an_orientation_that_there_is_not_when_decoded_then_it_is_as_it_is
 ) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    facts, shown = decode(written(CAT, "JPEG", exif=exif))
+    facts, shown = decode(encoded(CAT, "JPEG", exif=exif))
     assert is_like(shown, CAT)
     assert facts["orientation"] == 1
 
@@ -203,14 +191,14 @@ def test_given_an_orientation_that_there_is_not_when_decoded_then_it_is_as_it_is
 def test_given_a_size_when_decoded_then_it_is_one_that_shows_enough(
     decode: Decode, size: tuple[int, int], shown: tuple[int, int], kind: str
 ) -> None:
-    facts, image = decode(written(CAT.resize(size), kind))
+    facts, image = decode(encoded(CAT.resize(size), kind))
     assert (facts["width"], facts["height"]) == size
     assert image.size == shown
 
 
 def test_given_a_large_heif_when_decoded_piece_by_piece_then_no_seam_is_seen(decode: Decode) -> None:
     large = CAT.resize((CAT.width * 10, CAT.height * 10), Image.Resampling.BICUBIC)
-    _, shown = decode(written(large, "HEIF", quality=90, enc_params={"preset": "ultrafast"}))
+    _, shown = decode(encoded(large, "HEIF", quality=90, enc_params={"preset": "ultrafast"}))
     assert shown.width == 2048
     assert is_like(shown, CAT.resize(shown.size, Image.Resampling.BICUBIC))
 
@@ -266,13 +254,13 @@ def test_given_what_is_no_photo_when_decoded_then_it_is_refused(decode: Decode, 
 def test_given_half_a_photo_of_which_nothing_can_be_read_when_decoded_then_it_is_broken(
     decode: Decode, kind: str
 ) -> None:
-    data = written(CAT, kind)
+    data = encoded(CAT, kind)
     assert decode.refusal(data[: len(data) // 2])["reason"] == "BrokenPhoto"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "GIF", "BMP"])
 def test_given_half_a_photo_when_decoded_then_what_is_there_counts(decode: Decode, kind: str) -> None:
-    data = written(CAT, kind, **({"interlace": False} if kind == "GIF" else {}))
+    data = encoded(CAT, kind, **({"interlace": False} if kind == "GIF" else {}))
     _, whole = decode(data)
     facts, shown = decode(data[: len(data) // 2])
     assert facts["is_truncated"]
@@ -286,7 +274,7 @@ def test_given_half_a_photo_when_decoded_then_what_is_there_counts(decode: Decod
 @pytest.mark.parametrize("seed", range(4))
 def test_given_a_spoilt_file_when_decoded_then_there_is_an_answer(decode: Decode, kind: str, seed: int) -> None:
     dice = random.Random(seed)
-    data = bytearray(written(CAT.resize((200, 133)), kind))
+    data = bytearray(encoded(CAT.resize((200, 133)), kind))
     for _ in range(dice.choice([1, 10, 100])):
         data[dice.randrange(len(data))] = dice.randrange(256)
     facts, jpeg = decode.answer(bytes(data))

@@ -53,9 +53,12 @@ def decode(file: BinaryIO, name: str, longest_side: int, *, is_whole: bool = Fal
     # Out of the block, since the error holds the pixels that there are.
     file.seek(0)
     content = file.read()
-    picture = _without_metadata(content, name, longest_side)
+    bare, exif_data = without_metadata(content, name), exif_of_jpeg(content) if name == "JPEG" else b""
+    picture = None if bare is None else _attempt(bare, name, longest_side, exif_data)
     if picture is None and not is_whole and name in _MAY_BE_CUT:
-        picture = _cut_off(content, name, longest_side)
+        with _truncated_allowed():
+            cut = _attempt(bare or content, name, longest_side, exif_data)
+        picture = cut and replace(cut, is_truncated=True)
     if picture is None:
         raise why
     return picture
@@ -122,28 +125,11 @@ def _opened(file: BinaryIO, name: str) -> ImageFile.ImageFile:
     return opener(file, "")
 
 
-def _without_metadata(content: bytes, name: str, longest_side: int) -> Picture | None:
-    bare = without_metadata(content, name)
-    if bare is None:
-        return None
+def _attempt(content: bytes, name: str, longest_side: int, exif_data: bytes) -> Picture | None:
     try:
-        return decode_strictly(io.BytesIO(bare), name, longest_side, exif_data=_exif(content, name))
+        return decode_strictly(io.BytesIO(content), name, longest_side, exif_data=exif_data)
     except DECODER_ERRORS:
         return None
-
-
-def _cut_off(content: bytes, name: str, longest_side: int) -> Picture | None:
-    found = without_metadata(content, name) or content
-    try:
-        with _truncated_allowed():
-            cut = decode_strictly(io.BytesIO(found), name, longest_side, exif_data=_exif(content, name))
-    except DECODER_ERRORS:
-        return None
-    return replace(cut, is_truncated=True)
-
-
-def _exif(content: bytes, name: str) -> bytes:
-    return exif_of_jpeg(content) if name == "JPEG" else b""
 
 
 @contextmanager

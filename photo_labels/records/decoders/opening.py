@@ -8,6 +8,7 @@ from photo_labels.records.decoders import by_libheif, by_pillow, psd, raw, tiff
 from photo_labels.records.decoders.content import content_of
 from photo_labels.records.decoders.errors import DECODER_ERRORS, refusal
 from photo_labels.records.decoders.limits import UndecodableError
+from photo_labels.records.decoders.tiff_structure import directories
 from photo_labels.records.formats import RAW, SIGNATURE_BYTES, format_by_content
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ def decode(file: BinaryIO, longest_side: int) -> Picture:
     if found is None:
         raise _unknown(beginning)
     if found.name in {"TIFF", RAW}:
-        is_raw = raw.is_raw(content := content_of(file), found.name)
-        return raw.decode(content, longest_side) if is_raw else tiff.decode(file, longest_side)
+        return _from_tiff_or_raw(file, found.name, longest_side)
     if found.name == "HEIF":
         return _from_heif(file, longest_side)
     if found.name == "PSD":
@@ -34,13 +34,19 @@ def decode(file: BinaryIO, longest_side: int) -> Picture:
     return by_pillow.decode(file, found.name, longest_side)
 
 
+def _from_tiff_or_raw(file: BinaryIO, name: str, longest_side: int) -> Picture:
+    content = content_of(file)
+    found = directories(content)
+    if name == RAW or raw.is_raw(content, found):
+        return raw.decode(content, found, longest_side)
+    return tiff.decode(file, content, found, longest_side)
+
+
 def _from_heif(file: BinaryIO, longest_side: int) -> Picture:
     try:
         return by_libheif.decode(file, longest_side)
     except DECODER_ERRORS as error:
-        if "AV1" in str(
-            error
-        ):  # AVIF under a general name; this libheif comes without that codec, and Pillow has it
+        if "AV1" in str(error):  # an AVIF under a general name: its codec is Pillow's, and not in this libheif
             return by_pillow.decode(file, "AVIF", longest_side)
         raise refusal(error, "HEIF") from error
 

@@ -46,47 +46,41 @@ class _Head(NamedTuple):
         return self.width, self.height
 
 
+class _Sections(NamedTuple):
+    # Only indexed colours have one.
+    palette: bytes
+    has_alpha: bool
+    # Where they begin.
+    pixels: int
+
+
 def decode(file: BinaryIO) -> Picture:
     """Decode the flattened picture. Raises UndecodableError."""
     content = content_of(file)
     try:
         head = _Head(*_HEAD.unpack(content[: _HEAD.size]))
         check_size(head.size)
-        palette, pixels = _sections(content, head)
-        colours = _COLOURS[head.mode]
-        bands = [_of_8_bits(band, head) for band in islice(_bands(content, pixels, head), colours + 1)]
-        image = _image(bands[:colours], head.mode, palette)
-        if len(bands) > colours and _is_transparent(content, head):
+        sections, colours = _sections(content, head), _COLOURS[head.mode]
+        wanted = colours + sections.has_alpha
+        bands = [_of_8_bits(band, head) for band in islice(_bands(content, sections.pixels, head), wanted)]
+        image = _image(bands[:colours], head.mode, sections.palette)
+        if len(bands) > colours:
             image.putalpha(bands[colours])
         return Picture(image, "PSD", head.size)
     except DECODER_ERRORS as error:
         raise refusal(error, "PSD") from error
 
 
-def _sections(content: Content, head: _Head) -> tuple[bytes, int]:
-    """Return the palette, which only indexed colours have, and where the pixels begin."""
-    at = _HEAD.size
-    [length] = struct.unpack(">I", content[at : at + 4])
-    palette = bytes(content[at + 4 : at + 4 + length])
-    at = _layers(content)
+def _sections(content: Content, head: _Head) -> _Sections:
+    [length] = struct.unpack(">I", content[_HEAD.size : _HEAD.size + 4])
+    palette = bytes(content[_HEAD.size + 4 : _HEAD.size + 4 + length])
+    at = _HEAD.size + 4 + length
+    [length] = struct.unpack(">I", content[at : at + 4])  # resources
+    at += 4 + length
     room = 8 if head.version == _PSB else 4
-    return palette, at + room + int.from_bytes(content[at : at + room], "big")
-
-
-def _layers(content: Content) -> int:
-    """Return where the layers' section begins: after the palette and the resources."""
-    at = _HEAD.size
-    for _ in range(2):
-        [length] = struct.unpack(">I", content[at : at + 4])
-        at += 4 + length
-    return at
-
-
-def _is_transparent(content: Content, head: _Head) -> bool:
-    """Tell whether the channel after the colours is alpha: the number of layers is negative then."""
-    at = _layers(content)
-    room = 8 if head.version == _PSB else 4
-    return head.mode in {_GREY, _RGB} and content[at + 2 * room : at + 2 * room + 1] >= b"\x80"
+    # Where the number of layers is negative, the channel after the colours is alpha.
+    has_alpha = head.mode in {_GREY, _RGB} and content[at + 2 * room : at + 2 * room + 1] >= b"\x80"
+    return _Sections(palette, has_alpha, at + room + int.from_bytes(content[at : at + room], "big"))
 
 
 def _bands(content: Content, at: int, head: _Head) -> Iterator[bytes]:

@@ -21,7 +21,6 @@ from photo_labels.records.decoders.tiff_structure import (
     TILE_SIZES,
     TILES,
     Directory,
-    directories,
 )
 from photo_labels.records.formats import RAW
 
@@ -50,23 +49,21 @@ class _Preview(NamedTuple):
     length: int
 
 
-def is_raw(content: Content, name: str) -> bool:
-    """Tell whether a file is a camera's raw file; `name`: its format by its first bytes, RAW or TIFF.
+def is_raw(content: Content, pages: list[Directory]) -> bool:
+    """Tell whether a file that begins like a TIFF, by its `directories`, is a camera's raw file.
 
-    Also where no page of a TIFF has pixels of its own: a preview, and the rest is cut off.
+    Also where no page has pixels of its own: a preview, and the rest is cut off.
     """
-    if name == RAW or content[8:10] == b"CR":
-        return True
-    found = directories(content)
-    is_by_tags = any(one.number(PHOTOMETRIC) in _SENSOR or _DNG_VERSION in one.values for one in found)
-    return is_by_tags or (bool(found) and not any(one.area for one in found))
+    is_by_tags = any(one.number(PHOTOMETRIC) in _SENSOR or _DNG_VERSION in one.values for one in pages)
+    has_no_pixels = bool(pages) and not any(one.area for one in pages)
+    return content[8:10] == b"CR" or is_by_tags or has_no_pixels
 
 
-def decode(content: Content, longest_side: int) -> Picture:
-    """Decode the largest picture inside. Raises UndecodableError."""
-    found = list(_by_structure(content))
+def decode(content: Content, pages: list[Directory], longest_side: int) -> Picture:
+    """Decode the largest picture inside; `pages`: its `directories`. Raises UndecodableError."""
+    found = list(_by_structure(content, pages))
     if max((max(one.size) for one in found), default=0) < _LARGE:
-        found += _looked_for(content)
+        found += _looked_for(content, pages)
     if not found:
         raise UndecodableError(
             "NoPreview",
@@ -86,10 +83,10 @@ def _orientation(content: Content) -> int:
     return exif.orientation(content[box + 4 : box + 2**16] if box >= 0 else content)
 
 
-def _by_structure(content: Content) -> Iterator[_Preview]:
+def _by_structure(content: Content, pages: list[Directory]) -> Iterator[_Preview]:
     if content[:15] == b"FUJIFILMCCD-RAW":
         yield from _checked(content, int.from_bytes(content[84:88], "big"), int.from_bytes(content[88:92], "big"))
-    for one in directories(content):
+    for one in pages:
         yield from _checked(content, one.number(_JPEG), one.number(_JPEG_SIZE))
         if _PANASONIC_JPEG in one.values:
             yield from _checked(content, one.values[_PANASONIC_JPEG].place, one.values[_PANASONIC_JPEG].size)
@@ -104,9 +101,9 @@ def _checked(content: Content, place: int, length: int) -> Iterator[_Preview]:
         yield _Preview(size, place, length)
 
 
-def _looked_for(content: Content) -> Iterator[_Preview]:
+def _looked_for(content: Content, pages: list[Directory]) -> Iterator[_Preview]:
     """Look for JPEGs anywhere but in a sensor's own data, which may be made of them."""
-    sensors = sorted(_places_of_sensors(directories(content)))
+    sensors = sorted(_places_of_sensors(pages))
     at, found = content.find(_SOI), 0
     while at >= 0 and found < _MAX_FOUND:
         found += 1
@@ -116,8 +113,8 @@ def _looked_for(content: Content) -> Iterator[_Preview]:
         at = content.find(_SOI, end or at + 1)
 
 
-def _places_of_sensors(found: list[Directory]) -> Iterator[tuple[int, int]]:
-    for one in found:
+def _places_of_sensors(pages: list[Directory]) -> Iterator[tuple[int, int]]:
+    for one in pages:
         if one.number(PHOTOMETRIC) in _SENSOR:
             for places, sizes in ((STRIPS, STRIP_SIZES), (TILES, TILE_SIZES)):
                 for place, size in zip(one.numbers(places), one.numbers(sizes), strict=False):

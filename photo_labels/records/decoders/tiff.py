@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from photo_labels.records.decoders import by_pillow, tiff_samples
-from photo_labels.records.decoders.content import content_of
 from photo_labels.records.decoders.errors import DECODER_ERRORS, refusal
 from photo_labels.records.decoders.limits import UndecodableError
 from photo_labels.records.decoders.tiff_rewriting import rewritten
@@ -15,7 +14,6 @@ from photo_labels.records.decoders.tiff_structure import (
     OLD_SUBFILE_TYPE,
     SUBFILE_TYPE,
     Directory,
-    directories,
 )
 
 if TYPE_CHECKING:
@@ -30,14 +28,13 @@ _THUMBNAIL, _SAME_SHAPE = 0.25, 0.05
 _BIG_ENDIAN_BIG_TIFF = b"MM\0+"
 
 
-def decode(file: BinaryIO, longest_side: int) -> Picture:
-    """Decode the page of a TIFF that is the photo. Raises UndecodableError.
+def decode(file: BinaryIO, content: Content, found: list[Directory], longest_side: int) -> Picture:
+    """Decode the page of a TIFF that is the photo; `found`: its `directories`. Raises UndecodableError.
 
     Where Pillow does not read it, it gets that page alone, without metadata; where the samples are of a kind that
     it does not know, they are read here.
     """
-    content = content_of(file)
-    pages = [one for one in directories(content) if not one.is_below]
+    pages = [one for one in found if not one.is_below]
     number = _number_of_photo(pages)
     if content[:4] != _BIG_ENDIAN_BIG_TIFF:
         try:
