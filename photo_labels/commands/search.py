@@ -1,4 +1,4 @@
-"""`photos search`: find photos by their labels."""
+"""`photos search`: find photos by their labels, by when and where they were taken."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from rich.console import Console
 
 from photo_labels.commands import GIVEN
 from photo_labels.library.searching import vocabulary as vocabularies
+from photo_labels.library.searching.places import Near
 from photo_labels.library.searching.query import parse
 from photo_labels.library.searching.search import Search
 from photo_labels.library.searching.searcher import SearchCriteria
+from photo_labels.library.searching.times import TimeRange
+from photo_labels.library.searching.years import LOOKS_AT_A_TIME
 from photo_labels.library.state_files import state_folders
 from photo_labels.library.table_reader import TableReader, beginning_of
 from photo_labels.library.viewing import launch, links
@@ -33,6 +36,8 @@ class SearchOptions:
 
     words: tuple[str, ...]
     min_confidence: float
+    taken: str | None
+    near: str | None
     since: datetime | None
     prefix: str
     limit: int
@@ -53,7 +58,6 @@ def _completed(_context: click.Context, _parameter: click.Parameter, beginning: 
     metavar="LABEL [and|or|not LABEL]...",
     type=GIVEN,
     nargs=-1,
-    required=True,
     shell_complete=_completed,
 )
 @click.option(
@@ -61,6 +65,15 @@ def _completed(_context: click.Context, _parameter: click.Parameter, beginning: 
     type=click.FloatRange(0, 100),
     default=0,
     help="Only labels with at least this confidence, 0 to 100.",
+)
+@click.option(
+    "--taken",
+    type=GIVEN,
+    metavar="TIME",
+    help="Only photos taken then: 2019, 2019-07, 2019-07-14, 2018..2020, 2019-07.. or ..2019, in local time.",
+)
+@click.option(
+    "--near", type=GIVEN, metavar="PLACE", help="Only photos taken near there: 48.1,11.6,20km (or m, mi)."
 )
 @click.option(
     "--since",
@@ -78,27 +91,33 @@ def _completed(_context: click.Context, _parameter: click.Parameter, beginning: 
 @click.option("-v", "is_verbose", is_flag=True, help="Say what was read.")
 @click.pass_obj
 def search(session: Session, /, **options: Any) -> None:
-    """Find photos by their labels, highest confidence first.
+    """Find photos by their labels, highest confidence first; by --taken or --near alone, the newest first.
 
     \b
     photos search dog
     photos search dog and cat not indoors
     photos search '(dog or cat) and dining table' --since 2026-11-01
+    photos search dog --taken 2018..2020 --near 48.1,11.6,20km
+    photos search --taken 2019-07
 
     Upper and lower case are the same. Exit code 0: there are some; 1: there are none.
     """  # noqa: D301 - click reads \b
     asked = SearchOptions(**options)
-    said = parse(" ".join(asked.words))
+    said = parse(" ".join(asked.words)) if asked.words else None
+    taken = TimeRange.parse(asked.taken) if asked.taken else None
+    near = Near.parse(asked.near) if asked.near else None
+    if not (said or taken or near):
+        raise click.UsageError("Name a label, or say when (--taken) or where (--near).")
     shown = Console(stderr=True) if asked.is_json else session.console
     target = session.target(shown)
-    found = Search.prepare(said, target, TableReader(target))
+    found = Search.prepare(said, target, TableReader(target, connections=LOOKS_AT_A_TIME))
     searcher = found.searcher
     for label, close in found.unknown.items():
         hint = f"Did you mean {' or '.join(close)}?" if close else "`photos labels` lists those that there are."
         shown.print(safe(f"No photo is labelled {label}. {hint}"))
     beginning = beginning_of(target.outputs.bucket, asked.prefix)
     since = asked.since and asked.since.replace(tzinfo=UTC)
-    wanted = SearchCriteria(found.query, asked.min_confidence, since, beginning)
+    wanted = SearchCriteria(found.query, asked.min_confidence, since, beginning, taken, near)
     if asked.is_counting:
         count = sum(1 for _ in searcher.hits(wanted))
         if asked.is_json:
@@ -106,35 +125,45 @@ def search(session: Session, /, **options: Any) -> None:
     else:
         page = searcher.page(wanted, asked.limit, asked.after)
         count = len(page.hits)
-        _show(page.hits, shown, is_json=asked.is_json)
+        _show(page.hits, shown, is_json=asked.is_json, has_times=bool(taken or near))
         if page.more_after:
             shown.print(safe(f"there are more: --after '{page.more_after}'"))
         if asked.is_opening:
             for link in links(target, [hit.document for hit in page.hits]):
                 launch(link)
     total = counted(count, "photo") if count else "No photo is found"
-    shown.print(safe(f"{total}: {found.query}"))
+    shown.print(safe(f"{total}: {_said(wanted)}"))
     if asked.is_verbose:
         show_spent(shown, searcher.spent)
     sys.exit(0 if count else 1)
 
 
-def _show(hits: list[Hit], shown: Console, *, is_json: bool) -> None:
+def _said(wanted: SearchCriteria) -> str:
+    """Return what is searched for, as it was understood."""
+    parts = {"": wanted.query, "taken ": wanted.taken, "near ": wanted.near}
+    return ", ".join(f"{name}{part}" for name, part in parts.items() if part)
+
+
+def _show(hits: list[Hit], shown: Console, *, is_json: bool, has_times: bool) -> None:
     if is_json:
         for hit in hits:
             click.echo(json.dumps(_line(hit)))
     elif hits:
-        shown.print(hits_table(hits))
+        shown.print(hits_table(hits, has_times=has_times))
 
 
 def _line(hit: Hit) -> dict[str, Any]:
     document = hit.document
+    place = document.place
     return {
         "image": document.image_id,
         "label": hit.label,
         "confidence": hit.confidence,
         "labels": {label["Name"]: float(label["Confidence"]) for label in document.labels},
         "uploaded": document.event_time,
+        "taken": document.taken_at,
+        "camera": document.camera,
+        "location": place and {"latitude": place[0], "longitude": place[1]},
     }
 
 

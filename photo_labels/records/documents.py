@@ -112,6 +112,19 @@ class Document:
     def image_id(self) -> str:
         return image_id(self.bucket, self.key)
 
+    @property
+    def place(self) -> tuple[float, float] | None:
+        """Where it was taken: latitude and longitude, in degrees."""
+        if self.location is None:
+            return None
+        latitude, longitude = (float(self.location[name]) for name in _DEGREES)
+        return latitude, longitude
+
+    @property
+    def is_dated(self) -> bool:
+        """Tell whether its timeline is when it was taken, and not when it was uploaded."""
+        return self.taken_at is not None and local_time(datetime.fromisoformat(self.taken_at)) == self.timeline
+
     def rows(self) -> Iterator[Row]:
         """Return the index rows that belong to this document: one for each label, and the one by time."""
         commit = self.commit or self.sequencer

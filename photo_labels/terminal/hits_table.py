@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Column, Table
 
-from photo_labels.terminal.text import labels_of, safe
+from photo_labels.terminal.text import labels_of, safe, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,10 +14,17 @@ if TYPE_CHECKING:
     from photo_labels.library.searching.searcher import Hit
 
 
-def hits_table(hits: Sequence[Hit]) -> Table:
-    """Search results, best first; a photo of several labels that were searched for has the one it was found by."""
-    by = " / ".join(dict.fromkeys(hit.label for hit in hits))
-    table = Table(Column(safe(by), justify="right"), "photo", "all its labels", expand=True)
+def hits_table(hits: Sequence[Hit], *, has_times: bool = False) -> Table:
+    """Search results in their order; a photo of several labels that were searched for has the one it was found by.
+
+    `has_times`: with when each was taken.
+    """
+    labels = list(dict.fromkeys(hit.label for hit in hits if hit.label))
+    by = [Column(safe(" / ".join(labels)), justify="right")] if labels else []
+    when = [Column("taken", min_width=16)] if has_times else []
+    table = Table(*by, *when, "photo", "all its labels", expand=True)
     for hit in hits:
-        table.add_row(f"{hit.confidence:.2f}", safe(hit.document.key), safe(labels_of(hit.document)))
+        confidence = [] if hit.confidence is None else [f"{hit.confidence:.2f}"]
+        time = [safe(time_text(hit.document))] if has_times else []
+        table.add_row(*confidence, *time, safe(hit.document.key), safe(labels_of(hit.document)))
     return table

@@ -48,6 +48,12 @@ def labels_of(document: Document, most: int = 6) -> str:
     return ", ".join(names) or "nothing that is sure enough"
 
 
+def time_text(document: Document) -> str:
+    """Return the time that a photo is found by, to the minute; and says so where that is of its upload."""
+    time = (document.timeline or "").replace("T", " ")[:16]
+    return f"{time} (uploaded)" if time and not document.is_dated else time
+
+
 def spread(seconds: Sequence[float]) -> str:
     """Median, 95th percentile and worst."""
     ordered = sorted(seconds)

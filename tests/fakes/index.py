@@ -50,7 +50,8 @@ class Index(Client):
         values = {name: value["S"] for name, value in parameters["ExpressionAttributeValues"].items()}
         rows = self._rows.get(values[":label"], [])
         if parameters.get("Select") == "COUNT":
-            return {"Count": min(len(rows), parameters["Limit"])}
+            least, last = values.get(":least", ""), values.get(":last", "\U0010ffff")
+            return {"Count": min(sum(least <= rank <= last for rank, _ in rows), parameters["Limit"])}
         assert parameters["KeyConditionExpression"] == _BETWEEN
         assert not parameters["ScanIndexForward"], "the surest come first"
         assert values[":least"] <= values[":last"], "DynamoDB refuses such bounds"

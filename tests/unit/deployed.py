@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from photo_labels.library.target import Target
 
 BUCKET = "photos"
+MUNICH = {"Latitude": Decimal("48.137"), "Longitude": Decimal("11.575")}
+FREISING = {"Latitude": Decimal("48.403"), "Longitude": Decimal("11.749")}  # 32.3 km from there
+FIJI = {"Latitude": Decimal("-17.0"), "Longitude": Decimal("179.9")}
 _serialize = TypeSerializer().serialize
 
 
@@ -28,6 +31,11 @@ def document(key: str, labels: dict[str, float], *, etag: str | None = "e", **ch
         "min_confidence": Decimal(80),
     }
     return Document(**(fields | changes))
+
+
+def dated(key: str, time: str | None, labels: dict[str, float], **changes: Any) -> Document:
+    """Make a document of a photo that says when it was taken, by its own clock; None: one from before."""
+    return document(key, labels, **({"taken_at": time, "timeline": time} | changes))
 
 
 def store(target: Target, written: Document) -> None:

@@ -15,17 +15,20 @@ from rich.console import Console
 
 from photo_labels import cli
 from photo_labels.library.searching import vocabulary
-from photo_labels.library.searching.query import Has, Query, holds, parse
+from photo_labels.library.searching.places import Near
+from photo_labels.library.searching.query import Has, holds, parse
 from photo_labels.library.searching.searcher import SearchCriteria, Searcher
+from photo_labels.library.searching.times import TimeRange
 from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.documents import image_id
 from tests.fakes.index import Index
-from tests.unit.deployed import BUCKET, document, put, store
+from tests.unit.deployed import BUCKET, FIJI, FREISING, MUNICH, dated, document, put, store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from photo_labels.library.searching.searcher import Hit
     from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
 
@@ -124,60 +127,105 @@ def test_given_a_day_when_searched_since_then_it_begins_at_midnight_in_utc(
 # any
 
 names = st.sampled_from(["Cat", "Dog", "Animal"])
-# Keys and the labels that they get one after another; none: removed.
+whens = st.sampled_from(
+    [None, "2018-12-31T23:59:59", "2019-01-01T00:00:00", "2019-07-14T18:03:22", "2019-07-14T18:03:23"]
+)
+wheres = st.sampled_from([None, MUNICH, FREISING, FIJI])
+# Keys and the labels, times and places that they get one after another; none: removed.
 uploads = st.lists(
     st.tuples(
         st.sampled_from([f"{number}.jpg" for number in range(6)]),
-        st.one_of(st.none(), st.dictionaries(names, st.sampled_from([80.0, 90.0, 90.004, 95.5, 100.0]))),
+        st.one_of(
+            st.none(),
+            st.tuples(st.dictionaries(names, st.sampled_from([80.0, 90.0, 90.004, 95.5, 100.0])), whens, wheres),
+        ),
     ),
     max_size=25,
 )
-texts = st.sampled_from(
-    [
-        "Cat",
-        "Cat and Dog",
-        "Cat or Dog",
-        "Animal not Cat",
-        "(Cat or Dog) and Animal",
-        "Cat or (Dog and not Animal)",
-        "Animal and not (Cat and Dog)",
-    ]
+labels_asked = [
+    "Cat",
+    "Cat and Dog",
+    "Cat or Dog",
+    "Animal not Cat",
+    "(Cat or Dog) and Animal",
+    "Cat or (Dog and not Animal)",
+    "Animal and not (Cat and Dog)",
+]
+undriven = ["not Cat", "Dog or not Cat", None]
+times = st.sampled_from(["2019", "2019-07-14", "2018..2019-01", "..2018", "2019-07..", ".."]).map(TimeRange.parse)
+places = st.sampled_from(["48.137,11.575,40km", "48.403,11.749,1m", "-17,-179.9,25km"]).map(Near.parse)
+asked = st.one_of(
+    st.tuples(st.sampled_from(labels_asked), st.none() | times, st.none() | places),
+    st.tuples(st.sampled_from(undriven), times, st.none() | places),
+    st.tuples(st.sampled_from(undriven), st.none(), places),
 )
+# How many rows are frequent, and how many few: by ranks of rows, by documents, and neither.
+regimes = st.sampled_from([(500, 3_000, 100), (1, 3_000, 0), (1, 3_000, 100), (1, 2, 0)])
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(uploads, texts, st.sampled_from([0.0, 85.0, 90.0]), st.integers(1, 4), st.sampled_from([1, 3, math.inf]))
-def test_given_any_overwrites_and_removals_when_searched_by_page_then_it_is_what_a_scan_finds(
-    history: list[tuple[str, dict[str, float] | None]], text: str, least: float, limit: int, max_rows: float
+@settings(
+    max_examples=400,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    deadline=None,
+)
+@given(
+    uploads,
+    asked,
+    st.sampled_from([0.0, 85.0, 90.0]),
+    st.integers(1, 4),
+    st.sampled_from([1, 3, math.inf]),
+    regimes,
+)
+def test_given_any_history_when_searched_by_page_then_it_is_what_a_scan_finds(  # noqa: PLR0917 - all are drawn
+    monkeypatch: pytest.MonkeyPatch,
+    history: list[tuple[str, tuple[dict[str, float], str | None, Any] | None]],
+    asked: tuple[str | None, TimeRange | None, Near | None],
+    least: float,
+    limit: int,
+    max_rows: float,
+    regime: tuple[int, int, int],
 ) -> None:
+    for name, number in zip(("_MAX_COUNTED_ROWS", "_MAX_TIME_ROWS", "_MAX_DOCUMENTS_FIRST"), regime, strict=True):
+        monkeypatch.setattr(f"photo_labels.library.searching.searcher.{name}", number)
     index = Index()
     documents: dict[str, Document] = {}
-    for number, (key, labels) in enumerate(history, 1):
-        status = "REMOVED" if labels is None else "LABELLED"
-        written = document(key, labels or {}, sequencer=f"{number:02d}1", status=status)
+    for number, (key, content) in enumerate(history, 1):
+        labels, when, where = content or ({}, None, None)
+        changes = {"status": "LABELLED" if content else "REMOVED", "location": where}
+        written = dated(key, when, labels, sequencer=f"{number:02d}1", **changes)
         index.put(written, leave_rows_of=documents.get(key))
         documents[key] = written
-    query = parse(text)
-    found: list[str] = []
-    wanted, after = SearchCriteria(query, least), None
+    text, taken, near = asked
+    wanted, after = SearchCriteria(parse(text) if text else None, least, taken=taken, near=near), None
+    found: list[Hit] = []
     while True:
         page = Searcher(TableReader(index.target), {}).page(wanted, limit, after, max_rows)
-        found += [hit.document.key for hit in page.hits]
+        found += page.hits
         after = page.more_after
         if after is None:
             break
         assert len(page.hits) == limit or max_rows < math.inf
-    assert sorted(found) == sorted(_scanned(documents, query, least))
+    assert sorted(hit.document.key for hit in found) == sorted(_scanned(documents, wanted))
+    assert [hit.rank for hit in found] == sorted((hit.rank for hit in found), reverse=True)
+    assert found == list(Searcher(TableReader(index.target), {}).hits(wanted))
 
 
-def _scanned(documents: dict[str, Document], query: Query, least: float) -> list[str]:
+def _scanned(documents: dict[str, Document], wanted: SearchCriteria) -> list[str]:
     """Look at every document."""
-    return [
-        key
-        for key, one in documents.items()
-        if one.status == "LABELLED"
-        and holds(query, {label["Name"] for label in one.labels if round(float(label["Confidence"]), 2) >= least})
-    ]
+    return [key for key, one in documents.items() if one.status == "LABELLED" and _is_wanted(one, wanted)]
+
+
+def _is_wanted(one: Document, wanted: SearchCriteria) -> bool:
+    least, taken, near = wanted.min_confidence, wanted.taken, wanted.near
+    labels = {label["Name"] for label in one.labels if round(float(label["Confidence"]), 2) >= least}
+    is_then = one.timeline is not None and (taken is None or one.timeline in taken)
+    is_there = near is None or (one.place is not None and one.place in near)
+    is_by_time = wanted.query is None or holds(wanted.query, ())
+    return (
+        (wanted.query is None or holds(wanted.query, labels))
+        and (is_then or (taken is None and not is_by_time))
+        and is_there
+    )
 
 
 # the commands

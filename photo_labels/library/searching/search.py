@@ -19,13 +19,16 @@ class Search:
     """A query with its labels as the index spells them."""
 
     searcher: Searcher
-    query: Query
+    # None: no label is named.
+    query: Query | None
     # Labels that no photo has, with those that may be meant.
     unknown: dict[str, list[str]]
 
     @classmethod
-    def prepare(cls, query: Query, target: Target, reader: TableReader) -> Search:
+    def prepare(cls, query: Query | None, target: Target, reader: TableReader) -> Search:
         """Spell the labels of a query as the index does, by what `photos labels` has counted and by reading."""
         vocabulary = vocabularies.kept(target)
         searcher = Searcher(reader, vocabulary.counts)
+        if query is None:
+            return cls(searcher, None, {})
         return cls(searcher, *spelled(query, vocabulary, searcher))

@@ -1,7 +1,7 @@
-"""Finding photos by their labels: one query where one label is searched for, and no index beside LabelIndex.
+"""Finding photos by their labels, time and place: one query where one label is searched for, and no other index.
 
 query -> the labels whose rows are read: one for `and`, the rarest; several for `or`
--> their rows, merged, the surest first
+-> their rows, merged, the surest first; where there is no such label, the rows by time, the newest first
 -> the documents of so many rows as are shown: what a row says counts only where they back it,
 and all else that is searched for is looked up in them
 """
@@ -10,23 +10,28 @@ from __future__ import annotations
 
 import heapq
 import math
+import re
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from photo_labels.library.searching.query import drivers, holds, labels_in, renamed
+from photo_labels.library.searching.times import ANY_TIME
+from photo_labels.library.searching.years import years_with_photos
 from photo_labels.library.table_reader import MAX_READ_ITEMS
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.attributes import from_attributes
 from photo_labels.records.documents import backs, iso
 from photo_labels.records.index import MAX_RANK, confidence_of, min_rank
-from photo_labels.records.timeline import is_label
+from photo_labels.records.timeline import is_label, year_partition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from photo_labels.library.searching.places import Near
     from photo_labels.library.searching.query import Query
+    from photo_labels.library.searching.times import TimeRange
     from photo_labels.library.searching.vocabulary import Vocabulary
     from photo_labels.library.table_reader import TableReader
     from photo_labels.records.documents import Document
@@ -35,37 +40,50 @@ if TYPE_CHECKING:
 _MAX_QUERY_ROWS = 1_000
 # Rows of one label that are counted to find the rarest: a unit or two of reading.
 _MAX_COUNTED_ROWS = 500
+# Rows of a time that are read to find which rows of a frequent label are of that time: 100 units of reading or so.
+_MAX_TIME_ROWS = 3_000
+# Where there are no more, they are found by their documents, and no rows of the label are read.
+_MAX_DOCUMENTS_FIRST = 100
+# Years that are queried one after another, without a look which of them have photos.
+_FEW_YEARS = 4
+_TIME_RANK = re.compile(r"\d{4}-")
 
 
 @dataclass(frozen=True, slots=True)
 class SearchCriteria:
     """What is searched for."""
 
-    query: Query
+    # None: photos with any labels, and with none.
+    query: Query | None
     # A label that is less sure counts as one that the photo does not have.
     min_confidence: float = 0.0
     # When it was uploaded; where no event told that, when it was labelled.
     since: datetime | None = None
     # What its ImageID begins with.
     beginning: str = ""
+    # When it was taken, by its Timeline; a photo without one is left out.
+    taken: TimeRange | None = None
+    # Where; a photo that does not say is left out.
+    near: Near | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A photo that was found, by one of its labels."""
+    """A photo that was found, by one of its labels, or by its time."""
 
-    label: str
+    # None: by its time.
+    label: str | None
     rank: str
     document: Document
 
     @property
-    def confidence(self) -> float:
-        return confidence_of(self.rank)
+    def confidence(self) -> float | None:
+        return confidence_of(self.rank) if self.label else None
 
 
 @dataclass(slots=True)
 class Page:
-    """Some of what was found, the surest first."""
+    """Some of what was found: by labels, the surest first; by time, the newest first."""
 
     hits: list[Hit] = field(default_factory=list)
     # Where the next page begins; None: there is none.
@@ -92,10 +110,14 @@ class _Row:
 class Searcher:
     """Searches one pipeline's index."""
 
-    def __init__(self, reader: TableReader, counts: Mapping[str, int]) -> None:
-        """`counts`: photos by label as far as they are known, by which the rarest label is chosen."""
+    def __init__(self, reader: TableReader, counts: Mapping[str, int], years: Sequence[str] | None = None) -> None:
+        """`counts`: photos by label as far as they are known, by which the rarest label is chosen.
+
+        `years`: all that have photos, the latest first; None: they are looked for where that is needed.
+        """
         self._reader = reader
         self._counts = dict(counts)
+        self._years = years
         self.spent = Spent()
 
     def has(self, label: str) -> bool:
@@ -132,11 +154,19 @@ class Searcher:
         self, wanted: SearchCriteria, expected: int, after: str | None
     ) -> Iterator[tuple[_Row, Hit | None]]:
         """Look at rows one after another; `expected` is how many will be looked at, most likely."""
-        read = drivers(wanted.query, self._rarity)
+        read = drivers(wanted.query, self._rarity) if wanted.query else None
+        is_by_time = read is None
+        if is_by_time and not (wanted.taken or wanted.near):
+            raise UserError(
+                "Name a label that the photos have, for there is no list of those that lack one;"
+                " or say when they were taken: photos search --taken 2019."
+            )
+        if after and is_by_time != bool(_TIME_RANK.match(after)):
+            raise UserError(f"{after} is no place in this search: take --after from what the same search printed.")
         if read is None:
-            raise UserError("Name a label that the photos have: there is no list of those that lack one.")
-        streams = [self._rows(label, wanted.min_confidence, expected + 1, after) for label in read]
-        rows = heapq.merge(*streams, key=lambda row: row.rank, reverse=True)
+            rows = self._rows_by_time(wanted.taken or ANY_TIME, expected + 1, after)
+        else:
+            rows = self._rows_by_labels(read, wanted, expected + 1, after)
         rows = (row for row in rows if row.image.startswith(wanted.beginning))
         at_a_time = min(expected + 1, MAX_READ_ITEMS)
         while some := list(islice(rows, at_a_time)):
@@ -144,7 +174,8 @@ class Searcher:
             for row in some:
                 document = documents.get(row.image)
                 is_wanted = document and _is_wanted(document, row, wanted, read)
-                yield row, Hit(row.label, row.rank, document) if document and is_wanted else None
+                label = None if is_by_time else row.label
+                yield row, Hit(label, row.rank, document) if document and is_wanted else None
             at_a_time = min(2 * at_a_time, MAX_READ_ITEMS)
 
     def _rarity(self, label: str) -> int:
@@ -162,9 +193,51 @@ class Searcher:
         self._note(answer)
         return int(answer["Count"])
 
-    def _rows(self, label: str, min_confidence: float, page: int, after: str | None) -> Iterator[_Row]:
-        """Read the rows of a label, best first, those after a rank."""
-        least, last = min_rank(min_confidence), after or MAX_RANK
+    def _rows_by_time(self, taken: TimeRange, page: int, after: str | None = None) -> Iterator[_Row]:
+        """Read the rows of a time, the newest first, those after a rank."""
+        least, last = taken.bounds
+        years = taken.years()
+        if self._years is not None:
+            years = [year for year in years if year in self._years]
+        elif len(years) > _FEW_YEARS:
+            years = years_with_photos(self._reader, taken, self._note)
+        each = (
+            self._rows(year_partition(year), max(least, year), min(last, after or last), page, after)
+            for year in years
+        )
+        return chain.from_iterable(each)
+
+    def _rows_by_labels(
+        self, read: Collection[str], wanted: SearchCriteria, page: int, after: str | None
+    ) -> Iterator[_Row]:
+        """Read the rows of labels, the surest first, those after a rank, without those of another time.
+
+        So of a frequent label, and of a time with few photos, few documents are read.
+        """
+        least = min_rank(wanted.min_confidence)
+        is_frequent = wanted.taken and sum(map(self._rarity, read)) >= _MAX_COUNTED_ROWS
+        of_time = self._few_of(wanted.taken) if wanted.taken and is_frequent else None
+        if of_time is not None and len(of_time) <= _MAX_DOCUMENTS_FIRST:
+            return self._rows_of_photos(of_time, read, least, after or MAX_RANK)
+        streams = [self._rows(label, least, after or MAX_RANK, page, after) for label in read]
+        rows = heapq.merge(*streams, key=lambda row: row.rank, reverse=True)
+        commits = None if of_time is None else {_commit_part(row.rank) for row in of_time}
+        return (row for row in rows if commits is None or _commit_part(row.rank) in commits)
+
+    def _few_of(self, taken: TimeRange) -> list[_Row] | None:
+        """Return the rows of a time, whose ranks end as those of the same photos' labels do; None: too many."""
+        rows = list(islice(self._rows_by_time(taken, _MAX_TIME_ROWS + 1), _MAX_TIME_ROWS + 1))
+        return rows if len(rows) <= _MAX_TIME_ROWS else None
+
+    def _rows_of_photos(self, rows: Iterable[_Row], read: Collection[str], least: str, end: str) -> Iterator[_Row]:
+        """Return the rows that some photos have of labels, the surest first, those between two ranks."""
+        own = (row for document in self._documents(rows).values() for row in document.rows())
+        fitting = [_Row(row.label, row.rank, row.image_id) for row in own if row.label in read]
+        fitting.sort(key=lambda row: row.rank, reverse=True)
+        return (row for row in fitting if least <= row.rank < end)
+
+    def _rows(self, label: str, least: str, last: str, page: int, after: str | None) -> Iterator[_Row]:
+        """Read the rows of a label or a year from one rank to another, backwards, without that of `after`."""
         if last < least:  # DynamoDB refuses such bounds
             return
         query: dict[str, Any] = {
@@ -216,13 +289,27 @@ def spelled(query: Query, vocabulary: Vocabulary, searcher: Searcher) -> tuple[Q
     return renamed(query, names.__getitem__), unknown
 
 
-def _is_wanted(document: Document, row: _Row, wanted: SearchCriteria, read: Iterable[str]) -> bool:
-    """Tell whether a row shows a photo that is wanted, and is the first of the photo's rows that does."""
+def _commit_part(row_rank: str) -> str:
+    """Return the part of a rank that all rows of one commit share."""
+    return row_rank.partition("#")[2]
+
+
+def _is_wanted(document: Document, row: _Row, wanted: SearchCriteria, read: Iterable[str] | None) -> bool:
+    """Tell whether a row shows a photo that is wanted, and is the first of the photo's rows that does.
+
+    `read`: the labels whose rows are looked at; None: rows by time are, of which a photo has one.
+    """
     if not backs(document, row.label, row.rank):
         return False
     if wanted.since and (document.event_time or document.labelled_at) < iso(wanted.since):
         return False
+    if wanted.taken and not (document.timeline and document.timeline in wanted.taken):
+        return False
+    if wanted.near and not (document.place and document.place in wanted.near):
+        return False
     least = min_rank(wanted.min_confidence)
     ranks = {one.label: one.rank for one in document.rows() if is_label(one.label) and one.rank >= least}
-    first = max(((ranks[label], label) for label in read if label in ranks), default=None)
-    return first == (row.rank, row.label) and holds(wanted.query, ranks)
+    if wanted.query and not holds(wanted.query, ranks):
+        return False
+    first = max(((ranks[label], label) for label in read or () if label in ranks), default=None)
+    return read is None or first == (row.rank, row.label)
