@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from photo_labels.records.documents import Document
 
 
-_COLUMNS = ("image", "status", "label", "confidence", "uploaded", "labelled", "reason")
+_COLUMNS = (
+    *("image", "status", "label", "confidence", "uploaded", "labelled", "reason"),
+    *("taken", "camera", "latitude", "longitude"),
+)
 
 
 # After blanks and quotes, too, which some spreadsheets take away; the last four are the same signs, wide.
@@ -93,10 +96,11 @@ def write_csv(found: Iterator[Document], file: TextIO) -> None:
 def _lines(document: Document) -> Iterator[tuple[Any, ...]]:
     image, status = _cell(document.image_id), document.status
     times = _cell(document.event_time), _cell(document.labelled_at)
+    facts = _cell(document.taken_at), _cell(document.camera), *(document.place or ("", ""))
     for label in document.labels:
-        yield image, status, _cell(label["Name"]), label["Confidence"], *times, ""
+        yield image, status, _cell(label["Name"]), label["Confidence"], *times, "", *facts
     if not document.labels:
-        yield image, status, "", "", *times, _cell(document.reason)
+        yield image, status, "", "", *times, _cell(document.reason), *facts
 
 
 def _cell(text: str | None) -> str:

@@ -55,18 +55,28 @@ def show_document(console: Console, document: Document) -> None:
         "reason": document.reason and f"{document.reason}: {document.detail}",
         "size": document.size and f"{document.size:,} bytes",
         "version": document.version_id,
+        "taken": document.taken_at and _taken(document),
+        "camera": document.camera,
+        "location": document.place and "{}, {}".format(*document.place),
         "uploaded": document.event_time,
         "labelled": None if document.purged_at else document.labelled_at,
         "purged": document.purged_at,
         "turned": document.orientation and document.orientation > 1 and f"EXIF orientation {document.orientation}",
         "truncated": document.truncated and "the file lacks its end; the labels are of what is there",
         "model": document.label_model_version,
+        "labels": document.copy_of and f"a copy of {document.copy_of}, whose labels were taken over",
     }.items():
         if value:
             facts.add_row(name, safe(value))
     console.print(facts)
     if document.status == "LABELLED":
         console.print(_labels_table(document))
+
+
+def _taken(document: Document) -> str:
+    if document.is_dated or not document.timeline:
+        return f"{document.taken_at}"
+    return f"{document.taken_at}, as the photo says; by its upload it is of {document.timeline}"
 
 
 def _labels_table(document: Document) -> Table:

@@ -21,7 +21,7 @@ from photo_labels.commands.export import write_csv, write_json
 from photo_labels.library.user_errors import UserError
 from photo_labels.library.viewing import drawn_photo, launch, links
 from photo_labels.terminal.output import Stream
-from tests.unit.deployed import BUCKET, document, put, store
+from tests.unit.deployed import BUCKET, FIJI, document, put, store
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -96,6 +96,39 @@ def test_given_documents_when_exported_as_csv_then_each_label_is_a_line(
     ]
 
 
+def test_given_photos_that_say_when_and_where_when_exported_as_csv_then_in_columns_at_the_end(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts: dict[str, Any] = {"taken_at": "2019-07-14T18:03:22+02:00", "camera": "=Apple", "location": FIJI}
+    store(target, document("a.jpg", {"Cat": 98.5}, **facts))
+    store(target, document("b.jpg", {}, status="REJECTED", reason="BrokenPhoto", taken_at="2019-07-14T18:03:22"))
+    printed = run(target, monkeypatch, "export", "--format", "csv").stdout
+    ends = sorted(list(row.values())[7:] for row in csv.DictReader(io.StringIO(printed)))
+    assert ends == [
+        ["2019-07-14T18:03:22", "", "", ""],
+        ["2019-07-14T18:03:22+02:00", "'=Apple", "-17.0", "179.9"],
+    ]
+
+
+def test_given_what_a_photo_says_of_itself_when_shown_then_it_is_there(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts: dict[str, Any] = {"taken_at": "2019-07-14T18:03:22+02:00", "camera": "Apple iPhone X", "location": FIJI}
+    store(target, document("a.jpg", {}, timeline="2019-07-14T18:03:22", copy_of=f"{BUCKET}/b.jpg", **facts))
+    said = run(target, monkeypatch, "show", "a.jpg").output
+    lines = {" ".join(line.split()) for line in said.splitlines()}
+    assert {"taken 2019-07-14T18:03:22+02:00", "camera Apple iPhone X", "location -17.0, 179.9"} <= lines
+    assert f"labels a copy of {BUCKET}/b.jpg, whose labels were taken over" in lines
+
+
+def test_given_a_clock_that_was_wrong_when_shown_then_it_says_of_when_the_photo_is_by_its_upload(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(target, document("a.jpg", {}, taken_at="2099-01-01T00:00:00", timeline="2019-07-15T09:00:00"))
+    said = " ".join(run(target, monkeypatch, "show", "a.jpg").output.split())
+    assert "2099-01-01T00:00:00, as the photo says; by its upload it is of 2019-07-15T09:00:00" in said
+
+
 def test_given_a_prefix_when_exported_then_only_what_begins_so(
     filled: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +172,8 @@ def test_given_any_names_when_exported_as_csv_then_cells_do_nothing(
     named: list[tuple[str, str, str]],
 ) -> None:
     photos = [
-        document(key, {label: 98.5}, bucket=bucket, reason=label, event_time=label) for bucket, key, label in named
+        document(key, {label: 98.5}, bucket=bucket, reason=label, event_time=label, camera=label)
+        for bucket, key, label in named
     ] + [document(key, {}, bucket=bucket, reason=reason) for bucket, key, reason in named]
     file = io.BytesIO()
     text = io.TextIOWrapper(file, encoding="latin-1", newline="", write_through=True)
@@ -147,7 +181,7 @@ def test_given_any_names_when_exported_as_csv_then_cells_do_nothing(
     written = file.getvalue().decode()
     assert all(one.isprintable() for one in written.replace("\r\n", ""))
     rows = list(csv.reader(io.StringIO(written, newline=""), strict=True))
-    assert [len(row) for row in rows] == [7] * (1 + len(photos))
+    assert [len(row) for row in rows] == [11] * (1 + len(photos))
     for row, photo in zip(rows[1:], photos, strict=True):
         assert not any(FORMULA.match(cell) for cell in row)
         assert row[0].removeprefix("'") == escaped(photo.image_id).removeprefix("'")
