@@ -164,7 +164,7 @@ regimes = st.sampled_from([(500, 3_000, 100), (1, 3_000, 0), (1, 3_000, 100), (1
 
 
 @settings(
-    max_examples=400,
+    max_examples=200,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     deadline=None,
 )

@@ -26,7 +26,7 @@ from photo_labels.records.index import MAX_RANK, confidence_of, min_rank
 from photo_labels.records.timeline import is_label, year_partition
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from photo_labels.library.searching.places import Near
@@ -110,14 +110,10 @@ class _Row:
 class Searcher:
     """Searches one pipeline's index."""
 
-    def __init__(self, reader: TableReader, counts: Mapping[str, int], years: Sequence[str] | None = None) -> None:
-        """`counts`: photos by label as far as they are known, by which the rarest label is chosen.
-
-        `years`: all that have photos, the latest first; None: they are looked for where that is needed.
-        """
+    def __init__(self, reader: TableReader, counts: Mapping[str, int]) -> None:
+        """`counts`: photos by label as far as they are known, by which the rarest label is chosen."""
         self._reader = reader
         self._counts = dict(counts)
-        self._years = years
         self.spent = Spent()
 
     def has(self, label: str) -> bool:
@@ -196,14 +192,13 @@ class Searcher:
     def _rows_by_time(self, taken: TimeRange, page: int, after: str | None = None) -> Iterator[_Row]:
         """Read the rows of a time, the newest first, those after a rank."""
         least, last = taken.bounds
-        years = taken.years()
-        if self._years is not None:
-            years = [year for year in years if year in self._years]
-        elif len(years) > _FEW_YEARS:
-            years = years_with_photos(self._reader, taken, self._note)
+        each_year: Iterable[str]
+        each_year = years = [year for year in taken.years() if not after or year <= after[:4]]
+        if len(years) > _FEW_YEARS:
+            each_year = years_with_photos(self._reader, years, self._note)
         each = (
             self._rows(year_partition(year), max(least, year), min(last, after or last), page, after)
-            for year in years
+            for year in each_year
         )
         return chain.from_iterable(each)
 

@@ -10,7 +10,7 @@ from photo_labels.library.searching.times import TimeRange
 from photo_labels.records.timeline import year_partition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from photo_labels.library.table_reader import TableReader
 
@@ -19,10 +19,14 @@ LOOKS_AT_A_TIME = 16
 
 
 def years_with_photos(
-    reader: TableReader, taken: TimeRange, on_answer: Callable[[Any], None] = lambda _: None
-) -> list[str]:
-    """Return the years of a range that have rows, the latest first; `on_answer` gets each answer."""
-    return _with_rows(reader, taken.years(), on_answer)
+    reader: TableReader, years: Sequence[str], on_answer: Callable[[Any], None] = lambda _: None
+) -> Iterator[str]:
+    """Return those of some years that have rows, and look at no more of them than is asked for.
+
+    `on_answer` gets each answer.
+    """
+    for start in range(0, len(years), LOOKS_AT_A_TIME):
+        yield from _with_rows(reader, years[start : start + LOOKS_AT_A_TIME], on_answer)
 
 
 def months_with_photos(reader: TableReader, year: str) -> list[str]:
