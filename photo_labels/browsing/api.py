@@ -1,16 +1,22 @@
-"""What the page asks for: photos that are searched for, all of them, and those that were rejected."""
+"""What the page asks for: photos that are searched for, all of them by time, and those that were rejected."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from photo_labels.library.searching import vocabulary as vocabularies
 from photo_labels.library.searching.query import parse
 from photo_labels.library.searching.search import Search
-from photo_labels.library.searching.searcher import SearchCriteria
+from photo_labels.library.searching.searcher import SearchCriteria, Searcher
+from photo_labels.library.searching.times import ANY_TIME, TimeRange
+from photo_labels.library.searching.years import LOOKS_AT_A_TIME, months_with_photos, years_with_photos
 from photo_labels.library.table_reader import TableReader, documents_in
+from photo_labels.library.user_errors import UserError
+from photo_labels.records.timeline import local_time
 
 if TYPE_CHECKING:
     from photo_labels.library.target import Target
@@ -22,6 +28,9 @@ _AT_A_TIME = 60
 _MAX_LOOKED_AT = 1_000
 _SCANNED_AT_A_TIME = 250
 _REMEMBERED = 5_000
+# Where the timeline ends: photos of documents from before there was one follow, in no order.
+_UNDATED = "undated"
+_YEAR = re.compile(r"\d{4}", re.ASCII)
 
 
 class Api:
@@ -30,7 +39,7 @@ class Api:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._dynamodb = target.client("dynamodb")
-        self._reader = TableReader(target)
+        self._reader = TableReader(target, connections=LOOKS_AT_A_TIME)
         self._lock = threading.Lock()
         self._seen: OrderedDict[str, Document] = OrderedDict()
 
@@ -46,14 +55,43 @@ class Api:
         photos = [self._photo(hit.document) for hit in page.hits]
         return {"photos": photos, "more": page.more_after, "query": str(found.query), "unknown": found.unknown}
 
-    def all(self, status: str, after: str | None) -> dict[str, Any]:
-        """Return a page of all photos with a status, in no order. An empty page may not be the last."""
+    def years(self) -> dict[str, Any]:
+        """Return the years that have photos, the latest first: about 100 read units."""
+        return {"years": list(years_with_photos(self._reader, ANY_TIME.years()))}
+
+    def months(self, year: str) -> dict[str, Any]:
+        """Return the months of a year that have photos, the latest first: 6 read units. Raises UserError."""
+        if not _YEAR.fullmatch(year):
+            raise UserError(f"{year} is no year.")
+        return {"months": months_with_photos(self._reader, year)}
+
+    def timeline(self, when: str, after: str | None) -> dict[str, Any]:
+        """Return a page of all labelled photos, the newest first, and after them those without a date.
+
+        `when`: the year or month to begin with, or "undated"; "": the newest. An empty page may not be the last.
+        Raises UserError.
+        """
+        place = after or (_UNDATED if when == _UNDATED else None)
+        if place and place.startswith(_UNDATED):
+            answer = self._scanned("LABELLED", place.removeprefix(_UNDATED), is_undated=True)
+            return answer | {"more": answer["more"] and _UNDATED + answer["more"]}
+        wanted = SearchCriteria(None, taken=TimeRange.parse(f"..{when}"))
+        page = Searcher(self._reader, {}).page(wanted, _AT_A_TIME, place, _MAX_LOOKED_AT)
+        return {"photos": [self._photo(hit.document) for hit in page.hits], "more": page.more_after or _UNDATED}
+
+    def rejected(self, after: str | None) -> dict[str, Any]:
+        """Return a page of the photos that cannot be labelled, in no order. An empty page may not be the last."""
+        return self._scanned("REJECTED", after)
+
+    def _scanned(self, status: str, after: str | None, *, is_undated: bool = False) -> dict[str, Any]:
+        """Return a page of all photos with a status, in no order; `is_undated`: only those without a date."""
         photos: list[dict[str, Any]] = []
         read, limit = 0, _AT_A_TIME
         while True:
             start: Any = {"ExclusiveStartKey": {"ImageID": {"S": after}}} if after else {}
             answer = self._dynamodb.scan(TableName=self._target.outputs.image_labels_table, Limit=limit, **start)
             wanted = [item for item in answer["Items"] if item.get("Status") == {"S": status}]
+            wanted = [item for item in wanted if not (is_undated and "Timeline" in item)]
             photos += [self._photo(document) for document in documents_in(wanted)]
             read += len(answer["Items"])
             after = answer.get("LastEvaluatedKey", {}).get("ImageID", {}).get("S")
@@ -78,6 +116,11 @@ class Api:
             "key": document.key,
             "version": f"{document.sequencer} {document.etag or ''}",
             "uploaded": document.event_time,
+            "month": document.timeline and document.timeline[:7],
+            # As the photo's own clock showed it.
+            "taken": document.taken_at and local_time(datetime.fromisoformat(document.taken_at)),
+            "camera": document.camera,
+            "place": document.place,
             "reason": document.reason,
             "detail": document.detail,
             "truncated": bool(document.truncated),

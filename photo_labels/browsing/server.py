@@ -163,6 +163,8 @@ class Browse:
             *(Route(f"/{name}", _file(name)) for name in ("page.css", "page.js", "icon.svg")),
             Route("/api/labels", _answering(lambda _: self._library.labels())),
             Route("/api/photos", _answering(self._photos)),
+            Route("/api/years", _answering(lambda _: self._library.years())),
+            Route("/api/months", _answering(self._months)),
             Route("/api/status", _answering(self._status)),
             Route("/thumbnail", self._picture(self._pictures.thumbnail)),
             Route("/view", self._picture(self._pictures.view)),
@@ -187,10 +189,13 @@ class Browse:
         asked = request.query_params
         text, after = asked.get("q", "").strip(), asked.get("after") or None
         if asked.get("kind") == "rejected":
-            return self._library.all("REJECTED", after)
+            return self._library.rejected(after)
         if text:
             return self._library.search(text, _number(asked.get("min", "0")), after)
-        return self._library.all("LABELLED", after)
+        return self._library.timeline(asked.get("when", ""), after)
+
+    def _months(self, request: Request) -> dict[str, Any]:
+        return self._library.months(request.query_params.get("year", ""))
 
     def _status(self, _: Request) -> dict[str, Any]:
         """Return the pipeline's status, cached, however many pages are open."""

@@ -21,6 +21,9 @@ let isLoading = false;
 let inVain = 0;
 let names = {};
 let open = -1;
+let years = null; // not known yet
+let months = {}; // by year, of the years that were looked at
+let here = null; // the month at the top of the screen
 
 async function get(path, parameters = {}, signal = undefined) {
   const response = await fetch(`${path}?${new URLSearchParams(parameters)}`, { signal });
@@ -41,7 +44,10 @@ const inWords = (photo) =>
 
 function read() {
   const given = new URLSearchParams(location.hash.slice(1));
-  wanted = { q: given.get("q") ?? "", min: given.get("min") ?? "0", kind: given.get("kind") ?? "labelled" };
+  wanted = {
+    q: given.get("q") ?? "", min: given.get("min") ?? "0", kind: given.get("kind") ?? "labelled",
+    when: given.get("when") ?? "",
+  };
   at("text").value = wanted.q;
   at("min").value = wanted.min;
   at("least").value = at("min").value;
@@ -67,7 +73,10 @@ function start() {
   isLoading = false;
   inVain = 0;
   at("min").disabled = !wanted.q;
+  here = null;
   at("grid").replaceChildren();
+  at("back").hidden = !(isByTime() && wanted.when);
+  rail();
   at("said").textContent = "…";
   scrollTo(0, 0);
   load();
@@ -83,10 +92,11 @@ async function load() {
     if (signal.aborted) return;
     more = answer.more;
     inVain = answer.photos.length ? 0 : inVain + 1;
-    at("grid").append(...answer.photos.map((photo, number) => cell(photo, photos.length + number)));
+    answer.photos.forEach((photo, number) => list(photo).append(cell(photo, photos.length + number)));
     photos.push(...answer.photos);
     say(answer);
     facets();
+    mark();
   } catch (error) {
     if (signal.aborted) return;
     isLoading = false;
@@ -96,7 +106,7 @@ async function load() {
   }
   isLoading = false;
   if (more === null) return;
-  if (inVain >= LOOKS) further("Look further");
+  if (inVain >= LOOKS) further(isByTime() ? "Look further for photos without a date" : "Look further");
   // What was answered may not fill the screen, and then nothing scrolls.
   else if (at("end").getBoundingClientRect().top < innerHeight + AHEAD) load();
 }
@@ -104,6 +114,24 @@ async function load() {
 function further(text) {
   at("further").hidden = !text;
   at("further").textContent = text;
+}
+
+// Photos of a search are one list; of all photos, each month has one.
+
+const isByTime = () => !wanted.q && wanted.kind !== "rejected";
+const UNDATED = "undated";
+const inWordsOf = (month, form = "long") => month === UNDATED ? "Without a date" : new Date(`${month}-01T00:00Z`)
+  .toLocaleString("en", { month: form, year: form === "long" ? "numeric" : undefined, timeZone: "UTC" });
+
+function list(photo) {
+  const month = isByTime() ? photo.month ?? UNDATED : "";
+  const last = at("grid").lastElementChild;
+  if (last?.dataset.month === month) return last.querySelector("ul");
+  const photosOfIt = make("ul", { ariaLabel: month ? inWordsOf(month) : "Photos found" });
+  const section = make("section", {}, ...(month ? [make("h2", {}, inWordsOf(month))] : []), photosOfIt);
+  section.dataset.month = month;
+  at("grid").append(section);
+  return photosOfIt;
 }
 
 function cell(photo, number) {
@@ -122,6 +150,64 @@ function say(answer) {
   const unknown = Object.entries(answer.unknown ?? {}).map(([label, close]) =>
     ` No photo is labelled ${label}.${close.length ? ` Did you mean ${close.join(" or ")}?` : ""}`);
   at("said").textContent = `${count} photo${photos.length === 1 && more === null ? "" : "s"}${found}.${unknown.join("")}`;
+}
+
+// The years, and the months of the year that is looked at, to jump to
+
+function rail() {
+  at("times").hidden = !isByTime() || years?.length === 0; // its room is kept until it is there
+  if (!years || at("times").hidden) return;
+  const focused = document.activeElement?.dataset.when;
+  const year = (here ?? wanted.when).slice(0, 4);
+  at("rail").replaceChildren(
+    ...years.map((one) => make("li", {}, stop(one, one, one === year),
+      ...(one === year && months[one] ? [make("ol", {}, ...months[one].map((month) => make("li", {}, ofMonth(month))))] : []))),
+    make("li", {}, Object.assign(stop(UNDATED, "No date", here === UNDATED), { className: "undated" })));
+  // Whoever works by keyboard stays at the place that was chosen.
+  if (focused) at("rail").querySelector(`[data-when="${focused}"]`)?.focus({ preventScroll: true });
+  at("rail").querySelector("ol [aria-current]")?.scrollIntoView({ block: "nearest" });
+}
+
+function ofMonth(month) {
+  return Object.assign(stop(month, inWordsOf(month, "short"), month === here), { ariaLabel: inWordsOf(month) });
+}
+
+function stop(when, text, isHere) {
+  const button = make("button", { type: "button" }, text);
+  button.dataset.when = when;
+  if (isHere) button.ariaCurrent = "true";
+  button.addEventListener("click", () => jump(when));
+  return button;
+}
+
+function jump(when) {
+  // What is shown begins with a whole month, or with a whole year.
+  const isWhole = when.length > 4 || wanted.when.slice(0, 4) !== when || wanted.when === when;
+  const shown = [...at("grid").children].find((one) => one.dataset.month.startsWith(when));
+  if (shown && isWhole) shown.scrollIntoView();
+  else location.hash = new URLSearchParams({ when }).toString();
+}
+
+function mark() {
+  if (!isByTime()) return;
+  const top = document.querySelector("header").offsetHeight + 1;
+  const sections = [...at("grid").children];
+  const month = (sections.findLast((one) => one.getBoundingClientRect().top <= top) ?? sections[0])?.dataset.month ?? null;
+  if (month === here) return;
+  here = month;
+  rail();
+  const year = month?.slice(0, 4);
+  if (!years?.includes(year) || months[year]) return;
+  months[year] = []; // asked for once
+  get("api/months", { year }).then((answer) => { months[year] = answer.months; rail(); }, () => { delete months[year]; });
+}
+
+function step(event) {
+  const all = [...at("rail").querySelectorAll("button")];
+  const to = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!to) return;
+  event.preventDefault();
+  all[all.indexOf(document.activeElement) + to]?.focus();
 }
 
 // Labels: all of them, as they were counted; of a search, those of the photos that are shown.
@@ -178,6 +264,11 @@ function show(number) {
   at("original").href = `original?${new URLSearchParams({ image: photo.image })}`;
   const cut = photo.truncated ? "The file lacks its end: the labels are of what is there." : "";
   at("reason").textContent = photo.reason ? `${photo.reason}: ${photo.detail}` : cut;
+  const taken = photo.taken && new Date(`${photo.taken}Z`)
+    .toLocaleString([], { dateStyle: "long", timeStyle: "short", timeZone: "UTC" }); // as its own clock showed it
+  at("taken").textContent = taken ? `taken ${taken}` : "";
+  at("camera").textContent = photo.camera ?? "";
+  at("place").textContent = photo.place ? `at ${photo.place.map((degrees) => degrees.toFixed(5)).join(", ")}` : "";
   at("uploaded").textContent = photo.uploaded ? `uploaded ${new Date(photo.uploaded).toLocaleString()}` : "";
   at("previous").disabled = number === 0;
   at("next").disabled = number === photos.length - 1 && more === null;
@@ -238,7 +329,7 @@ at("previous").addEventListener("click", () => show(open - 1));
 at("next").addEventListener("click", () => show(open + 1));
 at("close").addEventListener("click", () => at("photo").close());
 at("photo").addEventListener("click", (event) => { if (event.target === at("photo")) at("photo").close(); });
-at("photo").addEventListener("close", () => at("grid").children[open]?.querySelector("button").focus());
+at("photo").addEventListener("close", () => at("grid").querySelectorAll("button")[open]?.focus());
 addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey) return;
   if (at("photo").open && event.key === "ArrowLeft") show(open - 1);
@@ -249,9 +340,15 @@ addEventListener("keydown", (event) => {
   }
 });
 addEventListener("hashchange", start);
+addEventListener("scroll", () => requestAnimationFrame(mark), { passive: true });
+at("rail").addEventListener("keydown", step);
+at("newest").addEventListener("click", () => { location.hash = ""; });
+new ResizeObserver(([header]) => document.documentElement.style.setProperty(
+  "--below-header", `${header.target.offsetHeight}px`)).observe(document.querySelector("header"));
 at("further").addEventListener("click", () => { inVain = 0; load(); });
 new IntersectionObserver(() => { if (at("further").hidden) load(); }, { rootMargin: `${AHEAD}px` }).observe(at("end"));
 
 start();
 status();
+get("api/years").then((answer) => { years = answer.years; here = null; mark(); rail(); }, () => {});
 get("api/labels").then((answer) => { names = answer.labels; facets(); }, () => {}); // the status tells of it, too
