@@ -27,6 +27,7 @@ def test_given_the_function_when_made_then_the_handler_takes_its_environment(tem
         image_labels_table="<ImageLabels>",
         label_index_table="<LabelIndex>",
         label_quota_table="<LabelQuota>",
+        content_claims_table="<ContentClaims>",
         queue_url="<Queue>",
         dead_letter_queue_url="<DeadLetterQueue>",
         convert_queue_url="<ConvertQueue>",
