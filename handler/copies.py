@@ -135,9 +135,12 @@ class Copies:
             stats.claim_error = error
             return None
 
+    def release(self, content: str, image: str, deadline: Deadline) -> None:
+        """Delete a claim that its photo no longer has; raises where that fails, and does not try for long."""
+        self._storage.release(content, image, _briefly(deadline))
+
     def _putting(self, own: Claim, over: Claim | None, deadline: Deadline) -> Callable[[], Claim | None]:
-        patience = deadline.earlier(max(0.0, deadline.remaining_s() - _PATIENCE_S))
-        return lambda: self._storage.claim(own, over, patience)
+        return lambda: self._storage.claim(own, over, _briefly(deadline))
 
     def _original(self, claim: Claim, deadline: Deadline) -> Document | None:
         """Wait for the document of the photo that has the claim. None: its labels are not to be had."""
@@ -164,3 +167,7 @@ class Copies:
             head = self._objects.head(document.bucket, document.key, None, deadline)
             return head is not None and document.is_of(head.etag, head.last_modified, head.version_id)
         return False
+
+
+def _briefly(deadline: Deadline) -> Deadline:
+    return deadline.earlier(max(0.0, deadline.remaining_s() - _PATIENCE_S))

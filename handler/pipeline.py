@@ -19,7 +19,7 @@ from handler.threads import JobResult, Threads
 from photo_labels.records.errors import ChangedMeanwhileError, ForeignItemError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from handler.copies import Copies
     from handler.deadline import Deadline
@@ -70,19 +70,16 @@ class Pipeline:
         ):
             tasks = self._plan(report, writers, writing)
             report.call_stats = {image: CallStats() for image in tasks}
-            jobs = {
-                image: partial(
-                    self._labeller.resolve,
-                    task,
-                    lane,
-                    writing.earlier(_TO_WRITE_S),
-                    report.call_stats[image],
-                    beside,
-                )
-                for image, task in tasks.items()
-            }
-            for completed in recognisers.completed_batches(jobs, writing.earlier(_TO_WRITE_S)):
-                self._write(completed, report, writers, writing)
+            recognising = writing.earlier(_TO_WRITE_S)
+            for wave in self._waves(tasks):
+                jobs = {
+                    image: partial(
+                        self._labeller.resolve, task, lane, recognising, report.call_stats[image], beside
+                    )
+                    for image, task in wave.items()
+                }
+                for completed in recognisers.completed_batches(jobs, recognising):
+                    self._write(completed, report, writers, writing)
             self._finish(report, writers, deadline)
         return report
 
@@ -113,6 +110,18 @@ class Pipeline:
                 else:
                     tasks[image] = task
         return tasks
+
+    def _waves(self, tasks: dict[str, Task]) -> Iterator[dict[str, Task]]:
+        """Return the first photo of each content, then the others, which find it labelled."""
+        firsts: dict[str, Task] = {}
+        others: dict[str, Task] = {}
+        contents: set[str] = set()
+        for image, task in tasks.items():
+            content = self._copies.content_of(task.event)
+            is_first = content is None or content not in contents
+            (firsts if is_first else others)[image] = task
+            contents |= {content} if content else set()
+        yield from filter(None, (firsts, others))
 
     def _write(
         self,
@@ -220,7 +229,7 @@ class Pipeline:
         self, claims: list[tuple[str, str]], report: Report, threads: Threads, deadline: Deadline
     ) -> None:
         """Delete claims that nobody needs any more. A failure costs nothing: they are taken over."""
-        jobs = {one: partial(self._storage.release, *one, deadline) for one in claims}
+        jobs = {one: partial(self._copies.release, *one, deadline) for one in claims}
         for (_, image), release in threads.run_all(jobs, deadline).items():
             if release.error:
                 report.call_stats[image].claim_error = release.error

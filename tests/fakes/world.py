@@ -96,6 +96,13 @@ class World:
         """Upload, always other bytes; returns the S3 record that tells of it."""
         return self.bucket.put(key, replace(photo, etag=f"etag-{next(self._etags)}")) | changes
 
+    def put_copy(self, of: str, key: str) -> dict[str, Any]:
+        """Upload the bytes that are there under another key; returns the S3 record that tells of it."""
+        version = self.bucket.present(of)
+        assert version
+        assert version.photo
+        return self.bucket.put(key, version.photo)
+
     def remove(self, key: str) -> dict[str, Any]:
         """Delete; returns the S3 record that tells of it."""
         return self.bucket.delete(key)
