@@ -115,12 +115,11 @@ class Pipeline:
         """Return the first photo of each content, then the others, which find it labelled."""
         firsts: dict[str, Task] = {}
         others: dict[str, Task] = {}
-        contents: set[str] = set()
+        seen: set[str] = set()
         for image, task in tasks.items():
-            content = self._copies.content_of(task.event)
-            is_first = content is None or content not in contents
-            (firsts if is_first else others)[image] = task
-            contents |= {content} if content else set()
+            content = self._copies.content_of(task.event) or image
+            (others if content in seen else firsts)[image] = task
+            seen.add(content)
         yield from filter(None, (firsts, others))
 
     def _write(

@@ -70,6 +70,7 @@ OUTPUTS = QUEUES | {
     "KeyPrefix": "",
     "ImageLabelsTable": SETTINGS.image_labels_table,
     "LabelIndexTable": SETTINGS.label_index_table,
+    "ContentClaimsTable": "ContentClaims",
 }
 DEAD_LETTERS = ("dead-letters", "convert-dead-letters")
 _VISIBILITY_S = 120.0

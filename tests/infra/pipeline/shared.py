@@ -37,6 +37,7 @@ NAMESPACE_OF = {
     "RecognitionLatency": "PhotoLabels",
     "EndToEndLatency": "PhotoLabels",
     "OldestPhotoAge": "PhotoLabels",
+    "ImagesCopied": "PhotoLabels",
     "ImagesHandedOver": "PhotoLabels",
     "ImagesForwarded": "PhotoLabels",
     "MessagesEnded": "PhotoLabels",
