@@ -349,6 +349,9 @@ class _AnyLimiter:
         if self._dice.random() < _NO_SLOT:
             raise NoSlotError
 
+    def give_back(self) -> None:
+        """Nobody counts."""
+
     def throttled(self, _deadline: Deadline) -> None:
         """Nobody counts."""
 
