@@ -162,7 +162,13 @@ def _content(folder: int, name: bytes) -> bytes | None:
         if error.errno == errno.ELOOP:  # a symbolic link
             return b""
         raise
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        is_file = stat.S_ISREG(status.st_mode) and status.st_size <= _MOST_BYTES
-        return file.read() if is_file else b""
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
+            return b""
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
