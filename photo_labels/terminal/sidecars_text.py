@@ -40,8 +40,8 @@ def _sentences(export: SidecarExport) -> Iterator[str]:
         yield f"{counted(count, 'key')} cannot be the name of a file in that folder, and got no sidecar: {key}"
     if count := export.without_boxes:
         yield (
-            f"{counted(count, 'sidecar')} without boxes: only the photo itself, unchanged, beside its sidecar would "
-            "tell how it is turned."
+            f"{counted(count, 'sidecar')} without boxes: only the photo itself, unchanged, beside its sidecar "
+            "would tell how it is turned."
         )
     if count := export.rejected:
         yield f"{counted(count, 'photo')} rejected, without labels or a sidecar: `photos failures` says why."

@@ -51,7 +51,15 @@ def test_given_our_own_sidecar_when_exported_again_then_only_what_is_new_is_writ
     assert [one.name for one in path.parent.iterdir()] == ["a.jpg.xmp"]
 
 
-@pytest.mark.parametrize("theirs", [THEIRS, b"", ours("a.jpg", "Dog").replace(b"Dog", b"Cow"), bytes(17 * 2**20)])
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        pytest.param(THEIRS, id="of another program"),
+        pytest.param(b"", id="empty"),
+        pytest.param(ours("a.jpg", "Dog").replace(b"Dog", b"Cow"), id="ours, changed"),
+        pytest.param(bytes(17 * 2**20), id="large"),
+    ],
+)
 def test_given_somebody_elses_sidecar_when_exported_then_it_stays_as_it_is(
     folder: SidecarFolder, tmp_path: Path, theirs: bytes
 ) -> None:
