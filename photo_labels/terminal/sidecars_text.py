@@ -37,7 +37,10 @@ def _sentences(export: SidecarExport) -> Iterator[str]:
         )
     if count := export.counts[Outcome.IMPOSSIBLE]:
         key = export.first[Outcome.IMPOSSIBLE]
-        yield f"{counted(count, 'key')} cannot be the name of a file in that folder, and got no sidecar: {key}"
+        yield (
+            f"{counted(count, 'photo')} without a sidecar: the key is no name for a file in that folder, or links "
+            f"or permissions are in the way: {key}"
+        )
     if count := export.without_boxes:
         yield (
             f"{counted(count, 'sidecar')} without boxes: only the photo itself, unchanged, beside its sidecar "

@@ -11,19 +11,25 @@ if TYPE_CHECKING:
 
 
 def paths_of(labels: Iterable[Item]) -> list[tuple[str, ...]]:
-    """Return a path for each of a document's labels, in their order, each name once."""
-    parents: dict[str, Sequence[str]] = {label["Name"]: label["Parents"] for label in labels}
-    return [_path(name, parents) for name in parents]
+    """Return a path for each of a document's labels, in their order, each name once.
 
-
-def _path(name: str, parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return the names from the top down to a label, each one a parent of the next.
-
-    Rekognition names all ancestors of a label, in no order that it promises. The one that has the most ancestors
-    of its own has none of the others below it, so it is a direct parent. A label may have several (Dog: Canine,
-    Pet); a tree has room for one.
+    Rekognition names all ancestors of a label. The one that has the most ancestors of its own has none of the
+    others below it, so it is a direct parent. A label may have several (Dog: Canine, Pet); a tree has room for one.
     """
+    ancestors: dict[str, Sequence[str]] = {label["Name"]: label["Parents"] for label in labels}
+    counts = {name: len(set(above)) for name, above in ancestors.items()}
+    parents = {name: _direct_parent(name, above, counts) for name, above in ancestors.items()}
+    return [_path(name, parents) for name in ancestors]
+
+
+def _direct_parent(name: str, ancestors: Sequence[str], counts: Mapping[str, int]) -> str | None:
+    """Return None where there is none; what has as many ancestors as the label itself is not above it."""
+    higher = [one for one in ancestors if counts.get(one, 0) < counts[name]]
+    return max(higher, key=lambda one: counts.get(one, 0), default=None)
+
+
+def _path(name: str, parents: Mapping[str, str | None]) -> tuple[str, ...]:
     path = [name]
-    while above := [one for one in parents.get(path[0], ()) if one not in path]:
-        path.insert(0, max(above, key=lambda one: len(parents.get(one, ()))))
-    return tuple(path)
+    while (parent := parents.get(path[-1])) is not None:
+        path.append(parent)
+    return tuple(reversed(path))

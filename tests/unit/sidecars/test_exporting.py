@@ -52,7 +52,10 @@ def test_given_documents_when_exported_then_each_labelled_photo_has_a_sidecar_an
     assert said(ended) == [
         "4 sidecars written, 0 unchanged",
         "theirs.jpg.xmp is made or changed by somebody else, and left alone: move it away to have ours.",
-        "1 key cannot be the name of a file in that folder, and got no sidecar: ../out.jpg",
+        (
+            "1 photo without a sidecar: the key is no name for a file in that folder, or links or permissions are "
+            "in the way: ../out.jpg"
+        ),
         "1 sidecar without boxes: only the photo itself, unchanged, beside its sidecar would tell how it is turned.",
         "1 photo rejected, without labels or a sidecar: `photos failures` says why.",
     ]
