@@ -126,7 +126,7 @@ def _parts(key: str) -> list[bytes]:
         parts = key.encode().split(b"/")
     except UnicodeEncodeError:
         return []
-    return [] if b"\0" in key.encode() or {b"", b".", b".."} & set(parts) else parts
+    return [] if "\0" in key or {b"", b".", b".."} & set(parts) else parts
 
 
 def _write(folder: int, name: bytes, image_id: str, content: bytes) -> Outcome:
@@ -137,11 +137,8 @@ def _write(folder: int, name: bytes, image_id: str, content: bytes) -> Outcome:
         return Outcome.OF_ANOTHER if photo else Outcome.NOT_OURS
     # One name for each sidecar, so that what a killed run left is replaced.
     new = b".photo-labels-%s.new" % hashlib.sha256(name).hexdigest()[:16].encode()
-    with suppress(FileNotFoundError):
-        os.unlink(new, dir_fd=folder)
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(new, flags, 0o666, dir_fd=folder), "wb") as file:
+        with os.fdopen(_made(folder, new), "wb") as file:
             file.write(content)
         if _content(folder, name) != there:  # somebody has saved theirs meanwhile
             return Outcome.NOT_OURS
@@ -150,6 +147,16 @@ def _write(folder: int, name: bytes, image_id: str, content: bytes) -> Outcome:
         with suppress(FileNotFoundError):
             os.unlink(new, dir_fd=folder)
     return Outcome.WRITTEN
+
+
+def _made(folder: int, name: bytes) -> int:
+    """Make a file that was not there, and open it to be written."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(name, flags, 0o666, dir_fd=folder)
+    except FileExistsError:
+        os.unlink(name, dir_fd=folder)
+        return os.open(name, flags, 0o666, dir_fd=folder)
 
 
 def _content(folder: int, name: bytes) -> bytes | None:

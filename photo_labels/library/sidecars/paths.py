@@ -14,7 +14,8 @@ def paths_of(labels: Iterable[Item]) -> list[tuple[str, ...]]:
     """Return a path for each of a document's labels, in their order, each name once.
 
     Rekognition names all ancestors of a label. The one that has the most ancestors of its own has none of the
-    others below it, so it is a direct parent. A label may have several (Dog: Canine, Pet); a tree has room for one.
+    others below it, so it is a direct parent. A label may have several (Dog: Canine, Pet), and a tree has room for
+    one.
     """
     ancestors: dict[str, Sequence[str]] = {label["Name"]: label["Parents"] for label in labels}
     counts = {name: len(set(above)) for name, above in ancestors.items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from photo_labels.library.sidecars.exporting import SidecarExport
@@ -62,6 +62,7 @@ def as_xml_has_it(text: str) -> str:
     return "".join("\ufffd" if one in FORBIDDEN or (one < " " and one not in "\t\r\n") else one for one in text)
 
 
+@settings(deadline=None)  # disks take their time
 @given(all_labels, keys, st.integers(1, 8))
 @example([label("Dog", ["Animal"], [(0.1, 0.1, 0.5, 0.5)])], "../../outside.jpg", 6)
 @example([label("Dog")], "/etc/outside.jpg", 1)
@@ -89,6 +90,7 @@ def test_given_anything_when_exported_then_it_is_read_back_and_nothing_is_outsid
     assert all(one.x - one.width / 2 + 1e-6 >= 0 and one.x + one.width / 2 <= 1 + 1e-6 for one in found.regions)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(lambda key: "\0" not in key))
 def test_given_a_plain_key_when_exported_then_it_gets_a_sidecar(name: str) -> None:
     key = name.replace("/", "_") + ".jpg"
