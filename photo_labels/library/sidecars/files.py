@@ -51,11 +51,11 @@ class SidecarFolder:
         self._path = path
         try:
             path.mkdir(parents=True, exist_ok=True)
+            if not os.access(path, os.W_OK | os.X_OK):
+                raise UserError(f"{path} cannot be written to: name another folder, or change its permissions.")
             self._folder = os.open(path, _READ | os.O_DIRECTORY)
         except OSError as error:
             raise UserError(f"{path} is no folder, and cannot be made one ({error.strerror}).") from error
-        if not os.access(path, os.W_OK | os.X_OK):
-            raise UserError(f"{path} cannot be written to: name another folder, or change its permissions.")
 
     def __enter__(self) -> Self:
         return self

@@ -73,8 +73,8 @@ def test_given_two_keys_with_one_name_on_this_disk_when_exported_then_the_first_
     folder: SidecarFolder, tmp_path: Path
 ) -> None:
     assert written(folder, "A.jpg", "Dog") is Outcome.WRITTEN
-    # As a disk shows it that does not tell a from A.
-    os.link(tmp_path / "photos" / "A.jpg.xmp", tmp_path / "photos" / "a.jpg.xmp")
+    if not (tmp_path / "photos" / "a.jpg.xmp").exists():  # as on a disk that does not tell a from A
+        os.link(tmp_path / "photos" / "A.jpg.xmp", tmp_path / "photos" / "a.jpg.xmp")
     assert written(folder, "a.jpg", "Cat") is Outcome.OF_ANOTHER
     assert (tmp_path / "photos" / "a.jpg.xmp").read_bytes() == ours("A.jpg", "Dog")
 
@@ -147,7 +147,7 @@ def test_given_what_is_no_file_where_a_sidecar_belongs_when_exported_then_it_doe
         "\0.jpg",
         "\ud800.jpg",
         "x" * 252,
-        "é" * 126,
+        "é" * 252,
     ],
 )
 def test_given_a_key_that_is_no_name_of_a_file_when_exported_then_there_is_none(
