@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from photo_labels.library.sidecars.beside import StoredImage, stored_image
 from photo_labels.library.sidecars.regions import regions_of
+from photo_labels.records.decoders import exif
+from photo_labels.records.decoders.bare import exif_of_jpeg
 from tests.unit.sidecars.reading import label, labelled
 
 if TYPE_CHECKING:
@@ -37,11 +40,11 @@ def photo(orientation: int | None, kind: str = "JPEG") -> bytes:
     image.paste("white", (20, 24, 80, 72))
     if orientation in TURNS:
         image = image.transpose(TURNS[orientation])
-    exif = Image.Exif()
+    data = Image.Exif()
     if orientation:
-        exif[274] = orientation
+        data[274] = orientation
     file = io.BytesIO()
-    image.save(file, kind, exif=exif)
+    image.save(file, kind, exif=data)
     return file.getvalue()
 
 
@@ -78,8 +81,14 @@ def test_given_a_photo_without_an_orientation_when_looked_at_then_it_is_upright(
 
 
 def test_given_a_png_when_looked_at_then_its_orientation_counts_for_nothing() -> None:
-    body = photo(6, "PNG")
-    assert looked_at(document_of(body), body).orientation == 1
+    jpeg, file, chunks = photo(6), io.BytesIO(), PngInfo()
+    start = jpeg.index(b"\xff\xe1")
+    chunks.add(b"teSt", jpeg[start : start + 2 + int.from_bytes(jpeg[start + 2 : start + 4])])
+    with Image.open(io.BytesIO(photo(6, "PNG"))) as image:
+        image.save(file, "PNG", pnginfo=chunks, exif=image.getexif())
+    body = file.getvalue()
+    assert exif.orientation(exif_of_jpeg(body)) == 6, "as a JPEG it would be turned"
+    assert looked_at(document_of(body), body) == (1, (120, 200))
 
 
 def test_given_another_photo_of_the_name_when_looked_at_then_it_tells_nothing() -> None:
