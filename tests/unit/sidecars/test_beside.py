@@ -124,7 +124,7 @@ def test_given_a_photo_uploaded_in_parts_when_looked_at_then_it_is_known_by_its_
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "TIFF"])
-def test_given_a_format_that_rekognition_does_not_read_when_looked_at_then_its_document_has_to_tell(
+def test_given_a_format_that_is_converted_when_looked_at_then_its_document_has_to_tell(
     kind: str,
 ) -> None:
     body = photo(6, kind)

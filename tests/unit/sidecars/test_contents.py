@@ -21,7 +21,7 @@ from tests.unit.sidecars.reading import DOG, Box, label, labelled, read
 # every label below one of its parents
 
 
-def test_given_labels_with_several_parents_when_put_in_a_tree_then_each_name_is_below_a_direct_one() -> None:
+def test_given_labels_with_several_parents_when_put_in_a_tree_then_each_is_below_a_direct_one() -> None:
     assert paths_of(DOG) == [
         ("Animal",),
         ("Animal", "Mammal"),

@@ -123,7 +123,7 @@ def test_given_a_link_as_the_folder_itself_when_exported_then_it_is_the_one_that
     assert names_in(tmp_path / "real") == ["a.jpg.xmp"]
 
 
-def test_given_what_is_no_file_where_a_sidecar_belongs_when_exported_then_it_does_not_hang_and_stays(
+def test_given_no_file_where_a_sidecar_belongs_when_exported_then_it_does_not_hang_and_stays(
     folder: SidecarFolder, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "photos" / "pipe.jpg.xmp")
@@ -179,7 +179,7 @@ def test_given_something_of_a_photos_name_when_opened_then_only_what_can_be_read
 # disks
 
 
-def test_given_a_disk_that_takes_no_more_when_exported_then_a_sentence_says_so_and_nothing_is_left(
+def test_given_a_disk_that_takes_no_more_when_exported_then_it_is_said_and_nothing_is_left(
     folder: SidecarFolder, tmp_path: Path
 ) -> None:
     _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
