@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,11 @@ keys = st.lists(part, min_size=1, max_size=5).map("/".join)
 
 
 def as_xml_has_it(text: str) -> str:
-    return "".join("\ufffd" if one in FORBIDDEN or (one < " " and one not in "\t\r\n") else one for one in text)
+    return "".join("\ufffd" if is_forbidden(one) else one for one in text)
+
+
+def is_forbidden(one: str) -> bool:
+    return unicodedata.category(one) == "Cs" or one in "\ufffe\uffff" or (one < " " and one not in "\t\r\n")
 
 
 @settings(deadline=None)  # disks take their time
