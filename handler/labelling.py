@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from handler.decisions import Forward, SkipReason, Task, Write
 from handler.events import Kind, ObjectEvent, body_of
+from handler.lanes import LIVE
 from handler.rate_limiter import BudgetSpentError, NoSlotError, SlotRequest
 from handler.recognition import MAX_OBJECT_BYTES
 from handler.results import InvalidParameterError, S3Object, UnreadableObjectError, UnsupportedPhotoError
@@ -45,12 +46,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Protocol
 
+    from handler.copies import ClaimAttempt, Copies
     from handler.deadline import Deadline
     from handler.decisions import Version
     from handler.lanes import Lane
     from handler.objects import Objects
     from handler.results import CallStats, Recognised
     from handler.settings import Settings
+    from handler.threads import Threads
     from photo_labels.records.formats import PhotoFormat
     from photo_labels.records.heads import Head
 
@@ -81,6 +84,7 @@ class _Photo:
     lane: Lane
     deadline: Deadline
     stats: CallStats
+    beside: Threads
     # What S3 has shown of it, where it was looked at.
     head: Head | None = None
 
@@ -112,12 +116,14 @@ class Labeller:
         settings: Settings,
         recogniser: Detector,
         objects: Objects,
+        copies: Copies,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._min_confidence = Decimal(str(settings.min_confidence))
         self._max_labels = settings.max_labels
         self._recogniser = recogniser
         self._objects = objects
+        self._copies = copies
         self._now = now
         self._unwritten = UnwrittenLabels(now)
         self._breaker = WriteCircuitBreaker(now)
@@ -130,10 +136,13 @@ class Labeller:
         self._breaker.record((write.document, error) for write, error in writes)
 
     def resolve(
-        self, task: Task, lane: Lane, deadline: Deadline, stats: CallStats
+        self, task: Task, lane: Lane, deadline: Deadline, stats: CallStats, beside: Threads
     ) -> Write | SkipReason | Forward:
-        """Find out what is to be written for one object, or where else it goes. Raises what is transient."""
-        photo = _Photo(task, lane, deadline, stats)
+        """Find out what is to be written for one object, or where else it goes. Raises what is transient.
+
+        `beside`: runs what does not have to wait for one another.
+        """
+        photo = _Photo(task, lane, deadline, stats, beside)
         try:
             decided = self._resolve(photo)
         except _ForwardedError as error:
@@ -183,19 +192,12 @@ class Labeller:
         task = photo.task
         shown = self._version_shown(task)
         if shown and (kept := self._unwritten.document(shown)):
-            return self._build_write(
-                task,
-                status="LABELLED",
-                labels=kept.labels,
-                label_model_version=kept.label_model_version,
-                orientation=kept.orientation,
-                truncated=kept.truncated,
-            )
+            return self._build_write(task, status="LABELLED", copy_of=kept.copy_of, **kept.observed())
         if decided := self._decide_unasked(photo):
             return decided
         self._breaker.require_closed()
         try:
-            found = self._detect(photo)
+            observed = self._observe(photo)
         except UnreadableObjectError as error:
             return self._explain_unreadable(task, str(error), photo.deadline)
         except UnsupportedPhotoError as error:
@@ -204,16 +206,26 @@ class Labeller:
             return self._reject(task, error)
         except PermanentError as error:
             return self._reject(task, self._explain_refusal(photo, error))
-        return self._build_write(
-            task,
-            status="LABELLED",
-            labels=labels_from(found.labels),
-            label_model_version=found.model_version,
-            orientation=found.orientation,
-            truncated=found.is_truncated or None,
+        return self._build_write(task, status="LABELLED", **observed)
+
+    def _observe(self, photo: _Photo) -> dict[str, Any]:
+        """Return what the photo's document says of its bytes: what that of an equal photo says, or Rekognition."""
+        task, copies = photo.task, self._copies
+        content = None if task.force else copies.content_of(task.event)
+        if content is None:
+            return _observed(self._detect(photo, None))
+        claim = copies.read(content, photo.deadline, photo.stats) if photo.head else task.claim
+        return copies.observed(
+            task.event,
+            claim,
+            lambda attempt: _observed(self._detect(photo, attempt)),
+            photo.deadline,
+            stats=photo.stats,
+            # What is not live waits for long: its claim would be taken over meanwhile.
+            beside=photo.beside if photo.lane.priority is LIVE else None,
         )
 
-    def _detect(self, photo: _Photo) -> Recognised:
+    def _detect(self, photo: _Photo, attempt: ClaimAttempt | None) -> Recognised:
         """Ask for labels; a photo that would have to wait for its slot is looked at first: it may be bulk work.
 
         Before the slot is booked, since a slot cannot be returned.
@@ -221,11 +233,11 @@ class Labeller:
         lane = photo.lane
         if lane.bulk:
             with suppress(NoSlotError):
-                return self._detect_within(photo, 0.0)
+                return self._detect_within(photo, attempt, 0.0)
             if self._is_marked(photo):
                 raise _ForwardedError(photo, lane.bulk.queue_url, "Bulk")
         try:
-            return self._detect_within(photo, lane.max_wait_s)
+            return self._detect_within(photo, attempt, lane.max_wait_s)
         except NoSlotError as error:
             if lane.no_slot_url is None:
                 raise
@@ -233,10 +245,12 @@ class Labeller:
             url = (lane.spent_url if is_spent else None) or lane.no_slot_url
             raise _ForwardedError(photo, url, error.reason) from None
 
-    def _detect_within(self, photo: _Photo, max_wait_s: float | None) -> Recognised:
+    def _detect_within(self, photo: _Photo, attempt: ClaimAttempt | None, max_wait_s: float | None) -> Recognised:
         event = photo.task.event
         shown = S3Object(event.bucket, event.key, _version_to_request(event))
         slot = SlotRequest(photo.lane.priority, max_wait_s)
+        if attempt:
+            slot = replace(slot, start=attempt.start, confirm=attempt.confirm)
         return self._recogniser.detect(shown, slot, photo.deadline, photo.stats)
 
     def _is_marked(self, photo: _Photo) -> bool:
@@ -399,6 +413,16 @@ class Labeller:
         if since and self._now() - since < _SETTLED_AFTER:
             return None
         return event.image_id, task.sequencer, event.etag, event.version_id, event.last_modified
+
+
+def _observed(found: Recognised) -> dict[str, Any]:
+    """Return what a document says of what Rekognition has recognised, by field."""
+    return {
+        "labels": labels_from(found.labels),
+        "label_model_version": found.model_version,
+        "orientation": found.orientation,
+        "truncated": found.is_truncated or None,
+    }
 
 
 def _reason_to_leave(task: Task, head: Head) -> SkipReason | None:

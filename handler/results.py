@@ -68,5 +68,7 @@ class CallStats:
     latencies_ms: list[float] = field(default_factory=list)
     # Why no slot could be booked in the rate limiter's table.
     slot_error: Exception | None = None
+    # Why its content could not be claimed, or others' claims not be read.
+    claim_error: Exception | None = None
     # Set where the photo had to be converted.
     decoded: Decoded | None = None

@@ -22,6 +22,8 @@ class Settings:
     image_labels_table: str
     label_index_table: str
     label_quota_table: str
+    # Where photos of equal bytes find each other; None: each is labelled for itself.
+    content_claims_table: str | None
     queue_url: str
     dead_letter_queue_url: str
     # Where photos go that Rekognition does not read as they are; None: they are rejected.
@@ -55,6 +57,7 @@ class Settings:
             image_labels_table=_required(environment, "IMAGE_LABELS_TABLE"),
             label_index_table=_required(environment, "LABEL_INDEX_TABLE"),
             label_quota_table=_required(environment, "LABEL_QUOTA_TABLE"),
+            content_claims_table=_optional(environment, "CONTENT_CLAIMS_TABLE"),
             queue_url=_required(environment, "QUEUE_URL"),
             dead_letter_queue_url=_required(environment, "DEAD_LETTER_QUEUE_URL"),
             convert_queue_url=_optional(environment, "CONVERT_QUEUE_URL"),

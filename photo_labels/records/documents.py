@@ -136,6 +136,10 @@ class Document:
     def _row(self, partition: str, row_rank: str) -> Row:
         return Row(partition, row_rank, self.image_id, self.sequencer, self.labelled_at, self.commit)
 
+    def observed(self) -> dict[str, Any]:
+        """Return what it says of the photo's bytes, by field: true of every photo of equal bytes."""
+        return {field: getattr(self, field) for field in _OBSERVED}
+
     def was_purged_after(self, moment: datetime) -> bool:
         """Tell whether the photo was purged when that had happened: it is not to be labelled for that, then.
 
@@ -246,6 +250,7 @@ def _is_instance(instance: object) -> bool:
     )
 
 
+_OBSERVED = ("labels", "label_model_version", "orientation", "truncated")
 _WHOLE_NUMBERS = {"size", "max_labels", "orientation", "expires_at"}
 _TYPES: dict[str, Any] = dict.fromkeys((*_WHOLE_NUMBERS, "min_confidence"), (int, Decimal))
 _TYPES |= {"truncated": bool, "location": dict}

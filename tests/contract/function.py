@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from handler.conversion import Converter
+from handler.copies import Copies
 from handler.events import read_message
 from handler.labelling import Labeller
 from handler.lanes import converting_lanes, labelling_lanes
@@ -115,13 +116,23 @@ class Function:
             max_labels=settings.max_labels,
             rate_limiter=rate_limiter(settings, clients.dynamodb),
         )
+        storage = Storage(
+            clients.dynamodb,
+            settings.image_labels_table,
+            settings.label_index_table,
+            settings.content_claims_table,
+        )
+        objects = Objects(clients.s3)
+        copies = Copies(settings, storage, objects)
         return Pipeline(
-            Storage(clients.dynamodb, settings.image_labels_table, settings.label_index_table),
+            storage,
             Labeller(
                 settings,
                 Converter(clients.s3, recogniser, ("cat",)) if is_converting else recogniser,
-                Objects(clients.s3),
+                objects,
+                copies,
             ),
+            copies,
             Messages(clients.sqs, settings.dead_letter_queue_url),
             concurrency=settings.rekognition_concurrency,
         )

@@ -14,6 +14,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handler.conversion import Converter
+from handler.copies import Copies
 from handler.deadline import Deadline
 from handler.events import read_message
 from handler.labelling import Labeller
@@ -69,6 +70,7 @@ OUTPUTS = QUEUES | {
     "KeyPrefix": "",
     "ImageLabelsTable": SETTINGS.image_labels_table,
     "LabelIndexTable": SETTINGS.label_index_table,
+    "ContentClaimsTable": "ContentClaims",
 }
 DEAD_LETTERS = ("dead-letters", "convert-dead-letters")
 _VISIBILITY_S = 120.0
@@ -300,14 +302,21 @@ class _Environment:
             max_labels=settings.max_labels,
             rate_limiter=limiter,
         )
+        storage = Storage(
+            dynamodb, settings.image_labels_table, settings.label_index_table, settings.content_claims_table
+        )
+        objects = Objects(s3)
+        copies = Copies(settings, storage, objects, now=lambda: world.time.now(skew_s))
         self._pipeline = Pipeline(
-            Storage(dynamodb, settings.image_labels_table, settings.label_index_table),
+            storage,
             Labeller(
                 settings,
                 _InProcess(s3, recogniser) if is_converting else recogniser,
-                Objects(s3),
+                objects,
+                copies,
                 now=lambda: world.time.now(skew_s),
             ),
+            copies,
             Messages(sqs, settings.dead_letter_queue_url),
             concurrency=settings.rekognition_concurrency,
             now=lambda: world.time.now(skew_s),
@@ -339,6 +348,9 @@ class _AnyLimiter:
     def acquire(self, _request: Any, _deadline: Deadline, **_: Any) -> None:
         if self._dice.random() < _NO_SLOT:
             raise NoSlotError
+
+    def give_back(self) -> None:
+        """Nobody counts."""
 
     def throttled(self, _deadline: Deadline) -> None:
         """Nobody counts."""
