@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from photo_labels.records.metadata.pieces import Pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from photo_labels.records.metadata.excerpts import Window
 
@@ -93,7 +93,7 @@ def _kinds(iinf: Window) -> Iterator[tuple[int, bytes]]:
 
 
 def _places(
-    iloc: Window, wanted: set[int] | frozenset[int], file: Window, idat: Window | None
+    iloc: Window, wanted: Container[int], file: Window, idat: Window | None
 ) -> Iterator[tuple[int, Window]]:
     """Yield the wanted items' first extents, which metadata have no more of."""
     version, widths = iloc.number(0, 1), iloc.number(4, 2)

@@ -1,4 +1,4 @@
-"""EXIF: the few entries that tell of time, camera and place, in the first directory of a TIFF and the two below it.
+"""EXIF: the few entries on time, camera and place, in the first directory of a TIFF and the two below it.
 
 No directory is read twice and no chain of them followed, so that the work has an end however a file is made.
 `photo_labels.records.decoders.tiff_structure` reads all of a TIFF instead, which takes longer.
@@ -27,7 +27,7 @@ _ORDERS = {b"II": "<", b"MM": ">"}
 # With the numbers that Olympus (RO, RS) and Panasonic (U) have in the place of 42.
 _MAGICS = frozenset({42, 0x4F52, 0x5352, 0x55})
 _BIG_MAGIC = 43
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 10: 8, 13: 4, 16: 8, 18: 8}
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 9: 4, 10: 8, 13: 4, 16: 8, 18: 8}
 _RATIONALS = {5: "I", 10: "i"}
 MAX_ENTRIES = 1_000
 # Of a text; what is longer is cut off.
@@ -44,7 +44,7 @@ class Exif:
 
 
 def exif_of(window: Window) -> Exif:
-    """Read EXIF that begins where the window does, which is a TIFF; what cannot be read is as if it were not there."""
+    """Read EXIF, a TIFF, which begins where the window does; what cannot be read is as if it were not there."""
     exif = Exif()
     if not (tiff := _tiff_of(window)):
         return exif
@@ -133,7 +133,7 @@ class _Tiff:
 
     def _degrees(self, entry: _Entry | None, side: _Entry | None, sides: bytes) -> Decimal | None:
         """Return degrees of degrees, minutes and seconds; None: not all of it is told."""
-        told = self.value(side, 1).upper() if side else b""
+        told = self.value(side, 2)[:1].upper() if side else b""
         if entry is None or entry.kind not in _RATIONALS or entry.count != 3 or not told or told not in sides:
             return None
         content = self.value(entry, 24)

@@ -52,8 +52,8 @@ _READERS: tuple[tuple[re.Pattern[bytes], Callable[[Window], Pieces]], ...] = tup
 def metadata_of(head: bytes, size: int | None = None, after: tuple[int, bytes] | None = None) -> Metadata:
     """Return what the first bytes of a photo tell (64 KB or more do for most); it never raises.
 
-    `size`: of the whole file, so that nothing beyond it is asked for. `after`: the first byte and the content of one
-    more range, which an answer for the same head has asked for as `more`.
+    `size`: of the whole file, so that nothing beyond it is asked for. `after`: the first byte and the content of
+    one more range, which an answer for the same head has asked for as `more`.
     """
     file = Excerpts(head, size, after)
     whole = Window(file, 0)

@@ -9,12 +9,12 @@ from decimal import Decimal
 # The first photograph was taken in 1826 or 1827.
 _FIRST_YEAR, _LAST_YEAR = 1826, 2200
 # What a clock shows that was never set: zero of Unix.
-_UNSET = datetime(1970, 1, 1)  # noqa: DTZ001: EXIF's times have no zone
+_UNSET = datetime(1970, 1, 1)  # noqa: DTZ001
 # EXIF's 2019:07:14 18:03:22 and ISO's 2019-07-14T18:03:22.50+02:00, also where only the beginning is known; some
 # cameras write a space for the first digit.
 _TIME = re.compile(
     r"(\d{4})(?:[:/.-]([ \d]\d)(?:[:/.-]([ \d]\d)"
-    r"(?:[ T]([ \d]\d):([ \d]\d)(?::([ \d]\d)(?:[.,]\d{0,12})?)?\s?([Zz]|[+-]\d\d:?\d\d)?)?)?)?"
+    r"(?:[ T]([ \d]\d):([ \d]\d)(?::([ \d]\d)(?:[.,]\d{0,12})?)?\s?(?:GMT|UTC)?([Zz]|[+-]\d\d:?\d\d)?)?)?)?"
     # EXIF writes spaces for what is unknown.
     r"[ :]*",
     re.ASCII,
@@ -28,8 +28,8 @@ _PLACES = Decimal("0.000001")
 def time_of(text: str, offset: str = "") -> str | None:
     """Return a time as ISO 8601, whole seconds, with its offset where it has one; None: it is no plausible one.
 
-    What is not told of a date is the first of it: "1972-05" is the first of May, at midnight. `offset`: what is told
-    of it beside the time.
+    What is not told of a date is the first of it: "1972-05" is the first of May, at midnight. `offset`: what is
+    told of it beside the time.
     """
     if not (told := _TIME.fullmatch(text.strip(" \0\t\r\n"))):
         return None
@@ -42,8 +42,10 @@ def time_of(text: str, offset: str = "") -> str | None:
         return None
     zone = _zone(own_offset or offset)
     time = local.replace(tzinfo=zone)
+    if not _FIRST_YEAR <= local.year <= _LAST_YEAR:
+        return None
     is_unset = local == _UNSET or (zone is not None and time == _UNSET.replace(tzinfo=UTC))
-    return None if is_unset or not _FIRST_YEAR <= local.year <= _LAST_YEAR else time.isoformat()
+    return None if is_unset else time.isoformat()
 
 
 def _zone(text: str) -> timezone | None:
