@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _XMP_TYPE = b"application/rdf+xml\0"
 _CANON = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
 _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
-# A photo of 48 megapixels has some 200 items, a tile each.
-MAX_BOXES, MAX_ITEMS = 64, 4_096
+# A photo of 200 megapixels has some 800 items, a tile each.
+MAX_BOXES, MAX_ITEMS = 64, 2_048
 
 
 def pieces_of(file: Window) -> Pieces:
