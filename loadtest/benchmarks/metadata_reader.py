@@ -11,6 +11,7 @@ import json
 import logging
 import random
 import statistics
+import struct
 import sys
 import time
 import warnings
@@ -18,21 +19,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # What the function has imported before.
-for _module in ("dataclasses", "datetime", "decimal", "re", "struct"):
+for _module in ("dataclasses", "datetime", "decimal", "re"):
     importlib.import_module(_module)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TIMES, DAMAGED = 200, 500
+TIMES, DAMAGED = 100, 100
 # So much of the photo is damaged, which has all its metadata.
 _DAMAGED_BYTES = 2_000
+# What these libraries raise of a photo that they do not read.
+_RAISED = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, OSError, RuntimeError),
+    *(TypeError, ValueError, struct.error),
+)
 MODULES = {
     "ours": "photo_labels.records.metadata.reading",
     "Pillow": "PIL.Image",
     "exifread": "exifread",
     "piexif": "piexif",
-    "exif": "exif",
     "pyexiv2": "pyexiv2",
 }
 
@@ -51,9 +56,6 @@ def reader(name: str, module: Any) -> Callable[[bytes], object]:
         "Pillow": lambda photo: by_pillow(module, photo),
         "exifread": lambda photo: module.process_file(io.BytesIO(photo), details=False),
         "piexif": lambda photo: module.load(photo)["Exif"],
-        "exif": lambda photo: [
-            module.Image(photo).get(one) for one in ("datetime_original", "make", "gps_latitude")
-        ],
     }
     return readers[name]
 
@@ -68,7 +70,7 @@ def cpu_ms(read: Callable[[bytes], object], photo: bytes) -> tuple[float, bool]:
     started = time.process_time()
     try:
         read(photo)
-    except Exception:  # noqa: BLE001: which ones a library raises is what is counted
+    except _RAISED:
         return (time.process_time() - started) * 1e3, False
     return (time.process_time() - started) * 1e3, True
 
@@ -76,7 +78,7 @@ def cpu_ms(read: Callable[[bytes], object], photo: bytes) -> tuple[float, bool]:
 def is_read(read: Callable[[bytes], object], photo: bytes) -> bool:
     try:
         return bool(read(photo))
-    except Exception:  # noqa: BLE001: it does not read this format
+    except _RAISED:
         return False
 
 
@@ -89,26 +91,26 @@ def damaged(photo: bytes) -> bytes:
 
 
 def main() -> None:
-    """Measure a library with the photos in a folder, and print the figures as JSON."""
+    """Measure a library with the photos in a folder; print a line for usual photos, one for damaged ones."""
     name, folder = sys.argv[1], Path(sys.argv[2])
     warnings.simplefilter("ignore")
     logging.disable()
-    started = time.perf_counter()
+    started = time.process_time()
     module = importlib.import_module(MODULES[name])
-    import_ms = (time.perf_counter() - started) * 1e3
+    import_ms = (time.process_time() - started) * 1e3
     read = reader(name, module)
     jpeg = (folder / "photo.jpg").read_bytes()
-    random.seed(1)
-    spoilt = [cpu_ms(read, damaged(jpeg)) for _ in range(DAMAGED)]
-    figures = {
+    usual = {
         "import_ms": import_ms,
         "jpeg_ms": statistics.median(cpu_ms(read, jpeg)[0] for _ in range(TIMES)),
         "reads_heif": is_read(read, (folder / "photo.heic").read_bytes()),
         "reads_xmp": is_read(read, (folder / "xmp.jpg").read_bytes()),
-        "raised": sum(not is_whole for _, is_whole in spoilt),
-        "worst_ms": max(took for took, _ in spoilt),
     }
-    print(json.dumps(figures), file=sys.__stdout__)
+    print(json.dumps(usual), flush=True)
+    random.seed(1)
+    spoilt = [cpu_ms(read, damaged(jpeg)) for _ in range(DAMAGED)]
+    raised = sum(not is_whole for _, is_whole in spoilt)
+    print(json.dumps({"raised": raised, "worst_ms": max(took for took, _ in spoilt)}))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ No directory is read twice and no chain of them followed, so that the work has a
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -34,13 +33,15 @@ MAX_ENTRIES = 1_000
 _MAX_VALUE_BYTES = 256
 
 
-@dataclass(slots=True)
 class Exif:
     """What was found: texts by their tag, the place, and where XMP is."""
 
-    texts: dict[int, bytes] = field(default_factory=dict)
-    location: tuple[Decimal, Decimal] | None = None
-    xmp: Window | None = None
+    __slots__ = ("location", "texts", "xmp")
+
+    def __init__(self) -> None:
+        self.texts: dict[int, bytes] = {}
+        self.location: tuple[Decimal, Decimal] | None = None
+        self.xmp: Window | None = None
 
 
 def exif_of(window: Window) -> Exif:
@@ -66,12 +67,13 @@ def location_in(window: Window) -> tuple[Decimal, Decimal] | None:
     return tiff.location(tiff.entries(tiff.first(), _IN_GPS)) if tiff else None
 
 
-@dataclass(frozen=True, slots=True)
 class _Entry:
-    kind: int
-    count: int
-    # The bytes that are its value, or tell its place.
-    own: bytes
+    __slots__ = ("count", "kind", "own")
+
+    def __init__(self, kind: int, count: int, own: bytes) -> None:
+        self.kind, self.count = kind, count
+        # The bytes that are its value, or tell its place.
+        self.own = own
 
 
 def _tiff_of(window: Window) -> _Tiff | None:

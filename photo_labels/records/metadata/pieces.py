@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from photo_labels.records.metadata.excerpts import Window
 
 
-@dataclass(slots=True)
 class Pieces:
-    """The windows of a file that begin with EXIF, a directory of GPS, and XMP."""
+    """The windows of a file that begin with EXIF, a directory of GPS, and XMP.
 
-    exif: tuple[Window, ...] = ()
-    gps: Window | None = None
-    xmp: Window | None = None
+    Not made by `dataclass`, which takes half a millisecond of each cold start.
+    """
+
+    __slots__ = ("exif", "gps", "xmp")
+
+    def __init__(self, exif: tuple[Window, ...] = ()) -> None:
+        self.exif = exif
+        self.gps: Window | None = None
+        self.xmp: Window | None = None

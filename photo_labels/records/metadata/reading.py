@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,18 +34,22 @@ def _of_tiff(file: Window) -> Pieces:
     return Pieces(exif=(file,))
 
 
-_READERS: tuple[tuple[re.Pattern[bytes], Callable[[Window], Pieces]], ...] = tuple(
-    (re.compile(beginning, re.DOTALL), reader)
-    for beginning, reader in (
-        (rb"\xff\xd8", containers.of_jpeg),
-        (rb".{4}ftyp", boxes.pieces_of),
-        (rb"II|MM", _of_tiff),
-        (rb"\x89PNG\r\n\x1a\n", containers.of_png),
-        (rb"RIFF.{4}WEBP", containers.of_webp),
-        (rb"FUJIFILMCCD-RAW", containers.of_raf),
-        (rb"8BPS", containers.of_psd),
-    )
-)
+_READERS: dict[bytes, Callable[[Window], Pieces]] = {
+    b"\xff\xd8": containers.of_jpeg,
+    b"II": _of_tiff,
+    b"MM": _of_tiff,
+    b"\x89PNG\r\n\x1a\n": containers.of_png,
+    b"FUJIFILMCCD-RAW": containers.of_raf,
+    b"8BPS": containers.of_psd,
+}
+
+
+def _reader_of(head: bytes) -> Callable[[Window], Pieces] | None:
+    if head[4:8] == b"ftyp":
+        return boxes.pieces_of
+    if head[8:12] == b"WEBP":
+        return containers.of_webp
+    return next((reader for beginning, reader in _READERS.items() if head.startswith(beginning)), None)
 
 
 def metadata_of(head: bytes, size: int | None = None, after: tuple[int, bytes] | None = None) -> Metadata:
@@ -57,8 +60,7 @@ def metadata_of(head: bytes, size: int | None = None, after: tuple[int, bytes] |
     """
     file = Excerpts(head, size, after)
     whole = Window(file, 0)
-    reader = next((reader for beginning, reader in _READERS if beginning.match(head)), None)
-    if not reader:
+    if not (reader := _reader_of(head)):
         return Metadata()
     pieces = reader(whole)
     texts: dict[int, bytes] = {}

@@ -93,7 +93,7 @@ def read(content: bytes, size: int | None = None) -> Metadata:
 
 
 @given(beginning=st.sampled_from(BEGINNINGS), rest=st.binary(max_size=600), size=st.none() | st.integers(0, 2**64))
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 def test_given_any_bytes_when_read_then_there_is_an_answer(
     beginning: bytes, rest: bytes, size: int | None
 ) -> None:
@@ -102,7 +102,7 @@ def test_given_any_bytes_when_read_then_there_is_an_answer(
 
 @pytest.mark.parametrize("kind", PHOTOS)
 @given(data=st.data())
-@settings(max_examples=150)
+@settings(max_examples=100, deadline=None)
 def test_given_a_photo_with_other_bytes_in_it_when_read_then_there_is_an_answer(
     kind: str, data: st.DataObject
 ) -> None:
@@ -138,6 +138,7 @@ def test_given_a_photo_with_any_byte_at_its_highest_when_read_then_there_is_an_a
     east=st.integers(1, 179),
     seconds=st.integers(0, 5_999),
 )
+@settings(deadline=None)
 @example(order="<", time=datetime(2000, 2, 29), minutes=-1, camera="a", north=-89, east=1, seconds=0)  # noqa: DTZ001
 def test_given_exif_of_any_values_when_read_then_they_come_back(
     *, order: str, time: datetime, minutes: int | None, camera: str, north: int, east: int, seconds: int
