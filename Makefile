@@ -143,7 +143,7 @@ bench-slots: .venv/.dev ## simulate the quota at up to 2,000 calls a second
 bench-memory: .venv/.dev ## ask the page's server for 24 photos of 190 MB at once
 	@$(BIN)/python -m loadtest.benchmarks.memory
 
-bench-metadata: .venv/.loadtest $(READERS)/.installed ## compare libraries that read when and where a photo was taken
+bench-metadata: .venv/.loadtest $(READERS)/.installed ## compare what reads time and place of photos
 	@$(BIN)/python -m loadtest.benchmarks.metadata
 
 bench-limits: .venv/.loadtest $(MINISTACK)/.installed ## find this machine's limits: half an hour; N=5000: less
