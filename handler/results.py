@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from types_boto3_rekognition.type_defs import LabelTypeDef
 
+    from photo_labels.records.metadata.reading import Metadata
+
 
 class UnsupportedPhotoError(PermanentError):
     """Rekognition does not read photos of this format or size; converted it may."""
@@ -57,6 +59,8 @@ class Recognised:
     orientation: int | None = None
     # Only a part of the photo was there to be seen.
     is_truncated: bool = False
+    # Of a photo that was downloaded; None: it was not.
+    metadata: Metadata | None = None
 
 
 @dataclass(slots=True)

@@ -237,7 +237,10 @@ def _is_instance(instance: object) -> bool:
     )
 
 
-_OBSERVED = ("labels", "label_model_version", "orientation", "truncated")
+_OBSERVED = (
+    *("labels", "label_model_version", "orientation", "truncated"),
+    *("taken_at", "camera", "location", "metadata_read"),
+)
 _WHOLE_NUMBERS = {"size", "max_labels", "orientation", "expires_at"}
 _TYPES: dict[str, Any] = dict.fromkeys((*_WHOLE_NUMBERS, "min_confidence"), (int, Decimal))
 _TYPES |= {"truncated": bool, "location": dict}

@@ -38,6 +38,7 @@ SETTINGS = Settings.from_environment(
         "QUEUE_URL": f"{_QUEUES}-photos",
         "DEAD_LETTER_QUEUE_URL": f"{_QUEUES}-dead-letters",
         "CONVERT_QUEUE_URL": f"{_QUEUES}-convert",
+        "PHOTO_METADATA": "off",
     }
 )
 # What a decoder makes of a photo. `cat` takes its place, so this is what S3 has to answer for one that decodes.

@@ -50,6 +50,7 @@ SETTINGS = Settings.from_environment(
         "DEAD_LETTER_QUEUE_URL": "dead-letters",
         "CONVERT_QUEUE_URL": "convert",
         "CONTENT_CLAIMS_TABLE": "ContentClaims",
+        "PHOTO_METADATA": "off",
     }
 )
 

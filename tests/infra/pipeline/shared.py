@@ -148,6 +148,7 @@ PARAMETERS: dict[str, Any] = {
     "PermissionsBoundary": "",
     "EnforceTls": "true",
     "ReuseLabels": "true",
+    "PhotoMetadata": "time",
     "LogRetentionDays": 30,
 }
 
