@@ -75,13 +75,18 @@ def _labels_table(document: Document) -> Table:
     )
     for label in document.labels:
         table.add_row(
-            safe(label["Name"]),
+            safe(_with_aliases(label)),
             f"{label['Confidence']:.2f}",
             safe(", ".join(label["Parents"])),
             safe(", ".join(label["Categories"])),
             "\n".join(_box(instance["BoundingBox"]) for instance in label["Instances"]),
         )
     return table
+
+
+def _with_aliases(label: dict[str, Any]) -> str:
+    name: str = label["Name"]
+    return f"{name} ({', '.join(label['Aliases'])})" if "Aliases" in label else name
 
 
 def _box(box: dict[str, Any]) -> str:

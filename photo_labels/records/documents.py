@@ -212,7 +212,10 @@ def _is_label(label: object) -> bool:
         and isinstance(label.get("Name"), str)
         and isinstance(label.get("Confidence"), Decimal)
         and all(isinstance(label.get(name), list) for name in ("Parents", "Categories", "Instances"))
-        and all(isinstance(name, str) for name in (*label["Parents"], *label["Categories"]))
+        and isinstance(label.get("Aliases", []), list)
+        and all(
+            isinstance(name, str) for name in (*label["Parents"], *label["Categories"], *label.get("Aliases", ()))
+        )
         and all(map(_is_instance, label["Instances"]))
     )
 
@@ -224,7 +227,12 @@ def _own_of(label: Mapping[str, Any]) -> Item:
         for one in label["Instances"]
     ]
     own = {name: label[name] for name in ("Name", "Confidence", "Parents", "Categories")}
-    return own | {"Instances": instances}
+    return own | _aliases(label.get("Aliases")) | {"Instances": instances}
+
+
+def _aliases(names: Sequence[str] | None) -> Item:
+    """Return the attribute of a label that has other names; most have none."""
+    return {"Aliases": list(names)} if names else {}
 
 
 def _is_instance(instance: object) -> bool:
@@ -291,6 +299,7 @@ def labels_from(response: Sequence[Mapping[str, Any]]) -> tuple[Item, ...]:
                 "Confidence": _decimal(label["Confidence"]),
                 "Parents": [parent["Name"] for parent in label.get("Parents", ())],
                 "Categories": [category["Name"] for category in label.get("Categories", ())],
+                **_aliases([alias["Name"] for alias in label.get("Aliases", ())]),
                 "Instances": [_instance(one) for one in label.get("Instances", ())],
             },
         )
@@ -311,10 +320,12 @@ def _decimal(number: float) -> Decimal:
 
 
 def fitted(document: Document) -> Document:
-    """Make a document fit DynamoDB's 400 KB: without Instances, then without labels, as a rejection."""
+    """Make a document fit DynamoDB's 400 KB: without Instances and Aliases, then without labels, rejected."""
     if item_bytes(document.to_item()) <= _MAX_ITEM_BYTES:
         return document
-    lean = replace(document, labels=tuple(label | {"Instances": []} for label in document.labels))
+    lean = replace(
+        document, labels=tuple(_own_of(label | {"Instances": [], "Aliases": []}) for label in document.labels)
+    )
     if item_bytes(lean.to_item()) <= _MAX_ITEM_BYTES:
         return lean
     return replace(

@@ -71,7 +71,10 @@ def test_given_what_rekognition_found_when_written_then_the_document_has_it_to_t
         boxes = [one["M"]["BoundingBox"]["M"] for one in ours["Instances"]["L"]]
         given = [one["BoundingBox"] for one in theirs.get("Instances", [])]
         assert [{side: float(value["N"]) for side, value in box.items()} for box in boxes] == given
-        assert ours.keys() == {"Name", "Confidence", "Parents", "Categories", "Instances"}
+        aliases = [one["Name"] for one in theirs.get("Aliases", [])]
+        assert [one["S"] for one in ours.get("Aliases", {"L": []})["L"]] == aliases
+        usual = {"Name", "Confidence", "Parents", "Categories", "Instances"}
+        assert ours.keys() == usual | ({"Aliases"} if aliases else set())
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ LABELS = st.lists(
             "Confidence": st.floats(80, 100, allow_nan=False) | st.just(100),
             "Instances": st.just([]),
             "Parents": st.lists(st.fixed_dictionaries({"Name": st.text(max_size=20)}), max_size=2),
-            "Aliases": st.just([]),
+            "Aliases": st.lists(st.fixed_dictionaries({"Name": st.text(max_size=20)}), max_size=2),
             "Categories": st.just([{"Name": "Animals and Pets"}]),
         }
     ),

@@ -246,6 +246,8 @@ def test_given_reconciliation_of_before_commits_when_it_was_replaced_meanwhile_t
         {"Labels": "Cat"},
         {"Labels": ["Cat"]},
         {"Labels": [{"Name": "Cat"}]},
+        {"Labels": [DOCUMENT.labels[0] | {"Aliases": "Kitty"}]},
+        {"Labels": [DOCUMENT.labels[0] | {"Aliases": [7]}]},
         {"Labels": [{"Name": "Cat", "Confidence": "high"}]},
         {"CommitID": b"c0ffee"},
         {"TakenAt": "last summer"},
@@ -294,6 +296,13 @@ def test_given_a_label_twice_when_reduced_then_the_surer_one_stays() -> None:
     assert [(one["Name"], one["Confidence"]) for one in labels] == [("Cat", Decimal("99.95352935791016"))]
 
 
+def test_given_labels_with_and_without_aliases_when_stored_and_read_then_only_those_there_are_are_kept() -> None:
+    phone = {"Name": "Mobile Phone", "Confidence": 99.9, "Aliases": [{"Name": "Cell Phone"}]}
+    labels = labels_from([phone, {"Name": "Wall", "Confidence": 90.0, "Aliases": []}])
+    read = Document.from_item(from_attributes(to_attributes(replace(DOCUMENT, labels=labels).to_item()))).labels
+    assert [one.get("Aliases") for one in read] == [["Cell Phone"], None]
+
+
 @given(st.dictionaries(texts, plain, max_size=5))
 def test_given_any_item_when_measured_then_it_is_never_taken_for_smaller_than_dynamodb_does(
     item: dict[str, object],
@@ -329,6 +338,7 @@ def test_given_any_number_of_labels_when_fitted_then_dynamodb_takes_the_document
             "Name": f"Label {n}" * 20,
             "Confidence": 99.0,
             "Instances": [{"Confidence": 9.0, "BoundingBox": box}] * 30,
+            "Aliases": [{"Name": f"Alias {n}" * 20}] * 30,
         }
         for n in range(labels)
     ]

@@ -182,6 +182,19 @@ def test_given_what_spreadsheet_would_run_when_exported_as_csv_then_apostrophe_i
 # looking at one
 
 
+def test_given_a_label_with_aliases_when_shown_then_they_are_beside_its_name(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [phone, wall] = document("phone.jpg", {"Mobile Phone": 98.5, "Wall": 90.0}).labels
+    labels = (phone | {"Aliases": ["Cell Phone", "[red]"]}, wall)
+    store(target, replace(document("phone.jpg", {}), labels=labels))
+    said = " ".join(run(target, monkeypatch, "show", "phone.jpg").output.split())
+    assert "Mobile Phone (Cell Phone, [red]) 98.50" in said
+    assert "Wall 90.00" in said
+    shown = json.loads(run(target, monkeypatch, "show", "phone.jpg", "--json").stdout)
+    assert [one.get("Aliases") for one in shown["Labels"]] == [["Cell Phone", "[red]"], None]
+
+
 def photo(kind: str = "JPEG") -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (200, 100), "white").save(file, kind)
