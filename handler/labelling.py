@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from handler.decisions import Forward, SkipReason, Task, Write
 from handler.events import Kind, ObjectEvent, body_of
 from handler.lanes import LIVE
+from handler.model_settings import digest_of
 from handler.rate_limiter import BudgetSpentError, NoSlotError, SlotRequest
 from handler.recognition import MAX_OBJECT_BYTES
 from handler.results import InvalidParameterError, S3Object, UnreadableObjectError, UnsupportedPhotoError
@@ -121,6 +122,7 @@ class Labeller:
     ) -> None:
         self._min_confidence = Decimal(str(settings.min_confidence))
         self._max_labels = settings.max_labels
+        self._model_settings = digest_of(settings)
         self._recogniser = recogniser
         self._objects = objects
         self._copies = copies
@@ -365,7 +367,7 @@ class Labeller:
             task,
             status="REMOVED",
             expires_at=int((self._now() + TOMBSTONE_LIFE).timestamp()),
-            **dict.fromkeys(("etag", "size", "version_id", "min_confidence", "max_labels")),
+            **dict.fromkeys(("etag", "size", "version_id", "min_confidence", "max_labels", "model_settings")),
         )
 
     def _reject(self, task: Task, error: PermanentError) -> Write:
@@ -385,6 +387,7 @@ class Labeller:
             "version_id": event.version_id,
             "min_confidence": self._min_confidence,
             "max_labels": self._max_labels,
+            "model_settings": self._model_settings,
         }
         document = Document(**(fields | outcome))
         return Write(
@@ -402,7 +405,8 @@ class Labeller:
             and known.is_of(head.etag, head.last_modified, head.version_id)
             and (
                 any_settings
-                or (known.min_confidence, known.max_labels) == (self._min_confidence, self._max_labels)
+                or (known.min_confidence, known.max_labels, known.model_settings)
+                == (self._min_confidence, self._max_labels, self._model_settings)
             )
         )
 

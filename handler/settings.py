@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from handler.model_settings import LabelFilters
 from photo_labels.records.budget import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+# Of a label or category, and how many a filter takes (Rekognition's API reference, GeneralLabelsSettings).
+_NAME = re.compile("[A-Za-z0-9àâèçñó'_(). -]{1,50}")
+_MAX_NAMES = 100
 
 
 class SettingsError(ValueError):
@@ -34,6 +41,8 @@ class Settings:
     bulk_convert_queue_url: str | None
     min_confidence: float
     max_labels: int
+    # Which labels Rekognition gives of those that it finds.
+    label_filters: LabelFilters
     # DetectLabels calls in flight in one execution environment.
     rekognition_concurrency: int
     # DetectLabels calls a second that the whole pipeline may make; 0: no limit of ours.
@@ -66,6 +75,7 @@ class Settings:
             bulk_convert_queue_url=_optional(environment, "BULK_CONVERT_QUEUE_URL"),
             min_confidence=_number(environment, "MIN_CONFIDENCE", default=80, low=0, high=100),
             max_labels=_whole(environment, "MAX_LABELS", default=50, low=1, high=1000),
+            label_filters=_label_filters(environment),
             rekognition_concurrency=_whole(environment, "REKOGNITION_CONCURRENCY", default=10, low=1, high=100),
             rekognition_tps=tps,
             max_concurrency=_whole(environment, "MAX_CONCURRENCY", default=10, low=2, high=1000),
@@ -105,6 +115,32 @@ def _whole(environment: Mapping[str, str], name: str, *, default: int, low: int,
     if value != int(value):
         raise SettingsError(f"{name} is {environment[name]!r}: it must be a whole number.")
     return int(value)
+
+
+def _label_filters(environment: Mapping[str, str]) -> LabelFilters:
+    filters = []
+    for kind in ("LABEL", "LABEL_CATEGORY"):
+        names = f"{kind}_INCLUSION_FILTERS", f"{kind}_EXCLUSION_FILTERS"
+        included, excluded = (_names(environment, name) for name in names)
+        if both := set(included) & set(excluded):
+            raise SettingsError(
+                f"{names[0]} and {names[1]} both name {min(both)!r}: it can be in one of them only."
+            )
+        filters += [included, excluded]
+    return LabelFilters(*filters)
+
+
+def _names(environment: Mapping[str, str], variable: str) -> tuple[str, ...]:
+    """Read names with commas between them."""
+    names = {name for text in environment.get(variable, "").split(",") if (name := text.strip())}
+    if bad := [name for name in names if not _NAME.fullmatch(name)]:
+        raise SettingsError(
+            f"{variable} is {environment[variable]!r}: {min(bad)!r} must be a name of at most 50 letters, digits, "
+            "blanks and any of '-_()."
+        )
+    if len(names) > _MAX_NAMES:
+        raise SettingsError(f"{variable} has {len(names)} names: Rekognition takes at most {_MAX_NAMES}.")
+    return tuple(sorted(names))
 
 
 def _budget(environment: Mapping[str, str], tps: float) -> Budget:

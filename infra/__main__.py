@@ -56,12 +56,20 @@ def push_(options: dict[str, Any]) -> None:
 
 
 def _pairs(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str] | None:
+    """Read words with a "="; those of categories have blanks, so that a filter goes on to the next such word."""
     if not given:
         return None
-    pairs = [one.partition("=") for text in given for one in text.split()]
-    if bad := [name for name, equals, _ in pairs if not equals]:
-        raise click.BadParameter(f"{bad[0]!r} is not of the form Name=value")
-    return {name: value for name, _, value in pairs}
+    pairs: dict[str, str] = {}
+    last = ""
+    for word in [word for text in given for word in text.split()]:
+        name, equals, value = word.partition("=")
+        if equals:
+            pairs[name], last = value, name
+        elif last.endswith("Filters"):
+            pairs[last] += f" {word}"
+        else:
+            raise click.BadParameter(f"{name!r} is not of the form Name=value")
+    return pairs
 
 
 @main.command("deploy")

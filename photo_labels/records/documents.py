@@ -81,9 +81,11 @@ class Document:
     size: int | None = None
     version_id: str | None = None
     label_model_version: str | None = None
-    # With max_labels, the model settings that the labels were requested with.
+    # With the next two, the model settings that the labels were requested with.
     min_confidence: Decimal | None = None
     max_labels: int | None = None
+    # Names filters of labels; None: there were none.
+    model_settings: str | None = None
     # EXIF's, of a photo that was converted: boxes refer to the photo after it is applied, upright.
     orientation: int | None = None
     # The file lacks its end, and the labels are of what is there; None: it does not, or nobody has looked.
@@ -260,6 +262,7 @@ _ATTRIBUTES = {
     "label_model_version": "LabelModelVersion",
     "min_confidence": "MinConfidence",
     "max_labels": "MaxLabels",
+    "model_settings": "ModelSettings",
     "event_time": "EventTime",
     "labelled_at": "LabelledAt",
     "commit": "CommitID",

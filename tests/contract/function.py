@@ -14,6 +14,7 @@ from handler.events import read_message
 from handler.labelling import Labeller
 from handler.lanes import converting_lanes, labelling_lanes
 from handler.messages import Messages
+from handler.model_settings import request_of
 from handler.objects import Objects
 from handler.pipeline import Pipeline
 from handler.recognition import Recogniser
@@ -112,8 +113,7 @@ class Function:
         clients = self._clients
         recogniser = Recogniser(
             clients.rekognition,
-            min_confidence=settings.min_confidence,
-            max_labels=settings.max_labels,
+            request_of(settings),
             rate_limiter=rate_limiter(settings, clients.dynamodb),
         )
         storage = Storage(

@@ -299,7 +299,13 @@ class Rekognition(Client):
         if photo.error:
             raise aws_error(photo.error)
         self._on_recognised(key)
-        wanted = [(name, value) for name, value in photo.labels.items() if value >= parameters["MinConfidence"]]
+        filters = parameters.get("Settings", {}).get("GeneralLabels", {})
+        included, excluded = filters.get("LabelInclusionFilters"), filters.get("LabelExclusionFilters", ())
+        wanted = [
+            (name, value)
+            for name, value in photo.labels.items()
+            if value >= parameters["MinConfidence"] and name in (included or photo.labels) and name not in excluded
+        ]
         labels = [
             {"Name": name, "Confidence": value, "Parents": [], "Aliases": [], "Categories": [], "Instances": []}
             for name, value in sorted(wanted, key=lambda one: -one[1])[: parameters["MaxLabels"]]

@@ -74,6 +74,7 @@ def test_given_a_document_when_stored_and_read_then_it_is_the_same() -> None:
 def test_given_a_document_with_every_attribute_when_it_goes_to_dynamodb_and_back_then_it_is_the_same() -> None:
     more: dict[str, Any] = {
         "version_id": "v",
+        "model_settings": "0123456789abcdef",
         "orientation": 6,
         "truncated": True,
         "taken_at": "2019-07-14T18:03:22+02:00",

@@ -189,8 +189,8 @@ def test_given_a_label_with_aliases_when_shown_then_they_are_beside_its_name(
     labels = (phone | {"Aliases": ["Cell Phone", "[red]"]}, wall)
     store(target, replace(document("phone.jpg", {}), labels=labels))
     said = " ".join(run(target, monkeypatch, "show", "phone.jpg").output.split())
-    assert "Mobile Phone (Cell Phone, [red]) 98.50" in said
-    assert "Wall 90.00" in said
+    assert "Mobile Phone (Cell Phone, [red]) │ 98.50" in said
+    assert "Wall │ 90.00" in said
     shown = json.loads(run(target, monkeypatch, "show", "phone.jpg", "--json").stdout)
     assert [one.get("Aliases") for one in shown["Labels"]] == [["Cell Phone", "[red]"], None]
 
