@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from handler.settings import LabelFilters
 
 if TYPE_CHECKING:
     from handler.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class LabelFilters:
-    """Names of labels and of categories, sorted, each once; where none is included, all are but the excluded."""
-
-    included_labels: tuple[str, ...] = ()
-    excluded_labels: tuple[str, ...] = ()
-    included_categories: tuple[str, ...] = ()
-    excluded_categories: tuple[str, ...] = ()
-
-    def to_request(self) -> dict[str, list[str]]:
-        """Return them as Settings.GeneralLabels of a request, without those that are empty."""
-        named = {
-            "LabelInclusionFilters": self.included_labels,
-            "LabelExclusionFilters": self.excluded_labels,
-            "LabelCategoryInclusionFilters": self.included_categories,
-            "LabelCategoryExclusionFilters": self.excluded_categories,
-        }
-        return {name: list(names) for name, names in named.items() if names}
 
 
 def request_of(settings: Settings) -> dict[str, Any]:

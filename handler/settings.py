@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handler.model_settings import LabelFilters
 from photo_labels.records.budget import Budget
 
 if TYPE_CHECKING:
@@ -20,6 +19,26 @@ _MAX_NAMES = 100
 
 class SettingsError(ValueError):
     """A setting is missing or makes no sense; the message names the variable and says what it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFilters:
+    """Names of labels and of categories, sorted, each once; where none is included, all are but the excluded."""
+
+    included_labels: tuple[str, ...] = ()
+    excluded_labels: tuple[str, ...] = ()
+    included_categories: tuple[str, ...] = ()
+    excluded_categories: tuple[str, ...] = ()
+
+    def to_request(self) -> dict[str, list[str]]:
+        """Return them as Settings.GeneralLabels of a request, without those that are empty."""
+        named = {
+            "LabelInclusionFilters": self.included_labels,
+            "LabelExclusionFilters": self.excluded_labels,
+            "LabelCategoryInclusionFilters": self.included_categories,
+            "LabelCategoryExclusionFilters": self.excluded_categories,
+        }
+        return {name: list(names) for name, names in named.items() if names}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ import re
 
 import pytest
 
-from handler.model_settings import LabelFilters
-from handler.settings import Settings, SettingsError
+from handler.settings import LabelFilters, Settings, SettingsError
 from photo_labels.records.budget import CHECK_BUDGET, Budget
 from photo_labels.records.decoder import MEMORY_BYTES
 from tests.infra.pipeline.shared import FUNCTIONS, IMAGE, Template, actions_of, stack_of

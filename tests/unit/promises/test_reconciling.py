@@ -10,7 +10,7 @@ import pytest
 
 from handler.decisions import SkipReason
 from handler.events import Kind, read_message
-from handler.model_settings import LabelFilters
+from handler.settings import LabelFilters
 from tests.fakes.world import BUCKET, SETTINGS, Function, World, failing
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from handler.decisions import SkipReason
-from handler.model_settings import LabelFilters
+from handler.settings import LabelFilters
 from tests.fakes.world import BUCKET, SETTINGS, Function, World, failing
 from tests.unit.promises.shared import CAT, DOG
 
