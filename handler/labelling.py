@@ -42,6 +42,7 @@ from photo_labels.records.formats import (
     name_says,
     why_no_photo,
 )
+from photo_labels.records.image_properties import image_properties_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -426,6 +427,7 @@ def _observed(found: Recognised) -> dict[str, Any]:
         "label_model_version": found.model_version,
         "orientation": found.orientation,
         "truncated": found.is_truncated or None,
+        "image_properties": image_properties_from(found.properties),
     }
 
 

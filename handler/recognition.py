@@ -78,7 +78,9 @@ class Recogniser:
             answer = call(lambda: self._attempt(image, slot, deadline, stats), deadline, REKOGNITION.call_s)
         except AWS_ERRORS as error:
             raise classify_error(error) from error
-        return Recognised(answer["Labels"], answer.get("LabelModelVersion"))
+        return Recognised(
+            answer["Labels"], answer.get("LabelModelVersion"), properties=answer.get("ImageProperties")
+        )
 
     def _attempt(
         self, image: Any, slot: SlotRequest, deadline: Deadline, stats: CallStats

@@ -62,6 +62,8 @@ class Settings:
     max_labels: int
     # Which labels Rekognition gives of those that it finds.
     label_filters: LabelFilters
+    # Whether quality and colours are asked for, too, which is charged for.
+    image_properties: bool
     # DetectLabels calls in flight in one execution environment.
     rekognition_concurrency: int
     # DetectLabels calls a second that the whole pipeline may make; 0: no limit of ours.
@@ -95,6 +97,7 @@ class Settings:
             min_confidence=_number(environment, "MIN_CONFIDENCE", default=80, low=0, high=100),
             max_labels=_whole(environment, "MAX_LABELS", default=50, low=1, high=1000),
             label_filters=_label_filters(environment),
+            image_properties=_flag(environment, "IMAGE_PROPERTIES"),
             rekognition_concurrency=_whole(environment, "REKOGNITION_CONCURRENCY", default=10, low=1, high=100),
             rekognition_tps=tps,
             max_concurrency=_whole(environment, "MAX_CONCURRENCY", default=10, low=2, high=1000),
@@ -134,6 +137,13 @@ def _whole(environment: Mapping[str, str], name: str, *, default: int, low: int,
     if value != int(value):
         raise SettingsError(f"{name} is {environment[name]!r}: it must be a whole number.")
     return int(value)
+
+
+def _flag(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "").strip() or "false"
+    if text not in {"true", "false"}:
+        raise SettingsError(f"{name} is {text!r}: it must be true or false.")
+    return text == "true"
 
 
 def _label_filters(environment: Mapping[str, str]) -> LabelFilters:

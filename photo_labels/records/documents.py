@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
+from photo_labels.records.image_properties import is_image_properties, own_image_properties
 from photo_labels.records.index import Row, rank
 from photo_labels.records.timeline import local_time, partition_of, time_rank
 
@@ -84,8 +85,10 @@ class Document:
     # With the next two, the model settings that the labels were requested with.
     min_confidence: Decimal | None = None
     max_labels: int | None = None
-    # Names filters of labels; None: there were none.
+    # Names what else was asked for: filters, image properties; None: nothing.
     model_settings: str | None = None
+    # Quality and colours (`photo_labels.records.image_properties`); None: they were not asked for.
+    image_properties: Item | None = None
     # EXIF's, of a photo that was converted: boxes refer to the photo after it is applied, upright.
     orientation: int | None = None
     # The file lacks its end, and the labels are of what is there; None: it does not, or nobody has looked.
@@ -169,6 +172,8 @@ class Document:
             fields[number] = int(fields[number])
         if place := fields.get("location"):
             fields["location"] = {name: place[name] for name in _DEGREES}
+        if properties := fields.get("image_properties"):
+            fields["image_properties"] = own_image_properties(properties)
         document = cls(**fields, labels=tuple(labels))
         if document.image_id != item.get("ImageID"):
             raise NotOursError("A document is not where it belongs.")
@@ -182,7 +187,11 @@ def _are_a_documents(fields: Mapping[str, Any]) -> bool:
         return False
     if not all(isinstance(value, _TYPES.get(name, str)) for name, value in fields.items()):
         return False
-    if not (_is_place(fields.get("location")) and _is_local_time(fields.get("timeline"))):
+    if not (
+        is_image_properties(fields.get("image_properties", {}))
+        and _is_place(fields.get("location"))
+        and _is_local_time(fields.get("timeline"))
+    ):
         return False
     if "taken_at" in fields and not _is_time(fields["taken_at"], needs_offset=False):
         return False
@@ -247,10 +256,10 @@ def _is_instance(instance: object) -> bool:
     )
 
 
-_OBSERVED = ("labels", "label_model_version", "orientation", "truncated")
+_OBSERVED = ("labels", "label_model_version", "orientation", "truncated", "image_properties")
 _WHOLE_NUMBERS = {"size", "max_labels", "orientation", "expires_at"}
 _TYPES: dict[str, Any] = dict.fromkeys((*_WHOLE_NUMBERS, "min_confidence"), (int, Decimal))
-_TYPES |= {"truncated": bool, "location": dict}
+_TYPES |= {"truncated": bool, "location": dict, "image_properties": dict}
 _ATTRIBUTES = {
     "bucket": "Bucket",
     "key": "Key",
@@ -263,6 +272,7 @@ _ATTRIBUTES = {
     "min_confidence": "MinConfidence",
     "max_labels": "MaxLabels",
     "model_settings": "ModelSettings",
+    "image_properties": "ImageProperties",
     "event_time": "EventTime",
     "labelled_at": "LabelledAt",
     "commit": "CommitID",
@@ -334,6 +344,7 @@ def fitted(document: Document) -> Document:
     return replace(
         document,
         labels=(),
+        image_properties=None,
         status="REJECTED",
         reason="DocumentTooLarge",
         detail="The labels do not fit in DynamoDB's 400 KB: lower MaxLabels or raise MinConfidence.",

@@ -31,16 +31,15 @@ if TYPE_CHECKING:
 
 BUCKET = "photos"
 _QUEUES = f"https://sqs.{REGION}.amazonaws.com/123456789012/photo-labels"
-SETTINGS = Settings.from_environment(
-    {
-        "IMAGE_LABELS_TABLE": "ImageLabels",
-        "LABEL_INDEX_TABLE": "LabelIndex",
-        "LABEL_QUOTA_TABLE": "LabelQuota",
-        "QUEUE_URL": f"{_QUEUES}-photos",
-        "DEAD_LETTER_QUEUE_URL": f"{_QUEUES}-dead-letters",
-        "CONVERT_QUEUE_URL": f"{_QUEUES}-convert",
-    }
-)
+ENVIRONMENT = {
+    "IMAGE_LABELS_TABLE": "ImageLabels",
+    "LABEL_INDEX_TABLE": "LabelIndex",
+    "LABEL_QUOTA_TABLE": "LabelQuota",
+    "QUEUE_URL": f"{_QUEUES}-photos",
+    "DEAD_LETTER_QUEUE_URL": f"{_QUEUES}-dead-letters",
+    "CONVERT_QUEUE_URL": f"{_QUEUES}-convert",
+}
+SETTINGS = Settings.from_environment(ENVIRONMENT)
 # What a decoder makes of a photo. `cat` takes its place, so this is what S3 has to answer for one that decodes.
 DECODED = b'{"format": "HEIF", "width": 4032, "height": 3024, "orientation": 6, "is_truncated": false}\n\xff\xd8\xff a photo'
 

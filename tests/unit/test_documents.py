@@ -51,6 +51,14 @@ DOCUMENT = Document(
     min_confidence=Decimal(80),
     max_labels=50,
 )
+PROPERTIES: dict[str, Any] = {
+    "Sharpness": Decimal("81.02"),
+    "Brightness": Decimal("59.91"),
+    "Contrast": Decimal("80.38"),
+    "DominantColors": [{"HexCode": "#2f4f4f", "SimplifiedColor": "grey", "PixelPercent": Decimal("25.4")}],
+    "Foreground": {"Sharpness": Decimal("81.9"), "Brightness": Decimal("44.66")},
+    "Background": {"Sharpness": Decimal("80.8"), "Brightness": Decimal("63.69")},
+}
 
 
 @given(st.lists(confidences, min_size=2, max_size=10))
@@ -75,6 +83,7 @@ def test_given_a_document_with_every_attribute_when_it_goes_to_dynamodb_and_back
     more: dict[str, Any] = {
         "version_id": "v",
         "model_settings": "0123456789abcdef",
+        "image_properties": PROPERTIES,
         "orientation": 6,
         "truncated": True,
         "taken_at": "2019-07-14T18:03:22+02:00",
@@ -256,6 +265,12 @@ def test_given_reconciliation_of_before_commits_when_it_was_replaced_meanwhile_t
         {"Timeline": "2019-07-14T18:03:22+02:00"},
         {"Location": {"Latitude": Decimal(1)}},
         {"Location": "at home"},
+        {"ImageProperties": "sharp"},
+        {"ImageProperties": {"Sharpness": "very"}},
+        {"ImageProperties": {"Foreground": Decimal(1)}},
+        {"ImageProperties": {"Background": {"Brightness": "low"}}},
+        {"ImageProperties": {"DominantColors": [{"HexCode": "#000000"}]}},
+        {"ImageProperties": {"DominantColors": Decimal(1)}},
     ],
 )
 def test_given_an_item_that_is_no_document_when_read_then_that_is_said(change: dict[str, Any]) -> None:
@@ -343,7 +358,7 @@ def test_given_any_number_of_labels_when_fitted_then_dynamodb_takes_the_document
         }
         for n in range(labels)
     ]
-    document = fitted(replace(DOCUMENT, labels=labels_from(crowded)))
+    document = fitted(replace(DOCUMENT, labels=labels_from(crowded), image_properties=PROPERTIES))
     stored = {name: TypeSerializer().serialize(value) for name, value in document.to_item().items()}
     assert size_of(stored) <= 400 * 1024
     assert document.status == ("REJECTED" if labels == 3000 else "LABELLED")

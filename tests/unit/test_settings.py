@@ -47,6 +47,7 @@ def test_given_a_required_setting_missing_when_read_then_it_is_named(name: str, 
         ("REKOGNITION_CONCURRENCY", "0"),
         ("REKOGNITION_TPS", "-5"),
         ("MAX_CONCURRENCY", "1"),
+        ("IMAGE_PROPERTIES", "yes"),
     ],
 )
 def test_given_a_bad_value_when_read_then_the_sentence_names_variable_and_value(name: str, value: str) -> None:
@@ -80,11 +81,22 @@ def test_given_settings_that_differ_when_named_then_no_two_have_one_name_and_the
         f"LABEL{kind}_{what}_FILTERS" for kind in ("", "_CATEGORY") for what in ("INCLUSION", "EXCLUSION")
     ]
     given: list[dict[str, str]] = [{name: value} for name in variables for value in ("Cat", "Cat,Dog", "Catdog")]
+    given += [{"IMAGE_PROPERTIES": "true"}, {"IMAGE_PROPERTIES": "true", variables[0]: "Cat"}]
     digests = {digest_of(Settings.from_environment(REQUIRED | one)) for one in given}
     assert len(digests) == len(given)
     usual = Settings.from_environment(REQUIRED)
     assert digest_of(usual) is None
     assert request_of(usual) == {"MinConfidence": 80, "MaxLabels": 50}
+
+
+def test_given_image_properties_when_asked_for_then_a_call_has_both_features_with_filters_or_without() -> None:
+    usual = request_of(Settings.from_environment(REQUIRED | {"IMAGE_PROPERTIES": "false"}))
+    asked = request_of(Settings.from_environment(REQUIRED | {"IMAGE_PROPERTIES": "true"}))
+    colours = {"ImageProperties": {"MaxDominantColors": 5}}
+    assert asked == usual | {"Features": ["GENERAL_LABELS", "IMAGE_PROPERTIES"], "Settings": colours}
+    with_filter = {"IMAGE_PROPERTIES": "true", "LABEL_INCLUSION_FILTERS": "Cat"}
+    both = request_of(Settings.from_environment(REQUIRED | with_filter))
+    assert both == asked | {"Settings": colours | {"GeneralLabels": {"LabelInclusionFilters": ["Cat"]}}}
 
 
 @pytest.mark.parametrize("kind", ["LABEL", "LABEL_CATEGORY"])

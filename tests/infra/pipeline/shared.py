@@ -136,6 +136,7 @@ PARAMETERS: dict[str, Any] = {
     "LabelExclusionFilters": "",
     "LabelCategoryInclusionFilters": "",
     "LabelCategoryExclusionFilters": "",
+    "ImageProperties": "false",
     "RekognitionTps": 5,
     "DailyBudgetPhotos": 0,
     "MonthlyBudgetPhotos": 0,

@@ -90,7 +90,12 @@ def test_given_force_when_reconciled_then_it_is_labelled_again_and_keeps_its_seq
 
 @pytest.mark.parametrize(
     "setting",
-    [{"min_confidence": 40.0}, {"max_labels": 1}, {"label_filters": LabelFilters(excluded_labels=("Animal",))}],
+    [
+        {"min_confidence": 40.0},
+        {"max_labels": 1},
+        {"label_filters": LabelFilters(excluded_labels=("Animal",))},
+        {"image_properties": True},
+    ],
 )
 def test_given_other_model_settings_when_reconciled_then_it_is_labelled_again(
     world: World, setting: dict[str, Any]
