@@ -12,6 +12,7 @@ from infra.deploy import deploy
 from infra.deployment import Deployment
 from infra.destroy import destroy
 from infra.display import Display
+from infra.pairs import pairs
 from infra.push import build, push
 from infra.redeploy import redeploy, rollback
 from infra.via import EVENT_BRIDGE, NOTIFICATIONS
@@ -56,20 +57,12 @@ def push_(options: dict[str, Any]) -> None:
 
 
 def _pairs(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str] | None:
-    """Read words with a "="; those of categories have blanks, so that a filter goes on to the next such word."""
     if not given:
         return None
-    pairs: dict[str, str] = {}
-    last = ""
-    for word in [word for text in given for word in text.split()]:
-        name, equals, value = word.partition("=")
-        if equals:
-            pairs[name], last = value, name
-        elif last.endswith("Filters"):
-            pairs[last] += f" {word}"
-        else:
-            raise click.BadParameter(f"{name!r} is not of the form Name=value")
-    return pairs
+    try:
+        return pairs(" ".join(given))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @main.command("deploy")
