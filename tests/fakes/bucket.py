@@ -310,4 +310,7 @@ class Rekognition(Client):
             {"Name": name, "Confidence": value, "Parents": [], "Aliases": [], "Categories": [], "Instances": []}
             for name, value in sorted(wanted, key=lambda one: -one[1])[: parameters["MaxLabels"]]
         ]
-        return {"Labels": labels, "LabelModelVersion": "3.0"}
+        answer: dict[str, Any] = {"Labels": labels, "LabelModelVersion": "3.0"}
+        if "IMAGE_PROPERTIES" in parameters.get("Features", ()):
+            answer["ImageProperties"] = {"Quality": {"Sharpness": 81.02310943603516, "Brightness": 59.9}}
+        return answer
