@@ -85,7 +85,7 @@ def test_given_the_table_when_read_then_aliases_are_other_names_and_none_is_a_la
         [{"Name": "Auto"}, {"Name": "Automobile"}],
     )
     given = [alias for aliases in table.aliases.values() for alias in aliases]
-    assert len(given) > 500
+    assert len(given) > 400
     assert not set(given) & set(table.names)
 
 

@@ -26,6 +26,8 @@ _COCO_GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 _COCO_IDS = [id_ for id_ in range(1, 91) if id_ not in _COCO_GAPS]
 # Of one label; Rekognition hardly has more.
 _MOST_ALIASES = 2
+# "Bos taurus"; what has "cat" in it, as "Siamese cat", is left out in any case.
+_SCIENTIFIC = re.compile("[A-Z][a-z]+ [a-z]+")
 _SMALL_WORDS = {"of", "the", "and", "or"}
 
 
@@ -42,10 +44,10 @@ class _WordNet:
             yield from level
 
     def words(self, offset: int) -> list[str]:
-        """Return the words of a synset, all of one meaning, in title case."""
+        """Return the words of a synset, all of one meaning, without scientific names."""
         fields = self._fields(offset)
-        words = (fields[4 + 2 * number] for number in range(int(fields[3], 16)))
-        return [_title_case(word.replace("_", " ")) for word in words]
+        words = (fields[4 + 2 * number].replace("_", " ") for number in range(int(fields[3], 16)))
+        return [word for word in words if not _SCIENTIFIC.fullmatch(word)]
 
     def _fields(self, offset: int) -> list[str]:
         line = self._data[offset : self._data.index(b"\n", offset)].decode()
@@ -139,7 +141,7 @@ def _aliases(
     """Return each label's other names: those of `names.toml`, else the words of its synset in WordNet.
 
     A synset counts only where the label is one of its words: some labels are wider than the class they are of.
-    What is a label itself is nobody's alias.
+    What is a label itself is nobody's alias, nor what has the label in it, as "piece of furniture".
     """
     if unknown := names.aliases.keys() - set(labels):
         raise ValueError(f"names.toml speaks of labels that there are not: {sorted(unknown)}")
@@ -151,8 +153,9 @@ def _aliases(
         if label in names.aliases or _bare(label) not in map(_bare, words):
             continue
         others = found.setdefault(label, [])
-        for word in words:
-            if len(others) < _MOST_ALIASES and _bare(word) not in taken | set(map(_bare, others)):
+        for word in map(_title_case, words):
+            is_new = _bare(word) not in taken | set(map(_bare, others)) and _bare(label) not in _bare(word)
+            if is_new and len(others) < _MOST_ALIASES:
                 others.append(word)
     return found
 
