@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from handler.decisions import Forward, SkipReason, Task, Write
 from handler.events import Kind, ObjectEvent, body_of
 from handler.lanes import LIVE
+from handler.metadata import MetadataReader
+from handler.model_settings import digest_of
 from handler.rate_limiter import BudgetSpentError, NoSlotError, SlotRequest
 from handler.recognition import MAX_OBJECT_BYTES
 from handler.results import InvalidParameterError, S3Object, UnreadableObjectError, UnsupportedPhotoError
@@ -41,6 +43,8 @@ from photo_labels.records.formats import (
     name_says,
     why_no_photo,
 )
+from photo_labels.records.image_properties import image_properties_from
+from photo_labels.records.timeline import timeline_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -121,9 +125,11 @@ class Labeller:
     ) -> None:
         self._min_confidence = Decimal(str(settings.min_confidence))
         self._max_labels = settings.max_labels
+        self._model_settings = digest_of(settings)
         self._recogniser = recogniser
         self._objects = objects
         self._copies = copies
+        self._metadata = MetadataReader(settings, objects)
         self._now = now
         self._unwritten = UnwrittenLabels(now)
         self._breaker = WriteCircuitBreaker(now)
@@ -180,11 +186,13 @@ class Labeller:
             return self._remove(task)
         if not task.reconcile and (reason := _reason_to_leave(task, head)):
             return reason
-        if not task.force and task.known and self._is_up_to_date(task.known, head, any_settings=is_removal):
-            if task.sequencer is None:
+        may_stay = task.sequencer is None or is_lasting(head.version_id)
+        known = task.known if may_stay and not task.force else None
+        if known and self._is_up_to_date(known, head, any_settings=is_removal):
+            changes = self._metadata.changes(known, _with_head(task.event, head), photo.deadline)
+            if task.sequencer is None and not changes:
                 return SkipReason.UP_TO_DATE
-            if is_lasting(head.version_id):
-                return _rewrite(task, task.known, self._now())
+            return _rewrite(task, replace(known, **changes), self._now())
         return self._label(replace(photo, task=replace(task, event=_with_head(task.event, head)), head=head))
 
     def _label(self, photo: _Photo) -> Write | SkipReason:
@@ -213,19 +221,38 @@ class Labeller:
         task, copies = photo.task, self._copies
         content = None if task.force else copies.content_of(task.event)
         if content is None:
-            return _observed(self._detect(photo, None))
+            return self._ask(photo, None)
         claim = copies.read(content, photo.deadline, photo.stats) if photo.head else task.claim
-        return copies.observed(
+        observed = copies.observed(
             task.event,
             claim,
-            lambda attempt: _observed(self._detect(photo, attempt)),
+            lambda attempt: self._ask(photo, attempt),
             photo.deadline,
             stats=photo.stats,
             # What is not live waits for long: its claim would be taken over meanwhile.
             beside=photo.beside if photo.lane.priority is LIVE else None,
         )
+        is_copy = "copy_of" in observed
+        return self._metadata.of_equal(observed, task.event, photo.deadline) if is_copy else observed
 
-    def _detect(self, photo: _Photo, attempt: ClaimAttempt | None) -> Recognised:
+    def _ask(self, photo: _Photo, attempt: ClaimAttempt | None) -> dict[str, Any]:
+        """Return what Rekognition says of a photo, and what it says of itself, which is read meanwhile."""
+        reading = self._metadata.reading(photo.task.event, photo.deadline, photo.beside)
+
+        def confirm() -> None:
+            if attempt:
+                attempt.confirm()
+            if not photo.lane.is_converting:  # which downloads the photo in any case
+                reading.start()
+
+        slot = SlotRequest(photo.lane.priority, confirm=confirm)
+        if attempt:
+            slot = replace(slot, start=attempt.start)
+        found = self._detect(photo, slot)
+        metadata = self._metadata.fields(found.metadata) if found.metadata else reading.fields()
+        return _observed(found) | metadata
+
+    def _detect(self, photo: _Photo, slot: SlotRequest) -> Recognised:
         """Ask for labels; a photo that would have to wait for its slot is looked at first: it may be bulk work.
 
         Before the slot is booked, since a slot cannot be returned.
@@ -233,11 +260,11 @@ class Labeller:
         lane = photo.lane
         if lane.bulk:
             with suppress(NoSlotError):
-                return self._detect_within(photo, attempt, 0.0)
+                return self._detect_within(photo, slot, 0.0)
             if self._is_marked(photo):
                 raise _ForwardedError(photo, lane.bulk.queue_url, "Bulk")
         try:
-            return self._detect_within(photo, attempt, lane.max_wait_s)
+            return self._detect_within(photo, slot, lane.max_wait_s)
         except NoSlotError as error:
             if lane.no_slot_url is None:
                 raise
@@ -245,13 +272,10 @@ class Labeller:
             url = (lane.spent_url if is_spent else None) or lane.no_slot_url
             raise _ForwardedError(photo, url, error.reason) from None
 
-    def _detect_within(self, photo: _Photo, attempt: ClaimAttempt | None, max_wait_s: float | None) -> Recognised:
+    def _detect_within(self, photo: _Photo, slot: SlotRequest, max_wait_s: float | None) -> Recognised:
         event = photo.task.event
         shown = S3Object(event.bucket, event.key, _version_to_request(event))
-        slot = SlotRequest(photo.lane.priority, max_wait_s)
-        if attempt:
-            slot = replace(slot, start=attempt.start, confirm=attempt.confirm)
-        return self._recogniser.detect(shown, slot, photo.deadline, photo.stats)
+        return self._recogniser.detect(shown, replace(slot, max_wait_s=max_wait_s), photo.deadline, photo.stats)
 
     def _is_marked(self, photo: _Photo) -> bool:
         """Tell whether whoever put the object into the bucket has marked it as bulk work."""
@@ -365,7 +389,7 @@ class Labeller:
             task,
             status="REMOVED",
             expires_at=int((self._now() + TOMBSTONE_LIFE).timestamp()),
-            **dict.fromkeys(("etag", "size", "version_id", "min_confidence", "max_labels")),
+            **dict.fromkeys(("etag", "size", "version_id", "min_confidence", "max_labels", "model_settings")),
         )
 
     def _reject(self, task: Task, error: PermanentError) -> Write:
@@ -385,8 +409,12 @@ class Labeller:
             "version_id": event.version_id,
             "min_confidence": self._min_confidence,
             "max_labels": self._max_labels,
+            "model_settings": self._model_settings,
         }
         document = Document(**(fields | outcome))
+        if document.status == "LABELLED":
+            timeline = timeline_of(document.taken_at, document.event_time or document.labelled_at)
+            document = replace(document, timeline=timeline)
         return Write(
             fitted(document),
             known,
@@ -402,7 +430,8 @@ class Labeller:
             and known.is_of(head.etag, head.last_modified, head.version_id)
             and (
                 any_settings
-                or (known.min_confidence, known.max_labels) == (self._min_confidence, self._max_labels)
+                or (known.min_confidence, known.max_labels, known.model_settings)
+                == (self._min_confidence, self._max_labels, self._model_settings)
             )
         )
 
@@ -422,6 +451,7 @@ def _observed(found: Recognised) -> dict[str, Any]:
         "label_model_version": found.model_version,
         "orientation": found.orientation,
         "truncated": found.is_truncated or None,
+        "image_properties": image_properties_from(found.properties),
     }
 
 
@@ -436,14 +466,14 @@ def _reason_to_leave(task: Task, head: Head) -> SkipReason | None:
     return SkipReason.PURGED if is_purged and (is_removal or is_another) else None
 
 
-def _rewrite(task: Task, known: Document, now: datetime) -> Write:
-    """Write a document again for another event: what it says is still true, so Rekognition is not asked."""
-    assert task.sequencer
-    document = replace(known, sequencer=task.sequencer, commit=new_commit(), labelled_at=iso(now))
+def _rewrite(task: Task, document: Document, now: datetime) -> Write:
+    """Write a document again: what it says of the photo is still true, so Rekognition is not asked."""
+    sequencer = task.sequencer or document.sequencer
+    document = replace(document, sequencer=sequencer, commit=new_commit(), labelled_at=iso(now))
     return Write(
         fitted(document),
-        known,
-        reconciled=False,
+        task.known,
+        reconciled=task.sequencer is None,
         requested=task.reconcile,
         unchanged=True,
         moment=task.moment,

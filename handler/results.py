@@ -10,7 +10,9 @@ from photo_labels.records.errors import PermanentError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from types_boto3_rekognition.type_defs import LabelTypeDef
+    from types_boto3_rekognition.type_defs import DetectLabelsImagePropertiesTypeDef, LabelTypeDef
+
+    from photo_labels.records.metadata.reading import Metadata
 
 
 class UnsupportedPhotoError(PermanentError):
@@ -57,6 +59,10 @@ class Recognised:
     orientation: int | None = None
     # Only a part of the photo was there to be seen.
     is_truncated: bool = False
+    # Of a photo that was downloaded; None: it was not.
+    metadata: Metadata | None = None
+    # Its quality and colours; None: they were not asked for.
+    properties: DetectLabelsImagePropertiesTypeDef | None = None
 
 
 @dataclass(slots=True)

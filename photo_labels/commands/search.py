@@ -14,6 +14,7 @@ from rich.console import Console
 from photo_labels.commands import GIVEN
 from photo_labels.library.searching import vocabulary as vocabularies
 from photo_labels.library.searching.places import Near
+from photo_labels.library.searching.quality import QualityRange
 from photo_labels.library.searching.query import parse
 from photo_labels.library.searching.search import Search
 from photo_labels.library.searching.searcher import SearchCriteria
@@ -22,6 +23,7 @@ from photo_labels.library.searching.years import LOOKS_AT_A_TIME
 from photo_labels.library.state_files import state_folders
 from photo_labels.library.table_reader import TableReader, beginning_of
 from photo_labels.library.viewing import launch, links
+from photo_labels.records.image_properties import MEASURES
 from photo_labels.terminal.hits_table import hits_table
 from photo_labels.terminal.text import counted, safe
 
@@ -40,6 +42,9 @@ class SearchOptions:
     near: str | None
     since: datetime | None
     prefix: str
+    sharpness: str | None
+    brightness: str | None
+    contrast: str | None
     limit: int
     after: str | None
     is_counting: bool
@@ -82,6 +87,11 @@ def _completed(_context: click.Context, _parameter: click.Parameter, beginning: 
 )
 @click.option("--prefix", default="", help="Only photos whose keys begin with this, or s3://bucket/this.")
 @click.option(
+    "--sharpness", type=GIVEN, metavar="RANGE", help="Only photos as sharp as that: '>60', '<=40', 40..60."
+)
+@click.option("--brightness", type=GIVEN, metavar="RANGE", help="Only photos as bright as that.")
+@click.option("--contrast", type=GIVEN, metavar="RANGE", help="Only photos with as much contrast.")
+@click.option(
     "--limit", type=click.IntRange(1), default=20, show_default=True, help="Show at most this many photos."
 )
 @click.option("--after", type=GIVEN, metavar="PLACE", help="Continue after a page: the value that it printed.")
@@ -99,6 +109,7 @@ def search(session: Session, /, **options: Any) -> None:
     photos search '(dog or cat) and dining table' --since 2026-11-01
     photos search dog --taken 2018..2020 --near 48.1,11.6,20km
     photos search --taken 2019-07
+    photos search cat --sharpness '>60' --brightness 20..80
 
     Upper and lower case are the same. Exit code 0: there are some; 1: there are none.
     """  # noqa: D301 - click reads \b
@@ -116,8 +127,9 @@ def search(session: Session, /, **options: Any) -> None:
         hint = f"Did you mean {' or '.join(close)}?" if close else "`photos labels` lists those that there are."
         shown.print(safe(f"No photo is labelled {label}. {hint}"))
     beginning = beginning_of(target.outputs.bucket, asked.prefix)
+    quality = tuple(QualityRange.parse(name, text) for name in MEASURES if (text := getattr(asked, name.lower())))
     since = asked.since and asked.since.replace(tzinfo=UTC)
-    wanted = SearchCriteria(found.query, asked.min_confidence, since, beginning, taken, near)
+    wanted = SearchCriteria(found.query, asked.min_confidence, since, beginning, quality, taken, near)
     if asked.is_counting:
         count = sum(1 for _ in searcher.hits(wanted))
         if asked.is_json:
@@ -133,6 +145,8 @@ def search(session: Session, /, **options: Any) -> None:
                 launch(link)
     total = counted(count, "photo") if count else "No photo is found"
     shown.print(safe(f"{total}: {_said(wanted)}"))
+    if quality and not count:
+        shown.print("Quality is known of photos that were labelled while the parameter ImageProperties was true.")
     if asked.is_verbose:
         show_spent(shown, searcher.spent)
     sys.exit(0 if count else 1)
@@ -140,8 +154,9 @@ def search(session: Session, /, **options: Any) -> None:
 
 def _said(wanted: SearchCriteria) -> str:
     """Return what is searched for, as it was understood."""
-    parts = {"": wanted.query, "taken ": wanted.taken, "near ": wanted.near}
-    return ", ".join(f"{name}{part}" for name, part in parts.items() if part)
+    time = wanted.taken and f"taken {wanted.taken}"
+    place = wanted.near and f"near {wanted.near}"
+    return ", ".join(str(part) for part in (wanted.query, time, place, *wanted.quality) if part)
 
 
 def _show(hits: list[Hit], shown: Console, *, is_json: bool, has_times: bool) -> None:
@@ -155,6 +170,7 @@ def _show(hits: list[Hit], shown: Console, *, is_json: bool, has_times: bool) ->
 def _line(hit: Hit) -> dict[str, Any]:
     document = hit.document
     place = document.place
+    measured = document.image_properties or {}
     return {
         "image": document.image_id,
         "label": hit.label,
@@ -164,6 +180,7 @@ def _line(hit: Hit) -> dict[str, Any]:
         "taken": document.taken_at,
         "camera": document.camera,
         "location": place and {"latitude": place[0], "longitude": place[1]},
+        "quality": {name.lower(): float(measured[name]) for name in MEASURES if name in measured},
     }
 
 

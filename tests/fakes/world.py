@@ -18,6 +18,7 @@ from handler.events import read_message
 from handler.labelling import Labeller
 from handler.lanes import converting_lanes, labelling_lanes
 from handler.messages import Messages
+from handler.model_settings import request_of
 from handler.objects import Objects
 from handler.pipeline import Pipeline
 from handler.rate_limiter import limiter_of
@@ -50,6 +51,7 @@ SETTINGS = Settings.from_environment(
         "DEAD_LETTER_QUEUE_URL": "dead-letters",
         "CONVERT_QUEUE_URL": "convert",
         "CONTENT_CLAIMS_TABLE": "ContentClaims",
+        "PHOTO_METADATA": "off",
     }
 )
 
@@ -210,8 +212,7 @@ class Function:
         )
         recogniser = Recogniser(
             self.fakes.rekognition,
-            min_confidence=settings.min_confidence,
-            max_labels=settings.max_labels,
+            request_of(settings),
             rate_limiter=self._rate_limiter(settings),
         )
         if is_converting:

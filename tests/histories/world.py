@@ -20,6 +20,7 @@ from handler.events import read_message
 from handler.labelling import Labeller
 from handler.lanes import converting_lanes, labelling_lanes
 from handler.messages import Messages
+from handler.model_settings import request_of
 from handler.objects import Objects
 from handler.pipeline import Pipeline
 from handler.rate_limiter import NoSlotError
@@ -30,7 +31,7 @@ from photo_labels.library.failures import Failures
 from photo_labels.library.purge import Chosen, Purger
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.user_errors import UserError
-from photo_labels.records.documents import iso
+from photo_labels.records.documents import TIME, iso
 from tests.fakes.bucket import BUCKET, S3, Bucket, Rekognition, Versioning
 from tests.fakes.dynamodb import DynamoDB, Tables
 from tests.fakes.in_turn import InTurnExecutor
@@ -48,10 +49,11 @@ if TYPE_CHECKING:
     from photo_labels.library.auditing.findings import Problem
 
 _SETTINGS = replace(
-    SETTINGS, overflow_queue_url="overflow", bulk_queue_url="bulk", bulk_convert_queue_url="bulk-convert"
-)
+    SETTINGS, overflow_queue_url="overflow", bulk_queue_url="bulk", bulk_convert_queue_url="bulk-convert",
+    photo_metadata=TIME,
+)  # fmt: skip
 _OF_CONVERTER = replace(
-    SETTINGS, queue_url="convert", bulk_queue_url="bulk-convert", convert_queue_url=None,
+    _SETTINGS, overflow_queue_url=None, queue_url="convert", bulk_queue_url="bulk-convert", convert_queue_url=None,
     dead_letter_queue_url="convert-dead-letters",
 )  # fmt: skip
 QUEUES = {
@@ -298,8 +300,7 @@ class _Environment:
         limiter: Any = _AnyLimiter(world.dice)
         recogniser = Recogniser(
             rekognition,
-            min_confidence=settings.min_confidence,
-            max_labels=settings.max_labels,
+            request_of(settings),
             rate_limiter=limiter,
         )
         storage = Storage(

@@ -47,6 +47,7 @@ PLACE = {
 }
 OPTIONS: dict[str, dict[str, str]] = {
     "demo": {"PHOTOS": ""},
+    "up": {"PARAMETERS": ""},
     **{target: dict(PLACE) for target in DEPLOYING},
     "chaos": {"N": "--number", "SEED": "--seed"},
     "corpus": {"DIR": "--folder"},
@@ -103,7 +104,7 @@ SWITCHES = {
     ("corpus", "ONLY"): ("decoder", "--decoder"),
 }
 # Variables that the Makefile itself gives a value.
-OURS = {"BIN", "DEPLOY", "UV", "MINISTACK", "RIE", "BASELINES", "AUDIT", "OF_HANDLER", "MAKEFILE_LIST"}
+OURS = {"BIN", "DEPLOY", "UV", "MINISTACK", "RIE", "BASELINES", "READERS", "AUDIT", "OF_HANDLER", "MAKEFILE_LIST"}
 OF_THE_CALLER = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 
 
@@ -285,6 +286,7 @@ REACHING = {
         (".venv/.loadtest", ".venv"),
         (".venv/.dev", ".venv"),
         (".local/baselines/.installed", ".local/baselines"),
+        (".local/readers/.installed", ".local/readers"),
         (".local/audit/.installed", ".local/audit"),
     ],
 )

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from photo_labels.library.searching.places import Near
+    from photo_labels.library.searching.quality import QualityRange
     from photo_labels.library.searching.query import Query
     from photo_labels.library.searching.times import TimeRange
     from photo_labels.library.searching.vocabulary import Vocabulary
@@ -61,6 +62,8 @@ class SearchCriteria:
     since: datetime | None = None
     # What its ImageID begins with.
     beginning: str = ""
+    # A photo whose quality is not known is left out where there are some.
+    quality: tuple[QualityRange, ...] = ()
     # When it was taken, by its Timeline; a photo without one is left out.
     taken: TimeRange | None = None
     # Where; a photo that does not say is left out.
@@ -294,13 +297,7 @@ def _is_wanted(document: Document, row: _Row, wanted: SearchCriteria, read: Iter
 
     `read`: the labels whose rows are looked at; None: rows by time are, of which a photo has one.
     """
-    if not backs(document, row.label, row.rank):
-        return False
-    if wanted.since and (document.event_time or document.labelled_at) < iso(wanted.since):
-        return False
-    if wanted.taken and not (document.timeline and document.timeline in wanted.taken):
-        return False
-    if wanted.near and not (document.place and document.place in wanted.near):
+    if not backs(document, row.label, row.rank) or not _fits(document, wanted):
         return False
     least = min_rank(wanted.min_confidence)
     ranks = {one.label: one.rank for one in document.rows() if is_label(one.label) and one.rank >= least}
@@ -308,3 +305,13 @@ def _is_wanted(document: Document, row: _Row, wanted: SearchCriteria, read: Iter
         return False
     first = max(((ranks[label], label) for label in read or () if label in ranks), default=None)
     return read is None or first == (row.rank, row.label)
+
+
+def _fits(document: Document, wanted: SearchCriteria) -> bool:
+    """Tell whether a photo is wanted, whatever its labels are."""
+    return (
+        (not wanted.since or (document.event_time or document.labelled_at) >= iso(wanted.since))
+        and (not wanted.taken or (document.timeline is not None and document.timeline in wanted.taken))
+        and (not wanted.near or (document.place is not None and document.place in wanted.near))
+        and all(one.holds(document) for one in wanted.quality)
+    )

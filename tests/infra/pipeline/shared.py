@@ -132,6 +132,11 @@ PARAMETERS: dict[str, Any] = {
     "Via": "notifications",
     "MinConfidence": 80,
     "MaxLabels": 50,
+    "LabelInclusionFilters": "",
+    "LabelExclusionFilters": "",
+    "LabelCategoryInclusionFilters": "",
+    "LabelCategoryExclusionFilters": "",
+    "ImageProperties": "false",
     "RekognitionTps": 5,
     "DailyBudgetPhotos": 0,
     "MonthlyBudgetPhotos": 0,
@@ -148,6 +153,7 @@ PARAMETERS: dict[str, Any] = {
     "PermissionsBoundary": "",
     "EnforceTls": "true",
     "ReuseLabels": "true",
+    "PhotoMetadata": "time",
     "LogRetentionDays": 30,
 }
 
