@@ -202,6 +202,7 @@ def test_given_dated_photos_when_searched_as_json_then_lines_say_when_where_and_
             "taken": "2019-07-14T18:03:22+02:00",
             "camera": "Apple iPhone X",
             "location": {"latitude": 48.137, "longitude": 11.575},
+            "quality": {},
         },
     )
     assert "1 photo: taken 2019-07, near 48.1,11.6,20km" in found.stderr
