@@ -145,11 +145,22 @@ def search(session: Session, /, **options: Any) -> None:
                 launch(link)
     total = counted(count, "photo") if count else "No photo is found"
     shown.print(safe(f"{total}: {_said(wanted)}"))
-    if quality and not count:
-        shown.print("Quality is known of photos that were labelled while the parameter ImageProperties was true.")
+    if not count:
+        _hint(wanted, shown)
     if asked.is_verbose:
         show_spent(shown, searcher.spent)
     sys.exit(0 if count else 1)
+
+
+def _hint(wanted: SearchCriteria, shown: Console) -> None:
+    """Say of which photos is known what was searched for in vain."""
+    if wanted.quality:
+        shown.print("Quality is known of photos that were labelled while the parameter ImageProperties was true.")
+    if wanted.near:
+        shown.print(
+            "Places are known of photos that were labelled while the parameter PhotoMetadata was"
+            " time-and-location; `photos backfill --all` fills in the others."
+        )
 
 
 def _said(wanted: SearchCriteria) -> str:

@@ -208,6 +208,12 @@ def test_given_dated_photos_when_searched_as_json_then_lines_say_when_where_and_
     assert "1 photo: taken 2019-07, near 48.1,11.6,20km" in found.stderr
 
 
+def test_given_no_photo_near_a_place_when_searched_then_it_says_of_which_photos_that_is_known(run: Any) -> None:
+    ended = run("--near", "48.1,11.6,20km")
+    assert ended.exit_code == 1
+    assert "parameter PhotoMetadata was time-and-location" in " ".join(ended.output.split())
+
+
 def test_given_more_than_a_page_of_a_time_when_searched_then_it_says_how_to_go_on(
     target: Target, run: Any
 ) -> None:
