@@ -20,6 +20,7 @@ from local.words.wordnet import WordNet
 
 _ROOT = Path(__file__).resolve().parents[2]
 TARGET = _ROOT / "photo_labels" / "library" / "searching" / "words" / "words.txt"
+OWN = Path(__file__).with_name("own.txt")
 _LABELS = _ROOT / "local" / "models" / "labels.json"
 
 
@@ -35,6 +36,10 @@ def main() -> None:
         own = Emoji(annotations / f"{language}.xml")
         for word, meaning in sorted(set(translations(own, english, tree))):
             tree.add_foreign(word, meaning)
+    for line in OWN.read_text(encoding="utf-8").splitlines()[1:]:
+        noun, _, words = line.partition(":")
+        for word in words.split(","):
+            tree.add_own(word.strip(), noun)
     TARGET.write_text(written(tree), encoding="utf-8")
     content = TARGET.read_bytes()
     print(f"{hashlib.sha256(content).hexdigest()}  {len(content):>9,}  {TARGET.name}")

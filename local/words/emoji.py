@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Emoji:
     def __init__(self, path: Path) -> None:
         self.names: dict[str, str] = {}
         self.words: dict[str, list[str]] = {}
-        for one in ElementTree.parse(path).iter("annotation"):  # noqa: S314 - its sha256 was checked
+        for one in ET.parse(path).iter("annotation"):  # noqa: S314 - its sha256 was checked
             emoji, text = one.attrib["cp"], one.text or ""
             if one.get("type") == "tts":
                 self.names[emoji] = _plain(text)
@@ -75,9 +75,8 @@ def translations(own: Emoji, english: Emoji, tree: Tree) -> Iterator[tuple[str, 
 
 
 def _meant(name: str, tree: Tree) -> str | None:
-    """Return what an emoji shows by its English name; a dog face shows a dog, and a beach with umbrella a beach."""
-    short = re.sub(r" (face|with .*)$", "", name)
-    return tree.meant(name) or tree.meant(short)
+    """Return what an emoji shows by its English name; a dog face shows a dog."""
+    return tree.meant(name) or tree.meant(name.removesuffix(" face"))
 
 
 def _is_plain(words: list[str], near: set[str]) -> bool:
@@ -86,4 +85,4 @@ def _is_plain(words: list[str], near: set[str]) -> bool:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"\s+", " ", text.strip().replace("’", "'"))
+    return re.sub(r"\s+", " ", text.strip().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))

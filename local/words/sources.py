@@ -37,7 +37,7 @@ _SHA256 = {
 
 
 def fetch(folder: Path) -> tuple[Path, Path]:
-    """Return the folders of WordNet's files and of CLDR's annotations. Raises ValueError where a sha256 differs."""
+    """Return the folders of WordNet's files and of CLDR's annotations. Raises ValueError where a file differs."""
     folder.mkdir(parents=True, exist_ok=True)
     for package in _PACKAGES:
         if not list(folder.glob(f"{package}_*.deb")):

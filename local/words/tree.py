@@ -25,7 +25,7 @@ _FILES = {
     "Plants and Flowers": {3, 13, 20},
     "Person Description": {3, 8, 18},
     "Professions": {18},
-    "Technology and Computing": {6, 10},
+    "Technology and Computing": {6},
 }
 _WORD = re.compile(r"[^\W_](?:[^\W_]|[ '.\-&/])*")
 
@@ -74,6 +74,14 @@ class Tree:
             senses.append(offset)
             self.meanings[offset].foreign.append(word)
 
+    def add_own(self, word: str, noun: str) -> None:
+        """Add a word to the meaning of a label, or to the first of a noun. Raises ValueError where there is none."""
+        spelled = {label.lower(): offset for offset, labels in self.labels.items() for label in labels}
+        meaning = spelled.get(noun) or self.meant(noun)
+        if not meaning:
+            raise ValueError(f"own.txt speaks of {noun}, of which there is no meaning")
+        self.add_foreign(word, meaning)
+
     def parent(self, meaning: Meaning) -> str | None:
         """Return the nearest broader meaning that is kept; of several one that is a label, if any."""
         level = meaning.above
@@ -117,8 +125,9 @@ class Tree:
 
     def _sense(self, word: str, category: str) -> Meaning | None:
         senses = [self._wordnet.meanings[one] for one in self._wordnet.senses.get(word.lower(), ())]
-        fitting = [one for one in senses if one.file in _FILES.get(category, ())]
-        return next(iter(fitting or [one for one in senses if self._wordnet.is_thing(one)]), None)
+        senses = [one for one in senses if self._wordnet.is_thing(one) and not one.is_one_thing]
+        fitting = [one for one in senses if one.file in _FILES.get(category, THINGS)]
+        return next(iter(fitting or senses), None)
 
     def _kept_senses(self, word: str) -> list[str]:
         """Return the meanings of a word, without rare ones where others are common, and rude ones."""
@@ -127,8 +136,12 @@ class Tree:
             for one in self._wordnet.senses[word]
             if one in self.meanings and word in map(str.lower, self.meanings[one].words)
         ]
-        used = [one for one in kept if self._wordnet.uses[word, one] or one in self.labels]
+        used = [one for one in kept if self._wordnet.uses[word, one] or self._is_label(one)]
         return (used or kept[:1])[:_SENSES]
+
+    def _is_label(self, offset: str) -> bool:
+        """Tell whether a meaning is that of a label, or the next broader one: a device is no label, cranes are."""
+        return offset in self.labels or any(one in self.labels for one in self._below[offset])
 
     def _is_word(self, word: str) -> bool:
         return bool(self._senses.get(word))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from photo_labels.commands import map_option, read_map
 from photo_labels.library.table_reader import beginning_of, documents_in
 from photo_labels.terminal.output import is_read
 from photo_labels.terminal.scan_cost import confirm_scan
@@ -24,6 +25,7 @@ from photo_labels.terminal.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import TextIO
 
     from photo_labels.commands import Session
@@ -42,16 +44,18 @@ _FORMULA = re.compile(r"""[\s'"]*[=+\-@\uff1d\uff0b\uff0d\uff20]""")
 @click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option("--prefix", default="", help="Only photos whose keys begin with this, or s3://bucket/this.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask, also where it costs much.")
+@map_option
 @click.pass_obj
-def export(session: Session, kind: str, prefix: str, is_sure: bool) -> None:
+def export(session: Session, kind: str, prefix: str, is_sure: bool, map_file: Path | None) -> None:
     """Write all documents to standard output: a line of JSON for each photo, or of CSV for each label.
 
     Reads the whole table of documents, once, and says what that costs.
     """
+    names = read_map(map_file)
     shown = Console(stderr=True)
     target = session.target(shown)
     confirm_scan(target, target.outputs.image_labels_table, "document", shown, is_sure=is_sure)
-    found = documents(target, beginning_of(target.outputs.bucket, prefix))
+    found = map(names.shown, documents(target, beginning_of(target.outputs.bucket, prefix)))
     while_read = takewhile(lambda _: is_read(), found)  # reading on is paid for
     write = {"csv": write_csv, "jsonl": write_json}[kind]
     try:
