@@ -75,7 +75,7 @@ class Tree:
             self.meanings[offset].foreign.append(word)
 
     def add_own(self, word: str, noun: str) -> None:
-        """Add a word to the meaning of a label, or to the first of a noun. Raises ValueError where there is none."""
+        """Add a word to the meaning of a label, or the first of a noun. Raises ValueError where there is none."""
         spelled = {label.lower(): offset for offset, labels in self.labels.items() for label in labels}
         meaning = spelled.get(noun) or self.meant(noun)
         if not meaning:
@@ -151,15 +151,17 @@ def written(tree: Tree) -> str:
     """Return the text: a line for each meaning, indented below the broader one, in the order of their words."""
     texts = {offset: ",".join(tree.words(one)) for offset, one in tree.meanings.items()}
     below: dict[str | None, list[str]] = defaultdict(list)
-    for offset, meaning in tree.meanings.items():
-        below[tree.parent(meaning)].append(offset)
+    for offset, text in texts.items():
+        above = tree.parent(tree.meanings[offset])
+        while above and not texts[above]:
+            above = tree.parent(tree.meanings[above])
+        below[above] += [offset] * bool(text)
     lines: list[str] = []
 
     def write(parent: str | None, depth: int) -> None:
         for offset in sorted(below[parent], key=lambda one: (texts[one].casefold(), one)):
-            if texts[offset]:
-                lines.append(" " * depth + texts[offset])
-            write(offset, depth + bool(texts[offset]))
+            lines.append(" " * depth + texts[offset])
+            write(offset, depth + 1)
 
     write(None, 0)
     return "\n".join(lines) + "\n"
