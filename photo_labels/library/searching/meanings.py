@@ -138,8 +138,11 @@ class Interpreter:
         folded = {name.casefold(): name for name in [*names, *self._map.renamed.values()]}
         if close := get_close_matches(word.casefold(), folded, _CLOSE):
             return [folded[one] for one in close]
-        words = get_close_matches(word.casefold(), thesaurus().alike(word), _CLOSE)
-        return [thesaurus().label(one) or one for one in words if self._names(one)]
+        close = {}
+        for one in get_close_matches(word.casefold(), thesaurus().alike(word), _CLOSE):
+            if names := self._names(one):
+                close.setdefault(tuple(names), thesaurus().label(one) or one)
+        return list(close.values())
 
 
 def _is_same(word: str, names: list[str]) -> bool:
