@@ -77,8 +77,13 @@ def test_given_a_misspelt_word_when_interpreted_then_what_there_is_may_be_meant(
 
 def test_given_nothing_counted_when_a_word_means_much_then_few_labels_are_asked_for() -> None:
     asked: list[str] = []
+
+    def has_none(label: str) -> bool:
+        asked.append(label)
+        return False
+
     words = "tier or animal or obst or fahrzeug or gemüse or haustier"
-    found = Interpreter({}, NO_MAP, lambda label: bool(asked.append(label))).interpret(parse(words))
+    found = Interpreter({}, NO_MAP, has_none).interpret(parse(words))
     assert len(found.unknown) == 6
     assert len(asked) == len(set(asked)), "no label is asked for twice"
     # Of each word its own spellings, and those of what may be meant; of all words together 12 synonyms.

@@ -138,11 +138,11 @@ class Interpreter:
         folded = {name.casefold(): name for name in [*names, *self._map.renamed.values()]}
         if close := get_close_matches(word.casefold(), folded, _CLOSE):
             return [folded[one] for one in close]
-        close = {}
+        by_names: dict[tuple[str, ...], str] = {}
         for one in get_close_matches(word.casefold(), thesaurus().alike(word), _CLOSE):
             if names := self._names(one):
-                close.setdefault(tuple(names), thesaurus().label(one) or one)
-        return list(close.values())
+                by_names.setdefault(tuple(names), thesaurus().label(one) or one)
+        return list(by_names.values())
 
 
 def _is_same(word: str, names: list[str]) -> bool:
