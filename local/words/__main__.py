@@ -31,15 +31,15 @@ def main() -> None:
     wordnet_folder, annotations = sources.fetch(parser.parse_args().cache)
     wordnet = WordNet(wordnet_folder)
     tree = Tree(wordnet, json.loads(_LABELS.read_text())["labels"])
+    for line in OWN.read_text(encoding="utf-8").splitlines()[1:]:
+        noun, _, words = line.partition(":")
+        for word in words.split(","):
+            tree.add_own(word.strip(), noun)
     english = Emoji(annotations / "en.xml")
     for language in sources.LANGUAGES:
         own = Emoji(annotations / f"{language}.xml")
         for word, meaning in sorted(set(translations(own, english, tree))):
             tree.add_foreign(word, meaning)
-    for line in OWN.read_text(encoding="utf-8").splitlines()[1:]:
-        noun, _, words = line.partition(":")
-        for word in words.split(","):
-            tree.add_own(word.strip(), noun)
     TARGET.write_text(written(tree), encoding="utf-8")
     content = TARGET.read_bytes()
     print(f"{hashlib.sha256(content).hexdigest()}  {len(content):>9,}  {TARGET.name}")

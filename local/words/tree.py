@@ -75,11 +75,13 @@ class Tree:
             self.meanings[offset].foreign.append(word)
 
     def add_own(self, word: str, noun: str) -> None:
-        """Add a word to the meaning of a label, or the first of a noun. Raises ValueError where there is none."""
+        """Add a word to the meaning of a label, or the first of a noun; to a new one, where that has none."""
         spelled = {label.lower(): offset for offset, labels in self.labels.items() for label in labels}
         meaning = spelled.get(noun) or self.meant(noun)
         if not meaning:
-            raise ValueError(f"own.txt speaks of {noun}, of which there is no meaning")
+            meaning = noun
+            self.meanings[noun] = Meaning(noun, 0, [noun], [], is_one_thing=False)
+            self._senses[noun] = [noun]
         self.add_foreign(word, meaning)
 
     def parent(self, meaning: Meaning) -> str | None:
