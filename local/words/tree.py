@@ -80,7 +80,8 @@ class Tree:
         meaning = spelled.get(noun) or self.meant(noun)
         if not meaning:
             meaning = noun
-            self.meanings[noun] = Meaning(noun, 0, [noun], [], is_one_thing=False)
+            new = Meaning(noun, 0, [noun], [], is_one_thing=False)
+            self.meanings[noun] = self._wordnet.meanings[noun] = new
             self._senses[noun] = [noun]
         self.add_foreign(word, meaning)
 
