@@ -134,12 +134,12 @@ class Interpreter:
 
     def _close_to(self, word: str) -> list[str]:
         """Return names that may have been meant, the likeliest first; else words that mean some."""
+        if thesaurus().senses(word):  # it is spelled right
+            return []
         names = self._shown(self._counts)
         folded = {name.casefold(): name for name in [*names, *self._map.renamed.values()]}
         if close := get_close_matches(word.casefold(), folded, _CLOSE):
             return [folded[one] for one in close]
-        if thesaurus().senses(word):  # it is no misspelling
-            return []
         by_names: dict[tuple[str, ...], str] = {}
         for one in get_close_matches(word.casefold(), thesaurus().alike(word), _CLOSE):
             if names := self._names(one):
