@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from photo_labels.library.searching.query import Has, Or, labels_in, renamed
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 
 # Labels of one word, those of the most common meanings: `or` of more is a query for each, and says little.
 _MAX_LABELS = 4
-# Labels for which the index is asked whether it has them, in one search; what was counted is not asked for.
-_MAX_ASKED = 12
+# Labels for which the index is asked whether it has them, in one search; what was counted is not asked for. The
+# words' own meanings come first, so that no other meaning takes their place.
+_MAX_ASKED, _MAX_ASKED_NEAR = 36, 12
+# Of them, of the narrower meanings of one.
+_MAX_NARROWER = 4
 _CLOSE = 3
 
 
@@ -55,7 +59,7 @@ class Interpreter:
         self._folded = {label.casefold(): label for label in counts}
         self._map = names
         self._has = cache(has)
-        self._left_to_ask = _MAX_ASKED
+        self._left, self._left_near = _MAX_ASKED, _MAX_ASKED_NEAR
 
     def interpret(self, query: Query) -> Interpretation:
         """Return a query with the labels that are meant."""
@@ -78,12 +82,25 @@ class Interpreter:
         if label := self._spelled(word):
             return self._shown([label])
         senses = thesaurus().senses(word)
-        for find in (self._counted, self._asked):
-            found = [name for sense in senses for name in self._same(sense, find) or self._narrower(sense, find)]
-            found = found or [name for sense in senses for name in self._broader(sense, find)]
-            if found:
-                return list(dict.fromkeys(found))[:_MAX_LABELS]
-        return []
+        found = self._near(senses, self._counted, self._counted, None)
+        found = found or self._near(senses, self._asked, self._asked_near, _MAX_NARROWER)
+        return found[:_MAX_LABELS]
+
+    def _near(self, senses: list[int], find: Find, find_near: Find, most_narrower: int | None) -> list[str]:
+        """Return the names of meanings, or of narrower ones; of broader ones only where no meaning has any."""
+        found: list[str] = []
+        for sense in senses:
+            if same := self._shown(find(sense)):
+                found += same
+            else:
+                below = [
+                    label for one in islice(thesaurus().narrower(sense), most_narrower) for label in find_near(one)
+                ]
+                found += self._shown(sorted(below, key=lambda label: -self._counts.get(label, 0)))
+        for sense in senses if not found else ():
+            above = map(find_near, thesaurus().broader(sense))
+            found += self._shown(next(filter(None, above), ()))
+        return list(dict.fromkeys(found))
 
     def _spelled(self, word: str) -> str | None:
         """Return the label that some photo has and that is a word in whatever case."""
@@ -95,28 +112,20 @@ class Interpreter:
         label = thesaurus().label(word)  # not before: it takes longer than to ask
         return label if label and label not in spellings and self._has(label) else None
 
-    def _same(self, sense: int, find: Find) -> list[str]:
-        return self._shown(find(sense))
-
-    def _narrower(self, sense: int, find: Find) -> list[str]:
-        """Return the names below, the most frequent first."""
-        below = [label for one in thesaurus().narrower(sense) for label in find(one)]
-        return self._shown(sorted(below, key=lambda label: -self._counts.get(label, 0)))
-
-    def _broader(self, sense: int, find: Find) -> list[str]:
-        """Return the nearest names above."""
-        return self._shown(next(filter(None, map(find, thesaurus().broader(sense))), ()))
-
     def _counted(self, sense: int) -> list[str]:
         """Return the labels of a meaning that were counted."""
         return [label for word in thesaurus().words(sense) if (label := self._known(word))]
 
     def _asked(self, sense: int) -> list[str]:
         """Ask whether some photo has a label of a meaning; of a few labels in all."""
-        words = thesaurus().words(sense)
-        labels = [word for word in words if is_label_name(word)] or [words[0].title()]
-        some = labels[: self._left_to_ask]
-        self._left_to_ask -= len(some)
+        some = _labels_of(sense)[: self._left]
+        self._left -= len(some)
+        return list(filter(self._has, some))
+
+    def _asked_near(self, sense: int) -> list[str]:
+        """Do the same with a meaning near one of a word."""
+        some = _labels_of(sense)[: self._left_near]
+        self._left_near -= len(some)
         return list(filter(self._has, some))
 
     def _known(self, text: str) -> str | None:
@@ -145,6 +154,12 @@ class Interpreter:
             if names := self._names(one):
                 by_names.setdefault(tuple(names), thesaurus().label(one) or one)
         return list(by_names.values())
+
+
+def _labels_of(sense: int) -> list[str]:
+    """Return the known labels of a meaning; where there are none, how one would be spelled."""
+    words = thesaurus().words(sense)
+    return [word for word in words if is_label_name(word)] or [words[0].title()]
 
 
 def _is_same(word: str, names: list[str]) -> bool:
