@@ -12,7 +12,6 @@ The tables stay as they are.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -98,6 +97,8 @@ NO_MAP = LabelMap()
 
 def read(path: Path) -> LabelMap:
     """Read a user's file. Raises UserError, with the line, where it makes no sense."""
+    import tomllib  # noqa: PLC0415 - few have a map, and all wait for what is imported
+
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Thesaurus:
 @cache
 def thesaurus() -> Thesaurus:
     """Read the words, once."""
-    return Thesaurus((files("photo_labels.library.searching") / "words" / "words.txt").read_text(encoding="utf-8"))
+    return Thesaurus((Path(__file__).parent / "words" / "words.txt").read_text(encoding="utf-8"))
 
 
 def is_label_name(word: str) -> bool:
