@@ -53,6 +53,8 @@ def meant(text: str, labels: set[str], names: LabelMap = NO_MAP, *, is_counted: 
         ("IPOD", {"IPod"}, "IPod"),
         ("hund", {"Hund", "Dog"}, "Hund"),
         ("accountant", {"Person"}, "accountant"),
+        ("bateau", {"Boat", "Boot"}, "Boat"),
+        ("bateau", {"Boot"}, "bateau"),  # which is a boat in German
         ("qqq", {"Dog"}, "qqq"),
     ],
 )

@@ -159,7 +159,7 @@ class Interpreter:
 def _labels_of(sense: int) -> list[str]:
     """Return the known labels of a meaning; where there are none, how one would be spelled."""
     words = thesaurus().words(sense)
-    return [word for word in words if is_label_name(word)] or [words[0].title()]
+    return [word for word in words if is_label_name(word)] or [word.title() for word in words[:1]]
 
 
 def _is_same(word: str, names: list[str]) -> bool:

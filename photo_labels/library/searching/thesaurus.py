@@ -6,7 +6,6 @@ narrower. `crane~2` is the second meaning of crane, the first being more common.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import defaultdict
 from functools import cache
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_RANK = re.compile(r"~\d+")
 _MAX_STEPS_UP, _MAX_STEPS_DOWN = 2, 2
 
 
@@ -37,8 +35,7 @@ class Thesaurus:
             if path:
                 self._narrower[path[-1]].append(number)
             path.append(number)
-            plain = _RANK.sub("", words) if "~" in words else words
-            self._words.append(tuple(plain.split(",")))
+            self._words.append(tuple(word for word in words.split(",") if "~" not in word))
             for word in words.lower().split(","):
                 name, _, rank = word.partition("~")
                 self._senses[name].append((int(rank or 1), number))
@@ -53,7 +50,7 @@ class Thesaurus:
         return [number for _, number in sorted(self._senses.get(form, ()))]
 
     def words(self, sense: int) -> tuple[str, ...]:
-        """Return the words of a meaning, the labels first."""
+        """Return the words that mean just that before all else, the labels first."""
         return self._words[sense]
 
     def broader(self, sense: int) -> Iterator[int]:
