@@ -7,6 +7,7 @@ PHOTOS ?= samples
 MINISTACK := .local/ministack
 RIE := .local/rie
 BASELINES := .local/baselines
+READERS := .local/readers
 AUDIT := .local/audit
 
 OF_HANDLER := tests/unit/promises tests/unit/decoders $(patsubst %,tests/unit/test_%.py,\
@@ -44,7 +45,8 @@ pinned = $(call pip,$1) --require-hashes -r requirements/$2.txt
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
 	test coverage test-image test-browser test-chaos test-all histories chaos corpus smoke loadtest \
 	bench bench-quota bench-endurance bench-import bench-convert bench-browse bench-audit bench-backfill \
-	bench-live bench-alarms bench-slots bench-memory bench-limits bench-image figures lint docs wheel audit format lock clean
+	bench-live bench-alarms bench-slots bench-memory bench-metadata bench-limits bench-image figures lint docs wheel \
+	audit format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -141,6 +143,9 @@ bench-slots: .venv/.dev ## simulate the quota at up to 2,000 calls a second
 bench-memory: .venv/.dev ## ask the page's server for 24 photos of 190 MB at once
 	@$(BIN)/python -m loadtest.benchmarks.memory
 
+bench-metadata: .venv/.loadtest $(READERS)/.installed ## compare what reads time and place of photos
+	@$(BIN)/python -m loadtest.benchmarks.metadata
+
 bench-limits: .venv/.loadtest $(MINISTACK)/.installed ## find this machine's limits: half an hour; N=5000: less
 	@$(BIN)/python -m loadtest.benchmarks.limits $(call told,N)
 
@@ -178,7 +183,7 @@ wheel: .venv/.run ## build dist/*.whl, which contains `photos` alone
 	@rm -rf build
 
 audit: $(AUDIT)/.installed ## look up known vulnerabilities of pinned packages
-	@for name in handler image run loadtest dev ministack models baselines; do echo "$$name:" && \
+	@for name in handler image run loadtest dev ministack models baselines readers; do echo "$$name:" && \
 		$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements/$$name.txt || exit 1; done
 
 format: .venv/.dev ## format the code
@@ -186,7 +191,7 @@ format: .venv/.dev ## format the code
 	@$(BIN)/ruff format
 
 lock: .venv/.dev ## pin the newest of requirements/*.in, with hashes
-	@cd requirements && for name in handler image run loadtest dev ministack models baselines audit; do \
+	@cd requirements && for name in handler image run loadtest dev ministack models baselines readers audit; do \
 		../$(UV) --upgrade --output-file $$name.txt $$name.in || exit 1; done
 	@cd requirements && ../$(UV) --upgrade --no-deps --output-file rie.txt rie.in
 
@@ -239,6 +244,12 @@ $(BASELINES)/.installed: .venv/.made requirements/baselines.txt
 	@echo "setting up what the benchmark compares with (a few seconds, once)"
 	@$(BIN)/python -m venv --clear $(BASELINES)
 	@$(call pinned,$(BASELINES),baselines)
+	@touch $@
+
+$(READERS)/.installed: .venv/.made requirements/readers.txt
+	@echo "setting up what the benchmark compares with (a few seconds, once)"
+	@$(BIN)/python -m venv --clear $(READERS)
+	@$(call pinned,$(READERS),readers)
 	@touch $@
 
 $(AUDIT)/.installed: .venv/.made requirements/audit.txt

@@ -7,6 +7,7 @@ too much memory or time, only this photo fails.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,10 +20,12 @@ from typing import IO, TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from handler.deadline import call
+from handler.metadata import HEAD_BYTES
 from handler.results import Decoded, UnreadableObjectError
 from handler.timeouts import S3
 from photo_labels.records.errors import PermanentError, TransientError, status_of
 from photo_labels.records.formats import MAX_FILE_BYTES
+from photo_labels.records.metadata.reading import metadata_of
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from handler.rate_limiter import SlotRequest
     from handler.recognition import Recogniser
     from handler.results import CallStats, Recognised, S3Object
+    from photo_labels.records.metadata.reading import Metadata
 
 _CHUNK_BYTES = 2**20
 # Of a decoder that crashes: one crash may be the machine's, two in a row are the photo's.
@@ -62,8 +66,14 @@ class Converter:
             call(lambda: self._download(place, file, deadline), deadline, S3.call_s)
             self._decode(file, answer, deadline)
             stats.decoded, jpeg = _read(answer)
+            metadata = _metadata_in(file)
         found = self._recogniser.detect_in(jpeg, slot, deadline, stats)
-        return replace(found, orientation=stats.decoded.orientation, is_truncated=stats.decoded.is_truncated)
+        return replace(
+            found,
+            orientation=stats.decoded.orientation,
+            is_truncated=stats.decoded.is_truncated,
+            metadata=metadata,
+        )
 
     def _download(self, place: dict[str, str], photo: IO[bytes], deadline: Deadline) -> None:
         photo.seek(0)
@@ -115,6 +125,19 @@ class Converter:
                 raise PermanentError("DecoderTooSlow", "Its decoder takes more than 30 seconds of CPU.")
             said = _how_it_ended(done.returncode, done.stderr.decode(errors="replace"))
         raise PermanentError("DecoderCrashed", f"Its decoder ended {_TRIES} times without an answer: {said}.")
+
+
+def _metadata_in(photo: IO[bytes]) -> Metadata:
+    """Return what a downloaded photo says of itself."""
+    size = photo.seek(0, os.SEEK_END)
+    photo.seek(0)
+    head = photo.read(HEAD_BYTES)
+    found = metadata_of(head, size)
+    if not found.more:
+        return found
+    start, length = found.more
+    photo.seek(start)
+    return metadata_of(head, size, (start, photo.read(length)))
 
 
 def _how_it_ended(code: int, printed: str) -> str:

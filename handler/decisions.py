@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from handler.events import ObjectEvent, Work
+    from photo_labels.records.contents import Claim
     from photo_labels.records.documents import Document
 
     # What Rekognition was shown: ImageID, Sequencer (None: without an event), ETag, VersionId, and, where S3 was
@@ -54,6 +55,8 @@ class Task:
     old: bool
     # When it happened, or was asked for, at the latest.
     moment: datetime | None = None
+    # Of the content that the event tells of, as it was read.
+    claim: Claim | None = None
 
     @property
     def image_id(self) -> str:
@@ -84,7 +87,7 @@ class Write:
         return self.document.image_id
 
 
-def task_for(work: Work, known: Document | None, now: datetime) -> Task | SkipReason:
+def task_for(work: Work, known: Document | None, now: datetime, claim: Claim | None = None) -> Task | SkipReason:
     """Decide from the document alone whether there is anything to do."""
     event = work.newest
     if known and work.moment and known.was_purged_after(work.moment):
@@ -95,4 +98,4 @@ def task_for(work: Work, known: Document | None, now: datetime) -> Task | SkipRe
             return SkipReason.DUPLICATE
         sequencer = None
     old = event.time is not None and now - event.time > _TRUSTED_FOR
-    return Task(event, known, sequencer, work.reconcile, work.force, old, work.moment)
+    return Task(event, known, sequencer, work.reconcile, work.force, old, work.moment, claim)

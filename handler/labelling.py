@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from handler.decisions import Forward, SkipReason, Task, Write
 from handler.events import Kind, ObjectEvent, body_of
+from handler.lanes import LIVE
+from handler.metadata import MetadataReader
 from handler.rate_limiter import BudgetSpentError, NoSlotError, SlotRequest
 from handler.recognition import MAX_OBJECT_BYTES
 from handler.results import InvalidParameterError, S3Object, UnreadableObjectError, UnsupportedPhotoError
@@ -40,17 +42,20 @@ from photo_labels.records.formats import (
     name_says,
     why_no_photo,
 )
+from photo_labels.records.timeline import timeline_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Protocol
 
+    from handler.copies import ClaimAttempt, Copies
     from handler.deadline import Deadline
     from handler.decisions import Version
     from handler.lanes import Lane
     from handler.objects import Objects
     from handler.results import CallStats, Recognised
     from handler.settings import Settings
+    from handler.threads import Threads
     from photo_labels.records.formats import PhotoFormat
     from photo_labels.records.heads import Head
 
@@ -81,6 +86,7 @@ class _Photo:
     lane: Lane
     deadline: Deadline
     stats: CallStats
+    beside: Threads
     # What S3 has shown of it, where it was looked at.
     head: Head | None = None
 
@@ -112,12 +118,15 @@ class Labeller:
         settings: Settings,
         recogniser: Detector,
         objects: Objects,
+        copies: Copies,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._min_confidence = Decimal(str(settings.min_confidence))
         self._max_labels = settings.max_labels
         self._recogniser = recogniser
         self._objects = objects
+        self._copies = copies
+        self._metadata = MetadataReader(settings, objects)
         self._now = now
         self._unwritten = UnwrittenLabels(now)
         self._breaker = WriteCircuitBreaker(now)
@@ -130,10 +139,13 @@ class Labeller:
         self._breaker.record((write.document, error) for write, error in writes)
 
     def resolve(
-        self, task: Task, lane: Lane, deadline: Deadline, stats: CallStats
+        self, task: Task, lane: Lane, deadline: Deadline, stats: CallStats, beside: Threads
     ) -> Write | SkipReason | Forward:
-        """Find out what is to be written for one object, or where else it goes. Raises what is transient."""
-        photo = _Photo(task, lane, deadline, stats)
+        """Find out what is to be written for one object, or where else it goes. Raises what is transient.
+
+        `beside`: runs what does not have to wait for one another.
+        """
+        photo = _Photo(task, lane, deadline, stats, beside)
         try:
             decided = self._resolve(photo)
         except _ForwardedError as error:
@@ -171,11 +183,13 @@ class Labeller:
             return self._remove(task)
         if not task.reconcile and (reason := _reason_to_leave(task, head)):
             return reason
-        if not task.force and task.known and self._is_up_to_date(task.known, head, any_settings=is_removal):
-            if task.sequencer is None:
+        may_stay = task.sequencer is None or is_lasting(head.version_id)
+        known = task.known if may_stay and not task.force else None
+        if known and self._is_up_to_date(known, head, any_settings=is_removal):
+            changes = self._metadata.changes(known, _with_head(task.event, head), photo.deadline)
+            if task.sequencer is None and not changes:
                 return SkipReason.UP_TO_DATE
-            if is_lasting(head.version_id):
-                return _rewrite(task, task.known, self._now())
+            return _rewrite(task, replace(known, **changes), self._now())
         return self._label(replace(photo, task=replace(task, event=_with_head(task.event, head)), head=head))
 
     def _label(self, photo: _Photo) -> Write | SkipReason:
@@ -183,19 +197,12 @@ class Labeller:
         task = photo.task
         shown = self._version_shown(task)
         if shown and (kept := self._unwritten.document(shown)):
-            return self._build_write(
-                task,
-                status="LABELLED",
-                labels=kept.labels,
-                label_model_version=kept.label_model_version,
-                orientation=kept.orientation,
-                truncated=kept.truncated,
-            )
+            return self._build_write(task, status="LABELLED", copy_of=kept.copy_of, **kept.observed())
         if decided := self._decide_unasked(photo):
             return decided
         self._breaker.require_closed()
         try:
-            found = self._detect(photo)
+            observed = self._observe(photo)
         except UnreadableObjectError as error:
             return self._explain_unreadable(task, str(error), photo.deadline)
         except UnsupportedPhotoError as error:
@@ -204,16 +211,45 @@ class Labeller:
             return self._reject(task, error)
         except PermanentError as error:
             return self._reject(task, self._explain_refusal(photo, error))
-        return self._build_write(
-            task,
-            status="LABELLED",
-            labels=labels_from(found.labels),
-            label_model_version=found.model_version,
-            orientation=found.orientation,
-            truncated=found.is_truncated or None,
-        )
+        return self._build_write(task, status="LABELLED", **observed)
 
-    def _detect(self, photo: _Photo) -> Recognised:
+    def _observe(self, photo: _Photo) -> dict[str, Any]:
+        """Return what the photo's document says of its bytes: what that of an equal photo says, or Rekognition."""
+        task, copies = photo.task, self._copies
+        content = None if task.force else copies.content_of(task.event)
+        if content is None:
+            return self._ask(photo, None)
+        claim = copies.read(content, photo.deadline, photo.stats) if photo.head else task.claim
+        observed = copies.observed(
+            task.event,
+            claim,
+            lambda attempt: self._ask(photo, attempt),
+            photo.deadline,
+            stats=photo.stats,
+            # What is not live waits for long: its claim would be taken over meanwhile.
+            beside=photo.beside if photo.lane.priority is LIVE else None,
+        )
+        is_copy = "copy_of" in observed
+        return self._metadata.of_equal(observed, task.event, photo.deadline) if is_copy else observed
+
+    def _ask(self, photo: _Photo, attempt: ClaimAttempt | None) -> dict[str, Any]:
+        """Return what Rekognition says of a photo, and what it says of itself, which is read meanwhile."""
+        reading = self._metadata.reading(photo.task.event, photo.deadline, photo.beside)
+
+        def confirm() -> None:
+            if attempt:
+                attempt.confirm()
+            if not photo.lane.is_converting:  # which downloads the photo in any case
+                reading.start()
+
+        slot = SlotRequest(photo.lane.priority, confirm=confirm)
+        if attempt:
+            slot = replace(slot, start=attempt.start)
+        found = self._detect(photo, slot)
+        metadata = self._metadata.fields(found.metadata) if found.metadata else reading.fields()
+        return _observed(found) | metadata
+
+    def _detect(self, photo: _Photo, slot: SlotRequest) -> Recognised:
         """Ask for labels; a photo that would have to wait for its slot is looked at first: it may be bulk work.
 
         Before the slot is booked, since a slot cannot be returned.
@@ -221,11 +257,11 @@ class Labeller:
         lane = photo.lane
         if lane.bulk:
             with suppress(NoSlotError):
-                return self._detect_within(photo, 0.0)
+                return self._detect_within(photo, slot, 0.0)
             if self._is_marked(photo):
                 raise _ForwardedError(photo, lane.bulk.queue_url, "Bulk")
         try:
-            return self._detect_within(photo, lane.max_wait_s)
+            return self._detect_within(photo, slot, lane.max_wait_s)
         except NoSlotError as error:
             if lane.no_slot_url is None:
                 raise
@@ -233,11 +269,10 @@ class Labeller:
             url = (lane.spent_url if is_spent else None) or lane.no_slot_url
             raise _ForwardedError(photo, url, error.reason) from None
 
-    def _detect_within(self, photo: _Photo, max_wait_s: float | None) -> Recognised:
+    def _detect_within(self, photo: _Photo, slot: SlotRequest, max_wait_s: float | None) -> Recognised:
         event = photo.task.event
         shown = S3Object(event.bucket, event.key, _version_to_request(event))
-        slot = SlotRequest(photo.lane.priority, max_wait_s)
-        return self._recogniser.detect(shown, slot, photo.deadline, photo.stats)
+        return self._recogniser.detect(shown, replace(slot, max_wait_s=max_wait_s), photo.deadline, photo.stats)
 
     def _is_marked(self, photo: _Photo) -> bool:
         """Tell whether whoever put the object into the bucket has marked it as bulk work."""
@@ -373,6 +408,9 @@ class Labeller:
             "max_labels": self._max_labels,
         }
         document = Document(**(fields | outcome))
+        if document.status == "LABELLED":
+            timeline = timeline_of(document.taken_at, document.event_time or document.labelled_at)
+            document = replace(document, timeline=timeline)
         return Write(
             fitted(document),
             known,
@@ -401,6 +439,16 @@ class Labeller:
         return event.image_id, task.sequencer, event.etag, event.version_id, event.last_modified
 
 
+def _observed(found: Recognised) -> dict[str, Any]:
+    """Return what a document says of what Rekognition has recognised, by field."""
+    return {
+        "labels": labels_from(found.labels),
+        "label_model_version": found.model_version,
+        "orientation": found.orientation,
+        "truncated": found.is_truncated or None,
+    }
+
+
 def _reason_to_leave(task: Task, head: Head) -> SkipReason | None:
     """Return why an event is of nothing that is to be looked at, though an object is there; None: it may be."""
     is_removal = task.event.kind is Kind.REMOVED
@@ -412,14 +460,14 @@ def _reason_to_leave(task: Task, head: Head) -> SkipReason | None:
     return SkipReason.PURGED if is_purged and (is_removal or is_another) else None
 
 
-def _rewrite(task: Task, known: Document, now: datetime) -> Write:
-    """Write a document again for another event: what it says is still true, so Rekognition is not asked."""
-    assert task.sequencer
-    document = replace(known, sequencer=task.sequencer, commit=new_commit(), labelled_at=iso(now))
+def _rewrite(task: Task, document: Document, now: datetime) -> Write:
+    """Write a document again: what it says of the photo is still true, so Rekognition is not asked."""
+    sequencer = task.sequencer or document.sequencer
+    document = replace(document, sequencer=sequencer, commit=new_commit(), labelled_at=iso(now))
     return Write(
         fitted(document),
-        known,
-        reconciled=False,
+        task.known,
+        reconciled=task.sequencer is None,
         requested=task.reconcile,
         unchanged=True,
         moment=task.moment,

@@ -14,6 +14,8 @@ from photo_labels.records.errors import PermanentError, code_of, is_throttle, st
 from photo_labels.records.heads import CUSTOMER_KEY, Head, head_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from types_boto3_s3 import S3Client
 
     from handler.deadline import Deadline
@@ -53,23 +55,30 @@ class Objects:
 
         Why it does not is for others to find out. Raises TransientError where S3 does not answer.
         """
-        version = {"VersionId": version_id} if version_id else {}
+        which = {"VersionId": version_id} if version_id else {}
+        return self.part(bucket, key, which, range(most_bytes), deadline)
+
+    def part(
+        self, bucket: str, key: str, which: Mapping[str, str], wanted: range, deadline: Deadline
+    ) -> bytes | None:
+        """Return some bytes of an object, fewer at its end; None: S3 does not give them, or there are none.
+
+        `which`: VersionId, or IfMatch with an ETag, or neither. Raises TransientError where S3 does not answer.
+        """
+        place = {"Bucket": bucket, "Key": key, **which}
         try:
-            return call(
-                lambda: self._read_beginning({"Bucket": bucket, "Key": key} | version, most_bytes),
-                deadline,
-                S3.call_s,
-            )
+            return call(lambda: self._read(place, wanted), deadline, S3.call_s)
         except ClientError as error:
             if status_of(error) in range(400, 500) and not is_throttle(error):
                 return None
             raise
 
-    def _read_beginning(self, place: dict[str, str], most_bytes: int) -> bytes | None:
-        answer = self._client.get_object(Range=f"bytes=0-{most_bytes - 1}", **place)  # type: ignore[arg-type]
+    def _read(self, place: dict[str, str], wanted: range) -> bytes | None:
+        asked = f"bytes={wanted.start}-{wanted.stop - 1}"
+        answer = self._client.get_object(Range=asked, **place)  # type: ignore[arg-type]
         with closing(answer["Body"]) as body:
             # Less, where the connection ends early: that must not pass for a file that is no photo.
-            expected = min(answer["ContentLength"], most_bytes)
+            expected = min(answer["ContentLength"], len(wanted))
             found = body.read(expected)
         if len(found) < expected:
             raise IncompleteReadError(actual_bytes=len(found), expected_bytes=expected)

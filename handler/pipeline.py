@@ -19,8 +19,9 @@ from handler.threads import JobResult, Threads
 from photo_labels.records.errors import ChangedMeanwhileError, ForeignItemError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from handler.copies import Copies
     from handler.deadline import Deadline
     from handler.events import Message
     from handler.labelling import Labeller
@@ -43,6 +44,7 @@ class Pipeline:
         self,
         storage: Storage,
         labeller: Labeller,
+        copies: Copies,
         messages: Messages,
         *,
         concurrency: int,
@@ -51,6 +53,7 @@ class Pipeline:
     ) -> None:
         self._storage = storage
         self._labeller = labeller
+        self._copies = copies
         self._messages = messages
         self._concurrency = concurrency
         self._now = now
@@ -60,17 +63,23 @@ class Pipeline:
         """Bring every message of a lane to an end: done, or among the report's `failed`. Raises no AWS error."""
         report = Report(messages, self._now(), lane)
         writing = deadline.earlier(_TO_REPORT_S)
-        with self._threads(self._concurrency) as recognisers, self._threads(_WRITERS) as writers:
+        with (
+            self._threads(self._concurrency) as recognisers,
+            self._threads(self._concurrency) as beside,
+            self._threads(_WRITERS) as writers,
+        ):
             tasks = self._plan(report, writers, writing)
             report.call_stats = {image: CallStats() for image in tasks}
-            jobs = {
-                image: partial(
-                    self._labeller.resolve, task, lane, writing.earlier(_TO_WRITE_S), report.call_stats[image]
-                )
-                for image, task in tasks.items()
-            }
-            for completed in recognisers.completed_batches(jobs, writing.earlier(_TO_WRITE_S)):
-                self._write(completed, report, writers, writing)
+            recognising = writing.earlier(_TO_WRITE_S)
+            for wave in self._waves(tasks):
+                jobs = {
+                    image: partial(
+                        self._labeller.resolve, task, lane, recognising, report.call_stats[image], beside
+                    )
+                    for image, task in wave.items()
+                }
+                for completed in recognisers.completed_batches(jobs, recognising):
+                    self._write(completed, report, writers, writing)
             self._finish(report, writers, deadline)
         return report
 
@@ -79,23 +88,39 @@ class Pipeline:
         work = collapse(report.messages)
         images = list(work)
         parts = [tuple(images[start : start + MAX_READ_ITEMS]) for start in range(0, len(images), MAX_READ_ITEMS)]
-        jobs = {part: partial(self._storage.read, part, deadline) for part in parts}
+        contents = {image: self._copies.content_of(one.newest) for image, one in work.items()}
+        jobs = {
+            part: partial(self._storage.read, part, filter(None, map(contents.get, part)), deadline)
+            for part in parts
+        }
         tasks: dict[str, Task] = {}
         for part, read in threads.run_all(jobs, deadline).items():
             for image in part:
                 if read.value is None:
                     report.outcomes[image] = Outcome(error=read.error)
                     continue
-                known = read.value.get(image)
+                known = read.value.documents.get(image)
                 if isinstance(known, ForeignItemError):
                     report.outcomes[image] = Outcome(error=known)
                     continue
-                task = task_for(work[image], known, report.received_at)
+                claim = read.value.claims.get(contents[image] or "")
+                task = task_for(work[image], known, report.received_at, claim)
                 if isinstance(task, SkipReason):
                     report.outcomes[image] = Outcome(skip_reason=task)
                 else:
                     tasks[image] = task
         return tasks
+
+    def _waves(self, tasks: dict[str, Task]) -> Iterator[dict[str, Task]]:
+        """Return the first photo of each content, then the others, which find it labelled."""
+        firsts: dict[str, Task] = {}
+        others: dict[str, Task] = {}
+        seen: set[str] = set()
+        for image, task in tasks.items():
+            content = self._copies.content_of(task.event) or image
+            (others if content in seen else firsts)[image] = task
+            seen.add(content)
+        yield from filter(None, (firsts, others))
 
     def _write(
         self,
@@ -119,11 +144,15 @@ class Pipeline:
         report.outcomes |= {image: Outcome(error=error) for image, error in no_rows.items()}
         with_rows = {image: write for image, write in writes.items() if image not in no_rows}
         stale: list[Row] = []
+        outdated: list[tuple[str, str]] = []
         for image, commit in self._commit(with_rows, threads, deadline).items():
             report.outcomes[image], unbacked = self.classify_commit(writes[image], commit)
             stale += unbacked
+            if isinstance(commit.value, Committed):
+                outdated += self._copies.outdated_claims(commit.value.replaced, writes[image].document)
         self._labeller.record_writes([(write, report.outcomes[image].error) for image, write in writes.items()])
         self._delete_rows(stale, report, threads, deadline)
+        self._release(outdated, report, threads, deadline)
 
     def _forward(self, photos: dict[str, Forward], report: Report, threads: Threads, deadline: Deadline) -> None:
         queues: dict[str, dict[str, Forward]] = {}
@@ -194,6 +223,15 @@ class Pipeline:
         for part, deletion in threads.run_all(jobs, deadline).items():
             if deletion.error:
                 report.rows_left += [(row.image_id, deletion.error) for row in part]
+
+    def _release(
+        self, claims: list[tuple[str, str]], report: Report, threads: Threads, deadline: Deadline
+    ) -> None:
+        """Delete claims that nobody needs any more. A failure costs nothing: they are taken over."""
+        jobs = {one: partial(self._copies.release, *one, deadline) for one in claims}
+        for (_, image), release in threads.run_all(jobs, deadline).items():
+            if release.error:
+                report.call_stats[image].claim_error = release.error
 
     def _finish(self, report: Report, threads: Threads, deadline: Deadline) -> None:
         """Dead-letter what is malformed once all else in its message is done; let failures come back later."""

@@ -89,6 +89,9 @@ class SlotRequest:
     priority: Priority
     # The longest that it may lie ahead; None: as far as the deadline allows.
     max_wait_s: float | None = None
+    # Called when the photo begins to wait, and when it has its slot; an error of the latter gives the slot back.
+    start: Callable[[], None] = lambda: None
+    confirm: Callable[[], None] = lambda: None
 
 
 class NoSlotError(TransientError):
@@ -190,6 +193,11 @@ class RateLimiter:
             self._waiting.pop()
         _wait(deadline, slot - self._clock(), then_s)
         return failed
+
+    def give_back(self) -> None:
+        """Leave a slot that is not used to the environment's next photo."""
+        with self._lock:
+            self._slots.insert(0, self._clock())
 
     def throttled(self, deadline: Deadline) -> None:
         """Cut the rate for all environments, unless that was done a moment ago; best effort."""
@@ -408,6 +416,13 @@ class SplitRateLimiter:
                 with suppress(NoSlotError):
                     _wait(deadline, deadline.remaining_s() - then_s - _BEFORE_END_S, then_s)
             raise
+
+    def give_back(self) -> None:
+        """Leave a slot that is not used to the environment's next photo; none that is counted is lost."""
+        part = self._part()
+        part.give_back()
+        if part is not self._parts[0]:
+            self._give_back_granted()
 
     def throttled(self, deadline: Deadline) -> None:
         """Cut the rate of one item, most likely of that which the call came from; best effort."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from handler.copies import ContentClaimedError
 from handler.deadline import call
 from handler.results import (
     CallStats,
@@ -78,8 +79,7 @@ class Recogniser:
     def _attempt(
         self, image: Any, slot: SlotRequest, deadline: Deadline, stats: CallStats
     ) -> DetectLabelsResponseTypeDef:
-        if self._rate_limiter:
-            stats.slot_error = self._rate_limiter.acquire(slot, deadline, then_s=REKOGNITION.call_s)
+        self._acquire(slot, deadline, stats)
         stats.calls += 1
         started = time.perf_counter()
         try:
@@ -92,6 +92,19 @@ class Recogniser:
             raise
         finally:
             stats.latencies_ms.append((time.perf_counter() - started) * 1000)
+
+    def _acquire(self, slot: SlotRequest, deadline: Deadline, stats: CallStats) -> None:
+        """Wait for a slot, and until the photo may use it."""
+        if not self._rate_limiter:
+            slot.confirm()
+            return
+        slot.start()
+        stats.slot_error = self._rate_limiter.acquire(slot, deadline, then_s=REKOGNITION.call_s)
+        try:
+            slot.confirm()
+        except ContentClaimedError:
+            self._rate_limiter.give_back()
+            raise
 
 
 def classify_error(error: Exception) -> Exception:

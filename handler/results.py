@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from types_boto3_rekognition.type_defs import LabelTypeDef
 
+    from photo_labels.records.metadata.reading import Metadata
+
 
 class UnsupportedPhotoError(PermanentError):
     """Rekognition does not read photos of this format or size; converted it may."""
@@ -57,6 +59,8 @@ class Recognised:
     orientation: int | None = None
     # Only a part of the photo was there to be seen.
     is_truncated: bool = False
+    # Of a photo that was downloaded; None: it was not.
+    metadata: Metadata | None = None
 
 
 @dataclass(slots=True)
@@ -68,5 +72,7 @@ class CallStats:
     latencies_ms: list[float] = field(default_factory=list)
     # Why no slot could be booked in the rate limiter's table.
     slot_error: Exception | None = None
+    # Why its content could not be claimed, or others' claims not be read.
+    claim_error: Exception | None = None
     # Set where the photo had to be converted.
     decoded: Decoded | None = None

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent
 
 from handler.budget_record import BudgetRecord
 from handler.budget_switch import BudgetSwitch
+from handler.copies import Copies
 from handler.deadline import Deadline
 from handler.events import read_message
 from handler.labelling import Labeller
@@ -78,9 +79,18 @@ def build_handler(
     switch: BudgetSwitch | None = None,
 ) -> Handler:
     """Return a function's handler; `switch`: of the one of the two that the schedule invokes."""
+    storage = Storage(
+        clients.dynamodb,
+        settings.image_labels_table,
+        settings.label_index_table,
+        settings.content_claims_table,
+    )
+    objects = Objects(clients.s3)
+    copies = Copies(settings, storage, objects)
     pipeline = Pipeline(
-        Storage(clients.dynamodb, settings.image_labels_table, settings.label_index_table),
-        Labeller(settings, detector, Objects(clients.s3)),
+        storage,
+        Labeller(settings, detector, objects, copies),
+        copies,
         Messages(clients.sqs, settings.dead_letter_queue_url),
         concurrency=settings.rekognition_concurrency,
     )

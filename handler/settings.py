@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from photo_labels.records.budget import Budget
+from photo_labels.records.documents import TIME, TIME_AND_LOCATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_METADATA = {"off": None, "time": TIME, "time-and-location": TIME_AND_LOCATION}
 
 
 class SettingsError(ValueError):
@@ -22,6 +26,8 @@ class Settings:
     image_labels_table: str
     label_index_table: str
     label_quota_table: str
+    # Where photos of equal bytes find each other; None: each is labelled for itself.
+    content_claims_table: str | None
     queue_url: str
     dead_letter_queue_url: str
     # Where photos go that Rekognition does not read as they are; None: they are rejected.
@@ -32,6 +38,8 @@ class Settings:
     bulk_convert_queue_url: str | None
     min_confidence: float
     max_labels: int
+    # What is looked for in photos themselves: TIME, or TIME_AND_LOCATION; None: nothing.
+    photo_metadata: str | None
     # DetectLabels calls in flight in one execution environment.
     rekognition_concurrency: int
     # DetectLabels calls a second that the whole pipeline may make; 0: no limit of ours.
@@ -55,6 +63,7 @@ class Settings:
             image_labels_table=_required(environment, "IMAGE_LABELS_TABLE"),
             label_index_table=_required(environment, "LABEL_INDEX_TABLE"),
             label_quota_table=_required(environment, "LABEL_QUOTA_TABLE"),
+            content_claims_table=_optional(environment, "CONTENT_CLAIMS_TABLE"),
             queue_url=_required(environment, "QUEUE_URL"),
             dead_letter_queue_url=_required(environment, "DEAD_LETTER_QUEUE_URL"),
             convert_queue_url=_optional(environment, "CONVERT_QUEUE_URL"),
@@ -63,6 +72,7 @@ class Settings:
             bulk_convert_queue_url=_optional(environment, "BULK_CONVERT_QUEUE_URL"),
             min_confidence=_number(environment, "MIN_CONFIDENCE", default=80, low=0, high=100),
             max_labels=_whole(environment, "MAX_LABELS", default=50, low=1, high=1000),
+            photo_metadata=_one_of(environment, "PHOTO_METADATA", _METADATA, default="time"),
             rekognition_concurrency=_whole(environment, "REKOGNITION_CONCURRENCY", default=10, low=1, high=100),
             rekognition_tps=tps,
             max_concurrency=_whole(environment, "MAX_CONCURRENCY", default=10, low=2, high=1000),
@@ -82,6 +92,15 @@ def _required(environment: Mapping[str, str], name: str) -> str:
 
 def _optional(environment: Mapping[str, str], name: str) -> str | None:
     return environment.get(name, "").strip() or None
+
+
+def _one_of(
+    environment: Mapping[str, str], name: str, choices: Mapping[str, str | None], *, default: str
+) -> str | None:
+    chosen = environment.get(name, "").strip() or default
+    if chosen not in choices:
+        raise SettingsError(f"{name} is {chosen!r}: it must be one of {', '.join(choices)}.")
+    return choices[chosen]
 
 
 def _number(environment: Mapping[str, str], name: str, *, default: float, low: float, high: float) -> float:

@@ -1,8 +1,9 @@
-"""All calls to the two tables: documents read and committed, index rows written and deleted."""
+"""All calls to the tables: documents read and committed, index rows written and deleted, claims of contents."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 from handler.deadline import call, pauses_s
 from handler.timeouts import DYNAMODB
 from photo_labels.records.attributes import from_attributes, to_attributes
+from photo_labels.records.contents import Claim, content_key
 from photo_labels.records.documents import Document, NotOursError, expression_values, iso, unchanged
 from photo_labels.records.errors import ForeignItemError, code_of
 from photo_labels.records.index import Row, row_key
@@ -22,8 +24,19 @@ if TYPE_CHECKING:
     from handler.deadline import Deadline
     from handler.decisions import Write
 
-MAX_READ_ITEMS = 100
+# Documents that are read together: BatchGetItem's 100 items, with as many claims.
+MAX_READ_ITEMS = 50
 MAX_WRITE_ITEMS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the tables say of some photos."""
+
+    # By ImageID; an error where the item is not a document of ours.
+    documents: dict[str, Document | ForeignItemError]
+    # By content.
+    claims: dict[str, Claim]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +54,82 @@ class ConditionFailed:
 
 
 class Storage:
-    """The two tables. Its methods are called from many threads; each resends until the deadline is near."""
+    """The tables. Its methods are called from many threads; each resends until the deadline is near."""
 
-    def __init__(self, client: DynamoDBClient, labels_table: str, index_table: str) -> None:
+    def __init__(
+        self, client: DynamoDBClient, labels_table: str, index_table: str, claims_table: str | None = None
+    ) -> None:
         self._client = client
         self._labels_table = labels_table
         self._index_table = index_table
+        self._claims_table = claims_table or ""
 
-    def read(self, images: Sequence[str], deadline: Deadline) -> dict[str, Document | ForeignItemError]:
-        """Read the documents of at most 100 ImageIDs, consistently. Raises when some could not be read.
+    def read(self, images: Sequence[str], contents: Iterable[str], deadline: Deadline) -> Known:
+        """Read the documents of at most 50 ImageIDs, consistently, and at most as many claims, which may be old.
 
-        Where an image's item is not a document of ours, its error stands in place of it.
+        Raises when some could not be read.
         """
-        keys = [{"ImageID": {"S": image}} for image in images]
-        documents: dict[str, Document | ForeignItemError] = {}
+        known = Known({}, {})
+        request: Any = {}
+        if images:
+            keys = [{"ImageID": {"S": image}} for image in images]
+            request[self._labels_table] = {"Keys": keys, "ConsistentRead": True}
+        if claimed := [content_key(content) for content in dict.fromkeys(contents)]:
+            request[self._claims_table] = {"Keys": claimed}
         attempt = 0
-        while keys:
-            request: Any = {self._labels_table: {"Keys": keys, "ConsistentRead": True}}
-            answer = call(lambda: self._client.batch_get_item(RequestItems=request), deadline, DYNAMODB.call_s)  # noqa: B023
+        while request:
+            read = partial(self._client.batch_get_item, RequestItems=request)
+            answer: Any = call(read, deadline, DYNAMODB.call_s)
             for item in answer["Responses"].get(self._labels_table, []):
-                documents[item["ImageID"]["S"]] = _document(item)
-            unprocessed: Any = answer.get("UnprocessedKeys", {}).get(self._labels_table, {})
-            keys = list(unprocessed.get("Keys", []))
-            if keys:
+                known.documents[item["ImageID"]["S"]] = _document(item)
+            for item in answer["Responses"].get(self._claims_table, []):
+                known.claims[item["Content"]["S"]] = Claim.from_item(item)
+            request = answer.get("UnprocessedKeys", {})
+            if request:
                 attempt += 1
                 deadline.pause(pauses_s(attempt), then_s=DYNAMODB.call_s)
-        return documents
+        return known
+
+    def claim(self, own: Claim, over: Claim | None, deadline: Deadline) -> Claim | None:
+        """Put a claim where there is none, or the same photo's, or `over`; return another that is there."""
+        condition, values = "attribute_not_exists(Content) OR ImageID = :own", {":own": own.to_item()["ImageID"]}
+        if over:
+            condition += " OR ImageID = :image AND ClaimedAt = :at"
+            values |= {":image": {"S": over.image_id}, ":at": {"S": over.claimed_at}}
+        try:
+            call(
+                lambda: self._client.put_item(
+                    TableName=self._claims_table,
+                    Item=own.to_item(),
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=values,
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                ),
+                deadline,
+                DYNAMODB.call_s,
+            )
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+            return Claim.from_item(error.response["Item"])  # type: ignore[typeddict-item]
+        return None
+
+    def release(self, content: str, image: str, deadline: Deadline) -> None:
+        """Delete the claim of a photo, unless it is another's by now."""
+        try:
+            call(
+                lambda: self._client.delete_item(
+                    TableName=self._claims_table,
+                    Key=content_key(content),
+                    ConditionExpression="ImageID = :own",
+                    ExpressionAttributeValues={":own": {"S": image}},
+                ),
+                deadline,
+                DYNAMODB.call_s,
+            )
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
 
     def put_rows(self, rows: Sequence[Row], deadline: Deadline) -> None:
         """Put at most 25 rows of different keys; raises unless all of them are written."""

@@ -69,6 +69,10 @@ def _log(report: Report, logger: Logger) -> None:
     for error in slot_error[:1]:
         facts = {"reason": code_of(error), "detail": str(error)}
         logger.warning("no slots from LabelQuota, kept to an equal share of the quota", extra=facts)
+    claim_errors = [stats.claim_error for stats in report.call_stats.values() if stats.claim_error]
+    for error in claim_errors[:1]:
+        facts = {"reason": code_of(error), "detail": str(error)}
+        logger.warning("no claims in ContentClaims, labelled each photo for itself", extra=facts)
 
 
 def _log_outcome(outcome: Outcome, logger: Logger, facts: dict[str, Any], stats: CallStats | None) -> None:
@@ -121,6 +125,7 @@ def _count(report: Report, metrics: Metrics) -> None:
     counts = {
         ended: _ended(report),
         "ImagesLabelled": sum(write.document.status == "LABELLED" for write in written),
+        "ImagesCopied": sum(write.document.copy_of is not None for write in written),
         "ImagesHandedOver": sum(one.is_to_be_converted for one in forwarded),
         "ImagesForwarded": sum(not one.is_to_be_converted for one in forwarded),
         "ImagesRemoved": sum(write.document.status == "REMOVED" for write in written),

@@ -65,6 +65,10 @@ class Threads:
             )
             yield {names[future]: _ended(future) if future.done() else late for future in pending}
 
+    def start(self, job: Callable[[], T]) -> Callable[[], T]:
+        """Start a job; the function that is returned waits for its result, or raises its error."""
+        return self._pool.submit(job).result
+
     def run_all(self, jobs: Mapping[K, Callable[[], T]], deadline: Deadline) -> dict[K, JobResult[T]]:
         """Run the jobs and wait for all of them, or the deadline."""
         results: dict[K, JobResult[T]] = {}

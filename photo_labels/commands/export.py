@@ -1,8 +1,10 @@
-"""`photos export`: all documents, for other programs: as JSON lines, or as CSV with a line for each label.
+"""`photos export`: all documents, for other programs: as JSON lines, as CSV, or as a sidecar for each photo.
 
 JSON has everything exactly as it is, in ASCII. CSV is opened by spreadsheets, which run a cell that begins like a
 formula, whoever named a photo so (OWASP, CSV Injection). Such cells get an apostrophe first; all texts are quoted,
 lest one is torn apart at another separator; and what is not printable is escaped as on a terminal.
+
+Sidecars are made by `photo_labels.library.sidecars`.
 """
 
 from __future__ import annotations
@@ -11,17 +13,24 @@ import csv
 import json
 import re
 import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
-from photo_labels.commands import map_option, read_map
+from photo_labels.commands import GIVEN_PATH, map_option, read_map
+from photo_labels.library.sidecars.exporting import SidecarExport
+from photo_labels.library.sidecars.files import SidecarFolder
 from photo_labels.library.table_reader import beginning_of, documents_in
+from photo_labels.terminal.ending import NOT_ALL_DONE
 from photo_labels.terminal.output import is_read
 from photo_labels.terminal.scan_cost import confirm_scan
-from photo_labels.terminal.text import safe
+from photo_labels.terminal.sidecars_text import show_sidecars
+from photo_labels.terminal.status_line import StatusLine
+from photo_labels.terminal.text import counted, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,29 +49,78 @@ _COLUMNS = ("image", "status", "label", "confidence", "uploaded", "labelled", "r
 _FORMULA = re.compile(r"""[\s'"]*[=+\-@\uff1d\uff0b\uff0d\uff20]""")
 
 
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """The options of an export."""
+
+    folder: Path | None
+    kind: str
+    prefix: str
+    has_no_boxes: bool
+    is_sure: bool
+    map_file: Path | None
+
+
 @click.command()
-@click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.argument("folder", metavar="[DIR]", type=GIVEN_PATH, required=False)
+@click.option("--format", "kind", type=click.Choice(["jsonl", "csv", "xmp"]), default="jsonl", show_default=True)
 @click.option("--prefix", default="", help="Only photos whose keys begin with this, or s3://bucket/this.")
+@click.option("--no-boxes", "has_no_boxes", is_flag=True, help="With --format xmp: labels only.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask, also where it costs much.")
 @map_option
 @click.pass_obj
-def export(session: Session, kind: str, prefix: str, is_sure: bool, map_file: Path | None) -> None:
+def export(session: Session, /, **options: Any) -> None:
     """Write all documents to standard output: a line of JSON for each photo, or of CSV for each label.
+
+    With --format xmp, write a sidecar for each labelled photo instead, DIR/KEY.xmp, with its labels and boxes,
+    which digiKam and others read; one that somebody else has made or changed stays as it is. Exit code 3: some
+    could not be written.
 
     Reads the whole table of documents, once, and says what that costs.
     """
-    names = read_map(map_file)
-    shown = Console(stderr=True)
+    asked = ExportOptions(**options)
+    kind, folder = asked.kind, asked.folder
+    if kind == "xmp" and not folder:
+        raise click.UsageError("--format xmp writes a file for each photo: name the folder for them.")
+    if kind != "xmp" and (folder or asked.has_no_boxes):
+        what = "--no-boxes" if asked.has_no_boxes else folder
+        raise click.UsageError(f"{what} is for --format xmp: --format {kind} writes to standard output.")
+    names = read_map(asked.map_file)
+    shown = session.console if folder else Console(stderr=True)
     target = session.target(shown)
-    confirm_scan(target, target.outputs.image_labels_table, "document", shown, is_sure=is_sure)
-    found = map(names.shown, documents(target, beginning_of(target.outputs.bucket, prefix)))
-    while_read = takewhile(lambda _: is_read(), found)  # reading on is paid for
+    confirm_scan(target, target.outputs.image_labels_table, "document", shown, is_sure=asked.is_sure)
+    found = map(names.shown, documents(target, beginning_of(target.outputs.bucket, asked.prefix)))
+    if folder:
+        sys.exit(write_sidecars(found, folder, shown, has_regions=not asked.has_no_boxes))
     write = {"csv": write_csv, "jsonl": write_json}[kind]
+    with _said_where_not_all(shown):
+        write(takewhile(lambda _: is_read(), found), sys.stdout)  # reading on is paid for
+
+
+@contextmanager
+def _said_where_not_all(shown: Console) -> Iterator[None]:
     try:
-        write(while_read, sys.stdout)
+        yield
     except BaseException:  # credentials that have ended, Ctrl-C
         shown.print("Not all is written: run it again.")
         raise
+
+
+def write_sidecars(found: Iterator[Document], folder: Path, shown: Console, *, has_regions: bool) -> int:
+    """Write a sidecar for each photo, and print what became of them; return the exit code.
+
+    Raises UserError where nothing can be written to the folder.
+    """
+    with SidecarFolder(folder) as opened, _said_where_not_all(shown):
+        export = SidecarExport(opened, has_regions=has_regions)
+        try:
+            with StatusLine(shown, "writing") as display:
+                for document in found:
+                    export.write(document)
+                    display.tell(counted(export.counts.total(), "sidecar"))
+        finally:
+            show_sidecars(shown, export)
+    return NOT_ALL_DONE if export.not_written else 0
 
 
 def documents(target: Target, beginning: str = "") -> Iterator[Document]:

@@ -62,6 +62,8 @@ class StackOutputs:
     label_index_table: str
     # None: a stack of before there were budgets.
     label_quota_table: str | None
+    # None: a stack of before photos of equal bytes were labelled once.
+    content_claims_table: str | None
     labelling: FunctionOutputs
     converting: FunctionOutputs
     queue_arn: str
@@ -108,6 +110,7 @@ class StackOutputs:
             image_labels_table=values["ImageLabelsTable"],
             label_index_table=values["LabelIndexTable"],
             label_quota_table=values.get("LabelQuotaTable"),
+            content_claims_table=values.get("ContentClaimsTable"),
             labelling=_function(values, "", ("", "Overflow", "Bulk")),
             converting=_function(values, "Convert", ("Convert", "BulkConvert")),
             queue_arn=values["QueueArn"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -23,6 +23,7 @@ from photo_labels.library.queues import DeadLetterLook, photos_of, without_photo
 from photo_labels.library.s3_clock import last_millisecond
 from photo_labels.library.table_reader import MAX_READ_ITEMS, TableReader, candidates, documents_in
 from photo_labels.records.attributes import to_attributes
+from photo_labels.records.contents import claimed_content, content_key
 from photo_labels.records.documents import (
     NO_SEQUENCER,
     TOMBSTONE_LIFE,
@@ -124,6 +125,7 @@ class Purger:
         self._dynamodb = target.client("dynamodb", connections=_THREADS)
         self._reader = TableReader(target)
         self._labels_table = target.outputs.image_labels_table
+        self._claims_table = target.outputs.content_claims_table
         self._index_table = target.outputs.label_index_table
         self._dead_letter_queues = target.outputs.dead_letter_queue_urls
         self._pause = pause
@@ -224,8 +226,9 @@ class Purger:
         writes none of what happened before. Returns what was replaced, or the mark itself; None: nothing was done.
         """
         while document is None or not _is_later(document, until):
-            if document:  # rows first: who stops between finds them again by the document
+            if document:  # rows and claim first: who stops between finds them again by the document
                 self._delete_rows(document)
+                self._release(document)
             mark = _mark(image, document, until)
             found = self._put(mark, document)
             if found is mark:
@@ -259,6 +262,18 @@ class Purger:
             while requests:
                 answer = self._dynamodb.batch_write_item(RequestItems={self._index_table: requests})
                 requests = answer.get("UnprocessedItems", {}).get(self._index_table)
+
+    def _release(self, document: Document) -> None:
+        """Delete the claim of a photo to be the one of its content that is labelled: it has the photo's name."""
+        content = claimed_content(document)
+        if self._claims_table and content:
+            with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
+                self._dynamodb.delete_item(
+                    TableName=self._claims_table,
+                    Key=content_key(content),
+                    ConditionExpression="ImageID = :own",
+                    ExpressionAttributeValues={":own": {"S": document.image_id}},
+                )
 
     # ------------------------------------------------------------ objects
 
@@ -340,7 +355,7 @@ def _add(purged: Purged, versions: Sequence[Any]) -> None:
 def _count(purged: Purged, key: str, document: Document | None) -> None:
     if document and document.purged_at is None:
         purged.documents += 1
-        purged.rows += len(document.labels)
+        purged.rows += sum(1 for _ in document.rows())
     else:
         purged.unlabelled += 1
     purged.add(key)

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from photo_labels.records.index import Row, rank
+from photo_labels.records.timeline import local_time, partition_of, time_rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,10 +28,15 @@ TOMBSTONE_LIFE = timedelta(days=60)
 # Of a document that no event wrote: any event is newer.
 NO_SEQUENCER = "0"
 
+# What `metadata_read` says.
+TIME = "time"
+TIME_AND_LOCATION = "time location"
+
 # What S3 calls the version of an object that was put while versioning was not enabled.
 NULL_VERSION = "null"
 
 _MAX_ITEM_BYTES = 400 * 1024
+_DEGREES = ("Latitude", "Longitude")
 _SIDES = ("Left", "Top", "Width", "Height")
 # What Last-Modified (whole seconds) and the time of an event may differ by, for the same change.
 CLOCKS_OF_S3 = timedelta(seconds=2)
@@ -82,6 +88,18 @@ class Document:
     orientation: int | None = None
     # The file lacks its end, and the labels are of what is there; None: it does not, or nobody has looked.
     truncated: bool | None = None
+    # When it was taken, as the photo says: ISO 8601, with an offset only where the photo has one.
+    taken_at: str | None = None
+    # By which make and model of camera.
+    camera: str | None = None
+    # Where: {Latitude, Longitude}, degrees.
+    location: Item | None = None
+    # What was looked for in the photo, found or not: TIME, or TIME_AND_LOCATION; None: nothing yet.
+    metadata_read: str | None = None
+    # The local time that its row by time has: when it was taken, else uploaded; None: it has no such row.
+    timeline: str | None = None
+    # The ImageID of the photo of equal bytes whose labels these are.
+    copy_of: str | None = None
     reason: str | None = None
     detail: str | None = None
     expires_at: int | None = None
@@ -95,16 +113,19 @@ class Document:
         return image_id(self.bucket, self.key)
 
     def rows(self) -> Iterator[Row]:
-        """Return the index rows that belong to this document, one for each label."""
+        """Return the index rows that belong to this document: one for each label, and the one by time."""
+        commit = self.commit or self.sequencer
         for label in self.labels:
-            yield Row(
-                label["Name"],
-                rank(label["Confidence"], self.image_id, self.commit or self.sequencer),
-                self.image_id,
-                self.sequencer,
-                self.labelled_at,
-                self.commit,
-            )
+            yield self._row(label["Name"], rank(label["Confidence"], self.image_id, commit))
+        if self.timeline and self.status == "LABELLED":
+            yield self._row(partition_of(self.timeline), time_rank(self.timeline, self.image_id, commit))
+
+    def _row(self, partition: str, row_rank: str) -> Row:
+        return Row(partition, row_rank, self.image_id, self.sequencer, self.labelled_at, self.commit)
+
+    def observed(self) -> dict[str, Any]:
+        """Return what it says of the photo's bytes, by field: true of every photo of equal bytes."""
+        return {field: getattr(self, field) for field in _OBSERVED}
 
     def was_purged_after(self, moment: datetime) -> bool:
         """Tell whether the photo was purged when that had happened: it is not to be labelled for that, then.
@@ -144,6 +165,8 @@ class Document:
         labels = [_own_of(label) for label in labels]
         for number in _WHOLE_NUMBERS & fields.keys():
             fields[number] = int(fields[number])
+        if place := fields.get("location"):
+            fields["location"] = {name: place[name] for name in _DEGREES}
         document = cls(**fields, labels=tuple(labels))
         if document.image_id != item.get("ImageID"):
             raise NotOursError("A document is not where it belongs.")
@@ -157,12 +180,28 @@ def _are_a_documents(fields: Mapping[str, Any]) -> bool:
         return False
     if not all(isinstance(value, _TYPES.get(name, str)) for name, value in fields.items()):
         return False
+    if not (_is_place(fields.get("location")) and _is_local_time(fields.get("timeline"))):
+        return False
+    if "taken_at" in fields and not _is_time(fields["taken_at"], needs_offset=False):
+        return False
     return all(name not in fields or _is_time(fields[name]) for name in ("labelled_at", "event_time", "purged_at"))
 
 
-def _is_time(text: str) -> bool:
+def _is_place(location: Mapping[str, Any] | None) -> bool:
+    return location is None or all(isinstance(location.get(name), Decimal) for name in _DEGREES)
+
+
+def _is_local_time(text: str | None) -> bool:
+    """Tell whether it is a time as rows have it, or none: such a row would be somewhere else."""
     try:
-        return datetime.fromisoformat(text).tzinfo is not None
+        return text is None or local_time(datetime.fromisoformat(text)) == text
+    except ValueError:
+        return False
+
+
+def _is_time(text: str, *, needs_offset: bool = True) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None or not needs_offset
     except ValueError:
         return False
 
@@ -198,8 +237,13 @@ def _is_instance(instance: object) -> bool:
     )
 
 
+_OBSERVED = (
+    *("labels", "label_model_version", "orientation", "truncated"),
+    *("taken_at", "camera", "location", "metadata_read"),
+)
 _WHOLE_NUMBERS = {"size", "max_labels", "orientation", "expires_at"}
-_TYPES: dict[str, Any] = dict.fromkeys((*_WHOLE_NUMBERS, "min_confidence"), (int, Decimal)) | {"truncated": bool}
+_TYPES: dict[str, Any] = dict.fromkeys((*_WHOLE_NUMBERS, "min_confidence"), (int, Decimal))
+_TYPES |= {"truncated": bool, "location": dict}
 _ATTRIBUTES = {
     "bucket": "Bucket",
     "key": "Key",
@@ -216,6 +260,12 @@ _ATTRIBUTES = {
     "commit": "CommitID",
     "orientation": "Orientation",
     "truncated": "Truncated",
+    "taken_at": "TakenAt",
+    "camera": "Camera",
+    "location": "Location",
+    "metadata_read": "MetadataRead",
+    "timeline": "Timeline",
+    "copy_of": "CopyOf",
     "reason": "Reason",
     "detail": "Detail",
     "expires_at": "ExpiresAt",
@@ -224,7 +274,10 @@ _ATTRIBUTES = {
 
 
 def backs(document: Document | None, label: str, row_rank: str) -> bool:
-    """Tell whether an index row counts: its document is LABELLED, by the same commit, with that label."""
+    """Tell whether an index row counts: its document is LABELLED, by the same commit, with that label or time.
+
+    `label` and `row_rank`: the row's key.
+    """
     if document is None or document.status != "LABELLED":
         return False
     return any(row.key == (label, row_rank) for row in document.rows())

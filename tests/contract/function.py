@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from handler.conversion import Converter
+from handler.copies import Copies
 from handler.events import read_message
 from handler.labelling import Labeller
 from handler.lanes import converting_lanes, labelling_lanes
@@ -37,6 +38,7 @@ SETTINGS = Settings.from_environment(
         "QUEUE_URL": f"{_QUEUES}-photos",
         "DEAD_LETTER_QUEUE_URL": f"{_QUEUES}-dead-letters",
         "CONVERT_QUEUE_URL": f"{_QUEUES}-convert",
+        "PHOTO_METADATA": "off",
     }
 )
 # What a decoder makes of a photo. `cat` takes its place, so this is what S3 has to answer for one that decodes.
@@ -115,13 +117,23 @@ class Function:
             max_labels=settings.max_labels,
             rate_limiter=rate_limiter(settings, clients.dynamodb),
         )
+        storage = Storage(
+            clients.dynamodb,
+            settings.image_labels_table,
+            settings.label_index_table,
+            settings.content_claims_table,
+        )
+        objects = Objects(clients.s3)
+        copies = Copies(settings, storage, objects)
         return Pipeline(
-            Storage(clients.dynamodb, settings.image_labels_table, settings.label_index_table),
+            storage,
             Labeller(
                 settings,
                 Converter(clients.s3, recogniser, ("cat",)) if is_converting else recogniser,
-                Objects(clients.s3),
+                objects,
+                copies,
             ),
+            copies,
             Messages(clients.sqs, settings.dead_letter_queue_url),
             concurrency=settings.rekognition_concurrency,
         )

@@ -29,7 +29,7 @@ ACCOUNT = "000000000000"
 IMAGE = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
 VALUES = {"ImageUri": IMAGE, "Architecture": "x86_64", "EnforceTls": "false"}
 BUCKET = f"photo-labels-{ACCOUNT}-us-east-1"
-TABLES = {"ImageLabels", "LabelIndex", "LabelQuota"}
+TABLES = {"ImageLabels", "LabelIndex", "LabelQuota", "ContentClaims"}
 DATA = {*(f"table {name}" for name in TABLES), f"bucket {BUCKET} with all its photos"}
 
 
@@ -309,7 +309,7 @@ def test_given_the_templates_conditions_when_stores_are_named_then_only_those_th
     deployment = Deployment("photo-labels", ACCOUNT, aws, lambda _: None)
     template = json.loads(deployment.template({"TablePrefix": "two-"}))
     named = {one.name for one in stores_named(template, deployment.effective(VALUES)).values()}
-    assert named == {BUCKET, "two-ImageLabels", "two-LabelIndex", "two-LabelQuota"}
+    assert named == {BUCKET, "two-ImageLabels", "two-LabelIndex", "two-LabelQuota", "two-ContentClaims"}
     existing = deployment.effective(VALUES | {"ExistingBucket": "holidays"})
     assert {one.name for one in stores_named(template, existing).values()} == named - {BUCKET}
     shared = deployment.effective(VALUES | {"QuotaTable": "LabelQuota"})

@@ -175,6 +175,8 @@ class S3(Client):
             raise aws_error("AccessDenied", status=int(photo.head_error))
         if photo.storage_class == "GLACIER":
             raise aws_error("InvalidObjectState", status=403)
+        if parameters.get("IfMatch", photo.etag) != photo.etag:
+            raise aws_error("PreconditionFailed", status=412)
         content = as_decoded(parameters["Key"], photo) if photo.size else b""
         if asked := parameters.get("Range"):
             content = _range(asked, photo.beginning[: photo.size])

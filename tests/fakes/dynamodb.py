@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
-KEYS = {"ImageLabels": ("ImageID",), "LabelIndex": ("Label", "Rank"), "LabelQuota": ("Operation",)}
+KEYS = {
+    "ImageLabels": ("ImageID",),
+    "LabelIndex": ("Label", "Rank"),
+    "LabelQuota": ("Operation",),
+    "ContentClaims": ("Content",),
+}
 _RESERVED = frozenset(ReservedKeywords.get_reserved_keywords())
 _MAX_KEY_BYTES = (2048, 1024)
 _INSERT = re.compile(r'INSERT INTO "(?P<table>[\w.-]+)" VALUE \{(?P<places>[^}]*)\}')
@@ -63,19 +68,24 @@ class DynamoDB(Client):
 
     def batch_get_item(self, **parameters: Any) -> dict[str, Any]:
         self._called("BatchGetItem", parameters)
-        [(table, request)] = parameters["RequestItems"].items()
-        keys = [_key(table, key, exact=True) for key in request["Keys"]]
-        if len(keys) > 100:
+        requests = parameters["RequestItems"]
+        if not requests:
+            raise _invalid("RequestItems must have length greater than or equal to 1")
+        if sum(len(request["Keys"]) for request in requests.values()) > 100:
             raise _invalid("Too many items requested for the BatchGetItem call")
-        if len(set(keys)) < len(keys):
-            raise _invalid("Provided list of item keys contains duplicates")
-        assert request.get("ConsistentRead"), "an eventually consistent read proves nothing"
-        left = self._unprocessed(len(keys))
-        with self._tables.lock:
-            items = self._tables.items[table]
-            found = [items[key] for key in keys[left:] if key in items]
-        unprocessed = {table: request | {"Keys": request["Keys"][:left]}} if left else {}
-        return {"Responses": {table: found}, "UnprocessedKeys": unprocessed}
+        responses, unprocessed = {}, {}
+        for table, request in requests.items():
+            keys = [_key(table, key, exact=True) for key in request["Keys"]]
+            if len(set(keys)) < len(keys):
+                raise _invalid("Provided list of item keys contains duplicates")
+            assert request.get("ConsistentRead") or table == "ContentClaims", "an old document proves nothing"
+            left = self._unprocessed(len(keys))
+            with self._tables.lock:
+                items = self._tables.items[table]
+                responses[table] = [items[key] for key in keys[left:] if key in items]
+            if left:
+                unprocessed[table] = request | {"Keys": request["Keys"][:left]}
+        return {"Responses": responses, "UnprocessedKeys": unprocessed}
 
     def batch_write_item(self, **parameters: Any) -> dict[str, Any]:
         self._called("BatchWriteItem", parameters)

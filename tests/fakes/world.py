@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from handler.conversion import Converter
+from handler.copies import Copies
 from handler.deadline import Deadline
 from handler.events import read_message
 from handler.labelling import Labeller
@@ -48,6 +49,8 @@ SETTINGS = Settings.from_environment(
         "QUEUE_URL": "queue",
         "DEAD_LETTER_QUEUE_URL": "dead-letters",
         "CONVERT_QUEUE_URL": "convert",
+        "CONTENT_CLAIMS_TABLE": "ContentClaims",
+        "PHOTO_METADATA": "off",
     }
 )
 
@@ -93,6 +96,13 @@ class World:
     def put(self, key: str, photo: Photo, **changes: Any) -> dict[str, Any]:
         """Upload, always other bytes; returns the S3 record that tells of it."""
         return self.bucket.put(key, replace(photo, etag=f"etag-{next(self._etags)}")) | changes
+
+    def put_copy(self, of: str, key: str) -> dict[str, Any]:
+        """Upload the bytes that are there under another key; returns the S3 record that tells of it."""
+        version = self.bucket.present(of)
+        assert version
+        assert version.photo
+        return self.bucket.put(key, version.photo)
 
     def remove(self, key: str) -> dict[str, Any]:
         """Delete; returns the S3 record that tells of it."""
@@ -208,14 +218,24 @@ class Function:
         if is_converting:
             settings = replace(settings, convert_queue_url=None)
         self.lanes = converting_lanes(settings) if is_converting else labelling_lanes(settings)
+        storage = Storage(
+            self.fakes.dynamodb,
+            settings.image_labels_table,
+            settings.label_index_table,
+            settings.content_claims_table,
+        )
+        objects = Objects(self.fakes.s3)
+        copies = Copies(settings, storage, objects, now=lambda: world.clock.now)
         self._pipeline = Pipeline(
-            Storage(self.fakes.dynamodb, settings.image_labels_table, settings.label_index_table),
+            storage,
             Labeller(
                 settings,
                 Converter(self.fakes.s3, recogniser, decoder) if is_converting else recogniser,
-                Objects(self.fakes.s3),
+                objects,
+                copies,
                 now=lambda: world.clock.now,
             ),
+            copies,
             Messages(self.fakes.sqs, settings.dead_letter_queue_url),
             concurrency=settings.rekognition_concurrency,
             now=lambda: world.clock.now,

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.fakes.bucket import BUCKET, NULL
-from tests.histories.plan import KEYS, history
+from tests.histories.plan import KEYS, TAKEN, history
 
 if TYPE_CHECKING:
     from photo_labels.library.auditing.findings import Problem
-    from tests.fakes.bucket import Version
+    from tests.fakes.bucket import Photo, Version
     from tests.histories.plan import History
     from tests.histories.world import World
 
@@ -84,6 +84,7 @@ def _check(world: World, key: str) -> None:
     if document is None:
         raise WrongEndError(f"{key} has no document: {version}")
     _check_present(key, version, document, found)
+    _check_time(world, document, version.photo)
 
 
 def _check_present(key: str, version: Version, document: dict[str, Any], found: dict[str, float]) -> None:
@@ -102,6 +103,25 @@ def _check_present(key: str, version: Version, document: dict[str, Any], found: 
         raise WrongEndError(f"{key} has the labels of something else: {version} {document}")
     if found != expected:
         raise WrongEndError(f"{key} is found by {found}, not by {expected}")
+
+
+def _check_time(world: World, document: dict[str, Any], photo: Photo) -> None:
+    """What a photo says of its time is that of its bytes, where S3 gave it, and it is found by it once."""
+    year = TAKEN.get(photo.etag)
+    # What is converted here is no photo, and says nothing.
+    is_read = "MetadataRead" in document and "Orientation" not in document
+    if is_read and document.get("TakenAt") != (year and f"{year}-07-14T18:03:22"):
+        raise WrongEndError(f"{document['Key']} was taken in {year}, but {document}")
+    rows = [
+        (row["Label"], row["Rank"].split("#")[0])
+        for row in world.tables.plain("LabelIndex")
+        if row["ImageID"] == document["ImageID"]
+        and row.get("CommitID", row["Sequencer"]) == document.get("CommitID", document["Sequencer"])
+        and row["Label"].startswith("@")
+    ]
+    time = document["Timeline"] if document["Status"] == "LABELLED" else None
+    if rows != ([(f"@taken/{time[:4]}", time)] if time else []):
+        raise WrongEndError(f"{document['Key']} is found by time in {rows}, not in {time}")
 
 
 def _is_purged(world: World, key: str, version: Version, document: dict[str, Any] | None) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
 from photo_labels.records.heads import BULK, LANE_METADATA
 from tests.fakes.bucket import NULL, Photo
 from tests.histories.process import Fault
@@ -23,9 +25,20 @@ _SMALL = Photo(
     error="InvalidParameterException",
     beginning=b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (64).to_bytes(4) + (48).to_bytes(4),
 )
+
+
+def taken(year: int) -> bytes:
+    """The beginning of a photo that says in which year it was taken."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = f"{year}:07:14 18:03:22"
+    return b"\xff\xd8\xff\xe1" + (len(exif.tobytes()) + 2).to_bytes(2) + exif.tobytes()
+
+
+# By ETag: the years in which photos say that they were taken.
+TAKEN = {"etag of A": 2019, "etag of B": 2021}
 _CONTENTS = {
-    "A": Photo({"Cat": 98.0, "Animal": 99.0}),
-    "B": Photo({"Dog": 97.0, "Animal": 99.0}),
+    "A": Photo({"Cat": 98.0, "Animal": 99.0}, beginning=taken(2019)),
+    "B": Photo({"Dog": 97.0, "Animal": 99.0}, beginning=taken(2021)),
     "C": Photo({"Cat": 98.0, "Bird": 95.5, "Dog": 42.0}),
     "nothing in it": Photo(),
     "HEIC": Photo({"Cat": 98.0, "Car": 90.0}, error="InvalidImageFormatException", decodes=True),

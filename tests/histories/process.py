@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     K = TypeVar("K")
     T = TypeVar("T")
 
-_WRITES = {"batch_write_item", "batch_execute_statement", "put_item"}
+_WRITES = {"batch_write_item", "batch_execute_statement", "put_item", "delete_item"}
 _CODES = {
     "head_object": ["403", "500", "503"],
     "get_object": ["AccessDenied", "InternalError", "SlowDown"],
@@ -148,6 +148,10 @@ def in_turn(dice: random.Random) -> Callable[[int], Threads]:
         def __exit__(self, *_: object) -> None:
             pass
 
+        def start(self, job: Callable[[], T]) -> Callable[[], T]:
+            result = _ended(job)
+            return lambda: _raised(result)
+
         def completed_batches(
             self, jobs: Mapping[K, Callable[[], T]], deadline: Deadline
         ) -> Iterator[dict[K, JobResult[T]]]:
@@ -163,6 +167,12 @@ def in_turn(dice: random.Random) -> Callable[[int], Threads]:
                 yield completed
 
     return InTurn
+
+
+def _raised(result: JobResult[T]) -> T:
+    if result.error:
+        raise result.error
+    return result.value  # type: ignore[return-value]
 
 
 def _ended(job: Callable[[], T]) -> JobResult[T]:

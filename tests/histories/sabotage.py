@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from handler import decisions, events, labelling, objects, pipeline, storage
+from handler.copies import Copies
 from handler.decisions import SkipReason
 from handler.labelling import Labeller
 from handler.pipeline import Pipeline
@@ -241,6 +242,18 @@ def what_was_under_way_is_written_over_a_mark() -> Any:
     return changed(storage, _condition=lambda write: storage_condition(replace(write, moment=_NEVER)))
 
 
+def copies_are_of_bytes_that_nobody_has_seen() -> Any:
+    return changed(Copies, _is_seen=lambda *_: True)
+
+
+def copies_are_of_whatever_their_original_is_now() -> Any:
+    def now(self: Any, claim: Any, deadline: Any) -> Document | None:
+        document = self._storage.read([claim.image_id], (), deadline).documents.get(claim.image_id)
+        return document if isinstance(document, Document) and document.status == "LABELLED" else None
+
+    return changed(Copies, _original=now)
+
+
 MUTATIONS: list[Callable[[], Any]] = [
     every_document_is_written_over,
     sequencers_are_not_compared,
@@ -266,6 +279,8 @@ MUTATIONS: list[Callable[[], Any]] = [
     the_audit_looks_once,
     marks_of_purges_are_tombstones_to_the_function,
     what_was_under_way_is_written_over_a_mark,
+    copies_are_of_bytes_that_nobody_has_seen,
+    copies_are_of_whatever_their_original_is_now,
 ]
 
 

@@ -49,6 +49,7 @@ def test_given_a_number_when_its_history_is_played_twice_then_it_is_the_same(see
         sabotage.removals_are_trusted,
         sabotage.only_etags_are_compared,
         sabotage.what_fails_is_done,
+        sabotage.copies_are_of_whatever_their_original_is_now,
     ],
 )
 def test_given_a_mutation_of_the_function_when_histories_are_played_then_it_is_noticed(mutation: object) -> None:

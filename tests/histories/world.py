@@ -14,6 +14,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handler.conversion import Converter
+from handler.copies import Copies
 from handler.deadline import Deadline
 from handler.events import read_message
 from handler.labelling import Labeller
@@ -29,7 +30,7 @@ from photo_labels.library.failures import Failures
 from photo_labels.library.purge import Chosen, Purger
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.user_errors import UserError
-from photo_labels.records.documents import iso
+from photo_labels.records.documents import TIME, iso
 from tests.fakes.bucket import BUCKET, S3, Bucket, Rekognition, Versioning
 from tests.fakes.dynamodb import DynamoDB, Tables
 from tests.fakes.in_turn import InTurnExecutor
@@ -47,10 +48,11 @@ if TYPE_CHECKING:
     from photo_labels.library.auditing.findings import Problem
 
 _SETTINGS = replace(
-    SETTINGS, overflow_queue_url="overflow", bulk_queue_url="bulk", bulk_convert_queue_url="bulk-convert"
-)
+    SETTINGS, overflow_queue_url="overflow", bulk_queue_url="bulk", bulk_convert_queue_url="bulk-convert",
+    photo_metadata=TIME,
+)  # fmt: skip
 _OF_CONVERTER = replace(
-    SETTINGS, queue_url="convert", bulk_queue_url="bulk-convert", convert_queue_url=None,
+    _SETTINGS, overflow_queue_url=None, queue_url="convert", bulk_queue_url="bulk-convert", convert_queue_url=None,
     dead_letter_queue_url="convert-dead-letters",
 )  # fmt: skip
 QUEUES = {
@@ -69,6 +71,7 @@ OUTPUTS = QUEUES | {
     "KeyPrefix": "",
     "ImageLabelsTable": SETTINGS.image_labels_table,
     "LabelIndexTable": SETTINGS.label_index_table,
+    "ContentClaimsTable": "ContentClaims",
 }
 DEAD_LETTERS = ("dead-letters", "convert-dead-letters")
 _VISIBILITY_S = 120.0
@@ -300,14 +303,21 @@ class _Environment:
             max_labels=settings.max_labels,
             rate_limiter=limiter,
         )
+        storage = Storage(
+            dynamodb, settings.image_labels_table, settings.label_index_table, settings.content_claims_table
+        )
+        objects = Objects(s3)
+        copies = Copies(settings, storage, objects, now=lambda: world.time.now(skew_s))
         self._pipeline = Pipeline(
-            Storage(dynamodb, settings.image_labels_table, settings.label_index_table),
+            storage,
             Labeller(
                 settings,
                 _InProcess(s3, recogniser) if is_converting else recogniser,
-                Objects(s3),
+                objects,
+                copies,
                 now=lambda: world.time.now(skew_s),
             ),
+            copies,
             Messages(sqs, settings.dead_letter_queue_url),
             concurrency=settings.rekognition_concurrency,
             now=lambda: world.time.now(skew_s),
@@ -339,6 +349,9 @@ class _AnyLimiter:
     def acquire(self, _request: Any, _deadline: Deadline, **_: Any) -> None:
         if self._dice.random() < _NO_SLOT:
             raise NoSlotError
+
+    def give_back(self) -> None:
+        """Nobody counts."""
 
     def throttled(self, _deadline: Deadline) -> None:
         """Nobody counts."""

@@ -36,6 +36,7 @@ COMMANDS = {
     "show --json": ["show", "日本 1.jpg", "--json"],
     "export": ["export"],
     "export csv": ["export", "--format", "csv"],
+    "export xmp": ["export", "--format", "xmp", "{folder}"],
     "audit --list": ["audit", "--list"],
     "failures": ["failures"],
     "backfill": ["backfill", "--dry-run"],

@@ -58,7 +58,8 @@ def deployed_target() -> Iterator[Target]:
         session = boto3.Session("key", "secret", region_name="us-east-1")
         session.client("s3").create_bucket(Bucket=BUCKET)
         dynamodb: Any = session.client("dynamodb")
-        for table, keys in {"ImageLabels": ["ImageID"], "LabelIndex": ["Label", "Rank"]}.items():
+        tables = {"ImageLabels": ["ImageID"], "LabelIndex": ["Label", "Rank"], "ContentClaims": ["Content"]}
+        for table, keys in tables.items():
             dynamodb.create_table(
                 TableName=table,
                 BillingMode="PAY_PER_REQUEST",
@@ -80,5 +81,6 @@ def deployed_target() -> Iterator[Target]:
             "LogGroup": "/aws/lambda/label",
             "ImageLabelsTable": "ImageLabels",
             "LabelIndexTable": "LabelIndex",
+            "ContentClaimsTable": "ContentClaims",
         }
         yield Target(session, None, "account 1, us-east-1", outputs_of_stack(outputs))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from photo_labels.records.attributes import from_attribute, from_attributes, to_attribute, to_attributes
 from photo_labels.records.documents import (
+    TIME_AND_LOCATION,
     Document,
     NotOursError,
     backs,
@@ -23,6 +24,7 @@ from photo_labels.records.documents import (
     new_commit,
 )
 from photo_labels.records.index import digest, rank
+from photo_labels.records.timeline import is_label, time_of, timeline_of
 from tests.fakes.dynamodb import size_of
 from tests.fakes.world import Function, Photo, World, failing
 
@@ -74,6 +76,12 @@ def test_given_a_document_with_every_attribute_when_it_goes_to_dynamodb_and_back
         "version_id": "v",
         "orientation": 6,
         "truncated": True,
+        "taken_at": "2019-07-14T18:03:22+02:00",
+        "camera": "A camera",
+        "location": {"Latitude": Decimal("48.1"), "Longitude": Decimal("-11.6")},
+        "metadata_read": TIME_AND_LOCATION,
+        "timeline": "2019-07-14T18:03:22",
+        "copy_of": "b/original.jpg",
         "reason": "R",
         "detail": "D.",
         "expires_at": 1,
@@ -97,6 +105,38 @@ def test_given_row_when_its_document_is_of_another_commit_or_confidence_then_it_
     assert not backs(replace(DOCUMENT, commit="decaf"), cat.label, cat.rank)
     assert not backs(replace(DOCUMENT, commit=None), cat.label, cat.rank)
     assert not backs(replace(DOCUMENT, status="REMOVED"), cat.label, cat.rank)
+
+
+def test_given_a_photo_with_a_time_when_indexed_then_a_row_of_its_year_counts_as_those_of_labels() -> None:
+    document = replace(DOCUMENT, timeline=timeline_of("2019-07-14T18:03:22+02:00", DOCUMENT.labelled_at))
+    [year] = (row for row in document.rows() if not is_label(row.label))
+    assert (year.label, time_of(year.rank)) == ("@taken/2019", "2019-07-14T18:03:22")
+    assert len(list(document.rows())) == 1 + len(document.labels)
+    assert backs(document, year.label, year.rank)
+    assert not backs(replace(document, commit="decaf"), year.label, year.rank)
+    assert not backs(replace(document, timeline=None), year.label, year.rank)
+    assert not list(replace(document, labels=(), status="REJECTED").rows())
+
+
+@given(st.lists(st.datetimes().filter(lambda time: time.year >= 1826), min_size=2, max_size=9))
+def test_given_any_times_when_indexed_then_string_order_is_their_order(times: list[datetime]) -> None:
+    def key_of(time: datetime) -> tuple[str, str]:
+        [row] = replace(DOCUMENT, labels=(), timeline=timeline_of(time.isoformat(), "9999-12-31T23:59:59Z")).rows()
+        return row.key
+
+    keys = [key_of(time) for time in sorted(times)]
+    assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize(
+    "taken", [None, "2026-11-24T06:00:01", "2099-01-01T00:00:00+02:00", "1000-01-01T00:00:00"]
+)
+def test_given_no_time_or_an_impossible_one_when_chosen_then_that_of_the_upload(taken: str | None) -> None:
+    assert timeline_of(taken, DOCUMENT.labelled_at) == "2026-11-23T06:00:00"
+
+
+def test_given_a_time_ahead_by_less_than_a_day_when_chosen_then_it_counts() -> None:
+    assert timeline_of("2026-11-23T19:00:00", DOCUMENT.labelled_at) == "2026-11-23T19:00:00"
 
 
 WRITTEN_BEFORE_COMMITS = {
@@ -208,6 +248,11 @@ def test_given_reconciliation_of_before_commits_when_it_was_replaced_meanwhile_t
         {"Labels": [{"Name": "Cat"}]},
         {"Labels": [{"Name": "Cat", "Confidence": "high"}]},
         {"CommitID": b"c0ffee"},
+        {"TakenAt": "last summer"},
+        {"Timeline": "2019-07-14"},
+        {"Timeline": "2019-07-14T18:03:22+02:00"},
+        {"Location": {"Latitude": Decimal(1)}},
+        {"Location": "at home"},
     ],
 )
 def test_given_an_item_that_is_no_document_when_read_then_that_is_said(change: dict[str, Any]) -> None:

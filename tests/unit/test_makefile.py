@@ -103,7 +103,7 @@ SWITCHES = {
     ("corpus", "ONLY"): ("decoder", "--decoder"),
 }
 # Variables that the Makefile itself gives a value.
-OURS = {"BIN", "DEPLOY", "UV", "MINISTACK", "RIE", "BASELINES", "AUDIT", "OF_HANDLER", "MAKEFILE_LIST"}
+OURS = {"BIN", "DEPLOY", "UV", "MINISTACK", "RIE", "BASELINES", "READERS", "AUDIT", "OF_HANDLER", "MAKEFILE_LIST"}
 OF_THE_CALLER = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 
 
@@ -285,6 +285,7 @@ REACHING = {
         (".venv/.loadtest", ".venv"),
         (".venv/.dev", ".venv"),
         (".local/baselines/.installed", ".local/baselines"),
+        (".local/readers/.installed", ".local/readers"),
         (".local/audit/.installed", ".local/audit"),
     ],
 )

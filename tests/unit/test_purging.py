@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -12,7 +14,8 @@ from click.testing import CliRunner
 
 from photo_labels import cli
 from photo_labels.library.purge import Chosen, Purged, Purger, beginning_with, named
-from photo_labels.records.documents import TOMBSTONE_LIFE
+from photo_labels.records.contents import Claim, content_of
+from photo_labels.records.documents import TOMBSTONE_LIFE, Document
 from tests.fakes.stack import queue_of
 from tests.unit.deployed import BUCKET, document, put, store
 
@@ -97,6 +100,43 @@ def test_given_a_photo_when_purged_then_its_mark_says_nothing_of_what_was_known(
     assert (mark["Status"], mark["Labels"], mark["Sequencer"]) == ({"S": "REMOVED"}, {"L": []}, {"S": "01"})
     kept = int(mark["ExpiresAt"]["N"]) - datetime.fromisoformat(mark["PurgedAt"]["S"]).timestamp()
     assert kept == pytest.approx(TOMBSTONE_LIFE.total_seconds(), abs=1)
+
+
+def claim(target: Target, photo: Document, owner: str) -> str:
+    """Put the claim of a photo's content, as the function does; returns the content."""
+    content = content_of(photo)
+    assert content
+    item = Claim(content, f"{BUCKET}/{owner}", photo.labelled_at).to_item()
+    target.client("dynamodb").put_item(TableName="ContentClaims", Item=item)
+    return content
+
+
+def claims(target: Target) -> set[str]:
+    """Return the contents that have a claim."""
+    return {one["Content"]["S"] for one in target.client("dynamodb").scan(TableName="ContentClaims")["Items"]}
+
+
+def test_given_photos_with_claims_when_purged_then_their_claims_go_and_those_of_others_stay(
+    target: Target,
+) -> None:
+    facts = {"size": 1, "max_labels": 50}
+    own, others, copy = (document(key, {"Cat": 98.5}, etag=key, **facts) for key in ("own.jpg", "b.jpg", "c.jpg"))
+    copy = replace(copy, copy_of=f"{BUCKET}/x.jpg")
+    for one in (own, others, copy):
+        store(target, one)
+    claim(target, own, "own.jpg")
+    stay = {claim(target, others, "somebody-else.jpg"), claim(target, replace(copy, copy_of=None), "x.jpg")}
+    purge(target, beginning_with(target, ""))
+    assert claims(target) == stay
+
+
+def test_given_a_stack_of_before_there_were_claims_when_purged_then_photos_go_as_ever(target: Target) -> None:
+    store(target, document("a.jpg", {"Cat": 98.5}, size=1, max_labels=50))
+    older = SimpleNamespace(
+        client=target.client, outputs=replace(target.outputs, content_claims_table=None), is_local=False
+    )
+    purge(older, named(target, ["a.jpg"]))  # type: ignore[arg-type]
+    assert left(target)[0] == set()
 
 
 @pytest.mark.parametrize("is_by_prefix", [False, True])

@@ -5,22 +5,27 @@ Whatever the order: the newest wins, and what a reader finds in the index is wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.fakes.scheduler import every_order
-from tests.fakes.world import BUCKET, Function, Photo, World, failing
+from tests.fakes.world import BUCKET, SETTINGS, Function, Photo, World, failing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from handler.settings import Settings
     from tests.fakes.scheduler import Program, Step
 
 KEY = "a.jpg"
 CAT = Photo(labels={"Cat": 98.0, "Animal": 99.0})
 DOG = Photo(labels={"Dog": 97.0, "Animal": 99.0})
+
+
+# One photo has no copies, and orders are as many more as there are calls.
+ALONE = replace(SETTINGS, content_claims_table=None)
 
 
 class Crash(BaseException):
@@ -35,6 +40,7 @@ class Delivery:
     # What happened, made to happen: an upload or a removal, and the event that tells of it.
     body: Callable[[], dict[str, Any]]
     crash_at: int | None = None
+    settings: Settings = ALONE
 
     def __call__(self, step: Step) -> None:
         step()
@@ -42,7 +48,7 @@ class Delivery:
         for _ in range(20):
             hook, self.crash_at = self._calls(step, self.crash_at), None
             try:
-                if not failing(Function(self.world, hook).receive(record)):
+                if not failing(Function(self.world, hook, settings=self.settings).receive(record)):
                     return
             except Crash:
                 continue
@@ -217,3 +223,31 @@ def test_given_a_crash_before_any_call_when_redelivered_in_every_order_then_the_
     """At most two switches an order, which finds nearly all races (Musuvathi, Qadeer: CHESS, 2007)."""
     for step in range(1, STEPS):
         run(race, (step, None) if crashing == 0 else (None, step), most_switches=2)
+
+
+@pytest.mark.parametrize("crash_at", [None, *range(1, STEPS)])
+def test_given_two_copies_when_interleaved_and_one_crashes_then_both_are_labelled_as_they_are(
+    crash_at: int | None,
+) -> None:
+    """The owner of the claim may die before any call, or be overwritten; whoever comes second waits, or takes over."""
+    worlds: list[World] = []
+
+    def scenario() -> list[Program]:
+        world = World()
+        worlds.append(world)
+        first, copy = world.put("first.jpg", CAT), world.put_copy("first.jpg", KEY)
+        return [
+            Delivery(world, event(first), crash_at, SETTINGS),
+            Delivery(world, event(copy), None, SETTINGS),
+            Delivery(world, lambda: world.put("first.jpg", DOG), None, SETTINGS),
+        ]
+
+    for order in every_order(scenario, 1):
+        world = worlds[-1]
+        documents = {key: world.document(key) for key in (KEY, "first.jpg")}
+        assert {key: one and {label["Name"] for label in one["Labels"]} for key, one in documents.items()} == {
+            KEY: {"Animal", "Cat"},
+            "first.jpg": {"Animal", "Dog"},
+        }, order
+        assert (world.found("Cat"), world.found("Dog")) == ({KEY}, {"first.jpg"}), order
+        assert len(world.recognised) <= (3 if crash_at is None else 4), order

@@ -238,6 +238,25 @@ def test_given_no_table_of_the_quota_when_told_then_one_line_for_the_batch_says_
     assert "LabelQuota" in told.lines[0]["message"]
 
 
+def test_given_no_table_of_claims_when_told_then_one_line_for_the_batch_says_so(world: World) -> None:
+    def hook(operation: str, parameters: dict[str, Any]) -> None:
+        if operation == "PutItem" and parameters["TableName"] == "ContentClaims":
+            raise aws_error("AccessDeniedException")
+
+    records = [world.message(world.put(f"{number}.jpg", CAT)) for number in range(3)]
+    told = Telemetry(Function(world, hook).receive(*records))
+    assert (told.samples("ImagesLabelled"), told.samples("ImagesCopied")) == ([3.0], [0.0])
+    assert [(line["level"], line["reason"]) for line in told.lines] == [("WARNING", "AccessDeniedException")]
+    assert "ContentClaims" in told.lines[0]["message"]
+
+
+def test_given_a_copy_when_told_then_it_is_counted_among_the_labelled_and_apart(world: World) -> None:
+    records = [world.put("a.jpg", CAT), world.put_copy("a.jpg", "b.jpg")]
+    told = Telemetry(Function(world).receive(*map(world.message, records)))
+    counts = ("ImagesLabelled", "ImagesCopied", "RekognitionCalls")
+    assert [told.samples(name) for name in counts] == [[2.0], [1.0], [1.0]]
+
+
 LANES = replace(
     SETTINGS, overflow_queue_url="overflow", bulk_queue_url="bulk", bulk_convert_queue_url="bulk-convert"
 )

@@ -20,6 +20,7 @@ from photo_labels.library.user_errors import UserError
 from photo_labels.records.attributes import from_attributes
 from photo_labels.records.documents import backs, iso
 from photo_labels.records.index import MAX_RANK, confidence_of, min_rank
+from photo_labels.records.timeline import is_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -207,6 +208,7 @@ def _is_wanted(document: Document, row: _Row, wanted: SearchCriteria, read: Iter
         return False
     if wanted.since and (document.event_time or document.labelled_at) < iso(wanted.since):
         return False
-    ranks = {one.label: one.rank for one in document.rows() if one.rank >= min_rank(wanted.min_confidence)}
+    least = min_rank(wanted.min_confidence)
+    ranks = {one.label: one.rank for one in document.rows() if is_label(one.label) and one.rank >= least}
     first = max(((ranks[label], label) for label in read if label in ranks), default=None)
     return first == (row.rank, row.label) and holds(wanted.query, ranks)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from photo_labels.library.state_files import keep_state, kept_state, state_path
 from photo_labels.records.documents import iso
+from photo_labels.records.timeline import is_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,14 +38,16 @@ class Vocabulary:
 def count(target: Target, tell: Callable[[int], None]) -> Vocabulary:
     """Read the whole index; `tell` gets the number of rows read so far."""
     counts: Counter[str] = Counter()
+    rows = 0
     pages = (
         target.client("dynamodb")
         .get_paginator("scan")
         .paginate(TableName=target.outputs.label_index_table, ProjectionExpression="Label")
     )
     for page in pages:
-        counts.update(item["Label"]["S"] for item in page["Items"])
-        tell(counts.total())
+        rows += len(page["Items"])
+        counts.update(item["Label"]["S"] for item in page["Items"] if is_label(item["Label"]["S"]))
+        tell(rows)
     return Vocabulary(dict(counts.most_common()), datetime.now(UTC))
 
 

@@ -37,6 +37,7 @@ NAMESPACE_OF = {
     "RecognitionLatency": "PhotoLabels",
     "EndToEndLatency": "PhotoLabels",
     "OldestPhotoAge": "PhotoLabels",
+    "ImagesCopied": "PhotoLabels",
     "ImagesHandedOver": "PhotoLabels",
     "ImagesForwarded": "PhotoLabels",
     "MessagesEnded": "PhotoLabels",
@@ -146,6 +147,8 @@ PARAMETERS: dict[str, Any] = {
     "FormerKmsKeyArn": "",
     "PermissionsBoundary": "",
     "EnforceTls": "true",
+    "ReuseLabels": "true",
+    "PhotoMetadata": "time",
     "LogRetentionDays": 30,
 }
 
@@ -158,9 +161,10 @@ LABELLING: dict[str, set[str]] = {
     "s3:GetObjectVersion": {"arn:aws:s3:::<PhotoBucket>/*"},
     "s3:ListBucket": {"arn:aws:s3:::<PhotoBucket>"},
     "rekognition:DetectLabels": {"*"},
-    "dynamodb:BatchGetItem": {"<ImageLabels.Arn>"},
+    "dynamodb:BatchGetItem": {"<ImageLabels.Arn>", "<ContentClaims.Arn>"},
+    "dynamodb:DeleteItem": {"<ContentClaims.Arn>"},
     "dynamodb:PartiQLInsert": {"<ImageLabels.Arn>"},
-    "dynamodb:PutItem": {"<ImageLabels.Arn>"},
+    "dynamodb:PutItem": {"<ImageLabels.Arn>", "<ContentClaims.Arn>"},
     "dynamodb:BatchWriteItem": {"<LabelIndex.Arn>"},
     "dynamodb:UpdateItem": {"arn:aws:dynamodb:eu-central-1:123456789012:table/<LabelQuota>"},
 }

@@ -9,7 +9,7 @@ import pytest
 from handler.settings import Settings
 from photo_labels.records.budget import CHECK_BUDGET, Budget
 from photo_labels.records.decoder import MEMORY_BYTES
-from tests.infra.pipeline.shared import IMAGE, Template, actions_of, stack_of
+from tests.infra.pipeline.shared import FUNCTIONS, IMAGE, Template, actions_of, stack_of
 
 
 def test_given_the_function_when_made_then_the_handler_takes_its_environment(template: Template) -> None:
@@ -27,6 +27,8 @@ def test_given_the_function_when_made_then_the_handler_takes_its_environment(tem
         image_labels_table="<ImageLabels>",
         label_index_table="<LabelIndex>",
         label_quota_table="<LabelQuota>",
+        content_claims_table="<ContentClaims>",
+        photo_metadata="time",
         queue_url="<Queue>",
         dead_letter_queue_url="<DeadLetterQueue>",
         convert_queue_url="<ConvertQueue>",
@@ -73,6 +75,15 @@ def test_given_function_that_converts_when_made_then_it_is_like_other_but_for_it
     assert function["MemorySize"] * 2**20 >= MEMORY_BYTES + 400 * 2**20
 
 
+def test_given_no_reuse_of_labels_when_the_functions_are_made_then_neither_claims_contents(
+    template: Template,
+) -> None:
+    stack = stack_of(template, ReuseLabels="false")
+    for name in FUNCTIONS.values():
+        environment = stack.properties(name)["Environment"]["Variables"]
+        assert Settings.from_environment(environment).content_claims_table is None
+
+
 @pytest.mark.parametrize("bound", ["MinValue", "MaxValue"])
 def test_given_the_parameters_bounds_when_reached_then_the_handler_takes_them(
     template: Template, bound: str
@@ -110,6 +121,8 @@ def test_given_the_function_when_made_then_every_setting_is_there_and_no_other(t
         "IMAGE_LABELS_TABLE",
         "LABEL_INDEX_TABLE",
         "LABEL_QUOTA_TABLE",
+        "CONTENT_CLAIMS_TABLE",
+        "PHOTO_METADATA",
         "QUEUE_URL",
         "DEAD_LETTER_QUEUE_URL",
         "OVERFLOW_QUEUE_URL",

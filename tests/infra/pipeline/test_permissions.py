@@ -31,7 +31,8 @@ def test_given_a_budget_when_the_roles_are_read_then_only_the_function_that_is_a
     stack = stack_of(template, DailyBudgetPhotos=5000)
     more = {action: set(resources) for action, resources in MAY_WAIT.items()}
     allowed = MAY["FunctionRole"] | more
-    allowed["dynamodb:PutItem"] = MAY["FunctionRole"]["dynamodb:PutItem"] | more["dynamodb:PutItem"]
+    for action in ("dynamodb:PutItem", "dynamodb:DeleteItem"):
+        allowed[action] = MAY["FunctionRole"][action] | more[action]
     assert actions_of(stack) == allowed
     assert actions_of(stack, "ConvertRole") == MAY["ConvertRole"]
 

@@ -10,7 +10,7 @@ from tests.infra.pipeline.shared import BUCKET, KEY, Template, stack_of
 
 def test_given_data_when_the_stack_goes_then_it_stays(template: Template) -> None:
     stack = stack_of(template)
-    for name in ("PhotoBucket", "ImageLabels", "LabelIndex", "LabelQuota"):
+    for name in ("PhotoBucket", "ImageLabels", "LabelIndex", "LabelQuota", "ContentClaims"):
         resource = stack.resources[name]
         assert resource.get("DeletionPolicy") == "Retain", name
         assert resource.get("UpdateReplacePolicy") == "Retain", name
@@ -22,6 +22,7 @@ def test_given_data_when_the_stack_comes_back_then_it_is_found_by_name(template:
     assert stack.properties("ImageLabels")["TableName"] == "two-ImageLabels"
     assert stack.properties("LabelIndex")["TableName"] == "two-LabelIndex"
     assert stack.properties("LabelQuota")["TableName"] == "two-LabelQuota"
+    assert stack.properties("ContentClaims")["TableName"] == "two-ContentClaims"
 
 
 def test_given_data_when_at_rest_then_it_is_encrypted(template: Template) -> None:
@@ -93,12 +94,15 @@ def test_given_the_tables_when_made_then_they_are_those_of_the_design(template: 
         "ImageLabels": {"ImageID": "HASH"},
         "LabelIndex": {"Label": "HASH", "Rank": "RANGE"},
         "LabelQuota": {"Operation": "HASH"},
+        "ContentClaims": {"Content": "HASH"},
     }
     for name, table in stack.of_type("AWS::DynamoDB::Table").items():
         types = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
         assert types == dict.fromkeys(keys[name], "S")
         assert table["BillingMode"] == "PAY_PER_REQUEST"
-        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        # Nothing is lost with a claim.
+        is_kept = {} if name == "ContentClaims" else {"PointInTimeRecoveryEnabled": True}
+        assert table.get("PointInTimeRecoverySpecification", {}) == is_kept
     documents = stack.properties("ImageLabels")
     assert documents["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert documents["TimeToLiveSpecification"] == {"AttributeName": "ExpiresAt", "Enabled": True}

@@ -33,7 +33,7 @@ def test_given_the_file_when_sent_by_s3_then_it_is_the_same_and_no_longer_than_m
     assert read["Resources"]["PhotoBucket"]["Properties"].pop("BucketName").startswith("s" * 35 + "-" + "1" * 12)
     assert read["Resources"]["LabelIndex"]["Properties"].pop("TableName") == "p" * 64 + "LabelIndex"
     for one in (read, template):
-        for name in ("PhotoBucket", "ImageLabels", "LabelIndex", "LabelQuota"):
+        for name in ("PhotoBucket", "ImageLabels", "LabelIndex", "LabelQuota", "ContentClaims"):
             one["Resources"][name]["Properties"].pop("BucketName", None)
             one["Resources"][name]["Properties"].pop("TableName", None)
     assert read == template
@@ -107,6 +107,7 @@ def test_given_the_outputs_when_read_then_they_name_all_that_the_tools_need(temp
         "ImageLabelsTable": "<ImageLabels>",
         "LabelIndexTable": "<LabelIndex>",
         "LabelQuotaTable": "<LabelQuota>",
+        "ContentClaimsTable": "<ContentClaims>",
         "FunctionName": "<Function>",
         "LogGroup": "<FunctionLogs>",
         "MappingId": "<QueueToFunction>",

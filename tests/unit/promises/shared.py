@@ -20,15 +20,16 @@ HOSTILE_KEY = "space plus+file 100% ünï/../<b>{0}%s\n.jpg"
 
 
 class Refuse:
-    """A hook that answers the first `times` calls of an operation with an error."""
+    """A hook that answers the first `times` calls of an operation (on one table) with an error."""
 
-    def __init__(self, operation: str, error: Exception, times: int = 1) -> None:
-        self.operation, self.error, self.left = operation, error, times
+    def __init__(self, operation: str, error: Exception, times: int = 1, table: str | None = None) -> None:
+        self.operation, self.error, self.left, self.table = operation, error, times, table
         self.calls: list[str] = []
 
-    def __call__(self, operation: str, _parameters: dict[str, Any]) -> None:
+    def __call__(self, operation: str, parameters: dict[str, Any]) -> None:
         self.calls.append(operation)
-        if operation == self.operation and self.left:
+        is_meant = operation == self.operation and self.table in {None, parameters.get("TableName")}
+        if is_meant and self.left:
             self.left -= 1
             raise self.error
 
