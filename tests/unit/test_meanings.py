@@ -244,6 +244,10 @@ def test_given_a_map_when_commands_run_then_labels_are_called_as_in_it(
     exported = run(target, monkeypatch, "export", "--format", "csv", "--yes", *own)
     assert "Handy" in exported.stdout
     assert "Machine" not in exported.stdout
+    sidecars = run(target, monkeypatch, "export", "--format", "xmp", str(tmp_path / "xmp"), "--yes", *own)
+    assert sidecars.exit_code == 0, sidecars.output
+    [written] = (tmp_path / "xmp").rglob("a.jpg.xmp")
+    assert ("Handy" in written.read_text(), "Machine" in written.read_text()) == (True, False)
     assert set(vocabulary.kept(target).counts) == {"Machine", "Mobile Phone", "Phone"}, (
         "what is kept is the index's"
     )
