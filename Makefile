@@ -54,8 +54,8 @@ help: ## list the targets
 demo: setup ## label photos on this machine: PHOTOS=dir for your own
 	@$(BIN)/python -m local demo "$${PHOTOS}"
 
-up: setup ## start the local cloud, for `photos --local`
-	@$(BIN)/python -m local up
+up: setup ## start a cloud for `photos --local`: PARAMETERS="Name=…"
+	@$(BIN)/python -m local up $(call told,PARAMETERS)
 
 down: setup ## stop the local cloud
 	@$(BIN)/python -m local down

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from handler.model_settings import digest_of
 from handler.timeouts import DYNAMODB
 from photo_labels.records.contents import Claim, claimed_content, content_id, content_of, may_claim
 from photo_labels.records.documents import Document, is_lasting, iso
@@ -84,7 +85,7 @@ class Copies:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._is_on = settings.content_claims_table is not None
-        self._settings = Decimal(str(settings.min_confidence)), settings.max_labels
+        self._settings = Decimal(str(settings.min_confidence)), settings.max_labels, digest_of(settings)
         self._storage = storage
         self._objects = objects
         self._now = now

@@ -12,6 +12,7 @@ from handler.decisions import Forward, SkipReason, Task, Write
 from handler.events import Kind, ObjectEvent, body_of
 from handler.lanes import LIVE
 from handler.metadata import MetadataReader
+from handler.model_settings import digest_of
 from handler.rate_limiter import BudgetSpentError, NoSlotError, SlotRequest
 from handler.recognition import MAX_OBJECT_BYTES
 from handler.results import InvalidParameterError, S3Object, UnreadableObjectError, UnsupportedPhotoError
@@ -42,6 +43,7 @@ from photo_labels.records.formats import (
     name_says,
     why_no_photo,
 )
+from photo_labels.records.image_properties import image_properties_from
 from photo_labels.records.timeline import timeline_of
 
 if TYPE_CHECKING:
@@ -123,6 +125,7 @@ class Labeller:
     ) -> None:
         self._min_confidence = Decimal(str(settings.min_confidence))
         self._max_labels = settings.max_labels
+        self._model_settings = digest_of(settings)
         self._recogniser = recogniser
         self._objects = objects
         self._copies = copies
@@ -386,7 +389,7 @@ class Labeller:
             task,
             status="REMOVED",
             expires_at=int((self._now() + TOMBSTONE_LIFE).timestamp()),
-            **dict.fromkeys(("etag", "size", "version_id", "min_confidence", "max_labels")),
+            **dict.fromkeys(("etag", "size", "version_id", "min_confidence", "max_labels", "model_settings")),
         )
 
     def _reject(self, task: Task, error: PermanentError) -> Write:
@@ -406,6 +409,7 @@ class Labeller:
             "version_id": event.version_id,
             "min_confidence": self._min_confidence,
             "max_labels": self._max_labels,
+            "model_settings": self._model_settings,
         }
         document = Document(**(fields | outcome))
         if document.status == "LABELLED":
@@ -426,7 +430,8 @@ class Labeller:
             and known.is_of(head.etag, head.last_modified, head.version_id)
             and (
                 any_settings
-                or (known.min_confidence, known.max_labels) == (self._min_confidence, self._max_labels)
+                or (known.min_confidence, known.max_labels, known.model_settings)
+                == (self._min_confidence, self._max_labels, self._model_settings)
             )
         )
 
@@ -446,6 +451,7 @@ def _observed(found: Recognised) -> dict[str, Any]:
         "label_model_version": found.model_version,
         "orientation": found.orientation,
         "truncated": found.is_truncated or None,
+        "image_properties": image_properties_from(found.properties),
     }
 
 

@@ -20,6 +20,8 @@ from handler.timeouts import REKOGNITION
 from photo_labels.records.errors import AWS_ERRORS, PermanentError, code_of, is_throttle
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from types_boto3_rekognition import RekognitionClient
     from types_boto3_rekognition.type_defs import DetectLabelsResponseTypeDef
 
@@ -43,14 +45,16 @@ class Recogniser:
     def __init__(
         self,
         client: RekognitionClient,
+        request: Mapping[str, Any],
         *,
-        min_confidence: float,
-        max_labels: int,
         rate_limiter: SplitRateLimiter | None = None,
     ) -> None:
-        """`rate_limiter`: whose slots are waited for; None: no limit of ours."""
+        """`request`: the arguments of DetectLabels beside the image (`handler.model_settings`).
+
+        `rate_limiter`: whose slots are waited for; None: no limit of ours.
+        """
         self._client = client
-        self._settings = {"MinConfidence": min_confidence, "MaxLabels": max_labels}
+        self._request = request
         self._rate_limiter = rate_limiter
 
     def detect(self, photo: S3Object, slot: SlotRequest, deadline: Deadline, stats: CallStats) -> Recognised:
@@ -74,7 +78,9 @@ class Recogniser:
             answer = call(lambda: self._attempt(image, slot, deadline, stats), deadline, REKOGNITION.call_s)
         except AWS_ERRORS as error:
             raise classify_error(error) from error
-        return Recognised(answer["Labels"], answer.get("LabelModelVersion"))
+        return Recognised(
+            answer["Labels"], answer.get("LabelModelVersion"), properties=answer.get("ImageProperties")
+        )
 
     def _attempt(
         self, image: Any, slot: SlotRequest, deadline: Deadline, stats: CallStats
@@ -83,7 +89,7 @@ class Recogniser:
         stats.calls += 1
         started = time.perf_counter()
         try:
-            return self._client.detect_labels(Image=image, **self._settings)  # type: ignore[arg-type]
+            return self._client.detect_labels(Image=image, **self._request)
         except ClientError as error:
             if is_throttle(error):
                 stats.throttles += 1

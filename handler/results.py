@@ -10,7 +10,7 @@ from photo_labels.records.errors import PermanentError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from types_boto3_rekognition.type_defs import LabelTypeDef
+    from types_boto3_rekognition.type_defs import DetectLabelsImagePropertiesTypeDef, LabelTypeDef
 
     from photo_labels.records.metadata.reading import Metadata
 
@@ -61,6 +61,8 @@ class Recognised:
     is_truncated: bool = False
     # Of a photo that was downloaded; None: it was not.
     metadata: Metadata | None = None
+    # Its quality and colours; None: they were not asked for.
+    properties: DetectLabelsImagePropertiesTypeDef | None = None
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from handler.events import read_message
 from handler.labelling import Labeller
 from handler.lanes import by_lane
 from handler.messages import Messages
+from handler.model_settings import request_of
 from handler.objects import Objects
 from handler.pipeline import Pipeline
 from handler.rate_limiter import limiter_of
@@ -43,8 +44,7 @@ def recogniser(settings: Settings, clients: Clients) -> Recogniser:
     """Return what asks Rekognition, within the rate limit of both functions together."""
     return Recogniser(
         clients.rekognition,
-        min_confidence=settings.min_confidence,
-        max_labels=settings.max_labels,
+        request_of(settings),
         rate_limiter=rate_limiter(settings, clients.dynamodb),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,33 @@ if TYPE_CHECKING:
 
 
 _METADATA = {"off": None, "time": TIME, "time-and-location": TIME_AND_LOCATION}
+# Of a label or category, and how many a filter takes (Rekognition's API reference, GeneralLabelsSettings).
+_NAME = re.compile("[A-Za-z0-9àâèçñó'_(). -]{1,50}")
+_MAX_NAMES = 100
 
 
 class SettingsError(ValueError):
     """A setting is missing or makes no sense; the message names the variable and says what it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFilters:
+    """Names of labels and of categories, sorted, each once; where none is included, all are but the excluded."""
+
+    included_labels: tuple[str, ...] = ()
+    excluded_labels: tuple[str, ...] = ()
+    included_categories: tuple[str, ...] = ()
+    excluded_categories: tuple[str, ...] = ()
+
+    def to_request(self) -> dict[str, list[str]]:
+        """Return them as Settings.GeneralLabels of a request, without those that are empty."""
+        named = {
+            "LabelInclusionFilters": self.included_labels,
+            "LabelExclusionFilters": self.excluded_labels,
+            "LabelCategoryInclusionFilters": self.included_categories,
+            "LabelCategoryExclusionFilters": self.excluded_categories,
+        }
+        return {name: list(names) for name, names in named.items() if names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +64,10 @@ class Settings:
     max_labels: int
     # What is looked for in photos themselves: TIME, or TIME_AND_LOCATION; None: nothing.
     photo_metadata: str | None
+    # Which labels Rekognition gives of those that it finds.
+    label_filters: LabelFilters
+    # Whether quality and colours are asked for, too, which is charged for.
+    image_properties: bool
     # DetectLabels calls in flight in one execution environment.
     rekognition_concurrency: int
     # DetectLabels calls a second that the whole pipeline may make; 0: no limit of ours.
@@ -73,6 +101,8 @@ class Settings:
             min_confidence=_number(environment, "MIN_CONFIDENCE", default=80, low=0, high=100),
             max_labels=_whole(environment, "MAX_LABELS", default=50, low=1, high=1000),
             photo_metadata=_one_of(environment, "PHOTO_METADATA", _METADATA, default="time"),
+            label_filters=_label_filters(environment),
+            image_properties=_flag(environment, "IMAGE_PROPERTIES"),
             rekognition_concurrency=_whole(environment, "REKOGNITION_CONCURRENCY", default=10, low=1, high=100),
             rekognition_tps=tps,
             max_concurrency=_whole(environment, "MAX_CONCURRENCY", default=10, low=2, high=1000),
@@ -121,6 +151,39 @@ def _whole(environment: Mapping[str, str], name: str, *, default: int, low: int,
     if value != int(value):
         raise SettingsError(f"{name} is {environment[name]!r}: it must be a whole number.")
     return int(value)
+
+
+def _flag(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "").strip() or "false"
+    if text not in {"true", "false"}:
+        raise SettingsError(f"{name} is {text!r}: it must be true or false.")
+    return text == "true"
+
+
+def _label_filters(environment: Mapping[str, str]) -> LabelFilters:
+    filters = []
+    for kind in ("LABEL", "LABEL_CATEGORY"):
+        names = f"{kind}_INCLUSION_FILTERS", f"{kind}_EXCLUSION_FILTERS"
+        included, excluded = (_names(environment, name) for name in names)
+        if both := set(included) & set(excluded):
+            raise SettingsError(
+                f"{names[0]} and {names[1]} both name {min(both)!r}: it can be in one of them only."
+            )
+        filters += [included, excluded]
+    return LabelFilters(*filters)
+
+
+def _names(environment: Mapping[str, str], variable: str) -> tuple[str, ...]:
+    """Read names with commas between them."""
+    names = {name for text in environment.get(variable, "").split(",") if (name := text.strip())}
+    if bad := [name for name in names if not _NAME.fullmatch(name)]:
+        raise SettingsError(
+            f"{variable} is {environment[variable]!r}: {min(bad)!r} must be a name of at most 50 letters, digits, "
+            "blanks and any of '-_()."
+        )
+    if len(names) > _MAX_NAMES:
+        raise SettingsError(f"{variable} has {len(names)} names: Rekognition takes at most {_MAX_NAMES}.")
+    return tuple(sorted(names))
 
 
 def _budget(environment: Mapping[str, str], tps: float) -> Budget:

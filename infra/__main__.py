@@ -12,6 +12,7 @@ from infra.deploy import deploy
 from infra.deployment import Deployment
 from infra.destroy import destroy
 from infra.display import Display
+from infra.pairs import pairs
 from infra.push import build, push
 from infra.redeploy import redeploy, rollback
 from infra.via import EVENT_BRIDGE, NOTIFICATIONS
@@ -58,10 +59,10 @@ def push_(options: dict[str, Any]) -> None:
 def _pairs(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str] | None:
     if not given:
         return None
-    pairs = [one.partition("=") for text in given for one in text.split()]
-    if bad := [name for name, equals, _ in pairs if not equals]:
-        raise click.BadParameter(f"{bad[0]!r} is not of the form Name=value")
-    return {name: value for name, _, value in pairs}
+    try:
+        return pairs(" ".join(given))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @main.command("deploy")

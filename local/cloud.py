@@ -159,6 +159,9 @@ class LocalCloud:
                 "KeySuffixes": self._parameters.get("KeySuffixes", ""),
             }
         )
+        # ministack takes no notice of those that there are not.
+        if unknown := self._parameters.keys() - json.loads(template)["Parameters"].keys():
+            raise UserError(f"There is no parameter {min(unknown)} in infra/pipeline.yaml.")
         s3.create_bucket(Bucket=_TEMPLATES)
         url = upload_template(s3, _TEMPLATES, template)
         client.create_stack(

@@ -11,6 +11,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infra.pairs import pairs
 from local.cloud import LocalCloud
 from local.demo import demonstrate
 from local.folders import as_written
@@ -27,10 +28,16 @@ _STATE = State(LOCAL_STATE)
 _STOP_S = 30.0
 
 
-def up() -> int:
-    """Start the local cloud in the background, unless it runs already."""
+def up(parameters: str = "") -> int:
+    """Start the local cloud in the background, unless it runs already.
+
+    `parameters`: of its stack, as for `make deploy`. Raises UserError.
+    """
+    _read(parameters)
     how = "is running already" if _STATE.is_held() else "is up"
-    running = _awaited()
+    if parameters and _STATE.is_held():
+        raise UserError("The local cloud is running already: `make down` before you give it other PARAMETERS.")
+    running = _awaited(parameters)
     print(f"The local cloud {how}. Process {running.pid}, AWS at {running.endpoint_url}.")
     print("Use it with `photos --local` (.venv/bin/photos); `make down` stops it and forgets its photos.")
     return 0
@@ -51,9 +58,9 @@ def down() -> int:
     return 0
 
 
-def serve() -> int:
+def serve(parameters: str = "") -> int:
     """Run the local cloud until `down`, SIGTERM, or the end of one of its processes."""
-    with LocalCloud(LOCAL_STATE) as cloud:
+    with LocalCloud(LOCAL_STATE, parameters=_read(parameters)) as cloud:
         while cloud.state.is_published():
             if not cloud.is_running():
                 raise UserError(f"A process of the local cloud has ended: the logs in {LOCAL_STATE} say why.")
@@ -76,23 +83,31 @@ def demo(folder: str) -> int:
             return demonstrate(cloud.target, photos, time.monotonic() - started)
 
 
-def _awaited() -> Running:
+def _read(parameters: str) -> dict[str, str]:
+    """Read parameters of the stack. Raises UserError."""
+    try:
+        return pairs(parameters)
+    except ValueError as error:
+        raise UserError(f"PARAMETERS: {error}.") from error
+
+
+def _awaited(parameters: str) -> Running:
     """Return what the cloud that holds the folder publishes; start one where there is none."""
     while _STATE.is_held():
         if running := _STATE.running():
             return running
         time.sleep(0.05)
-    return _start()
+    return _start(parameters)
 
 
-def _start() -> Running:
+def _start(parameters: str) -> Running:
     """Start a cloud; it is stopped again when this is interrupted. Raises UserError."""
     with suppress(InUseError), _STATE.held():
         pass  # it is ours, and empty; or another is quicker
     with ExitStack() as waiting:
         with _STATE.open_log() as log:
             serving = subprocess.Popen(
-                [sys.executable, "-m", "local", "serve"],
+                [sys.executable, "-m", "local", "serve", parameters],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -26,6 +26,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from local.child import exit_with_parent
+from local.features import PROPERTIES
+from local.models.properties import properties_of
 from local.models.vision import LabelTable, Vision
 from local.request import Call, Credentials, Photos, Refusal
 from local.simulation import Simulation, SimulationSettings
@@ -67,7 +69,7 @@ class Rekognition:
                 raise Refusal("UnknownOperationException", "Only DetectLabels is known here.")  # noqa: TRY301
             call = Call.parse(await request.body())
             place = f"{call.bucket}/{call.key}"
-            answer = call.response(await self._labels(call, _signer(request)))
+            answer = call.response(*await self._seen(call, _signer(request)))
         except Refusal as refusal:
             status, outcome = refusal.status, refusal.code
             answer = refusal.answer()
@@ -118,15 +120,20 @@ class Rekognition:
         if self._mode == "vision" and not self._vision:
             self._vision = asyncio.get_running_loop().run_in_executor(self._pool, Vision)
 
-    async def _labels(self, call: Call, access_key_id: str) -> list[dict[str, Any]]:
-        """Raises Refusal."""
+    async def _seen(self, call: Call, access_key_id: str) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        """Return labels, and ImageProperties where they are asked for. Raises Refusal."""
+        wants_properties, colours = PROPERTIES in call.features.names, call.features.max_colours
         in_pool = asyncio.get_running_loop().run_in_executor
         if self._mode == "vision":
             assert self._vision
             vision = await asyncio.shield(self._vision)  # the others wait for it, too
-            return await in_pool(
-                self._pool, lambda: vision.detect_labels(self._photos.read(call, access_key_id)[0])
-            )
+
+            def see() -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+                photo, _ = self._photos.read(call, access_key_id)
+                labels = vision.detect_labels(photo)
+                return labels, properties_of(photo, labels, colours) if wants_properties else None
+
+            return await in_pool(self._pool, see)
         simulation, revision = self._simulation, call.version
         latency_s, error = simulation.draw()
         if simulation.settings.read_object and not error:
@@ -134,7 +141,8 @@ class Rekognition:
         await asyncio.sleep(latency_s)
         if error:
             raise Refusal(error)
-        return simulation.labels(call.bucket, call.key, revision)
+        labels = simulation.labels(call.bucket, call.key, revision)
+        return labels, simulation.properties(call.bucket, call.key, revision) if wants_properties else None
 
 
 def create_app(

@@ -13,6 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.features import LABELS, USUAL, Features, InvalidCombinationError, InvalidValueError
 from local.models.vision import ENOUGH
 from local.simulation import ERRORS
 from photo_labels.records.decoders import by_pillow
@@ -58,6 +59,7 @@ class Call:
     version: str
     min_confidence: float
     max_labels: int
+    features: Features = USUAL
 
     @classmethod
     def parse(cls, body: bytes) -> Call:
@@ -72,7 +74,12 @@ class Call:
                 version=str(place.get("Version", "")),
                 min_confidence=float(request.get("MinConfidence", 55)),
                 max_labels=int(request.get("MaxLabels", 1000)),
+                features=Features.parse(request),
             )
+        except InvalidValueError as error:
+            raise Refusal("ValidationException", f"1 validation error detected: {error}") from error
+        except InvalidCombinationError as error:
+            raise Refusal("InvalidParameterException") from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise Refusal("SerializationException", f"This is no request for DetectLabels: {error!r}") from error
         names_object = bool(call.bucket and call.key)
@@ -83,13 +90,17 @@ class Call:
             raise Refusal("ValidationException", message)
         return call
 
-    def response(self, labels: list[dict[str, Any]]) -> dict[str, Any]:
-        """Leave out labels below MinConfidence, and those beyond MaxLabels."""
-        sure = [label for label in labels if label["Confidence"] >= self.min_confidence]
+    def response(self, labels: list[dict[str, Any]], properties: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Leave out labels below MinConfidence, those that filters leave out, and those beyond MaxLabels."""
+        answer = {"LabelModelVersion": "3.0"} | ({"ImageProperties": properties} if properties else {})
+        if LABELS not in self.features.names:
+            return answer
+        wanted = filter(self.features.gives, labels)
+        sure = [label for label in wanted if label["Confidence"] >= self.min_confidence]
         for label in sure:
             found = [one for one in label["Instances"] if one["Confidence"] >= self.min_confidence]
             label["Instances"] = [one | {"DominantColors": []} for one in found]
-        return {"Labels": sure[: self.max_labels], "LabelModelVersion": "3.0"}
+        return answer | {"Labels": sure[: self.max_labels]}
 
 
 class Credentials(NamedTuple):

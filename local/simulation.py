@@ -123,8 +123,7 @@ class Simulation:
 
     def labels(self, bucket: str, key: str, revision: str) -> list[dict[str, Any]]:
         """Return the labels of an object, the surest first; the same for the same seed, object and revision."""
-        identity = f"{self.settings.seed}\0{bucket}\0{key}\0{revision}".encode()
-        chance = random.Random(hashlib.sha256(identity).digest())
+        chance = self._chance(bucket, key, revision)
         confidences: dict[str, float] = {}
         for name in chance.sample(self._table.names, chance.randint(2, 5)):
             confidence = round(chance.uniform(55, 100), 4)
@@ -134,6 +133,19 @@ class Simulation:
         box = {"Width": 0.5, "Height": 0.5, "Left": _OUTSIDE, "Top": round(chance.uniform(0, 0.5), 4)}
         surest = self._table.response(name, confidence, [{"BoundingBox": box, "Confidence": confidence}])
         return [surest, *(self._table.response(name, confidence) for name, confidence in others)]
+
+    def properties(self, bucket: str, key: str, revision: str) -> dict[str, Any]:
+        """Return ImageProperties of an object, as repeatable as its labels."""
+        chance = self._chance(bucket, key, revision)
+        quality = {name: round(chance.uniform(0, 100), 4) for name in ("Brightness", "Sharpness")}
+        grey = {"Red": 128, "Green": 128, "Blue": 128, "HexCode": "#808080", "PixelPercent": 100.0}
+        colours = [grey | {"CSSColor": "gray", "SimplifiedColor": "grey"}]
+        part = {"Quality": quality, "DominantColors": colours}
+        return part | {"Quality": quality | {"Contrast": 50.0}, "Foreground": part, "Background": part}
+
+    def _chance(self, bucket: str, key: str, revision: str) -> random.Random:
+        identity = f"{self.settings.seed}\0{bucket}\0{key}\0{revision}".encode()
+        return random.Random(hashlib.sha256(identity).digest())
 
     def _latency_s(self) -> float:
         if not self.settings.p50_ms:

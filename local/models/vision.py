@@ -54,6 +54,7 @@ class LabelTable:
         labels = content["labels"].items()
         self.parents: dict[str, list[str]] = {name: label["parents"] for name, label in labels}
         self.categories: dict[str, str] = {name: label["category"] for name, label in labels}
+        self.aliases: dict[str, list[str]] = {name: label.get("aliases", []) for name, label in labels}
         self.names = list(self.parents)
 
     def response(self, name: str, confidence: float, instances: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
@@ -63,7 +64,7 @@ class LabelTable:
             "Confidence": round(confidence, 4),
             "Instances": list(instances),
             "Parents": [{"Name": parent} for parent in self.parents[name]],
-            "Aliases": [],
+            "Aliases": [{"Name": alias} for alias in self.aliases[name]],
             "Categories": [{"Name": self.categories[name]}],
         }
 

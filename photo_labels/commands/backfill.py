@@ -12,7 +12,7 @@ import click
 from photo_labels.commands import GIVEN
 from photo_labels.library.backfilling.backfill import THREADS, Backfill, BackfillScope
 from photo_labels.library.backfilling.bucket_policy import Grant
-from photo_labels.library.costs import ASK_ABOVE_USD, PRICES, USD_A_PHOTO
+from photo_labels.library.costs import ASK_ABOVE_USD, PRICES, usd_of
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.retention import QueueRoom
 from photo_labels.library.state_files import state_path
@@ -69,9 +69,9 @@ def backfill(session: Session, /, **options: Any) -> None:
     them. No more is queued than is labelled within 10 days. After an interruption, run the same command again: it
     resumes.
 
-    After a change of MinConfidence or MaxLabels: --all. Photos that were purged and did not change since are left
-    out, for 60 days; --all --force brings them back. Exit code 0: all is queued; 3: no more may wait, it says when
-    the same command goes on; 130: stopped by Ctrl-C.
+    After a change of MinConfidence, MaxLabels, filters of labels or ImageProperties: --all. Photos that were
+    purged and did not change since are left out, for 60 days; --all --force brings them back. Exit code 0: all is
+    queued; 3: no more may wait, it says when the same command goes on; 130: stopped by Ctrl-C.
     """
     asked = BackfillOptions(**options)
     if asked.is_forced and not asked.is_all:
@@ -92,7 +92,7 @@ def run_backfill(target: Target, options: BackfillOptions, console: Console) -> 
     if options.is_dry or not (options.is_sure or target.is_local):
         with BackfillDisplay(console, "looking") as display:
             counts = backfill.count(after, display.show)
-        usd = 0.0 if target.is_local else counts.wanted * USD_A_PHOTO
+        usd = usd_of(target, counts.wanted)
         show_backfill(console, place, counts, usd)
         warn_of_budget(room, counts.wanted, console)
         if options.is_dry or not counts.wanted:

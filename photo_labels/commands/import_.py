@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from photo_labels.commands import GIVEN, GIVEN_PATH
-from photo_labels.library.costs import ASK_ABOVE_USD, PRICES, USD_A_PHOTO
+from photo_labels.library.costs import ASK_ABOVE_USD, PRICES, usd_of
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import End, Journal
@@ -141,7 +141,7 @@ def _import(target: Target, options: ImportOptions, console: Console) -> int:
             stop = importer.run(is_waiting=options.is_waiting and not options.is_dry)
         if options.is_dry:
             new, size = journal.counts().uploaded, journal.uploaded_bytes()
-            show_plan(console, journal.counts().found, f"{new:,}", size, _usd(target, new))
+            show_plan(console, journal.counts().found, f"{new:,}", size, usd_of(target, new))
             warn_of_budget(room, new, console)
         counts = journal.counts()
         if options.is_resuming and not counts.found:
@@ -162,15 +162,11 @@ def _agree(
 ) -> None:
     """Print what an import is about to do, and ask where it may cost more than a dollar."""
     most, size = journal.to_upload()
-    usd = _usd(target, most)
+    usd = usd_of(target, most)
     show_plan(console, journal.counts().found, f"up to {most:,}" if most else "none", size, usd)
     warn_of_budget(room, most, console)
     if usd > ASK_ABOVE_USD and not options.is_sure:
         agree("Go on?")
-
-
-def _usd(target: Target, photos: int) -> float:
-    return 0.0 if target.is_local else photos * USD_A_PHOTO
 
 
 def _exit_code(counts: ImportCounts, stop: Stop | None) -> int:

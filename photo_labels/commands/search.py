@@ -14,6 +14,7 @@ from rich.console import Console
 from photo_labels.commands import GIVEN, map_option, read_map
 from photo_labels.library.searching import vocabulary as vocabularies
 from photo_labels.library.searching.label_map import NO_MAP
+from photo_labels.library.searching.quality import QualityRange
 from photo_labels.library.searching.query import parse
 from photo_labels.library.searching.search import Search, completed
 from photo_labels.library.searching.searcher import SearchCriteria
@@ -21,6 +22,7 @@ from photo_labels.library.state_files import state_folders
 from photo_labels.library.table_reader import TableReader, beginning_of
 from photo_labels.library.user_errors import UserError
 from photo_labels.library.viewing import launch, links
+from photo_labels.records.image_properties import MEASURES
 from photo_labels.terminal.hits_table import hits_table
 from photo_labels.terminal.text import counted, safe
 
@@ -40,6 +42,9 @@ class SearchOptions:
     min_confidence: float
     since: datetime | None
     prefix: str
+    sharpness: str | None
+    brightness: str | None
+    contrast: str | None
     limit: int
     after: str | None
     is_counting: bool
@@ -79,6 +84,11 @@ def _completed(context: click.Context, _parameter: click.Parameter, beginning: s
 )
 @click.option("--prefix", default="", help="Only photos whose keys begin with this, or s3://bucket/this.")
 @click.option(
+    "--sharpness", type=GIVEN, metavar="RANGE", help="Only photos as sharp as that: '>60', '<=40', 40..60."
+)
+@click.option("--brightness", type=GIVEN, metavar="RANGE", help="Only photos as bright as that.")
+@click.option("--contrast", type=GIVEN, metavar="RANGE", help="Only photos with as much contrast.")
+@click.option(
     "--limit", type=click.IntRange(1), default=20, show_default=True, help="Show at most this many photos."
 )
 @click.option("--after", type=GIVEN, metavar="PLACE", help="Continue after a page: the value that it printed.")
@@ -95,6 +105,7 @@ def search(session: Session, /, **options: Any) -> None:
     photos search dog
     photos search dog and cat not indoors
     photos search '(dog or cat) and dining table' --since 2026-11-01
+    photos search cat --sharpness '>60' --brightness 20..80
 
     Upper and lower case are the same. A word that is no label is searched for as those that mean it, and said
     so: puppy as Dog. Exit code 0: there are some; 1: there are none.
@@ -108,8 +119,9 @@ def search(session: Session, /, **options: Any) -> None:
     searcher = found.searcher
     _tell(found.meant, asked.map_file, shown)
     beginning = beginning_of(target.outputs.bucket, asked.prefix)
+    quality = tuple(QualityRange.parse(name, text) for name in MEASURES if (text := getattr(asked, name.lower())))
     since = asked.since and asked.since.replace(tzinfo=UTC)
-    wanted = SearchCriteria(found.query, asked.min_confidence, since, beginning)
+    wanted = SearchCriteria(found.query, asked.min_confidence, since, beginning, quality=quality)
     if asked.is_counting:
         count = sum(1 for _ in searcher.hits(wanted))
         if asked.is_json:
@@ -124,7 +136,9 @@ def search(session: Session, /, **options: Any) -> None:
             for link in links(target, [hit.document for hit in page.hits]):
                 launch(link)
     total = counted(count, "photo") if count else "No photo is found"
-    shown.print(safe(f"{total}: {found.meant.said}"))
+    shown.print(safe(f"{total}: {', '.join(map(str, (found.meant.said, *quality)))}"))
+    if quality and not count:
+        shown.print("Quality is known of photos that were labelled while the parameter ImageProperties was true.")
     if asked.is_verbose:
         show_spent(shown, searcher.spent)
     sys.exit(0 if count else 1)
@@ -157,12 +171,14 @@ def _taken(meant: Interpretation) -> dict[str, Any]:
 
 def _line(hit: Hit) -> dict[str, Any]:
     document = hit.document
+    measured = document.image_properties or {}
     return {
         "image": document.image_id,
         "label": hit.label,
         "confidence": hit.confidence,
         "labels": {label["Name"]: float(label["Confidence"]) for label in document.labels},
         "uploaded": document.event_time,
+        "quality": {name.lower(): float(measured[name]) for name in MEASURES if name in measured},
     }
 
 

@@ -13,6 +13,7 @@ from photo_labels.commands import GIVEN
 from photo_labels.commands.export import as_json
 from photo_labels.library.table_reader import TableReader, candidates
 from photo_labels.library.viewing import drawn_photo, launch
+from photo_labels.records.image_properties import MEASURES
 from photo_labels.terminal.text import safe
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def show_document(console: Console, document: Document) -> None:
         "turned": document.orientation and document.orientation > 1 and f"EXIF orientation {document.orientation}",
         "truncated": document.truncated and "the file lacks its end; the labels are of what is there",
         "model": document.label_model_version,
+        "quality": _quality(document.image_properties or {}),
+        "colours": _colours(document.image_properties or {}),
     }.items():
         if value:
             facts.add_row(name, safe(value))
@@ -69,19 +72,44 @@ def show_document(console: Console, document: Document) -> None:
         console.print(_labels_table(document))
 
 
+def _quality(properties: dict[str, Any]) -> str:
+    """Return the measures of the photo, and of its foreground and background, as far as there are some."""
+    parts = {
+        "": properties,
+        "foreground: ": properties.get("Foreground"),
+        "background: ": properties.get("Background"),
+    }
+    said = {
+        name: ", ".join(f"{measure.lower()} {part[measure]}" for measure in MEASURES if measure in part)
+        for name, part in parts.items()
+        if part
+    }
+    return "; ".join(f"{name}{measures}" for name, measures in said.items() if measures)
+
+
+def _colours(properties: dict[str, Any]) -> str:
+    colours = properties.get("DominantColors", ())
+    return ", ".join(f"{one['SimplifiedColor']} {one['HexCode']} {one['PixelPercent']} %" for one in colours)
+
+
 def _labels_table(document: Document) -> Table:
     table = Table(
         "label", Column("%", justify="right"), "parents", "categories", "box: left, top, width x height, %"
     )
     for label in document.labels:
         table.add_row(
-            safe(label["Name"]),
+            safe(_with_aliases(label)),
             f"{label['Confidence']:.2f}",
             safe(", ".join(label["Parents"])),
             safe(", ".join(label["Categories"])),
             "\n".join(_box(instance["BoundingBox"]) for instance in label["Instances"]),
         )
     return table
+
+
+def _with_aliases(label: dict[str, Any]) -> str:
+    name: str = label["Name"]
+    return f"{name} ({', '.join(label['Aliases'])})" if "Aliases" in label else name
 
 
 def _box(box: dict[str, Any]) -> str:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 PRICES = "list prices of us-east-1, November 2026"
 # Nearly all of it is Rekognition's; the photo's upload is not in it (docs/deploying.md, "What it costs").
 USD_A_PHOTO = 0.00102
+# Of DetectLabels' feature IMAGE_PROPERTIES, besides.
+USD_OF_PROPERTIES = 0.00075
 # For labelling.
 ASK_ABOVE_USD = 1.0
 # Read request units, on demand.
@@ -29,6 +31,13 @@ class Scan:
     @property
     def usd(self) -> float:
         return self.units / 1e6 * _USD_A_MILLION_UNITS
+
+
+def usd_of(target: Target, photos: int) -> float:
+    """Return about what it costs to label photos; locally nothing."""
+    if target.is_local:
+        return 0.0
+    return photos * (USD_A_PHOTO + (USD_OF_PROPERTIES if target.outputs.has_image_properties else 0.0))
 
 
 def scan_of(target: Target, table: str) -> Scan:

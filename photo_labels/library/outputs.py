@@ -68,6 +68,8 @@ class StackOutputs:
     converting: FunctionOutputs
     queue_arn: str
     alarm_topic_arn: str
+    # Whether quality and colours are asked for, too, which Rekognition charges for.
+    has_image_properties: bool = False
 
     @property
     def stack(self) -> str:
@@ -115,6 +117,7 @@ class StackOutputs:
             converting=_function(values, "Convert", ("Convert", "BulkConvert")),
             queue_arn=values["QueueArn"],
             alarm_topic_arn=values["AlarmTopicArn"],
+            has_image_properties=values.get("ImageProperties") == "true",
         )
 
 

@@ -58,9 +58,9 @@ def may_claim(image: str) -> bool:
     return len(image.encode()) <= _MAX_IMAGE_ID_BYTES
 
 
-def content_id(etag: str, size: int, min_confidence: Decimal, max_labels: int) -> str:
+def content_id(etag: str, size: int, min_confidence: Decimal, max_labels: int, model_settings: str | None) -> str:
     """Return what is the same for all photos of these bytes, labelled with these model settings."""
-    facts = f"{etag} {size} {min_confidence.normalize():f} {max_labels}"
+    facts = f"{etag} {size} {min_confidence.normalize():f} {max_labels} {model_settings or ''}".rstrip()
     return hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
@@ -70,7 +70,9 @@ def content_of(document: Document) -> str | None:
         return None
     if document.min_confidence is None or document.max_labels is None:
         return None
-    return content_id(document.etag, document.size, document.min_confidence, document.max_labels)
+    return content_id(
+        document.etag, document.size, document.min_confidence, document.max_labels, document.model_settings
+    )
 
 
 def claimed_content(document: Document | None) -> str | None:

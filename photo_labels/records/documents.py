@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
+from photo_labels.records.image_properties import is_image_properties, own_image_properties
 from photo_labels.records.index import Row, rank
 from photo_labels.records.timeline import local_time, partition_of, time_rank
 
@@ -81,9 +82,13 @@ class Document:
     size: int | None = None
     version_id: str | None = None
     label_model_version: str | None = None
-    # With max_labels, the model settings that the labels were requested with.
+    # With the next two, the model settings that the labels were requested with.
     min_confidence: Decimal | None = None
     max_labels: int | None = None
+    # Names what else was asked for: filters, image properties; None: nothing.
+    model_settings: str | None = None
+    # Quality and colours (`photo_labels.records.image_properties`); None: they were not asked for.
+    image_properties: Item | None = None
     # EXIF's, of a photo that was converted: boxes refer to the photo after it is applied, upright.
     orientation: int | None = None
     # The file lacks its end, and the labels are of what is there; None: it does not, or nobody has looked.
@@ -167,6 +172,8 @@ class Document:
             fields[number] = int(fields[number])
         if place := fields.get("location"):
             fields["location"] = {name: place[name] for name in _DEGREES}
+        if properties := fields.get("image_properties"):
+            fields["image_properties"] = own_image_properties(properties)
         document = cls(**fields, labels=tuple(labels))
         if document.image_id != item.get("ImageID"):
             raise NotOursError("A document is not where it belongs.")
@@ -180,7 +187,11 @@ def _are_a_documents(fields: Mapping[str, Any]) -> bool:
         return False
     if not all(isinstance(value, _TYPES.get(name, str)) for name, value in fields.items()):
         return False
-    if not (_is_place(fields.get("location")) and _is_local_time(fields.get("timeline"))):
+    if not (
+        is_image_properties(fields.get("image_properties", {}))
+        and _is_place(fields.get("location"))
+        and _is_local_time(fields.get("timeline"))
+    ):
         return False
     if "taken_at" in fields and not _is_time(fields["taken_at"], needs_offset=False):
         return False
@@ -212,7 +223,10 @@ def _is_label(label: object) -> bool:
         and isinstance(label.get("Name"), str)
         and isinstance(label.get("Confidence"), Decimal)
         and all(isinstance(label.get(name), list) for name in ("Parents", "Categories", "Instances"))
-        and all(isinstance(name, str) for name in (*label["Parents"], *label["Categories"]))
+        and isinstance(label.get("Aliases", []), list)
+        and all(
+            isinstance(name, str) for name in (*label["Parents"], *label["Categories"], *label.get("Aliases", ()))
+        )
         and all(map(_is_instance, label["Instances"]))
     )
 
@@ -224,7 +238,12 @@ def _own_of(label: Mapping[str, Any]) -> Item:
         for one in label["Instances"]
     ]
     own = {name: label[name] for name in ("Name", "Confidence", "Parents", "Categories")}
-    return own | {"Instances": instances}
+    return own | _aliases(label.get("Aliases")) | {"Instances": instances}
+
+
+def _aliases(names: Sequence[str] | None) -> Item:
+    """Return the attribute of a label that has other names; most have none."""
+    return {"Aliases": list(names)} if names else {}
 
 
 def _is_instance(instance: object) -> bool:
@@ -239,11 +258,11 @@ def _is_instance(instance: object) -> bool:
 
 _OBSERVED = (
     *("labels", "label_model_version", "orientation", "truncated"),
-    *("taken_at", "camera", "location", "metadata_read"),
+    *("image_properties", "taken_at", "camera", "location", "metadata_read"),
 )
 _WHOLE_NUMBERS = {"size", "max_labels", "orientation", "expires_at"}
 _TYPES: dict[str, Any] = dict.fromkeys((*_WHOLE_NUMBERS, "min_confidence"), (int, Decimal))
-_TYPES |= {"truncated": bool, "location": dict}
+_TYPES |= {"truncated": bool, "location": dict, "image_properties": dict}
 _ATTRIBUTES = {
     "bucket": "Bucket",
     "key": "Key",
@@ -255,6 +274,8 @@ _ATTRIBUTES = {
     "label_model_version": "LabelModelVersion",
     "min_confidence": "MinConfidence",
     "max_labels": "MaxLabels",
+    "model_settings": "ModelSettings",
+    "image_properties": "ImageProperties",
     "event_time": "EventTime",
     "labelled_at": "LabelledAt",
     "commit": "CommitID",
@@ -294,6 +315,7 @@ def labels_from(response: Sequence[Mapping[str, Any]]) -> tuple[Item, ...]:
                 "Confidence": _decimal(label["Confidence"]),
                 "Parents": [parent["Name"] for parent in label.get("Parents", ())],
                 "Categories": [category["Name"] for category in label.get("Categories", ())],
+                **_aliases([alias["Name"] for alias in label.get("Aliases", ())]),
                 "Instances": [_instance(one) for one in label.get("Instances", ())],
             },
         )
@@ -314,15 +336,18 @@ def _decimal(number: float) -> Decimal:
 
 
 def fitted(document: Document) -> Document:
-    """Make a document fit DynamoDB's 400 KB: without Instances, then without labels, as a rejection."""
+    """Make a document fit DynamoDB's 400 KB: without Instances and Aliases, then without labels, rejected."""
     if item_bytes(document.to_item()) <= _MAX_ITEM_BYTES:
         return document
-    lean = replace(document, labels=tuple(label | {"Instances": []} for label in document.labels))
+    lean = replace(
+        document, labels=tuple(_own_of(label | {"Instances": [], "Aliases": []}) for label in document.labels)
+    )
     if item_bytes(lean.to_item()) <= _MAX_ITEM_BYTES:
         return lean
     return replace(
         document,
         labels=(),
+        image_properties=None,
         status="REJECTED",
         reason="DocumentTooLarge",
         detail="The labels do not fit in DynamoDB's 400 KB: lower MaxLabels or raise MinConfidence.",

@@ -14,6 +14,7 @@ from handler.events import read_message
 from handler.labelling import Labeller
 from handler.lanes import converting_lanes, labelling_lanes
 from handler.messages import Messages
+from handler.model_settings import request_of
 from handler.objects import Objects
 from handler.pipeline import Pipeline
 from handler.recognition import Recogniser
@@ -30,17 +31,16 @@ if TYPE_CHECKING:
 
 BUCKET = "photos"
 _QUEUES = f"https://sqs.{REGION}.amazonaws.com/123456789012/photo-labels"
-SETTINGS = Settings.from_environment(
-    {
-        "IMAGE_LABELS_TABLE": "ImageLabels",
-        "LABEL_INDEX_TABLE": "LabelIndex",
-        "LABEL_QUOTA_TABLE": "LabelQuota",
-        "QUEUE_URL": f"{_QUEUES}-photos",
-        "DEAD_LETTER_QUEUE_URL": f"{_QUEUES}-dead-letters",
-        "CONVERT_QUEUE_URL": f"{_QUEUES}-convert",
-        "PHOTO_METADATA": "off",
-    }
-)
+ENVIRONMENT = {
+    "IMAGE_LABELS_TABLE": "ImageLabels",
+    "LABEL_INDEX_TABLE": "LabelIndex",
+    "LABEL_QUOTA_TABLE": "LabelQuota",
+    "QUEUE_URL": f"{_QUEUES}-photos",
+    "DEAD_LETTER_QUEUE_URL": f"{_QUEUES}-dead-letters",
+    "CONVERT_QUEUE_URL": f"{_QUEUES}-convert",
+    "PHOTO_METADATA": "off",
+}
+SETTINGS = Settings.from_environment(ENVIRONMENT)
 # What a decoder makes of a photo. `cat` takes its place, so this is what S3 has to answer for one that decodes.
 DECODED = b'{"format": "HEIF", "width": 4032, "height": 3024, "orientation": 6, "is_truncated": false}\n\xff\xd8\xff a photo'
 
@@ -113,8 +113,7 @@ class Function:
         clients = self._clients
         recogniser = Recogniser(
             clients.rekognition,
-            min_confidence=settings.min_confidence,
-            max_labels=settings.max_labels,
+            request_of(settings),
             rate_limiter=rate_limiter(settings, clients.dynamodb),
         )
         storage = Storage(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from photo_labels.records.attributes import from_attributes
 from tests.contract.answers import DETECTED, front_error, photo, rekognition, rekognition_error
-from tests.contract.function import DECODED, notification
+from tests.contract.function import DECODED, SETTINGS, notification
 from tests.contract.server import Answer
 
 if TYPE_CHECKING:
@@ -71,7 +73,82 @@ def test_given_what_rekognition_found_when_written_then_the_document_has_it_to_t
         boxes = [one["M"]["BoundingBox"]["M"] for one in ours["Instances"]["L"]]
         given = [one["BoundingBox"] for one in theirs.get("Instances", [])]
         assert [{side: float(value["N"]) for side, value in box.items()} for box in boxes] == given
-        assert ours.keys() == {"Name", "Confidence", "Parents", "Categories", "Instances"}
+        aliases = [one["Name"] for one in theirs.get("Aliases", [])]
+        assert [one["S"] for one in ours.get("Aliases", {"L": []})["L"]] == aliases
+        usual = {"Name", "Confidence", "Parents", "Categories", "Instances"}
+        assert ours.keys() == usual | ({"Aliases"} if aliases else set())
+
+
+# Answered by AWS: carbon/Amazon, DetectLabelsResultTests.
+PROPERTIES = {
+    "Background": {
+        "DominantColors": [
+            {
+                "Blue": 79,
+                "CSSColor": "darkslategrey",
+                "Green": 79,
+                "HexCode": "#2f4f4f",
+                "PixelPercent": 39.453125,
+                "Red": 47,
+                "SimplifiedColor": "grey",
+            }
+        ],
+        "Quality": {"Brightness": 63.69063186645508, "Sharpness": 80.79820251464844},
+    },
+    "DominantColors": [
+        {
+            "Blue": 79,
+            "CSSColor": "darkslategrey",
+            "Green": 79,
+            "HexCode": "#2f4f4f",
+            "PixelPercent": 25.40567970275879,
+            "Red": 47,
+            "SimplifiedColor": "grey",
+        },
+        {
+            "Blue": 0,
+            "CSSColor": "black",
+            "Green": 0,
+            "HexCode": "#000000",
+            "PixelPercent": 22.312374114990234,
+            "Red": 0,
+            "SimplifiedColor": "black",
+        },
+    ],
+    "Foreground": {
+        "DominantColors": [],
+        "Quality": {"Brightness": 44.656272888183594, "Sharpness": 81.89669036865234},
+    },
+    "Quality": {
+        "Brightness": 59.91098403930664,
+        "Contrast": 80.38261413574219,
+        "Sharpness": 81.02310943603516,
+    },
+}
+
+
+@pytest.mark.parametrize("is_converting", [False, True])
+def test_given_image_properties_when_asked_for_then_the_document_has_them_rounded(
+    function: Function, aws: Aws, is_converting: bool
+) -> None:
+    aws.tell("GetObject", photo(DECODED))
+    aws.tell("DetectLabels", rekognition({**DETECTED, "ImageProperties": PROPERTIES}))
+    settings = replace(SETTINGS, image_properties=True)
+    function.receive(notification(), settings=settings, is_converting=is_converting)
+    [asked] = aws.of("DetectLabels")
+    assert asked.content["Features"] == ["GENERAL_LABELS", "IMAGE_PROPERTIES"]
+    [document] = function.documents()
+    assert from_attributes(document)["ImageProperties"] == {
+        "Sharpness": Decimal("81.02"),
+        "Brightness": Decimal("59.91"),
+        "Contrast": Decimal("80.38"),
+        "DominantColors": [
+            {"HexCode": "#2f4f4f", "SimplifiedColor": "grey", "PixelPercent": Decimal("25.4")},
+            {"HexCode": "#000000", "SimplifiedColor": "black", "PixelPercent": Decimal("22.3")},
+        ],
+        "Foreground": {"Sharpness": Decimal("81.9"), "Brightness": Decimal("44.66")},
+        "Background": {"Sharpness": Decimal("80.8"), "Brightness": Decimal("63.69")},
+    }
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from handler.settings import Settings, SettingsError
 from infra.trim_botocore import CALLED
 from photo_labels.records.budget import Budget
 from tests.contract.answers import dynamodb, head_error, photo, rekognition, rekognition_error
-from tests.contract.function import BUCKET, DECODED, SETTINGS, notification, reconcile
+from tests.contract.function import BUCKET, DECODED, ENVIRONMENT, SETTINGS, notification, reconcile
 from tests.contract.test_dynamodb import DUPLICATE, OLDER, item
 from tests.contract.test_s3 import OWNERS_KEY, UNREADABLE
 from tests.contract.valid import violations
@@ -34,7 +35,7 @@ LABELS = st.lists(
             "Confidence": st.floats(80, 100, allow_nan=False) | st.just(100),
             "Instances": st.just([]),
             "Parents": st.lists(st.fixed_dictionaries({"Name": st.text(max_size=20)}), max_size=2),
-            "Aliases": st.just([]),
+            "Aliases": st.lists(st.fixed_dictionaries({"Name": st.text(max_size=20)}), max_size=2),
             "Categories": st.just([{"Name": "Animals and Pets"}]),
         }
     ),
@@ -54,6 +55,26 @@ def test_given_any_photo_when_labelled_then_every_request_is_valid(
     aws.tell("DetectLabels", rekognition({"Labels": labels, "LabelModelVersion": "3.0"}))
     aws.tell("GetObject", photo(DECODED))
     function.receive(notification(**of_object), is_converting=is_converting)
+    assert aws.invalid == []
+
+
+NAMES = st.lists(st.text("ABCabcé' -_().0", min_size=1, max_size=50).filter(str.strip), max_size=100, unique=True)
+FILTERS = [f"LABEL{kind}_{what}_FILTERS" for kind in ("", "_CATEGORY") for what in ("INCLUSION", "EXCLUSION")]
+
+
+@MANY
+@given(names=st.lists(NAMES, min_size=4, max_size=4), wants_properties=st.booleans())
+def test_given_any_filters_that_the_function_starts_with_when_it_labels_then_the_request_is_valid(
+    function: Function, aws: Aws, names: list[list[str]], wants_properties: bool
+) -> None:
+    asked = dict(zip(FILTERS, map(",".join, names), strict=True))
+    try:
+        settings = Settings.from_environment(
+            ENVIRONMENT | asked | {"IMAGE_PROPERTIES": str(wants_properties).lower()}
+        )
+    except SettingsError:  # a name is in two of them
+        return
+    function.receive(notification(), settings=settings)
     assert aws.invalid == []
 
 

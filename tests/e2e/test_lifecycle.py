@@ -96,6 +96,33 @@ def running(machine: Machine) -> Machine:
     return machine
 
 
+def test_given_parameters_when_started_then_the_stack_has_them_and_bad_ones_are_refused_in_a_sentence(
+    stopped: Machine,
+) -> None:
+    for bad, why in {
+        "ImageProperties=perhaps": "ImageProperties",
+        "Imageproperties=true": "There is no parameter Imageproperties",
+        "true": "'true' is not of the form Name=value",
+    }.items():
+        refused = stopped.run("up", bad)
+        assert refused.returncode == 2
+        assert why in refused.stderr
+        assert "Traceback" not in refused.stderr
+    asked = "ImageProperties=true LabelCategoryExclusionFilters=Animals and Pets,Plants and Flowers"
+    assert stopped.run("up", asked).returncode == 0
+    again = stopped.run("up", "ImageProperties=false")
+    assert again.returncode == 2
+    assert "is running already: `make down` before" in again.stderr
+    photos = [str(REPOSITORY / "samples" / name) for name in ("flower.jpg", "coffee.jpg")]
+    assert stopped.run("--local", "import", *photos, module="photo_labels").returncode == 0
+    found = stopped.run("--local", "search", "food", "--sharpness", ">50", "--json", module="photo_labels")
+    assert [json.loads(line)["image"].rpartition("/")[2] for line in found.stdout.splitlines()] == ["coffee.jpg"]
+    flower = json.loads(stopped.run("--local", "show", "flower.jpg", "--json", module="photo_labels").stdout)
+    assert (flower["Status"], [label["Name"] for label in flower["Labels"]]) == ("LABELLED", [])
+    assert 0 < flower["ImageProperties"]["Sharpness"] < 100
+    assert "is running already" in stopped.run("up").stdout
+
+
 def gone(processes: list[psutil.Process]) -> bool:
     return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
 

@@ -18,6 +18,7 @@ from handler.events import read_message
 from handler.labelling import Labeller
 from handler.lanes import converting_lanes, labelling_lanes
 from handler.messages import Messages
+from handler.model_settings import request_of
 from handler.objects import Objects
 from handler.pipeline import Pipeline
 from handler.rate_limiter import limiter_of
@@ -211,8 +212,7 @@ class Function:
         )
         recogniser = Recogniser(
             self.fakes.rekognition,
-            min_confidence=settings.min_confidence,
-            max_labels=settings.max_labels,
+            request_of(settings),
             rate_limiter=self._rate_limiter(settings),
         )
         if is_converting:

@@ -20,6 +20,7 @@ from handler.events import read_message
 from handler.labelling import Labeller
 from handler.lanes import converting_lanes, labelling_lanes
 from handler.messages import Messages
+from handler.model_settings import request_of
 from handler.objects import Objects
 from handler.pipeline import Pipeline
 from handler.rate_limiter import NoSlotError
@@ -299,8 +300,7 @@ class _Environment:
         limiter: Any = _AnyLimiter(world.dice)
         recogniser = Recogniser(
             rekognition,
-            min_confidence=settings.min_confidence,
-            max_labels=settings.max_labels,
+            request_of(settings),
             rate_limiter=limiter,
         )
         storage = Storage(

@@ -51,6 +51,14 @@ DOCUMENT = Document(
     min_confidence=Decimal(80),
     max_labels=50,
 )
+PROPERTIES: dict[str, Any] = {
+    "Sharpness": Decimal("81.02"),
+    "Brightness": Decimal("59.91"),
+    "Contrast": Decimal("80.38"),
+    "DominantColors": [{"HexCode": "#2f4f4f", "SimplifiedColor": "grey", "PixelPercent": Decimal("25.4")}],
+    "Foreground": {"Sharpness": Decimal("81.9"), "Brightness": Decimal("44.66")},
+    "Background": {"Sharpness": Decimal("80.8"), "Brightness": Decimal("63.69")},
+}
 
 
 @given(st.lists(confidences, min_size=2, max_size=10))
@@ -74,6 +82,8 @@ def test_given_a_document_when_stored_and_read_then_it_is_the_same() -> None:
 def test_given_a_document_with_every_attribute_when_it_goes_to_dynamodb_and_back_then_it_is_the_same() -> None:
     more: dict[str, Any] = {
         "version_id": "v",
+        "model_settings": "0123456789abcdef",
+        "image_properties": PROPERTIES,
         "orientation": 6,
         "truncated": True,
         "taken_at": "2019-07-14T18:03:22+02:00",
@@ -214,7 +224,8 @@ def test_given_what_was_written_before_commits_when_replaced_then_nothing_of_it_
     assert failing(Function(world).receive(world.message(message))) == set()
     assert world.found("Cat") == set()
     assert world.found("Dog") == (set() if what == "removal" else {"a b.jpg"})
-    assert {row["Label"] for row in world.tables.plain("LabelIndex")} == (set() if what == "removal" else {"Dog"})
+    rows = {row["Label"] for row in world.tables.plain("LabelIndex")}
+    assert rows == (set() if what == "removal" else {"Dog", "@taken/2026"})
 
 
 def test_given_reconciliation_of_before_commits_when_it_was_replaced_meanwhile_then_that_stays() -> None:
@@ -246,6 +257,8 @@ def test_given_reconciliation_of_before_commits_when_it_was_replaced_meanwhile_t
         {"Labels": "Cat"},
         {"Labels": ["Cat"]},
         {"Labels": [{"Name": "Cat"}]},
+        {"Labels": [DOCUMENT.labels[0] | {"Aliases": "Kitty"}]},
+        {"Labels": [DOCUMENT.labels[0] | {"Aliases": [7]}]},
         {"Labels": [{"Name": "Cat", "Confidence": "high"}]},
         {"CommitID": b"c0ffee"},
         {"TakenAt": "last summer"},
@@ -253,6 +266,12 @@ def test_given_reconciliation_of_before_commits_when_it_was_replaced_meanwhile_t
         {"Timeline": "2019-07-14T18:03:22+02:00"},
         {"Location": {"Latitude": Decimal(1)}},
         {"Location": "at home"},
+        {"ImageProperties": "sharp"},
+        {"ImageProperties": {"Sharpness": "very"}},
+        {"ImageProperties": {"Foreground": Decimal(1)}},
+        {"ImageProperties": {"Background": {"Brightness": "low"}}},
+        {"ImageProperties": {"DominantColors": [{"HexCode": "#000000"}]}},
+        {"ImageProperties": {"DominantColors": Decimal(1)}},
     ],
 )
 def test_given_an_item_that_is_no_document_when_read_then_that_is_said(change: dict[str, Any]) -> None:
@@ -294,6 +313,13 @@ def test_given_a_label_twice_when_reduced_then_the_surer_one_stays() -> None:
     assert [(one["Name"], one["Confidence"]) for one in labels] == [("Cat", Decimal("99.95352935791016"))]
 
 
+def test_given_labels_with_and_without_aliases_when_stored_and_read_then_only_those_there_are_are_kept() -> None:
+    phone = {"Name": "Mobile Phone", "Confidence": 99.9, "Aliases": [{"Name": "Cell Phone"}]}
+    labels = labels_from([phone, {"Name": "Wall", "Confidence": 90.0, "Aliases": []}])
+    read = Document.from_item(from_attributes(to_attributes(replace(DOCUMENT, labels=labels).to_item()))).labels
+    assert [one.get("Aliases") for one in read] == [["Cell Phone"], None]
+
+
 @given(st.dictionaries(texts, plain, max_size=5))
 def test_given_any_item_when_measured_then_it_is_never_taken_for_smaller_than_dynamodb_does(
     item: dict[str, object],
@@ -329,10 +355,11 @@ def test_given_any_number_of_labels_when_fitted_then_dynamodb_takes_the_document
             "Name": f"Label {n}" * 20,
             "Confidence": 99.0,
             "Instances": [{"Confidence": 9.0, "BoundingBox": box}] * 30,
+            "Aliases": [{"Name": f"Alias {n}" * 20}] * 30,
         }
         for n in range(labels)
     ]
-    document = fitted(replace(DOCUMENT, labels=labels_from(crowded)))
+    document = fitted(replace(DOCUMENT, labels=labels_from(crowded), image_properties=PROPERTIES))
     stored = {name: TypeSerializer().serialize(value) for name, value in document.to_item().items()}
     assert size_of(stored) <= 400 * 1024
     assert document.status == ("REJECTED" if labels == 3000 else "LABELLED")

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from rich.console import Console
 
 from photo_labels import cli
 from photo_labels.commands.export import write_csv, write_json
@@ -180,6 +181,40 @@ def test_given_what_spreadsheet_would_run_when_exported_as_csv_then_apostrophe_i
 
 
 # looking at one
+
+
+def test_given_a_label_with_aliases_when_shown_then_they_are_beside_its_name(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [phone, wall] = document("phone.jpg", {"Mobile Phone": 98.5, "Wall": 90.0}).labels
+    labels = (phone | {"Aliases": ["Cell Phone", "[red]"]}, wall)
+    store(target, replace(document("phone.jpg", {}), labels=labels))
+    monkeypatch.setattr(cli, "console", Console(width=140))
+    said = " ".join(run(target, monkeypatch, "show", "phone.jpg").output.split())
+    assert "Mobile Phone (Cell Phone, [red]) │ 98.50" in said
+    assert "Wall │ 90.00" in said
+    shown = json.loads(run(target, monkeypatch, "show", "phone.jpg", "--json").stdout)
+    assert [one.get("Aliases") for one in shown["Labels"]] == [["Cell Phone", "[red]"], None]
+
+
+def test_given_a_photo_with_quality_when_shown_then_measures_and_colours_are_there(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    properties = {
+        "Sharpness": Decimal("81.02"),
+        "Contrast": Decimal("80.4"),
+        "DominantColors": [
+            {"HexCode": "#2f4f4f", "SimplifiedColor": "grey", "PixelPercent": Decimal("25.4")},
+            {"HexCode": "#000000", "SimplifiedColor": "[black]", "PixelPercent": Decimal("22.3")},
+        ],
+        "Foreground": {"Sharpness": Decimal("91.5")},
+    }
+    store(target, document("cat.jpg", {"Cat": 98.5}, image_properties=properties))
+    said = " ".join(run(target, monkeypatch, "show", "cat.jpg").output.split())
+    assert "quality sharpness 81.02, contrast 80.4; foreground: sharpness 91.5" in said
+    assert "colours grey #2f4f4f 25.4 %, [black] #000000 22.3 %" in said
+    store(target, document("plain.jpg", {"Cat": 98.5}))
+    assert "quality" not in run(target, monkeypatch, "show", "plain.jpg").output
 
 
 def photo(kind: str = "JPEG") -> bytes:

@@ -47,6 +47,7 @@ PLACE = {
 }
 OPTIONS: dict[str, dict[str, str]] = {
     "demo": {"PHOTOS": ""},
+    "up": {"PARAMETERS": ""},
     **{target: dict(PLACE) for target in DEPLOYING},
     "chaos": {"N": "--number", "SEED": "--seed"},
     "corpus": {"DIR": "--folder"},

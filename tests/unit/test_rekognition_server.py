@@ -24,12 +24,12 @@ from botocore.exceptions import ClientError
 from PIL import Image
 
 from local.rekognition import create_app
-from local.request import Credentials
+from local.request import Call, Credentials, Refusal
 from local.simulation import ERRORS, SimulationSettings
 from photo_labels.library.http_server import create_server, listen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from types_boto3_rekognition import RekognitionClient
 
@@ -214,6 +214,81 @@ def test_given_no_min_confidence_when_labelled_then_it_is_55(server: Server) -> 
 
 def test_given_max_labels_when_labelled_then_only_the_surest_come(server: Server) -> None:
     assert server.detect("cat.jpg", MaxLabels=2)["Labels"] == server.detect("cat.jpg")["Labels"][:2]
+
+
+@pytest.mark.parametrize(
+    ("filters", "are_given"),
+    [
+        ({"LabelInclusionFilters": ["Cat", "Dog"]}, lambda name, _: name == "Cat"),
+        ({"LabelExclusionFilters": ["Cat"]}, lambda name, _: name != "Cat"),
+        ({"LabelCategoryInclusionFilters": ["Animals and Pets"]}, lambda _, kind: kind == "Animals and Pets"),
+        ({"LabelCategoryExclusionFilters": ["Animals and Pets"]}, lambda _, kind: kind != "Animals and Pets"),
+        (
+            {"LabelCategoryInclusionFilters": ["Animals and Pets"], "LabelExclusionFilters": ["Cat"]},
+            lambda name, kind: kind == "Animals and Pets" and name != "Cat",
+        ),
+        (
+            {"LabelInclusionFilters": ["Cat"], "LabelCategoryExclusionFilters": ["Animals and Pets"]},
+            lambda *_: False,
+        ),
+        ({"LabelInclusionFilters": [], "LabelExclusionFilters": []}, lambda *_: True),
+    ],
+)
+def test_given_filters_when_labelled_then_just_the_labels_they_let_through_come(
+    server: Server, filters: dict[str, list[str]], are_given: Callable[[str, str], bool]
+) -> None:
+    every = server.detect("cat.jpg", MinConfidence=0)["Labels"]
+    given = server.detect("cat.jpg", MinConfidence=0, Settings={"GeneralLabels": filters})["Labels"]
+    assert given == [one for one in every if are_given(one["Name"], one["Categories"][0]["Name"])]
+
+
+def test_given_image_properties_when_asked_for_then_they_come_beside_the_labels_or_alone(server: Server) -> None:
+    assert "ImageProperties" not in server.detect("cat.jpg")
+    both: Any = server.detect("cat.jpg", Features=["GENERAL_LABELS", "IMAGE_PROPERTIES"])
+    assert both["Labels"] == server.detect("cat.jpg")["Labels"]
+    alone: Any = server.detect("cat.jpg", Features=["IMAGE_PROPERTIES"])
+    assert "Labels" not in alone
+    assert alone["ImageProperties"] == both["ImageProperties"]
+    colours = both["ImageProperties"]["DominantColors"]
+    asked: Any = {"Features": ["IMAGE_PROPERTIES"], "Settings": {"ImageProperties": {"MaxDominantColors": 1}}}
+    assert server.detect("cat.jpg", **asked)["ImageProperties"]["DominantColors"] == colours[:1]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"Features": ["GENERAL_LABELS", "FACES"]}, "ValidationException"),
+        ({"Features": ["GENERAL_LABELS"] * 3}, "ValidationException"),
+        ({"Settings": {"GeneralLabels": {"LabelExclusionFilters": ["Cat"] * 101}}}, "ValidationException"),
+        ({"Settings": {"GeneralLabels": {"LabelExclusionFilters": ["a" * 51]}}}, "ValidationException"),
+        ({"Settings": {"GeneralLabels": {"LabelInclusionFilters": ["C#t"]}}}, "ValidationException"),
+        (
+            {"Features": ["IMAGE_PROPERTIES"], "Settings": {"ImageProperties": {"MaxDominantColors": 21}}},
+            "ValidationException",
+        ),
+        (
+            {"Features": ["IMAGE_PROPERTIES"], "Settings": {"GeneralLabels": {"LabelInclusionFilters": ["Cat"]}}},
+            "InvalidParameterException",
+        ),
+        ({"Settings": {"ImageProperties": {"MaxDominantColors": 5}}}, "InvalidParameterException"),
+    ],
+)
+def test_given_features_or_filters_that_do_not_do_when_asked_then_they_are_refused(
+    server: Server, options: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(ClientError) as raised:
+        server.detect("cat.jpg", **options)
+    assert raised.value.response["Error"]["Code"] == code
+
+
+@pytest.mark.parametrize(
+    "settings", ["all", {"GeneralLabels": ["Cat"]}, {"GeneralLabels": {"LabelInclusionFilters": 7}}]
+)
+def test_given_settings_of_another_type_when_asked_then_a_serialization_error(settings: Any) -> None:
+    body = json.dumps({"Image": {"S3Object": {"Bucket": "b", "Name": "n"}}, "Settings": settings})
+    with pytest.raises(Refusal) as raised:
+        Call.parse(body.encode())
+    assert raised.value.code == "SerializationException"
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,18 @@ def test_given_a_cat_when_labelled_then_its_label_has_rekognitions_form(vision: 
     assert instance["BoundingBox"].keys() == {"Width", "Height", "Left", "Top"}
 
 
+def test_given_the_table_when_read_then_aliases_are_other_names_and_none_is_a_label(vision: Vision) -> None:
+    table = vision.table
+    phone = table.response("Mobile Phone", 0.99)
+    assert (phone["Aliases"], table.response("Car", 0.99)["Aliases"]) == (
+        [{"Name": "Cell Phone"}],
+        [{"Name": "Auto"}, {"Name": "Automobile"}],
+    )
+    given = [alias for aliases in table.aliases.values() for alias in aliases]
+    assert len(given) > 400
+    assert not set(given) & set(table.names)
+
+
 @pytest.mark.parametrize(
     ("photo", "name", "box"),
     [("coffee", "Cup", (0.28, 0.06, 0.42, 0.57)), ("astronaut", "Person", (0.05, 0.0, 0.67, 0.95))],

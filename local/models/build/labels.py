@@ -1,6 +1,7 @@
 """The table `labels.json`: what the classes of both models are called, their parents and their category.
 
-    {"labels": {"Cat": {"parents": ["Animal", "Mammal", "Pet"], "category": "Animals and Pets"}, …},
+    {"labels": {"Cat": {"parents": ["Animal", "Mammal", "Pet"], "category": "Animals and Pets"},
+                "Mobile Phone": {"parents": …, "category": …, "aliases": ["Cell Phone"]}, …},
      "detector": ["Person", "Bicycle", …, null, …],      COCO's id, less one
      "classifier": ["Tench", …]}                         ImageNet's class number
 
@@ -17,12 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _NAMES = Path(__file__).with_name("names.toml")
 _COCO_GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 # Those in use; the detector has a column for each of 1 … 90.
 _COCO_IDS = [id_ for id_ in range(1, 91) if id_ not in _COCO_GAPS]
+# Of one label; Rekognition hardly has more.
+_MOST_ALIASES = 2
+# "Bos taurus"; what has "cat" in it, as "Siamese cat", is left out in any case.
+_SCIENTIFIC = re.compile("[A-Z][a-z]+ [a-z]+")
 _SMALL_WORDS = {"of", "the", "and", "or"}
 
 
@@ -38,9 +43,18 @@ class _WordNet:
         while level := [up for one in level for up in self._hypernyms(one)]:
             yield from level
 
-    def _hypernyms(self, offset: int) -> list[int]:
+    def words(self, offset: int) -> list[str]:
+        """Return the words of a synset, all of one meaning, without scientific names."""
+        fields = self._fields(offset)
+        words = (fields[4 + 2 * number].replace("_", " ") for number in range(int(fields[3], 16)))
+        return [word for word in words if not _SCIENTIFIC.fullmatch(word)]
+
+    def _fields(self, offset: int) -> list[str]:
         line = self._data[offset : self._data.index(b"\n", offset)].decode()
-        fields = line.split(" | ")[0].split()
+        return line.split(" | ")[0].split()
+
+    def _hypernyms(self, offset: int) -> list[int]:
+        fields = self._fields(offset)
         first = 4 + 2 * int(fields[3], 16)  # behind the words; that count alone is hexadecimal
         pointers = (fields[first + 1 + 4 * number :][:4] for number in range(int(fields[first])))
         return [int(target) for kind, target, part, _ in pointers if kind in {"@", "@i"} and part == "n"]
@@ -62,6 +76,7 @@ class _Names:
         }
         self.categories = _inverted(content["categories"])
         self.hand_made = _inverted(content["hand-made"])
+        self.aliases = {label: _listed(others) for label, others in content["aliases"].items()}
         self.children = {parent: _listed(labels) for parent, labels in content["parents"].items()}
 
 
@@ -73,7 +88,9 @@ def write(class_names: Path, class_synsets: Path, wordnet: Path, target: Path) -
     synsets = [
         (classes[int(number)], int(id_[1:])) for number, id_ in json.loads(class_synsets.read_text()).items()
     ]
-    parents, categories = _hierarchy(names, synsets, _WordNet(wordnet))
+    nouns = _WordNet(wordnet)
+    parents, categories = _hierarchy(names, synsets, nouns)
+    aliases = _aliases(names, synsets, nouns, parents.keys())
 
     @cache
     def ancestors(label: str) -> frozenset[str]:
@@ -85,7 +102,9 @@ def write(class_names: Path, class_synsets: Path, wordnet: Path, target: Path) -
         return categories.get(label) or next(iter(inherited), names.default_category)
 
     labels = {
-        label: {"parents": sorted(ancestors(label)), "category": category(label)} for label in sorted(parents)
+        label: {"parents": sorted(ancestors(label)), "category": category(label)}
+        | ({"aliases": aliases[label]} if aliases.get(label) else {})
+        for label in sorted(parents)
     }
     detected = dict(zip(_COCO_IDS, names.detected, strict=True))
     rest = {"detector": [detected.get(id_) for id_ in range(1, 91)], "classifier": classes}
@@ -114,6 +133,35 @@ def _hierarchy(
     if unknown := named - parents.keys():
         raise ValueError(f"names.toml speaks of labels that there are not: {sorted(unknown)}")
     return parents, categories
+
+
+def _aliases(
+    names: _Names, synsets: list[tuple[str, int]], wordnet: _WordNet, labels: Iterable[str]
+) -> dict[str, list[str]]:
+    """Return each label's other names: those of `names.toml`, else the words of its synset in WordNet.
+
+    A synset counts only where the label is one of its words: some labels are wider than the class they are of.
+    What is a label itself is nobody's alias, nor what has the label in it, as "piece of furniture".
+    """
+    if unknown := names.aliases.keys() - set(labels):
+        raise ValueError(f"names.toml speaks of labels that there are not: {sorted(unknown)}")
+    taken = {_bare(label) for label in labels}
+    found = {label: list(others) for label, others in names.aliases.items()}
+    groups = [(label, offset) for offset, (label, _) in names.groups.items() if label != "-"]
+    for label, offset in [*groups, *synsets]:
+        words = wordnet.words(offset)
+        if label in names.aliases or _bare(label) not in map(_bare, words):
+            continue
+        others = found.setdefault(label, [])
+        for word in map(_title_case, words):
+            is_new = _bare(word) not in taken | set(map(_bare, others)) and _bare(label) not in _bare(word)
+            if is_new and len(others) < _MOST_ALIASES:
+                others.append(word)
+    return found
+
+
+def _bare(name: str) -> str:
+    return re.sub("[^a-z0-9]", "", name.lower())
 
 
 def _listed(text: str) -> list[str]:

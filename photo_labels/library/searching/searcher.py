@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from photo_labels.library.searching.quality import QualityRange
     from photo_labels.library.searching.query import Query
     from photo_labels.library.table_reader import TableReader
     from photo_labels.records.documents import Document
@@ -47,6 +48,8 @@ class SearchCriteria:
     since: datetime | None = None
     # What its ImageID begins with.
     beginning: str = ""
+    # A photo whose quality is not known is left out where there are some.
+    quality: tuple[QualityRange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +210,8 @@ def _is_wanted(document: Document, row: _Row, wanted: SearchCriteria, read: Iter
     if not backs(document, row.label, row.rank):
         return False
     if wanted.since and (document.event_time or document.labelled_at) < iso(wanted.since):
+        return False
+    if not all(one.holds(document) for one in wanted.quality):
         return False
     least = min_rank(wanted.min_confidence)
     ranks = {one.label: one.rank for one in document.rows() if is_label(one.label) and one.rank >= least}

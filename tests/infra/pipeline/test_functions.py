@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
-from handler.settings import Settings
+from handler.settings import LabelFilters, Settings, SettingsError
 from photo_labels.records.budget import CHECK_BUDGET, Budget
 from photo_labels.records.decoder import MEMORY_BYTES
 from tests.infra.pipeline.shared import FUNCTIONS, IMAGE, Template, actions_of, stack_of
@@ -17,6 +18,9 @@ def test_given_the_function_when_made_then_the_handler_takes_its_environment(tem
         template,
         MinConfidence=55.5,
         MaxLabels=20,
+        LabelExclusionFilters="Person,Face",
+        LabelCategoryInclusionFilters="Animals and Pets",
+        ImageProperties="true",
         RekognitionTps=50,
         MaxConcurrency=30,
         DailyBudgetPhotos=5000,
@@ -37,6 +41,8 @@ def test_given_the_function_when_made_then_the_handler_takes_its_environment(tem
         bulk_convert_queue_url="<BulkConvertQueue>",
         min_confidence=55.5,
         max_labels=20,
+        label_filters=LabelFilters(excluded_labels=("Face", "Person"), included_categories=("Animals and Pets",)),
+        image_properties=True,
         rekognition_concurrency=10,
         rekognition_tps=50,
         max_concurrency=30,
@@ -115,6 +121,51 @@ def test_given_the_parameters_bounds_when_reached_then_the_handler_takes_them(
     )
 
 
+FILTERS = (
+    "LabelInclusionFilters",
+    "LabelExclusionFilters",
+    "LabelCategoryInclusionFilters",
+    "LabelCategoryExclusionFilters",
+)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "Dog",
+        "Dog,Cat",
+        "Piñata,Lady's Slipper,T-Shirt (White)",
+        "a" * 50,
+        "a" * 51,
+        "Dog,,Cat",
+        "C@t",
+        "a,b;c",
+    ],
+)
+def test_given_any_filter_when_the_template_takes_it_then_so_does_the_function(
+    template: Template, value: str
+) -> None:
+    names = [name.strip() for name in value.split(",")]
+    for name in FILTERS:
+        environment = stack_of(template, **{name: value}).properties("Function")["Environment"]["Variables"]
+        if re.fullmatch(template["Parameters"][name]["AllowedPattern"], value):
+            request = Settings.from_environment(environment).label_filters.to_request()
+            assert request == ({name: sorted(names)} if value else {})
+        elif "" not in names:  # which the function overlooks
+            with pytest.raises(SettingsError, match="must be a name"):
+                Settings.from_environment(environment)
+
+
+def test_given_the_longest_filters_when_deployed_then_lambda_takes_the_environment(template: Template) -> None:
+    longest = {name: "n" * template["Parameters"][name]["MaxLength"] for name in FILTERS}
+    environment = stack_of(template, **longest).properties("Function")["Environment"]["Variables"]
+    # No name of a queue or table is longer: that of a stack has 35 characters at most.
+    reference = f"https://sqs.ap-southeast-2.amazonaws.com/123456789012/{'s' * 35}-{'q' * 40}"
+    values = [reference if value.startswith("<") else value for value in environment.values()]
+    assert len("".join([*environment, *values])) <= 4096
+
+
 def test_given_the_function_when_made_then_every_setting_is_there_and_no_other(template: Template) -> None:
     environment = stack_of(template).properties("Function")["Environment"]["Variables"]
     assert environment.keys() - {name for name in environment if name.startswith("POWERTOOLS_")} == {
@@ -131,6 +182,11 @@ def test_given_the_function_when_made_then_every_setting_is_there_and_no_other(t
         "BULK_CONVERT_QUEUE_URL",
         "MIN_CONFIDENCE",
         "MAX_LABELS",
+        "LABEL_INCLUSION_FILTERS",
+        "LABEL_EXCLUSION_FILTERS",
+        "LABEL_CATEGORY_INCLUSION_FILTERS",
+        "LABEL_CATEGORY_EXCLUSION_FILTERS",
+        "IMAGE_PROPERTIES",
         "REKOGNITION_CONCURRENCY",
         "REKOGNITION_TPS",
         "MAX_CONCURRENCY",

@@ -75,6 +75,11 @@ def test_given_the_parameters_when_read_then_each_is_described_and_constrained(t
             ["", "arn:aws:iam::123456789012:policy/bounds/photo-labels", "arn:aws:iam::aws:policy/ReadOnlyAccess"],
             ["photo-labels", "arn:aws:iam::123456789012:role/x", "arn:aws:iam::123456789012:policy/*"],
         ),
+        (
+            "LabelCategoryInclusionFilters",
+            ["", "Animals and Pets", "Piñata,Lady's Slipper (x)_-.", ",".join(["Cat"] * 100)],
+            ["a;b", "Cat,", ",Cat", "C#t", "a" * 51, ",".join(["Cat"] * 101)],
+        ),
         ("AlarmEmail", ["", "me@example.com"], ["me", "me@example", "a b@example.com"]),
     ],
 )
@@ -99,6 +104,7 @@ def test_given_the_outputs_when_read_then_they_name_all_that_the_tools_need(temp
         "Bucket": "<PhotoBucket>",
         "KeyPrefix": "in/",
         "KeySuffixes": "",
+        "ImageProperties": "false",
         "Via": "notifications",
         "QueueUrl": "<Queue>",
         "QueueArn": "<Queue.Arn>",

@@ -333,6 +333,17 @@ def test_given_pairs_when_read_then_none_said_is_not_the_same_as_an_empty_one() 
         _pairs(context, context, ("team",))
 
 
+def test_given_names_of_categories_with_blanks_when_read_then_the_filter_has_all_of_them() -> None:
+    context: Any = None
+    said = "LabelCategoryExclusionFilters=Animals and Pets,Person Description MaxLabels=9"
+    assert _pairs(context, context, (said,)) == {
+        "LabelCategoryExclusionFilters": "Animals and Pets,Person Description",
+        "MaxLabels": "9",
+    }
+    with pytest.raises(click.BadParameter, match="'more' is not of the form Name=value"):
+        _pairs(context, context, (f"{said} more",))
+
+
 def test_given_what_would_be_made_again_when_shown_then_it_stands_out() -> None:
     console = Console(record=True, width=100)
     changes = (Change("Modify", "ImageLabels", "AWS::DynamoDB::Table", "True"), Change("Add", "Queue", "x", ""))

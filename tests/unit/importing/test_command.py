@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.console import Console
 
-from photo_labels.commands import import_
 from photo_labels.commands.import_ import ImportOptions, run_import
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.pace import MOST, Pace
@@ -115,12 +115,15 @@ def test_given_a_dry_run_when_imported_then_the_cost_is_said_and_nothing_sent(
     assert "1,000 photos = 1,000 to upload" in ended.output
     assert "1.02 USD" in ended.output
     assert not disk.puts
+    outputs = replace(disk.target.outputs, has_image_properties=True)
+    disk.target = replace(disk.target, outputs=outputs)
+    assert "1.77 USD" in runner(disk.folder, "--dry-run").output
 
 
 def test_given_a_cost_above_a_dollar_when_not_agreed_to_then_nothing_is_sent(
     disk: Disk, runner: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_, "USD_A_PHOTO", 0.6)
+    monkeypatch.setattr("photo_labels.library.costs.USD_A_PHOTO", 0.6)
     disk.write("a.jpg", "b.jpg")
     assert runner(disk.folder, input="n\n").exit_code == 1
     assert disk.target.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0

@@ -6,10 +6,12 @@ import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from handler.settings import LabelFilters
 from tests.fakes.aws import aws_error
 from tests.fakes.bucket import NULL
 from tests.fakes.world import BUCKET, SETTINGS, START, Function, Photo, World, failing
@@ -98,7 +100,15 @@ def test_given_another_size_or_etag_when_received_then_it_is_no_copy(world: Worl
     assert world.found("Dog") == {"b.jpg"}
 
 
-@pytest.mark.parametrize("setting", [{"min_confidence": 42.0}, {"max_labels": 1}])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"min_confidence": 42.0},
+        {"max_labels": 1},
+        {"label_filters": LabelFilters(excluded_labels=("Dog",))},
+        {"image_properties": True},
+    ],
+)
 def test_given_other_model_settings_when_received_then_it_is_no_copy(
     world: World, setting: dict[str, Any]
 ) -> None:
@@ -106,6 +116,17 @@ def test_given_other_model_settings_when_received_then_it_is_no_copy(
     changed = replace(SETTINGS, **setting)
     assert "CopyOf" not in labelled(world, world.put_copy("a.jpg", "b.jpg"), settings=changed)
     assert len(world.recognised) == 2
+
+
+def test_given_image_properties_when_a_copy_is_received_then_it_takes_them_over_too(world: World) -> None:
+    asked = replace(SETTINGS, image_properties=True)
+    first = labelled(world, world.put("a.jpg", CAT), settings=asked)
+    second = labelled(world, world.put_copy("a.jpg", "b.jpg"), settings=asked)
+    assert world.recognised == ["a.jpg"]
+    assert first["ImageProperties"] == {"Sharpness": Decimal("81.02"), "Brightness": Decimal("59.9")}
+    assert second["CopyOf"] == f"{BUCKET}/a.jpg"
+    for name in ("ImageProperties", "ModelSettings"):
+        assert second[name] == first[name]
 
 
 def test_given_no_reuse_of_labels_when_received_then_each_is_recognised_and_nothing_is_claimed(

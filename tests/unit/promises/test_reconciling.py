@@ -10,6 +10,7 @@ import pytest
 
 from handler.decisions import SkipReason
 from handler.events import Kind, read_message
+from handler.settings import LabelFilters
 from tests.fakes.world import BUCKET, SETTINGS, Function, World, failing
 
 if TYPE_CHECKING:
@@ -87,13 +88,34 @@ def test_given_force_when_reconciled_then_it_is_labelled_again_and_keeps_its_seq
     assert [row["Label"] for row in world.tables.plain("LabelIndex")] == ["Animal", "@taken/2026"]
 
 
-@pytest.mark.parametrize("setting", [{"min_confidence": 40.0}, {"max_labels": 1}])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"min_confidence": 40.0},
+        {"max_labels": 1},
+        {"label_filters": LabelFilters(excluded_labels=("Animal",))},
+        {"image_properties": True},
+    ],
+)
 def test_given_other_model_settings_when_reconciled_then_it_is_labelled_again(
     world: World, setting: dict[str, Any]
 ) -> None:
     Function(world).receive(world.message(world.put("a.jpg", CAT)))
     Function(world, settings=replace(SETTINGS, **setting)).receive(reconcile(world, "a.jpg"))
     assert world.recognised == ["a.jpg", "a.jpg"]
+
+
+def test_given_filters_when_reconciled_again_then_their_document_is_up_to_date_until_they_are_gone(
+    world: World,
+) -> None:
+    filtered = Function(world, settings=replace(SETTINGS, label_filters=LabelFilters(excluded_labels=("Animal",))))
+    filtered.receive(world.message(world.put("a.jpg", CAT)))
+    assert world.found("Animal") == set()
+    filtered.receive(reconcile(world, "a.jpg"))
+    assert world.recognised == ["a.jpg"]
+    Function(world).receive(reconcile(world, "a.jpg"))
+    assert world.found("Animal") == {"a.jpg"}
+    assert "ModelSettings" not in (world.document("a.jpg") or {})
 
 
 def test_given_an_object_that_is_gone_when_reconciled_then_it_is_a_tombstone(world: World) -> None:

@@ -9,19 +9,22 @@ from typing import Any
 import pytest
 
 from handler.decisions import SkipReason
-from tests.fakes.world import BUCKET, Function, World, failing
+from handler.settings import LabelFilters
+from tests.fakes.world import BUCKET, SETTINGS, Function, World, failing
 from tests.unit.promises.shared import CAT, DOG
 
 
 def test_given_a_labelled_photo_when_it_is_removed_then_it_is_a_tombstone_and_not_found(world: World) -> None:
-    function = Function(world)
+    filters = LabelFilters(excluded_labels=("Animal",))
+    function = Function(world, settings=replace(SETTINGS, label_filters=filters))
     function.receive(world.message(world.put("a.jpg", CAT)))
+    assert "ModelSettings" in (world.document("a.jpg") or {})
     function.receive(world.message(world.remove("a.jpg")))
     document = world.document("a.jpg")
     assert document
     assert document["Status"] == "REMOVED"
     assert "ExpiresAt" in document
-    assert not document.keys() & {"ETag", "Size", "VersionId", "MinConfidence", "MaxLabels"}
+    assert not document.keys() & {"ETag", "Size", "VersionId", "MinConfidence", "MaxLabels", "ModelSettings"}
     assert world.tables.plain("LabelIndex") == []
 
 
