@@ -20,6 +20,7 @@ let more = null;
 let isLoading = false;
 let inVain = 0;
 let names = {};
+let suggested = [];
 let open = -1;
 
 async function get(path, parameters = {}, signal = undefined) {
@@ -119,9 +120,11 @@ function cell(photo, number) {
 function say(answer) {
   const count = `${photos.length.toLocaleString()}${more === null ? "" : " and more"}`;
   const found = answer.query ? `: ${answer.query}` : "";
+  const taken = Object.entries(answer.taken ?? {}).map(([word, names]) => ` ${word}: searched as ${names.join(" or ")}.`);
+  const hidden = (answer.hidden ?? []).map((label) => ` ${label} is hidden.`);
   const unknown = Object.entries(answer.unknown ?? {}).map(([label, close]) =>
     ` No photo is labelled ${label}.${close.length ? ` Did you mean ${close.join(" or ")}?` : ""}`);
-  at("said").textContent = `${count} photo${photos.length === 1 && more === null ? "" : "s"}${found}.${unknown.join("")}`;
+  at("said").textContent = `${count} photo${photos.length === 1 && more === null ? "" : "s"}${found}.${[...taken, ...hidden, ...unknown].join("")}`;
 }
 
 // Labels: all of them, as they were counted; of a search, those of the photos that are shown.
@@ -161,7 +164,7 @@ function suggest() {
   // The label that is being written is what follows the last word that joins, or the last parenthesis.
   const [head] = /^(.*(\b(and|or|not)\s+|\())?/is.exec(at("text").value);
   const beginning = at("text").value.slice(head.length).trim().toLowerCase();
-  const fitting = Object.keys(names).filter((name) => name.toLowerCase().startsWith(beginning)).slice(0, 12);
+  const fitting = suggested.filter((name) => name.toLowerCase().startsWith(beginning)).slice(0, 12);
   at("suggestions").replaceChildren(...fitting.map((name) => make("option", { value: head + quoted(name) })));
 }
 
@@ -254,4 +257,4 @@ new IntersectionObserver(() => { if (at("further").hidden) load(); }, { rootMarg
 
 start();
 status();
-get("api/labels").then((answer) => { names = answer.labels; facets(); }, () => {}); // the status tells of it, too
+get("api/labels").then((answer) => { names = answer.labels; suggested = answer.suggested; facets(); }, () => {}); // the status tells of it, too
