@@ -17,7 +17,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord
 
-from photo_labels.records.documents import image_id
+from photo_labels.records.documents import image_id, is_lasting
 from photo_labels.records.envelopes import (
     EVENT_BRIDGE_SOURCE,
     is_about_a_photo,
@@ -82,6 +82,14 @@ class ObjectEvent:
     @property
     def image_id(self) -> str:
         return image_id(self.bucket, self.key)
+
+    @property
+    def version_to_request(self) -> str | None:
+        """The name of the version to look at; None: the present one.
+
+        That is so for "null", too: nobody has seen whether Rekognition takes that for the name of a version.
+        """
+        return self.version_id if is_lasting(self.version_id) else None
 
     @property
     def moment(self) -> datetime | None:

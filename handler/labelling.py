@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from handler.decisions import Forward, SkipReason, Task, Write
 from handler.events import Kind, ObjectEvent, body_of
 from handler.lanes import LIVE
+from handler.looking import Look
 from handler.metadata import MetadataReader
 from handler.model_settings import digest_of
 from handler.rate_limiter import BudgetSpentError, NoSlotError, SlotRequest
 from handler.recognition import MAX_OBJECT_BYTES
-from handler.results import InvalidParameterError, S3Object, UnreadableObjectError, UnsupportedPhotoError
-from handler.timeouts import S3
+from handler.results import S3Object, UnreadableObjectError, UnsupportedPhotoError
 from handler.unwritten import UnwrittenLabels, WriteCircuitBreaker
 from photo_labels.records.dimensions import why_too_small_by_header
 from photo_labels.records.documents import (
@@ -35,7 +35,6 @@ from photo_labels.records.formats import (
     NOT_A_PHOTO,
     PHOTO_FORMATS,
     REASONS_WITHOUT_ALARM,
-    SIGNATURE_BYTES,
     TOO_SMALL,
     NameSays,
     format_by_content,
@@ -58,7 +57,6 @@ if TYPE_CHECKING:
     from handler.results import CallStats, Recognised
     from handler.settings import Settings
     from handler.threads import Threads
-    from photo_labels.records.formats import PhotoFormat
     from photo_labels.records.heads import Head
 
     class Detector(Protocol):
@@ -72,12 +70,6 @@ if TYPE_CHECKING:
 # Last-Modified is in whole seconds, and clocks differ: what changed more recently may have changed once more, and
 # look the same.
 _SETTLED_AFTER = timedelta(seconds=10)
-# Nearly all photos with a side below 80 pixels are lighter. Read as a whole, so that no metadata hides the size.
-_LIGHT_BYTES = 20_000
-# Of a photo that Rekognition has refused: what is before its size, with a preview and a profile of colours.
-_HEADER_BYTES = 256 * 2**10
-# What such a look may take of a photo's time, if S3 is in trouble: it is no condition for its labels.
-_LOOK_S = S3.call_s + 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +121,7 @@ class Labeller:
         self._recogniser = recogniser
         self._objects = objects
         self._copies = copies
+        self._look = Look(objects)
         self._metadata = MetadataReader(settings, objects)
         self._now = now
         self._unwritten = UnwrittenLabels(now)
@@ -213,7 +206,7 @@ class Labeller:
                 raise self._to_converter(photo, error.reason) from error
             return self._reject(task, error)
         except PermanentError as error:
-            return self._reject(task, self._explain_refusal(photo, error))
+            return self._reject(task, self._look.explained(task.event, error, photo.deadline))
         return self._build_write(task, status="LABELLED", **observed)
 
     def _observe(self, photo: _Photo) -> dict[str, Any]:
@@ -274,7 +267,7 @@ class Labeller:
 
     def _detect_within(self, photo: _Photo, slot: SlotRequest, max_wait_s: float | None) -> Recognised:
         event = photo.task.event
-        shown = S3Object(event.bucket, event.key, _version_to_request(event))
+        shown = S3Object(event.bucket, event.key, event.version_to_request)
         return self._recogniser.detect(shown, replace(slot, max_wait_s=max_wait_s), photo.deadline, photo.stats)
 
     def _is_marked(self, photo: _Photo) -> bool:
@@ -283,7 +276,7 @@ class Labeller:
         if photo.head:
             return photo.head.is_bulk
         try:
-            head = self._objects.head(event.bucket, event.key, _version_to_request(event), photo.deadline)
+            head = self._objects.head(event.bucket, event.key, event.version_to_request, photo.deadline)
         except PermanentError:  # Rekognition's refusal explains that
             return False
         return head is not None and head.is_bulk
@@ -319,7 +312,7 @@ class Labeller:
         if event.size == 0:
             return self._reject(task, _empty())
         by_name = format_by_name(event.key)
-        beginning = self._look_inside(photo, by_name)
+        beginning = self._look.inside(event, by_name, photo.deadline, is_converting=photo.lane.is_converting)
         found, why = (by_name, "Name") if by_name else (format_by_content(beginning), "Content")
         if beginning and not found:
             return self._reject(task, _no_photo_inside())
@@ -333,44 +326,15 @@ class Labeller:
             raise self._to_converter(photo, why)
         return None
 
-    def _look_inside(self, photo: _Photo, by_name: PhotoFormat | None) -> bytes:
-        """Return what the object begins with, where that may decide; empty: not, or S3 does not give it."""
-        event = photo.task.event
-        # The function that converts downloads the photo in any case, and its decoder knows the size.
-        is_light = event.size is not None and event.size < _LIGHT_BYTES and not photo.lane.is_converting
-        version, most_bytes = _version_to_request(event), _LIGHT_BYTES if is_light else SIGNATURE_BYTES
-        if not by_name:
-            found = self._objects.beginning(event.bucket, event.key, version, most_bytes, photo.deadline)
-            return found or b""
-        if is_light and by_name.is_read_by_rekognition:
-            return self._look_briefly(photo, most_bytes)
-        return b""
-
-    def _look_briefly(self, photo: _Photo, most_bytes: int) -> bytes:
-        """Return what the object begins with; empty: S3 does not give it, or not soon."""
-        event, deadline = photo.task.event, photo.deadline
-        patience = deadline.earlier(max(0.0, deadline.remaining_s() - _LOOK_S))
-        with suppress(*AWS_ERRORS, TransientError):
-            version = _version_to_request(event)
-            return self._objects.beginning(event.bucket, event.key, version, most_bytes, patience) or b""
-        return b""
-
-    def _explain_refusal(self, photo: _Photo, error: PermanentError) -> PermanentError:
-        """Look whether it is the photo's size that is refused, where Rekognition leaves that open."""
-        if not isinstance(error, InvalidParameterError):
-            return error
-        detail = why_too_small_by_header(self._look_briefly(photo, _HEADER_BYTES))
-        return PermanentError(TOO_SMALL, detail) if detail else error
-
     def _explain_unreadable(self, task: Task, said: str, deadline: Deadline) -> Write | SkipReason:
         """Ask S3 why Rekognition could not get the object. Raises _VersionGoneError where a named one is gone."""
         event = task.event
         try:
-            head = self._objects.head(event.bucket, event.key, _version_to_request(event), deadline)
+            head = self._objects.head(event.bucket, event.key, event.version_to_request, deadline)
         except PermanentError as error:
-            return self._reject(task if _version_to_request(event) else _without_version(task), error)
+            return self._reject(task if event.version_to_request else _without_version(task), error)
         if head is None:
-            if _version_to_request(event):
+            if event.version_to_request:
                 raise _VersionGoneError
             return self._remove(task)
         if head.size == 0:
@@ -483,14 +447,6 @@ def _rewrite(task: Task, document: Document, now: datetime) -> Write:
 def _without_version(task: Task) -> Task:
     """Remove version, ETag and size: S3 does not tell them of an object that it does not show."""
     return replace(task, event=replace(task.event, etag=None, size=None, version_id=None))
-
-
-def _version_to_request(event: ObjectEvent) -> str | None:
-    """Return the name of the version to look at; None: the present one.
-
-    That is so for "null", too: nobody has seen whether Rekognition takes that for the name of a version.
-    """
-    return event.version_id if is_lasting(event.version_id) else None
 
 
 def _empty() -> PermanentError:

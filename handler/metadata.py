@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from handler.timeouts import S3
-from photo_labels.records.documents import TIME, TIME_AND_LOCATION, is_lasting
+from photo_labels.records.documents import TIME, TIME_AND_LOCATION
 from photo_labels.records.errors import AWS_ERRORS, TransientError
 from photo_labels.records.metadata.reading import metadata_of
 from photo_labels.records.timeline import timeline_of
@@ -121,8 +121,8 @@ class MetadataReader:
     def _part(self, event: ObjectEvent, start: int, length: int, deadline: Deadline) -> bytes | None:
         """Return some bytes of the very object that an event tells of; None: S3 does not give them."""
         which: dict[str, str] = {}
-        if event.version_id and is_lasting(event.version_id):
-            which["VersionId"] = event.version_id
+        if event.version_to_request:
+            which["VersionId"] = event.version_to_request
         elif event.etag:
             which["IfMatch"] = event.etag
         return self._objects.part(event.bucket, event.key, which, range(start, start + length), deadline)

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from photo_labels.library.searching import vocabulary as vocabularies
+from photo_labels.library.searching.label_map import NO_MAP, LabelMap
 from photo_labels.library.searching.query import parse
-from photo_labels.library.searching.search import Search
+from photo_labels.library.searching.search import Search, completed
 from photo_labels.library.searching.searcher import SearchCriteria, Searcher
 from photo_labels.library.searching.times import ANY_TIME, TimeRange
 from photo_labels.library.searching.years import LOOKS_AT_A_TIME, months_with_photos, years_with_photos
@@ -36,24 +37,33 @@ _YEAR = re.compile(r"\d{4}", re.ASCII)
 class Api:
     """Reads one pipeline for the page; used from several threads."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, names: LabelMap = NO_MAP) -> None:
+        """`names`: what the user calls labels."""
         self._target = target
+        self._names = names
         self._dynamodb = target.client("dynamodb")
         self._reader = TableReader(target, connections=LOOKS_AT_A_TIME)
         self._lock = threading.Lock()
         self._seen: OrderedDict[str, Document] = OrderedDict()
 
     def labels(self) -> dict[str, Any]:
-        """Return all labels with the number of their photos, as last counted."""
+        """Return all labels with the number of their photos, as last counted, and those to suggest."""
         vocabulary = vocabularies.kept(self._target)
-        return {"labels": vocabulary.counts, "at": vocabulary.at and vocabulary.at.isoformat()}
+        counts = self._names.counts(vocabulary.counts)
+        return {
+            "labels": counts,
+            "suggested": completed("", list(vocabulary.counts), self._names),
+            "at": vocabulary.at and vocabulary.at.isoformat(),
+        }
 
     def search(self, text: str, min_confidence: float, after: str | None) -> dict[str, Any]:
         """Return a page of the photos that match a search. Raises UserError where the search is malformed."""
-        found = Search.prepare(parse(text), self._target, self._reader)
+        found = Search.prepare(parse(text), self._target, self._reader, self._names)
         page = found.searcher.page(SearchCriteria(found.query, min_confidence), _AT_A_TIME, after, _MAX_LOOKED_AT)
         photos = [self._photo(hit.document) for hit in page.hits]
-        return {"photos": photos, "more": page.more_after, "query": str(found.query), "unknown": found.unknown}
+        meant = found.meant
+        words = {"taken": meant.taken, "unknown": meant.unknown, "hidden": meant.hidden}
+        return {"photos": photos, "more": page.more_after, "query": str(meant.said)} | words
 
     def years(self) -> dict[str, Any]:
         """Return the years that have photos, the latest first: about 100 read units."""
@@ -130,7 +140,7 @@ class Api:
                     "confidence": float(label["Confidence"]),
                     "boxes": [_box(instance["BoundingBox"]) for instance in label["Instances"]],
                 }
-                for label in document.labels
+                for label in self._names.shown(document).labels
             ],
         }
 

@@ -25,6 +25,7 @@ from starlette.routing import Mount, Route, Router
 from photo_labels.browsing.api import Api
 from photo_labels.browsing.pictures import Pictures
 from photo_labels.library.http_server import create_server, listen
+from photo_labels.library.searching.label_map import NO_MAP, LabelMap
 from photo_labels.library.status import StatusReader
 from photo_labels.library.user_errors import USER_FACING_ERRORS, UserError, user_message
 from photo_labels.library.viewing import links
@@ -125,7 +126,7 @@ class Guard:
 class Browse:
     """The page's server."""
 
-    def __init__(self, target: Target, port: int = 0) -> None:
+    def __init__(self, target: Target, port: int = 0, names: LabelMap = NO_MAP) -> None:
         self._target = target
         self._reader: StatusReader | None = None
         self._lock = threading.Lock()
@@ -136,7 +137,7 @@ class Browse:
         except OSError as error:
             raise UserError(f"Port {port} cannot be used ({error.strerror}): name another, or none.") from error
         self._port = self._listener.getsockname()[1]
-        self._library = Api(target)
+        self._library = Api(target, names)
         self._pictures = Pictures(target)
         self._guard = Guard(self._app(), self._port)
         self._server = create_server(self._guard)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from photo_labels.library.searching import label_map
+from photo_labels.library.searching.label_map import NO_MAP, LabelMap
 from photo_labels.terminal.text import safe
 
 if TYPE_CHECKING:
@@ -53,3 +55,18 @@ class GivenPath(Given):
 
 
 GIVEN, GIVEN_PATH = Given(), GivenPath()
+
+
+map_option = click.option(
+    "--map",
+    "map_file",
+    type=GIVEN_PATH,
+    envvar="PHOTOS_LABEL_MAP",
+    metavar="FILE",
+    help="Your own names of labels: a file that renames, merges and hides them. Or PHOTOS_LABEL_MAP=FILE.",
+)
+
+
+def read_map(map_file: Path | None) -> LabelMap:
+    """Read the file of --map, if any. Raises UserError where it makes no sense."""
+    return label_map.read(map_file) if map_file else NO_MAP

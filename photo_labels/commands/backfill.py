@@ -92,9 +92,9 @@ def run_backfill(target: Target, options: BackfillOptions, console: Console) -> 
     if options.is_dry or not (options.is_sure or target.is_local):
         with BackfillDisplay(console, "looking") as display:
             counts = backfill.count(after, display.show)
-        usd = usd_of(target, counts.wanted)
+        usd = usd_of(target, counts.to_label)
         show_backfill(console, place, counts, usd)
-        warn_of_budget(room, counts.wanted, console)
+        warn_of_budget(room, counts.to_label, console)
         if options.is_dry or not counts.wanted:
             return 0
         if usd > ASK_ABOVE_USD:
@@ -177,7 +177,9 @@ def show_backfill(console: Console, place: BackfillScope, counts: BackfillCounts
     parts = [f"{count:,} {finding.value}" for finding, count in counts.found.items()]
     if counts.purged:
         parts.append(f"{counts.purged:,} purged")
-    fitting = counts.objects - sum(counts.found.values()) - counts.purged
+    if counts.dateless:
+        parts.append(f"{counts.dateless:,} labelled without a date, which is filled in and not paid for")
+    fitting = counts.objects - sum(counts.found.values()) - counts.purged - counts.dateless
     console.print(
         safe(f"{place}: {counted(counts.objects, 'photo')}, {', '.join([*parts, f'{fitting:,} labelled'])}"),
         highlight=False,
@@ -185,6 +187,6 @@ def show_backfill(console: Console, place: BackfillScope, counts: BackfillCounts
     show_skipped(console, "file", counts.skipped)
     if usd:
         console.print(
-            f"{counts.wanted:,} to be labelled, at about {usd:,.2f} USD ({PRICES})",
+            f"{counts.to_label:,} to be labelled, at about {usd:,.2f} USD ({PRICES})",
             highlight=False,
         )

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from photo_labels.commands import GIVEN_PATH
+from photo_labels.commands import GIVEN_PATH, map_option, read_map
 from photo_labels.library.sidecars.exporting import SidecarExport
 from photo_labels.library.sidecars.files import SidecarFolder
 from photo_labels.library.table_reader import beginning_of, documents_in
@@ -61,6 +61,7 @@ class ExportOptions:
     prefix: str
     has_no_boxes: bool
     is_sure: bool
+    map_file: Path | None
 
 
 @click.command()
@@ -69,6 +70,7 @@ class ExportOptions:
 @click.option("--prefix", default="", help="Only photos whose keys begin with this, or s3://bucket/this.")
 @click.option("--no-boxes", "has_no_boxes", is_flag=True, help="With --format xmp: labels only.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask, also where it costs much.")
+@map_option
 @click.pass_obj
 def export(session: Session, /, **options: Any) -> None:
     """Write all documents to standard output: a line of JSON for each photo, or of CSV for each label.
@@ -86,10 +88,11 @@ def export(session: Session, /, **options: Any) -> None:
     if kind != "xmp" and (folder or asked.has_no_boxes):
         what = "--no-boxes" if asked.has_no_boxes else folder
         raise click.UsageError(f"{what} is for --format xmp: --format {kind} writes to standard output.")
+    names = read_map(asked.map_file)
     shown = session.console if folder else Console(stderr=True)
     target = session.target(shown)
     confirm_scan(target, target.outputs.image_labels_table, "document", shown, is_sure=asked.is_sure)
-    found = documents(target, beginning_of(target.outputs.bucket, asked.prefix))
+    found = map(names.shown, documents(target, beginning_of(target.outputs.bucket, asked.prefix)))
     if folder:
         sys.exit(write_sidecars(found, folder, shown, has_regions=not asked.has_no_boxes))
     write = {"csv": write_csv, "jsonl": write_json}[kind]

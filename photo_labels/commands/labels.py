@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
+from photo_labels.commands import map_option, read_map
 from photo_labels.library.searching import vocabulary as vocabularies
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.scan_cost import confirm_scan
@@ -16,7 +17,8 @@ from photo_labels.terminal.status_line import StatusLine
 from photo_labels.terminal.text import counted, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
 
     from photo_labels.commands import Session
 
@@ -25,13 +27,17 @@ if TYPE_CHECKING:
 @click.option("--refresh", "is_refreshing", is_flag=True, help="Count again.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask, also where it costs much.")
 @click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each label.")
+@map_option
 @click.pass_obj
-def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool) -> None:
+def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool, map_file: Path | None) -> None:
     """List the labels that there are, and how many photos have each.
 
     Reads the whole index, once: what was counted is kept, for this command, and for `photos search` to know
     names and which label is the rarest. Says what that costs, and asks above a cent.
+
+    Of labels that --map merges, the counts are added up: a photo with two of them counts twice.
     """
+    names = read_map(map_file)
     shown = Console(stderr=True) if is_json else session.console
     target = session.target(shown)
     vocabulary = vocabularies.kept(target)
@@ -43,21 +49,22 @@ def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool) 
             vocabularies.keep(target, vocabulary)
         except UserError as error:  # they were paid for, and are shown
             Console(stderr=True).print(safe(f"The counts are not kept for later: {error}"), soft_wrap=True)
+    counts, merged = names.counts(vocabulary.counts), names.merged_of(vocabulary.counts)
     if is_json:
-        for name, count in vocabulary.counts.items():
-            click.echo(json.dumps({"label": name, "photos": count}))
+        for name, count in counts.items():
+            several = {"merged": merged[name]} if name in merged else {}
+            click.echo(json.dumps({"label": name, "photos": count} | several))
     else:
-        shown.print(counts_table(vocabulary.counts))
+        shown.print(counts_table(counts, merged))
     shown.print(
-        f"{counted(len(vocabulary.counts), 'label')}, counted {vocabulary.at:%Y-%m-%d %H:%M} UTC; "
-        "--refresh counts again",
+        f"{counted(len(counts), 'label')}, counted {vocabulary.at:%Y-%m-%d %H:%M} UTC; --refresh counts again",
         highlight=False,
     )
 
 
-def counts_table(counts: Mapping[str, int]) -> Table:
-    """Return a table of labels with the number of their photos."""
+def counts_table(counts: Mapping[str, int], merged: Collection[str]) -> Table:
+    """Return a table of labels with the number of their photos; of merged ones at most so many."""
     table = Table(Column("photos", justify="right"), "label")
     for name, count in counts.items():
-        table.add_row(f"{count:,}", safe(name))
+        table.add_row(f"{'≤ ' if name in merged else ''}{count:,}", safe(name))
     return table

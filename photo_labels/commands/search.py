@@ -11,24 +11,30 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from photo_labels.commands import GIVEN
+from photo_labels.commands import GIVEN, map_option, read_map
 from photo_labels.library.searching import vocabulary as vocabularies
+from photo_labels.library.searching.label_map import NO_MAP
 from photo_labels.library.searching.places import Near
 from photo_labels.library.searching.quality import QualityRange
 from photo_labels.library.searching.query import parse
-from photo_labels.library.searching.search import Search
+from photo_labels.library.searching.search import Search, completed
 from photo_labels.library.searching.searcher import SearchCriteria
 from photo_labels.library.searching.times import TimeRange
 from photo_labels.library.searching.years import LOOKS_AT_A_TIME
 from photo_labels.library.state_files import state_folders
 from photo_labels.library.table_reader import TableReader, beginning_of
+from photo_labels.library.user_errors import UserError
 from photo_labels.library.viewing import launch, links
 from photo_labels.records.image_properties import MEASURES
 from photo_labels.terminal.hits_table import hits_table
 from photo_labels.terminal.text import counted, safe
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from photo_labels.commands import Session
+    from photo_labels.library.searching.meanings import Interpretation
+    from photo_labels.library.searching.query import Query
     from photo_labels.library.searching.searcher import Hit, Spent
 
 
@@ -51,10 +57,15 @@ class SearchOptions:
     is_json: bool
     is_opening: bool
     is_verbose: bool
+    map_file: Path | None
 
 
-def _completed(_context: click.Context, _parameter: click.Parameter, beginning: str) -> list[str]:
-    return sorted(set(vocabularies.kept_names(beginning, state_folders())))
+def _completed(context: click.Context, _parameter: click.Parameter, beginning: str) -> list[str]:
+    try:
+        names = read_map(context.params.get("map_file"))
+    except UserError:  # the search says so
+        names = NO_MAP
+    return completed(beginning, vocabularies.kept_labels(state_folders()), names)
 
 
 @click.command()
@@ -98,6 +109,7 @@ def _completed(_context: click.Context, _parameter: click.Parameter, beginning: 
 @click.option("--count", "is_counting", is_flag=True, help="Only say how many there are.")
 @click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each photo.")
 @click.option("--open", "is_opening", is_flag=True, help="Open the photos that are shown, in the browser.")
+@map_option
 @click.option("-v", "is_verbose", is_flag=True, help="Say what was read.")
 @click.pass_obj
 def search(session: Session, /, **options: Any) -> None:
@@ -111,7 +123,8 @@ def search(session: Session, /, **options: Any) -> None:
     photos search --taken 2019-07
     photos search cat --sharpness '>60' --brightness 20..80
 
-    Upper and lower case are the same. Exit code 0: there are some; 1: there are none.
+    Upper and lower case are the same. A word that is no label is searched for as those that mean it, and said
+    so: puppy as Dog. Exit code 0: there are some; 1: there are none.
     """  # noqa: D301 - click reads \b
     asked = SearchOptions(**options)
     said = parse(" ".join(asked.words)) if asked.words else None
@@ -121,11 +134,10 @@ def search(session: Session, /, **options: Any) -> None:
         raise click.UsageError("Name a label, or say when (--taken) or where (--near).")
     shown = Console(stderr=True) if asked.is_json else session.console
     target = session.target(shown)
-    found = Search.prepare(said, target, TableReader(target, connections=LOOKS_AT_A_TIME))
+    names = read_map(asked.map_file)
+    found = Search.prepare(said, target, TableReader(target, connections=LOOKS_AT_A_TIME), names)
     searcher = found.searcher
-    for label, close in found.unknown.items():
-        hint = f"Did you mean {' or '.join(close)}?" if close else "`photos labels` lists those that there are."
-        shown.print(safe(f"No photo is labelled {label}. {hint}"))
+    _tell(found.meant, asked.map_file, shown)
     beginning = beginning_of(target.outputs.bucket, asked.prefix)
     quality = tuple(QualityRange.parse(name, text) for name in MEASURES if (text := getattr(asked, name.lower())))
     since = asked.since and asked.since.replace(tzinfo=UTC)
@@ -133,23 +145,34 @@ def search(session: Session, /, **options: Any) -> None:
     if asked.is_counting:
         count = sum(1 for _ in searcher.hits(wanted))
         if asked.is_json:
-            click.echo(json.dumps({"count": count}))
+            click.echo(json.dumps({"count": count} | _taken(found.meant)))
     else:
         page = searcher.page(wanted, asked.limit, asked.after)
         count = len(page.hits)
-        _show(page.hits, shown, is_json=asked.is_json, has_times=bool(taken or near))
+        _show(found, page.hits, shown, is_json=asked.is_json, has_times=bool(taken or near))
         if page.more_after:
             shown.print(safe(f"there are more: --after '{page.more_after}'"))
         if asked.is_opening:
             for link in links(target, [hit.document for hit in page.hits]):
                 launch(link)
     total = counted(count, "photo") if count else "No photo is found"
-    shown.print(safe(f"{total}: {_said(wanted)}"))
+    shown.print(safe(f"{total}: {_said(found.meant.said, wanted)}"))
     if not count:
         _hint(wanted, shown)
     if asked.is_verbose:
         show_spent(shown, searcher.spent)
     sys.exit(0 if count else 1)
+
+
+def _tell(meant: Interpretation, map_file: Path | None, shown: Console) -> None:
+    """Print what words were taken for, and which are no labels of photos."""
+    for word, names in meant.taken.items():
+        shown.print(safe(f"{word}: searched as {' or '.join(names)}"))
+    for label in meant.hidden:
+        shown.print(safe(f"{label} is hidden by {map_file}."))
+    for label, close in meant.unknown.items():
+        hint = f"Did you mean {' or '.join(close)}?" if close else "`photos labels` lists those that there are."
+        shown.print(safe(f"No photo is labelled {label}. {hint}"))
 
 
 def _hint(wanted: SearchCriteria, shown: Console) -> None:
@@ -163,19 +186,25 @@ def _hint(wanted: SearchCriteria, shown: Console) -> None:
         )
 
 
-def _said(wanted: SearchCriteria) -> str:
+def _said(query: Query | None, wanted: SearchCriteria) -> str:
     """Return what is searched for, as it was understood."""
     time = wanted.taken and f"taken {wanted.taken}"
     place = wanted.near and f"near {wanted.near}"
-    return ", ".join(str(part) for part in (wanted.query, time, place, *wanted.quality) if part)
+    return ", ".join(str(part) for part in (query, time, place, *wanted.quality) if part)
 
 
-def _show(hits: list[Hit], shown: Console, *, is_json: bool, has_times: bool) -> None:
+def _show(found: Search, hits: list[Hit], shown: Console, *, is_json: bool, has_times: bool) -> None:
+    hits = [found.shown(hit) for hit in hits]
     if is_json:
         for hit in hits:
-            click.echo(json.dumps(_line(hit)))
+            click.echo(json.dumps(_line(hit) | _taken(found.meant)))
     elif hits:
         shown.print(hits_table(hits, has_times=has_times))
+
+
+def _taken(meant: Interpretation) -> dict[str, Any]:
+    """Return what words were taken for; nothing where all are labels."""
+    return {"searched_as": meant.taken} if meant.taken else {}
 
 
 def _line(hit: Hit) -> dict[str, Any]:

@@ -60,6 +60,14 @@ def test_given_a_search_when_entered_then_its_photos_are_shown_and_the_address_k
     expect(page.locator("#said")).to_have_text(f"{PHOTOS} photos.")
 
 
+def test_given_a_word_of_ones_own_when_entered_then_the_page_says_what_it_was_taken_for(opened: Open) -> None:
+    page = opened()
+    search(page, "Welpe not Katze")
+    expect(page.locator("#said")).to_have_text(
+        "1 photo: Dog and not Cat. Welpe: searched as Dog. Katze: searched as Cat."
+    )
+
+
 def test_given_a_confidence_when_slid_to_then_less_sure_photos_are_gone(opened: Open) -> None:
     page = opened()
     search(page, "daisy")

@@ -20,14 +20,21 @@ from photo_labels.library.reconciler import Reconciler
 from photo_labels.library.retention import NoRoomError, QueueRoom
 from photo_labels.library.user_errors import UserError
 from tests.fakes.stack import queue_of
-from tests.unit.deployed import BUCKET, document, store
+from tests.unit import deployed
+from tests.unit.deployed import BUCKET, store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from photo_labels.library.target import Target
+    from photo_labels.records.documents import Document
 
 HOSTILE = "a b+c%/ünï {0}.JPG"
+
+
+def document(key: str, labels: dict[str, float], **changes: Any) -> Document:
+    """Return a document as it is written today: with the time of its photo."""
+    return deployed.document(key, labels, **({"timeline": "2026-11-23T06:00:00"} | changes))
 
 
 def upload(target: Target, *keys: str, bucket: str = BUCKET) -> dict[str, str]:
@@ -81,6 +88,24 @@ def test_given_a_bucket_when_filled_then_what_is_missing_or_changed_is_queued(ta
     }  # fmt: skip
     assert (counts.objects, counts.skipped.total(), counts.wanted) == (7, 3, 5)
     assert counts.found == {Finding.NEVER_LABELLED: 3, Finding.OUTDATED: 1, Finding.CALLED_REMOVED: 1}
+
+
+def test_given_documents_of_before_there_were_dates_when_filled_then_they_are_queued_and_not_paid_for(
+    target: Target, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etags = upload(target, "new.jpg", "dated.jpg", "undated.jpg", "rejected.jpg")
+    store(target, document("dated.jpg", {"Cat": 90.0}, etag=etags["dated.jpg"]))
+    store(target, document("undated.jpg", {"Cat": 90.0}, etag=etags["undated.jpg"], timeline=None))
+    facts: dict[str, Any] = {"status": "REJECTED", "timeline": None}
+    store(target, document("rejected.jpg", {}, etag=etags["rejected.jpg"], **facts))
+    counts = run(target, state)
+    assert keys(queued(target)) == ["new.jpg", "undated.jpg"]
+    assert (counts.wanted, counts.dateless, counts.to_label) == (2, 1, 1)
+    monkeypatch.setattr(cli, "aws_target", lambda *_: target)
+    said = CliRunner().invoke(cli.photos, ["backfill", "--dry-run"]).output.replace("\n", "")
+    assert "1 labelled without a date, which is filled in and not paid for" in said
+    everything = run(target, state, BackfillScope(BUCKET, "", is_all=True))
+    assert (everything.wanted, everything.to_label) == (4, 4), "others may have been labelled with other settings"
 
 
 def purged(target: Target) -> None:

@@ -119,4 +119,4 @@ def test_given_several_labels_when_drivers_are_chosen_then_they_are_the_rarest()
 
 
 def test_given_other_names_when_renamed_then_all_labels_have_them() -> None:
-    assert renamed(parse("a and (b or not c)"), str.upper) == parse("A and (B or not C)")
+    assert renamed(parse("a and (b or not c)"), lambda label: Has(label.upper())) == parse("A and (B or not C)")

@@ -88,6 +88,8 @@ def test_given_the_wheel_when_listed_then_it_holds_photo_labels_alone(installed:
     }
     assert names == tree
     assert "photo_labels/browsing/page/index.html" in names
+    words = "photo_labels/library/searching/words"
+    assert {f"{words}/words.txt", f"{words}/LICENSE-UNICODE", f"{words}/LICENSE-WORDNET"} <= names
     assert installed.wheel.name == f"photo_labels-{__version__}-py3-none-any.whl"
 
 

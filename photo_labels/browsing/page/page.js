@@ -20,6 +20,7 @@ let more = null;
 let isLoading = false;
 let inVain = 0;
 let names = {};
+let suggested = [];
 let open = -1;
 let years = null; // not known yet
 let months = {}; // by year, of the years that were looked at
@@ -147,9 +148,11 @@ function cell(photo, number) {
 function say(answer) {
   const count = `${photos.length.toLocaleString()}${more === null ? "" : " and more"}`;
   const found = answer.query ? `: ${answer.query}` : "";
+  const taken = Object.entries(answer.taken ?? {}).map(([word, names]) => ` ${word}: searched as ${names.join(" or ")}.`);
+  const hidden = (answer.hidden ?? []).map((label) => ` ${label} is hidden.`);
   const unknown = Object.entries(answer.unknown ?? {}).map(([label, close]) =>
     ` No photo is labelled ${label}.${close.length ? ` Did you mean ${close.join(" or ")}?` : ""}`);
-  at("said").textContent = `${count} photo${photos.length === 1 && more === null ? "" : "s"}${found}.${unknown.join("")}`;
+  at("said").textContent = `${count} photo${photos.length === 1 && more === null ? "" : "s"}${found}.${[...taken, ...hidden, ...unknown].join("")}`;
 }
 
 // The years, and the months of the year that is looked at, to jump to
@@ -247,7 +250,7 @@ function suggest() {
   // The label that is being written is what follows the last word that joins, or the last parenthesis.
   const [head] = /^(.*(\b(and|or|not)\s+|\())?/is.exec(at("text").value);
   const beginning = at("text").value.slice(head.length).trim().toLowerCase();
-  const fitting = Object.keys(names).filter((name) => name.toLowerCase().startsWith(beginning)).slice(0, 12);
+  const fitting = suggested.filter((name) => name.toLowerCase().startsWith(beginning)).slice(0, 12);
   at("suggestions").replaceChildren(...fitting.map((name) => make("option", { value: head + quoted(name) })));
 }
 
@@ -351,4 +354,4 @@ new IntersectionObserver(() => { if (at("further").hidden) load(); }, { rootMarg
 start();
 status();
 get("api/years").then((answer) => { years = answer.years; here = null; mark(); rail(); }, () => {});
-get("api/labels").then((answer) => { names = answer.labels; facets(); }, () => {}); // the status tells of it, too
+get("api/labels").then((answer) => { names = answer.labels; suggested = answer.suggested; facets(); }, () => {}); // the status tells of it, too

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from photo_labels.library.reconciler import Reconciler
     from photo_labels.library.skipped import Skipped
     from photo_labels.library.target import Target
+    from photo_labels.records.documents import Document
 
 # Objects that are compared and queued together: those of one BatchGetItem.
 _AT_A_TIME = 100
@@ -60,16 +61,24 @@ class BackfillCounts:
     found: Counter[Finding] = field(default_factory=Counter)
     # Photos that were purged, and did not change since.
     purged: int = 0
+    # Labelled before documents said when their photo was taken: that is filled in, without another call.
+    dateless: int = 0
     # Folders, and files whose names say that they are no photos.
     skipped: Counter[Skipped] = field(default_factory=Counter)
     # Of the objects, those that are to be queued, or are.
     wanted: int = 0
+
+    @property
+    def to_label(self) -> int:
+        """Return how many of those that are queued are to be labelled, and paid for."""
+        return self.wanted - self.dateless
 
     def add(self, other: BackfillCounts) -> None:
         """Add what another part has."""
         self.objects += other.objects
         self.found += other.found
         self.purged += other.purged
+        self.dateless += other.dateless
         self.skipped += other.skipped
         self.wanted += other.wanted
 
@@ -174,9 +183,11 @@ class Backfill:
             finding = compared(document, one["ETag"].strip('"'), one["LastModified"])
             is_purged = document is not None and document.was_purged_after(one["LastModified"])
             counts.purged += is_purged
+            is_dateless = document is not None and not finding and _is_dateless(document)
+            counts.dateless += is_dateless and not (self._place.is_all or self._place.is_forced)
             if finding:
                 counts.found[finding] += 1
-            if finding or self._place.is_forced or (self._place.is_all and not is_purged):
+            if finding or is_dateless or self._place.is_forced or (self._place.is_all and not is_purged):
                 wanted.append(one["Key"])
         counts.wanted = len(wanted)
         return _Part(counts, wanted)
@@ -184,3 +195,7 @@ class Backfill:
     def _keep(self, after: str) -> None:
         """Save the position."""
         keep_state(self._state, json.dumps({"place": asdict(self._place), "after": after}))
+
+
+def _is_dateless(document: Document) -> bool:
+    return document.status == "LABELLED" and document.timeline is None

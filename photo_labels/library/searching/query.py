@@ -95,17 +95,17 @@ def labels_in(query: Query) -> Iterator[str]:
                 yield from labels_in(one)
 
 
-def renamed(query: Query, name: Callable[[str], str]) -> Query:
-    """Return the same query with other names for its labels."""
+def renamed(query: Query, meant: Callable[[str], Query]) -> Query:
+    """Return the same query with what is meant by its labels."""
     match query:
         case Has(label):
-            return Has(name(label))
+            return meant(label)
         case Not(inner):
-            return Not(renamed(inner, name))
+            return Not(renamed(inner, meant))
         case And(queries):
-            return And(tuple(renamed(one, name) for one in queries))
+            return And(tuple(renamed(one, meant) for one in queries))
         case Or(queries):
-            return Or(tuple(renamed(one, name) for one in queries))
+            return Or(tuple(renamed(one, meant) for one in queries))
 
 
 def drivers(query: Query, count: Callable[[str], int]) -> frozenset[str] | None:

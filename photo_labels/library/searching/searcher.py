@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from photo_labels.library.searching.query import drivers, holds, labels_in, renamed
+from photo_labels.library.searching.query import drivers, holds
 from photo_labels.library.searching.times import ANY_TIME
 from photo_labels.library.searching.years import years_with_photos
 from photo_labels.library.table_reader import MAX_READ_ITEMS
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from photo_labels.library.searching.quality import QualityRange
     from photo_labels.library.searching.query import Query
     from photo_labels.library.searching.times import TimeRange
-    from photo_labels.library.searching.vocabulary import Vocabulary
     from photo_labels.library.table_reader import TableReader
     from photo_labels.records.documents import Document
 
@@ -95,7 +94,7 @@ class Page:
 
 @dataclass(slots=True)
 class Spent:
-    """Print what a search has read."""
+    """What a search has read."""
 
     rows: int = 0
     documents: int = 0
@@ -128,7 +127,7 @@ class Searcher:
     ) -> Page:
         """Find at most `limit` photos, those after the page that ended with `after`. Raises UserError.
 
-        `rows_at_most`: a page may have less where it would have to look at more rows than that.
+        `max_rows`: a page may have less where it would have to look at more rows than that.
         """
         page = Page()
         for number, (row, hit) in enumerate(self._looked_at(wanted, limit, after)):
@@ -272,19 +271,6 @@ class Searcher:
         consumed = answer.get("ConsumedCapacity", ())
         for one in [consumed] if isinstance(consumed, dict) else consumed:
             self.spent.units += one.get("CapacityUnits", 0.0)
-
-
-def spelled(query: Query, vocabulary: Vocabulary, searcher: Searcher) -> tuple[Query, dict[str, list[str]]]:
-    """Return a query with its labels as they are written; and those that no photo has, with what may be meant."""
-    names: dict[str, str] = {}
-    unknown: dict[str, list[str]] = {}
-    for label in dict.fromkeys(labels_in(query)):
-        spellings = (label, label.title())
-        found = vocabulary.named(label) or next((one for one in spellings if searcher.has(one)), None)
-        names[label] = found or label
-        if not found:
-            unknown[label] = vocabulary.close_to(label)
-    return renamed(query, names.__getitem__), unknown
 
 
 def _commit_part(row_rank: str) -> str:

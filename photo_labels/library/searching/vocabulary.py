@@ -10,7 +10,6 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from photo_labels.library.state_files import keep_state, kept_state, state_path
@@ -18,13 +17,12 @@ from photo_labels.records.documents import iso
 from photo_labels.records.timeline import is_label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from photo_labels.library.target import Target
 
 _STATE = "labels.json"
-_CLOSE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +33,6 @@ class Vocabulary:
     counts: dict[str, int]
     # When they were counted; None: they never were.
     at: datetime | None = None
-
-    def named(self, text: str) -> str | None:
-        """Return the label that is meant by a text in whatever case."""
-        if text in self.counts:
-            return text
-        folded = text.casefold()
-        return next((name for name in self.counts if name.casefold() == folded), None)
-
-    def close_to(self, text: str) -> list[str]:
-        """Return the labels that may have been meant, the likeliest first."""
-        folded = {name.casefold(): name for name in self.counts}
-        return [folded[one] for one in get_close_matches(text.casefold(), folded, _CLOSE)]
 
 
 def count(target: Target, tell: Callable[[int], None]) -> Vocabulary:
@@ -76,12 +62,10 @@ def kept(target: Target) -> Vocabulary:
     return _read(state_path(target, _STATE))
 
 
-def kept_names(beginning: str, folders: Iterable[Path]) -> Iterator[str]:
-    """Return all labels that were counted and begin so, without asking AWS: a shell completes words with them."""
-    folded = beginning.casefold()
-    for folder in folders:
-        for path in sorted(folder.glob(f"*{_STATE}")):
-            yield from (name for name in _read(path).counts if name.casefold().startswith(folded))
+def kept_labels(folders: Iterable[Path]) -> list[str]:
+    """Return all labels that were counted, without asking AWS: a shell completes words with them."""
+    paths = (path for folder in folders for path in sorted(folder.glob(f"*{_STATE}")))
+    return [name for path in paths for name in _read(path).counts]
 
 
 def _read(path: Path) -> Vocabulary:

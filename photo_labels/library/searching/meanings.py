@@ -1,0 +1,173 @@
+"""Which labels a search means by its words: labels in whatever case, names of a user's map, synonyms.
+
+What is a label of some photo means that label, and nothing else. Another word means the labels of its meanings;
+where no photo has one, those of narrower meanings; where none has one of those, the nearest broader.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from photo_labels.library.searching.query import Has, Or, labels_in, renamed
+from photo_labels.library.searching.thesaurus import is_label_name, thesaurus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from photo_labels.library.searching.label_map import LabelMap
+    from photo_labels.library.searching.query import Query
+
+    # Finds the labels of a meaning that some photo has.
+    Find = Callable[[int], list[str]]
+
+# Labels of one word, those of the most common meanings: `or` of more is a query for each, and says little.
+_MAX_LABELS = 4
+# Labels for which the index is asked whether it has them, in one search; what was counted is not asked for. The
+# words' own meanings come first, so that no other meaning takes their place.
+_MAX_ASKED, _MAX_ASKED_NEAR = 36, 12
+# Of them, of the narrower meanings of one.
+_MAX_NARROWER = 4
+_CLOSE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Interpretation:
+    """A search with the labels that its words mean."""
+
+    # In the index's labels; None: no label is named.
+    query: Query | None
+    # The same in the names that the user knows.
+    said: Query | None
+    # Words that are no names of labels, with the names that they were taken for.
+    taken: dict[str, list[str]]
+    # Words that no photo is labelled with, with what may be meant.
+    unknown: dict[str, list[str]]
+    # Words that are labels which the user hides.
+    hidden: list[str]
+
+
+class Interpreter:
+    """Finds out what words mean, by what was counted and by asking the index."""
+
+    def __init__(self, counts: Mapping[str, int], names: LabelMap, has: Callable[[str], bool]) -> None:
+        """`counts`: photos by label, as far as they were counted; `has` asks the index whether it has a label."""
+        self._counts = counts
+        self._folded = {label.casefold(): label for label in counts}
+        self._map = names
+        self._has = cache(has)
+        self._left, self._left_near = _MAX_ASKED, _MAX_ASKED_NEAR
+
+    def interpret(self, query: Query | None) -> Interpretation:
+        """Return a query with the labels that are meant."""
+        if query is None:
+            return Interpretation(None, None, {}, {}, [])
+        meant = {word: self._names(word) for word in labels_in(query)}
+        taken = {word: names for word, names in meant.items() if names and not _is_same(word, names)}
+        hidden = [word for word, names in meant.items() if not names and self._map.name(word) is None]
+        unknown = [word for word, names in meant.items() if not names and word not in hidden]
+        return Interpretation(
+            renamed(query, lambda word: _any(self._labels(meant[word] or [word]))),
+            renamed(query, lambda word: _any(meant[word] or [word])),
+            taken,
+            {word: self._close_to(word) for word in unknown},
+            hidden,
+        )
+
+    def _names(self, word: str) -> list[str]:
+        """Return the names that a word means; none: no photo has such a label, or all that have it are hidden."""
+        if name := self._map.named(word):
+            return [name]
+        if label := self._spelled(word):
+            return self._shown([label])
+        senses = thesaurus().senses(word)
+        found = self._near(senses, self._counted, self._counted, None)
+        found = found or self._near(senses, self._asked, self._asked_near, _MAX_NARROWER)
+        return found[:_MAX_LABELS]
+
+    def _near(self, senses: list[int], find: Find, find_near: Find, most_narrower: int | None) -> list[str]:
+        """Return the names of meanings, or of narrower ones; of broader ones only where no meaning has any."""
+        found: list[str] = []
+        for sense in senses:
+            if same := self._shown(find(sense)):
+                found += same
+            else:
+                below = [
+                    label for one in islice(thesaurus().narrower(sense), most_narrower) for label in find_near(one)
+                ]
+                found += self._shown(sorted(below, key=lambda label: -self._counts.get(label, 0)))
+        for sense in senses if not found else ():
+            above = map(find_near, thesaurus().broader(sense))
+            found += self._shown(next(filter(None, above), ()))
+        return list(dict.fromkeys(found))
+
+    def _spelled(self, word: str) -> str | None:
+        """Return the label that some photo has and that is a word in whatever case."""
+        if label := self._known(word):
+            return label
+        spellings = dict.fromkeys((word, word.title()))
+        if found := next(filter(self._has, spellings), None):
+            return found
+        label = thesaurus().label(word)  # not before: it takes longer than to ask
+        return label if label and label not in spellings and self._has(label) else None
+
+    def _counted(self, sense: int) -> list[str]:
+        """Return the labels of a meaning that were counted."""
+        return [label for word in thesaurus().words(sense) if (label := self._known(word))]
+
+    def _asked(self, sense: int) -> list[str]:
+        """Ask whether some photo has a label of a meaning; of a few labels in all."""
+        some = _labels_of(sense)[: self._left]
+        self._left -= len(some)
+        return list(filter(self._has, some))
+
+    def _asked_near(self, sense: int) -> list[str]:
+        """Do the same with a meaning near one of a word."""
+        some = _labels_of(sense)[: self._left_near]
+        self._left_near -= len(some)
+        return list(filter(self._has, some))
+
+    def _known(self, text: str) -> str | None:
+        """Return the label that was counted and is a text in whatever case."""
+        return text if text in self._counts else self._folded.get(text.casefold())
+
+    def _shown(self, labels: Iterable[str]) -> list[str]:
+        names = (self._map.name(label) for label in labels)
+        return list(dict.fromkeys(name for name in names if name is not None))
+
+    def _labels(self, names: list[str]) -> list[str]:
+        """Return the labels of the index that have names, as the index spells them as far as that is known."""
+        labels = (label for name in names for label in self._map.merged(name))
+        return [self._known(label) or label for label in labels]
+
+    def _close_to(self, word: str) -> list[str]:
+        """Return names that may have been meant, the likeliest first; else words that mean some."""
+        if thesaurus().senses(word):  # it is spelled right
+            return []
+        names = self._shown(self._counts)
+        folded = {name.casefold(): name for name in [*names, *self._map.renamed.values()]}
+        if close := get_close_matches(word.casefold(), folded, _CLOSE):
+            return [folded[one] for one in close]
+        by_names: dict[tuple[str, ...], str] = {}
+        for one in get_close_matches(word.casefold(), thesaurus().alike(word), _CLOSE):
+            if names := self._names(one):
+                by_names.setdefault(tuple(names), thesaurus().label(one) or one)
+        return list(by_names.values())
+
+
+def _labels_of(sense: int) -> list[str]:
+    """Return the known labels of a meaning; where there are none, how one would be spelled."""
+    words = thesaurus().words(sense)
+    return [word for word in words if is_label_name(word)] or [word.title() for word in words[:1]]
+
+
+def _is_same(word: str, names: list[str]) -> bool:
+    return [name.casefold() for name in names] == [word.casefold()]
+
+
+def _any(labels: list[str]) -> Query:
+    """Return a query for photos with any of some labels: with none of them, where there are none."""
+    return Has(labels[0]) if len(labels) == 1 else Or(tuple(map(Has, labels)))
