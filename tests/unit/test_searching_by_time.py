@@ -214,6 +214,19 @@ def test_given_no_photo_near_a_place_when_searched_then_it_says_of_which_photos_
     assert "parameter PhotoMetadata was time-and-location" in " ".join(ended.output.split())
 
 
+def test_given_names_of_the_users_own_when_searched_by_time_then_they_are_shown(
+    target: Target, run: Any, tmp_path: Path
+) -> None:
+    store(target, dated("a.jpg", "2019-07-14T18:03:22", {"Dog": 90.0}))
+    (tmp_path / "labels.toml").write_text('[rename]\n"Dog" = "Hund"\n')
+    found = run("--taken", "2019", "--map", str(tmp_path / "labels.toml"), "--json")
+    assert json.loads(found.stdout)["labels"] == {"Hund": 90.0}
+    assert (
+        "1 photo: Hund, taken 2019"
+        in run("hund", "--taken", "2019", "--map", str(tmp_path / "labels.toml")).output
+    )
+
+
 def test_given_more_than_a_page_of_a_time_when_searched_then_it_says_how_to_go_on(
     target: Target, run: Any
 ) -> None:
