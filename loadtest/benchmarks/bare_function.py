@@ -70,7 +70,7 @@ def _insertion(item: dict[str, Any]) -> dict[str, Any]:
 
 def _content(record: dict[str, Any]) -> str:
     photo = record["s3"]["object"]
-    return content_id(photo["eTag"], photo["size"], Decimal(_CONFIDENCE), _LABELS_AT_MOST)
+    return content_id(photo["eTag"], photo["size"], Decimal(_CONFIDENCE), _LABELS_AT_MOST, None)
 
 
 def _image(record: dict[str, Any]) -> str:
