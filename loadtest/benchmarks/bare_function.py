@@ -18,6 +18,7 @@ from botocore.session import get_session
 from photo_labels.records.attributes import to_attributes
 from photo_labels.records.contents import Claim, content_id, content_key
 from photo_labels.records.documents import Document, labels_from
+from photo_labels.records.timeline import timeline_of
 
 _THREADS = 10
 _MAX_WRITE_ITEMS = 25
@@ -56,7 +57,8 @@ def _labelled(record: dict[str, Any]) -> Document:
         Image={"S3Object": {"Bucket": bucket, "Name": key}}, MinConfidence=_CONFIDENCE, MaxLabels=_LABELS_AT_MOST
     )
     sequencer, time = record["s3"]["object"]["sequencer"], record["eventTime"]
-    return Document(bucket, key, sequencer, "LABELLED", time, labels_from(answer["Labels"]), event_time=time)
+    labels, timeline = labels_from(answer["Labels"]), timeline_of(None, time)
+    return Document(bucket, key, sequencer, "LABELLED", time, labels, event_time=time, timeline=timeline)
 
 
 def _put(requests: list[Any]) -> None:

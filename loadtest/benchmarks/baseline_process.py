@@ -153,6 +153,8 @@ def environment(stand_in_url: str, *, rows: bool = True) -> dict[str, str]:
         "LABEL_INDEX_TABLE": LABEL_INDEX,
         "LABEL_QUOTA_TABLE": "LabelQuota",
         "CONTENT_CLAIMS_TABLE": CONTENT_CLAIMS,
+        # The others read no photo: rows by time are those of the upload.
+        "PHOTO_METADATA": "off",
         "QUEUE_URL": f"{stand_in_url}/123456789012/{QUEUE}",
         "DEAD_LETTER_QUEUE_URL": f"{stand_in_url}/123456789012/{QUEUE}-dead",
         "POWERTOOLS_SERVICE_NAME": QUEUE,

@@ -255,7 +255,7 @@ def test_given_a_batch_when_a_baseline_labels_it_then_it_writes_what_ours_writes
     ours, theirs = (written(one, event, url, tmp_path) for one in (OURS, baseline))
 
     assert {document["ImageID"]["S"] for document in ours[IMAGE_LABELS]} == {f"{BUCKET}/{key}" for key in KEYS}
-    assert len(ours[LABEL_INDEX]) == 8 * len(KEYS)
+    assert len(ours[LABEL_INDEX]) == 9 * len(KEYS), "labels, and the time"
     assert theirs[IMAGE_LABELS] == ours[IMAGE_LABELS]
     assert theirs.get(LABEL_INDEX) == (ours[LABEL_INDEX] if baseline.rows else None)
 
