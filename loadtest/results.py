@@ -204,7 +204,7 @@ def _quantities(samples: Samples, work: Work, documents: Sequence[Document], cal
     """What AWS would bill. Units of DynamoDB are those of the documents that were read, times the photos."""
     photos = samples.counted(End.LABELLED) + samples.counted(End.REJECTED)
     sent = len(samples) - samples.counted(End.NOT_SENT)
-    each = [_ROW_UNITS * len(one.labels) + _kilobytes(one) for one in documents]
+    each = [_ROW_UNITS * sum(1 for _ in one.rows()) + _kilobytes(one) for one in documents]
     return {
         "rekognition_calls": calls,
         "gb_seconds": work.gb_seconds,

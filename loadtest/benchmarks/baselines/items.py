@@ -39,10 +39,8 @@ class Photo:
 
     def document(self, answer: Mapping[str, Any]) -> Document:
         """Return what is written, from DetectLabels' answer."""
-        s3_object, event_time = (
-            self.content["s3"]["object"],
-            iso(datetime.fromisoformat(self.content["eventTime"])),
-        )
+        s3_object = self.content["s3"]["object"]
+        event_time = iso(datetime.fromisoformat(self.content["eventTime"]))
         return Document(
             bucket=self._bucket,
             key=self._key,
