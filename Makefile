@@ -16,7 +16,7 @@ OF_HANDLER := tests/unit/promises tests/unit/decoders $(patsubst %,tests/unit/te
 # What is said on make's command line reaches the program letter for letter, in the environment: neither make nor the
 # shell runs what is in it. The deploy tool takes nothing else: no variable that is set elsewhere changes what it does.
 TOLD := $(foreach name,PHOTOS STACK REGION PROFILE ARCHITECTURE BASE_IMAGE YES EXISTING_BUCKET PREFIX VIA EMAIL PARAMETERS \
-	TAGS DATA N SEED ROUNDS RATE BESIDE TPS SIZE TARGET RECOGNISER SLO WARMUP OUT KEEP MINUTES DIR ONLY PHOTOS_LOCAL_STATE PYTHON,\
+	TAGS DATA N SEED ROUNDS RATE BESIDE TPS DUPLICATES SIZE TARGET RECOGNISER SLO WARMUP OUT KEEP MINUTES DIR ONLY PHOTOS_LOCAL_STATE PYTHON,\
 	$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 $(foreach name,$(TOLD),$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 export PHOTOS PYTHON
@@ -119,7 +119,7 @@ loadtest: .venv/.loadtest $(MINISTACK)/.installed ## measure latency and loss: N
 	@$(BIN)/python -m loadtest $(call given,N,number) $(call given,RATE,rate) $(call given,PROFILE,shape) \
 		$(call given,SIZE,size) $(call given,PHOTOS,photos) $(call given,TARGET,target) \
 		$(call given,RECOGNISER,recogniser) $(call given,SLO,slo) $(call given,SEED,seed) \
-		$(call given,WARMUP,warmup) $(call given,BESIDE,beside) $(call given,TPS,tps) $(call given,OUT,out) $(call given,STACK,stack) $(call given,REGION,region) \
+		$(call given,WARMUP,warmup) $(call given,BESIDE,beside) $(call given,TPS,tps) $(call given,DUPLICATES,duplicates) $(call given,OUT,out) $(call given,STACK,stack) $(call given,REGION,region) \
 		$(if $(call is,KEEP,1),--keep) $(if $(call is,YES,1),--yes)
 
 bench-browse: .venv/.dev ## time searches of a million rows, and the page: N=

@@ -27,6 +27,7 @@ CALLS = {
     "BatchWriteItem": "dynamodb",
     "BatchExecuteStatement": "dynamodb",
     "PutItem": "dynamodb",
+    "DeleteItem": "dynamodb",
     "HeadObject": "s3",
     "GetObject": "s3",
     "SendMessage": "sqs",

@@ -46,6 +46,7 @@ _ACTIONS = {
 # What makes the function make a call that it seldom makes; done more often while that call's fault is on.
 _OFTEN = {
     "PutItem": "overwrite",
+    "DeleteItem": "overwrite",
     "HeadObject": "remove",
     "SendMessage": "poison",
     "GetObject": "other format",

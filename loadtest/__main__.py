@@ -54,6 +54,16 @@ class Folder(click.Path):
         return super().convert(as_written(value), param, context)
 
 
+class Share(click.FloatRange):
+    """A part of one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
+        share = super().convert(value, param, context)
+        if math.isnan(share):
+            self.fail(f"{value!r} is not a number.", param, context)
+        return share
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--number", default=500, show_default=True, type=click.IntRange(1), help="Photos.")
 @click.option("--rate", type=click.FloatRange(0), help="Photos a second; 0: all at once. [25, or half the quota]")
@@ -61,6 +71,13 @@ class Folder(click.Path):
 @click.option("--beside", type=click.IntRange(0), default=0, help="Imported photos that wait beside them.")
 @click.option(
     "--tps", type=click.FloatRange(0.5), default=5.0, show_default=True, help="With --beside: the quota."
+)
+@click.option(
+    "--duplicates",
+    type=Share(0, 1, max_open=True),
+    default=0.0,
+    show_default=True,
+    help="The share of the photos that are copies of earlier ones.",
 )
 @click.option("--size", help="Photos of one size: 2KB, 3MB.")
 @click.option("--photos", type=Folder(exists=True), help="A folder of yours.")
@@ -96,6 +113,7 @@ def main(**options: Any) -> None:
             math.ceil(rate) if options["warmup"] is None else options["warmup"],
             wanted,
             options["keep"],
+            options["duplicates"],
         )
         if options["target"] == "aws":
             _agree(order, place, console, yes=options["yes"])

@@ -28,6 +28,7 @@ _SLACK_S = 1.0
 # S3 takes no request of a clock that is further off.
 _MAX_SKEW_S = 15 * 60
 _DONE_ALREADY = {"DUPLICATE", "SUPERSEDED"}
+_PASSED_ON = {"FORWARDED", "HANDED_OVER"}
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ def account(system: SystemUnderTest, run: Run, bucket: str, wait: Callable[[floa
     ended = (samples.end == End.LABELLED) | (samples.end == End.REJECTED)
     patience = _ARRIVAL_S
     while True:
-        for column in (samples.calls, samples.receives, samples.duplicates):
+        for column in (samples.calls, samples.receives, samples.duplicates, samples.forwards):
             column.fill(0)
         work = Work()
         for invocation in system.invocations(_since(run)):
@@ -108,6 +109,8 @@ def _trace(photo: int, trace: dict[str, Any], samples: Samples, zero_s: float) -
     samples.receives[photo] = max(samples.receives[photo], trace["receives"])
     if trace["end"] in _DONE_ALREADY:
         samples.duplicates[photo] += 1
+    elif trace["end"] in _PASSED_ON:
+        samples.forwards[photo] += 1
     elif "committed" in trace:
         for stage in ("received", "recognised", "committed"):
             samples.column(stage)[photo] = trace[stage] / 1000 - zero_s

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TYPE_CHECKING, Self
 
+from loadtest.mix import distinct
 from photo_labels.library.queues import depth
 from photo_labels.library.reconciler import Reconciler
 from photo_labels.records.heads import BULK, LANE_METADATA
@@ -19,7 +20,10 @@ _LOOK_S = 0.5
 
 
 class BulkWork:
-    """Photos below a prefix of their own; use it as a context, so that nothing is sent when that is left."""
+    """Photos below a prefix of their own, no two of equal bytes.
+
+    Use it as a context, so that nothing is sent when that is left.
+    """
 
     def __init__(self, target: Target, prefix: str, photo: bytes, suffix: str = ".jpg") -> None:
         self._target = target
@@ -85,6 +89,6 @@ class BulkWork:
             self._s3.put_object(
                 Bucket=self._target.outputs.bucket,
                 Key=self._key(number),
-                Body=self._photo,
+                Body=distinct(self._photo, self._key(number)),
                 Metadata={LANE_METADATA: BULK},
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from loadtest import cpu
 from loadtest.accounting import Work, account, corrected
 from loadtest.cleaning import clean
 from loadtest.display import ProgressDisplay
+from loadtest.mix import copies
 from loadtest.results import Setting, photos_a_second, quantiles, results
 from loadtest.run import Plan, Runner
 from loadtest.samples import End
@@ -57,6 +58,8 @@ class Order:
     warmup: int
     objectives: list[Objective]
     keep: bool
+    # The share of the photos that are copies of earlier ones.
+    duplicates: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ def measured(place: LoadTestTarget, order: Order, console: Console) -> Iterator[
         with ProgressDisplay(console) as progress:
             warmed = _warm_up(system, warmup, progress)
             intended = intended_s(order.number, order.rate, order.profile)
-            runner = Runner(system, _plan(order, f"{prefix}run/", intended, senders))
+            chosen = copies(order.number, order.duplicates, order.seed)
+            runner = Runner(system, replace(_plan(order, f"{prefix}run/", intended, senders), copies=chosen))
             runs.append(runner.run)
             runner.execute(progress.running)
             progress.accounting()
@@ -193,6 +197,7 @@ def _setting(place: LoadTestTarget, order: Order) -> Setting:
         profile=order.profile,
         photos=order.mix.description,
         seed=order.seed,
+        duplicates=order.duplicates,
         concurrency=place.concurrency,
     )
 

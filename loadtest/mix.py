@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
 import re
@@ -21,6 +22,9 @@ _MAX_BYTES = 15_000_000
 # Of a folder: they are kept in memory.
 _MAX_FILES = 200
 _SUFFIXES = {".jpg", ".jpeg", ".png"}
+# After a photo's end, where it means nothing: an empty box of HEIF, which readers of JPEG, PNG and WebP ignore.
+_TAIL, _HASH_BYTES = b"\0\0\0\x10free", 8
+TAIL_BYTES = len(_TAIL) + _HASH_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,28 @@ class PhotoMix:
     def choose(self, number: int, seed: int) -> list[int]:
         """Which of the bodies each photo is; the same for the same seed."""
         return random.Random(seed).choices(range(len(self.bodies)), self.weights, k=number)
+
+
+def distinct(photo: bytes, name: str) -> bytes:
+    """Return the photo with an end that no other name has: photos of equal bytes are labelled only once."""
+    return photo + _TAIL + hashlib.blake2b(name.encode(), digest_size=_HASH_BYTES).digest()
+
+
+def copies(number: int, share: float, seed: int) -> dict[int, int]:
+    """Return which of the photos, in the order of sending, are to be copies, each with the one it is a copy of.
+
+    That one comes earlier and is none itself. The same for the same seed.
+    """
+    chance = random.Random(f"copies {seed}")
+    chosen = set(chance.sample(range(1, number), min(number - 1, round(number * share))))
+    originals: list[int] = []
+    found = {}
+    for photo in range(number):
+        if photo in chosen:
+            found[photo] = chance.choice(originals)
+        else:
+            originals.append(photo)
+    return found
 
 
 def many_sizes() -> PhotoMix:
@@ -52,7 +78,7 @@ def many_sizes() -> PhotoMix:
 def one_size(text: str) -> PhotoMix:
     """A small real photo, with nothing that means anything after its end. Raises UserError.
 
-    `text`: bytes, or with a unit: "2KB", "3.5MB".
+    `text`: bytes, or with a unit: "2KB", "3.5MB"; the photo has that size once it is a `distinct` one.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KM]?B?)", text.strip().upper())
     unit = _UNITS.get(found[2]) if found else None
@@ -61,9 +87,10 @@ def one_size(text: str) -> PhotoMix:
     size = round(float(found[1]) * unit)
     with Image.open(_SAMPLES / "coffee.jpg") as sample:
         photo = _jpeg(sample.resize((120, 80)), quality=30)
-    if not len(photo) <= size <= _MAX_BYTES:
-        raise UserError(f"SIZE must be from {len(photo)} bytes to 15 MB, not {text}.")
-    return PhotoMix([photo + bytes(size - len(photo))], [1], f"a photo of {_kb(size)}")
+    smallest = len(photo) + TAIL_BYTES
+    if not smallest <= size <= _MAX_BYTES:
+        raise UserError(f"SIZE must be from {smallest} bytes to 15 MB, not {text}.")
+    return PhotoMix([photo + bytes(size - smallest)], [1], f"a photo of {_kb(size)}")
 
 
 def of_folder(folder: Path) -> PhotoMix:

@@ -12,7 +12,7 @@ from plotly.offline import get_plotlyjs
 from loadtest.charts import ON_DARK, charts
 from loadtest.results import QUANTILES
 from loadtest.samples import STAGES
-from loadtest.wording import late_words, load_of, measured_words, number, percent
+from loadtest.wording import copied_of, late_words, load_of, measured_words, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ def _subtitle(figures: Mapping[str, Any]) -> str:
     setting = figures["setting"]
     at = datetime.fromtimestamp(figures["started_at"], UTC).strftime("%Y-%m-%d %H:%M UTC")
     most = f", at most {setting['concurrency']} environments" if setting["concurrency"] else ""
-    return f"{at} · {setting['photos']} · seed {setting['seed']} · {setting['target']}{most}"
+    return f"{at} · {setting['photos']}{copied_of(setting)} · seed {setting['seed']} · {setting['target']}{most}"
 
 
 def _numbers(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -80,13 +80,18 @@ def _tables(figures: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, ...]]
         (one["item"], f"{number(one['quantity'])} x {one['unit']}", f"{one['usd']:.4f}") for one in cost["lines"]
     ]
     rows = figures["index_rows"]
+    copies = [
+        ("sent as copies", number(figures["copies"]["sent"])),
+        ("labels taken over", number(figures["copies"]["taken_over"])),
+    ]
+    claims = ("of which claims, a million photos", "USD", number(cost["claims_per_million_photos"], 2))
     checked = (f"index rows of {rows['of_photos']} photos", f"{rows['missing']} of {rows['checked']} missing")
     counted = [(name.replace("_", "-"), number(count)) for name, count in accounted.items()]
     return [
-        ("Every photo", [*counted, checked]),
+        ("Every photo", [*counted, *copies, checked]),
         ("The function", _of_function(figures["function"], figures["warmup"])),
         ("The load test itself", _of_generator(figures)),
-        ("Cost on AWS", [*bill, (f"total, {cost['prices_of']}", "USD", f"{cost['total']:.4f}")]),
+        ("Cost on AWS", [*bill, (f"total, {cost['prices_of']}", "USD", f"{cost['total']:.4f}"), claims]),
     ]
 
 

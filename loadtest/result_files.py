@@ -40,6 +40,6 @@ def write(outcome: Measurement, folder: Path) -> None:
         with (folder / _REPORT).open("x", encoding="utf-8") as file:
             file.write(page(run, outcome.figures))
         with (folder / _SAMPLES).open("x", encoding="utf-8", newline="") as file:
-            run.samples.write_csv(file, keys)
+            run.samples.write_csv(file, keys, run.plan.copies)
     except OSError as error:
         raise UserError(f"The reports could not be written ({error}).") from error

@@ -27,6 +27,7 @@ LATE_S = 0.05
 _BOTTLENECK = 0.01
 # A row of LabelIndex is far below 1 KB.
 _ROW_UNITS = 1
+_CLAIM_READ_UNITS = 0.5
 _MILLION = 1_000_000
 
 
@@ -42,6 +43,8 @@ class Setting:
     profile: str
     photos: str
     seed: int
+    # The share of the photos that were copies of earlier ones.
+    duplicates: float
     # Execution environments at most; None: not known.
     concurrency: int | None
 
@@ -67,7 +70,9 @@ def results(
     accounted = _accounted(samples)
     calls = int(samples.calls.sum()) if counted_calls is None else counted_calls
     # Rekognition does not bill what it refuses; both counts have it.
-    cost = bill(_quantities(samples, work, documents, calls - work.throttles))
+    claims = _of_claims(samples)
+    quantities = _quantities(samples, work, documents, calls - work.throttles)
+    cost = bill({name: quantities.get(name, 0.0) + claims.get(name, 0.0) for name in quantities | claims})
     sent = accounted["sent"]
     return {
         "version": VERSION,
@@ -81,6 +86,10 @@ def results(
         "accounted": accounted,
         "index_rows": {"of_photos": len(documents), "checked": rows[0], "missing": rows[1]},
         "not_sent_because": run.refusals,
+        "copies": {
+            "sent": sum(End(samples.end[copy]) is not End.NOT_SENT for copy in run.plan.copies),
+            "taken_over": int(samples.copied.sum()),
+        },
         "rekognition_calls": calls,
         "calls_per_photo": calls / sent if sent else None,
         "throughput_per_s": photos_a_second(samples),
@@ -112,6 +121,8 @@ def results(
             ],
             "total": sum(one.usd for one in cost),
             "per_million_photos": sum(one.usd for one in cost) / sent * _MILLION if sent else None,
+            # Part of the total: what it costs to know copies.
+            "claims_per_million_photos": sum(one.usd for one in bill(claims)) / sent * _MILLION if sent else None,
         },
         "slo": [one.judged(quantiles(_judged_ms(samples)), accounted["missing"]) for one in objectives],
     }
@@ -193,7 +204,7 @@ def _quantities(samples: Samples, work: Work, documents: Sequence[Document], cal
     """What AWS would bill. Units of DynamoDB are those of the documents that were read, times the photos."""
     photos = samples.counted(End.LABELLED) + samples.counted(End.REJECTED)
     sent = len(samples) - samples.counted(End.NOT_SENT)
-    each = [_ROW_UNITS * len(one.labels) + _kilobytes(one) for one in documents]
+    each = [_ROW_UNITS * sum(1 for _ in one.rows()) + _kilobytes(one) for one in documents]
     return {
         "rekognition_calls": calls,
         "gb_seconds": work.gb_seconds,
@@ -206,6 +217,19 @@ def _quantities(samples: Samples, work: Work, documents: Sequence[Document], cal
         "queue_requests": sent + 2 * work.invocations,
         "puts": sent,
         "log_gb": work.log_bytes / 1e9,
+    }
+
+
+def _of_claims(samples: Samples) -> dict[str, float]:
+    """What AWS would bill for knowing copies: claims are read and put once more where a photo was passed on."""
+    photos = samples.counted(End.LABELLED) + samples.counted(End.REJECTED)
+    copied, passed_on = int(samples.copied.sum()), int(samples.forwards.sum())
+    return {
+        # Of a claim half a unit, as it may be old; of the document whose labels are taken over a whole one.
+        "read_units": _CLAIM_READ_UNITS * (photos + passed_on) + copied,
+        "write_units": photos - copied + passed_on,
+        # Where objects have no versions.
+        "heads": copied,
     }
 
 

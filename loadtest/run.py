@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from loadtest.interruption import Interruption
+from loadtest.mix import TAIL_BYTES, distinct
 from loadtest.samples import End, Samples
 from loadtest.system_under_test import MAX_LOOKED_AT
 from photo_labels.library.user_errors import USER_FACING_ERRORS, user_message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
 
     from loadtest.samples import Floats, Ints
@@ -62,13 +63,21 @@ class Plan:
     # The same while there are messages, which may come back after their visibility timeout.
     patience_with_messages_s: float
     suffix: str = ".jpg"
+    # Photos that have the bytes of an earlier one, with that one.
+    copies: Mapping[int, int] = field(default_factory=dict)
 
     def key(self, photo: int) -> str:
         return f"{self.prefix}{photo:06d}{self.suffix}"
 
+    def body(self, photo: int) -> bytes:
+        """Return a photo's bytes, which no other has but its copies."""
+        original = self.copies.get(photo, photo)
+        return distinct(self.bodies[self.chosen[original]], self.key(original))
+
     @property
     def sizes(self) -> Ints:
-        return np.array([len(self.bodies[one]) for one in self.chosen], dtype=np.int32)
+        originals = [self.copies.get(photo, photo) for photo in range(len(self.chosen))]
+        return np.array([len(self.bodies[self.chosen[one]]) + TAIL_BYTES for one in originals], dtype=np.int32)
 
 
 @dataclass(slots=True)
@@ -154,7 +163,7 @@ class Runner:
                     return
             samples.began[photo] = self.now()
             try:
-                attempts = self._subject.send(plan.key(photo), plan.bodies[plan.chosen[photo]])
+                attempts = self._subject.send(plan.key(photo), plan.body(photo))
             except USER_FACING_ERRORS as error:
                 samples.end[photo] = End.NOT_SENT
                 with self._lock:
@@ -219,6 +228,7 @@ class Runner:
             samples.seen[photo] = self._last_end = answered
             self._fastest_s = min(self._fastest_s or math.inf, (asked - samples.returned[photo]) * _EAGER)
             samples.end[photo] = document.end
+            samples.copied[photo] = document.is_copy
             if document.event_s is not None:
                 samples.event[photo] = document.event_s - self.run.started_at
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import TextIO
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -61,6 +62,10 @@ class Samples:
         self.receives: Ints = np.zeros(number, dtype=np.int32)
         # Deliveries that the function found to be done already, or lost against another.
         self.duplicates: Ints = np.zeros(number, dtype=np.int32)
+        # Deliveries that the function passed on, to another lane or to be converted.
+        self.forwards: Ints = np.zeros(number, dtype=np.int32)
+        # Its labels were taken over from a photo of equal bytes: 0 or 1.
+        self.copied: Ints = np.zeros(number, dtype=np.int32)
 
     def __len__(self) -> int:
         return len(self.intended)
@@ -83,13 +88,18 @@ class Samples:
         seen: NDArray[np.bool_] = ~np.isnan(self.seen)
         return seen
 
-    def write_csv(self, file: TextIO, keys: list[str]) -> None:
-        """One line for each photo, with all columns; empty where a time is not known."""
+    def write_csv(self, file: TextIO, keys: list[str], copies: Mapping[int, int]) -> None:
+        """One line for each photo, with all columns; empty where a time is not known.
+
+        `copies`: photos that were sent with the bytes of an earlier one, with that one.
+        """
         times = {"intended": self.intended, **{name: self.column(name) for name in STAGES}, "vain": self.last_miss}
         writer = csv.writer(file)
         names = [f"{name}_s" for name in times]
-        writer.writerow(["key", "bytes", "end", *names, "calls", "receives", "duplicates"])
+        writer.writerow(["key", "bytes", "end", *names, "calls", "receives", "duplicates", "copy_of", "copied"])
         for photo, key in enumerate(keys):
             seconds = ["" if np.isnan(one[photo]) else f"{one[photo]:.6f}" for one in times.values()]
             counts = [self.calls[photo], self.receives[photo], self.duplicates[photo]]
-            writer.writerow([key, self.size[photo], End(self.end[photo]).name, *seconds, *counts])
+            original = keys[copies[photo]] if photo in copies else ""
+            copied = [original, self.copied[photo]]
+            writer.writerow([key, self.size[photo], End(self.end[photo]).name, *seconds, *counts, *copied])

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from loadtest.results import QUANTILES
 from loadtest.samples import STAGES
-from loadtest.wording import late_words, load_of, measured_words, number, percent
+from loadtest.wording import copied_of, copies_words, late_words, load_of, measured_words, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +25,8 @@ def show(console: Console, figures: Mapping[str, Any]) -> None:
     if figures["interrupted"]:
         console.print("Interrupted: these are the figures until then.", style="bold yellow")
     console.print(figures["simulated"], style="bold", markup=False)
-    asked = f"{accounted['intended']} photos ({setting['photos']}), {load_of(setting)}, seed {setting['seed']}\n"
-    console.print(asked, markup=False)
+    photos = f"{accounted['intended']} photos ({setting['photos']}){copied_of(setting)}"
+    console.print(f"{photos}, {load_of(setting)}, seed {setting['seed']}\n", markup=False)
     console.print(_stages(figures))
     under_way = f" + {accounted['under_way']} under way" if figures["interrupted"] else ""
     console.print(
@@ -69,6 +69,8 @@ def _function(figures: Mapping[str, Any]) -> list[str]:
         f"{function['throttles']} throttled"
     )
     lines = [batches, calls]
+    if any(figures["copies"].values()):
+        lines.append(copies_words(figures["copies"]))
     if warmup["photos"]:
         lines.append(
             f"warm-up before, not counted: {warmup['photos']} photos, {warmup['cold_starts']} cold starts, "
@@ -101,4 +103,9 @@ def _generator(figures: Mapping[str, Any]) -> list[str]:
 def _cost(figures: Mapping[str, Any]) -> list[str]:
     cost = figures["cost_usd"]
     million = "" if cost["per_million_photos"] is None else f", {cost['per_million_photos']:,.0f} for a million"
-    return [f"on AWS this costs {cost['total']:.4f} USD{million} (list prices of {cost['prices_of']})"]
+    lines = [f"on AWS this costs {cost['total']:.4f} USD{million} (list prices of {cost['prices_of']})"]
+    if cost["claims_per_million_photos"] is not None:
+        lines.append(
+            f"of which claims, by which copies are known: {cost['claims_per_million_photos']:.2f} for a million"
+        )
+    return lines

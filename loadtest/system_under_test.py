@@ -50,6 +50,8 @@ class LookResult:
     end: End
     # The event's time, epoch seconds.
     event_s: float | None
+    # Its labels were taken over from a photo of equal bytes.
+    is_copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ class DeployedPipeline:
         request: Any = {
             "Keys": [{"ImageID": {"S": image}} for image in images],
             "ConsistentRead": True,
-            "ProjectionExpression": "ImageID, #status, EventTime",
+            "ProjectionExpression": "ImageID, #status, EventTime, CopyOf",
             "ExpressionAttributeNames": {"#status": "Status"},
         }
         answer = self._dynamodb.batch_get_item(RequestItems={self._documents: request})
@@ -146,7 +148,7 @@ class DeployedPipeline:
         for item in answer["Responses"].get(self._documents, ()):
             if end := _ENDS.get(item["Status"]["S"]):
                 at = datetime.fromisoformat(item["EventTime"]["S"]).timestamp() if "EventTime" in item else None
-                found[images[item["ImageID"]["S"]]] = LookResult(end, at)
+                found[images[item["ImageID"]["S"]]] = LookResult(end, at, "CopyOf" in item)
         return found
 
     def depth(self) -> Depth:

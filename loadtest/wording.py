@@ -25,6 +25,19 @@ def load_of(setting: Mapping[str, Any]) -> str:
     return f"{setting['rate']:g} a second, {setting['profile']}" if setting["rate"] else "all at once"
 
 
+def copied_of(setting: Mapping[str, Any]) -> str:
+    """Say how many of the photos were to be copies; nothing where none was."""
+    return f", {percent(setting['duplicates'])} of them copies" if setting["duplicates"] else ""
+
+
+def copies_words(copies: Mapping[str, int]) -> str:
+    """Say how many photos were sent as copies, and how many were taken for such."""
+    return (
+        f"copies: {copies['sent']} photos were sent with the bytes of an earlier one, "
+        f"{copies['taken_over']} took over another's labels"
+    )
+
+
 def late_words(generator: Mapping[str, Any]) -> str:
     """Say that photos were not sent in time, and whether that was the limit; nothing where they were."""
     if not generator["late"]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from loadtest.benchmarks.batches import QUEUE, REGION
-from loadtest.benchmarks.stand_in import IMAGE_LABELS, LABEL_INDEX
+from loadtest.benchmarks.stand_in import CONTENT_CLAIMS, IMAGE_LABELS, LABEL_INDEX
 from photo_labels.library.target import scrub_environment
 
 if TYPE_CHECKING:
@@ -152,6 +152,9 @@ def environment(stand_in_url: str, *, rows: bool = True) -> dict[str, str]:
         "IMAGE_LABELS_TABLE": IMAGE_LABELS,
         "LABEL_INDEX_TABLE": LABEL_INDEX,
         "LABEL_QUOTA_TABLE": "LabelQuota",
+        "CONTENT_CLAIMS_TABLE": CONTENT_CLAIMS,
+        # The others read no photo: rows by time are those of the upload.
+        "PHOTO_METADATA": "off",
         "QUEUE_URL": f"{stand_in_url}/123456789012/{QUEUE}",
         "DEAD_LETTER_QUEUE_URL": f"{stand_in_url}/123456789012/{QUEUE}-dead",
         "POWERTOOLS_SERVICE_NAME": QUEUE,

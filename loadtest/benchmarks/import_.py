@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from loadtest.benchmarks.arguments import whole_number
-from loadtest.mix import many_sizes
+from loadtest.mix import distinct, many_sizes
 from local.cloud import LocalCloud
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
@@ -41,7 +41,7 @@ class Bench:
         self._folder = folder
         mix = many_sizes()
         self._bodies = [
-            mix.bodies[choice] + number.to_bytes(4, "big") for number, choice in enumerate(mix.choose(count, 0))
+            distinct(mix.bodies[choice], str(number)) for number, choice in enumerate(mix.choose(count, 0))
         ]
         for number, body in enumerate(self._bodies):
             (folder / f"{number:06d}.jpg").write_bytes(body)

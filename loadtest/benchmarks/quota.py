@@ -17,7 +17,7 @@ from rich.table import Table
 
 from infra.concurrency import concurrency_for
 from loadtest.log import invocations
-from loadtest.mix import one_size
+from loadtest.mix import distinct, one_size
 from loadtest.target import ask_rekognition, cloud_with_quota
 from photo_labels.library.mapping import Mappings
 from photo_labels.terminal.ending import run
@@ -114,7 +114,10 @@ class Bench:
         names = [f"quota/{number:06d}.jpg" for number in range(self._sent, self._sent + count)]
         self._sent += count
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda key: self._s3.put_object(Bucket=self._bucket, Key=key, Body=self._photo), names))
+            list(pool.map(self._put, names))
+
+    def _put(self, key: str) -> None:
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=distinct(self._photo, key))
 
     def _answered(self) -> Counter[str]:
         return Counter(self._ask("calls")["outcomes"])

@@ -1,9 +1,10 @@
-"""The stand-in for AWS in `make bench`: Rekognition and DynamoDB with set latencies, which store nothing.
+"""The stand-in for AWS in `make bench`: Rekognition and DynamoDB with set latencies, which store only claims.
 
     python -m loadtest.benchmarks.stand_in --seed 1 --exit-with-parent
 
 Once it accepts calls it prints a line of JSON, `{"url": "http://127.0.0.1:PORT"}`. It finds every image new and
-writes everything at once. What it saw is told, and forgotten, by DELETE /_stand_in/record:
+writes everything at once; the claim of a content is put on its condition. What it saw is told, and forgotten with
+the claims, by DELETE /_stand_in/record:
 
     {"requests": {"PutItem": 9, …}, "cpu_ms": 4.2, "items": {"ImageLabels": [{"ImageID": {"S": …}}, …], …},
      "images": {"bucket/key.jpg": {"asked": 12.1, "answered": 12.5, "committed": 12.6}}}
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 BUCKET = "bench-photos"
-IMAGE_LABELS, LABEL_INDEX = "ImageLabels", "LabelIndex"
+IMAGE_LABELS, LABEL_INDEX, CONTENT_CLAIMS = "ImageLabels", "LabelIndex", "ContentClaims"
 # Names that begin so are recognised in 50 ms: long enough that calls meet, and every connection is made.
 WARM_UP = "warm-up/"
 
@@ -96,9 +97,12 @@ class StandIn:
             return await self._recognised(json.loads(content))
         if operation == "BatchGetItem":
             await asyncio.sleep(self._latencies.read_ms / 1000)
-            return _answer({"Responses": {}, "UnprocessedKeys": {}})
+            return _answer({"Responses": self._read(json.loads(content)), "UnprocessedKeys": {}})
         if operation in _WRITES:
-            return await self._written(operation, json.loads(content))
+            written = json.loads(content)
+            if written.get("TableName") == CONTENT_CLAIMS:
+                return await self._claimed(written)
+            return await self._written(operation, written)
         return _answer({"__type": "UnknownOperationException", "message": f"No {operation!r} here."}, 400)
 
     async def record(self, _: Request) -> JSONResponse:
@@ -116,6 +120,7 @@ class StandIn:
         self._requests: Counter[str] = Counter()
         self._items: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self._images: defaultdict[str, Image] = defaultdict(Image)
+        self._claims: dict[str, dict[str, Any]] = {}
         self._cpu_since = time.process_time()
 
     async def _recognised(self, content: dict[str, Any]) -> Response:
@@ -125,6 +130,24 @@ class StandIn:
         await asyncio.sleep(self._latencies.recognition_s(place["Name"]))
         image.answered = time.monotonic()
         return Response(_RECOGNISED, media_type="application/x-amz-json-1.1")
+
+    def _read(self, content: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+        """Return the claims that are asked for and there; of other tables nothing."""
+        asked = [key["Content"]["S"] for key in content["RequestItems"].get(CONTENT_CLAIMS, {"Keys": []})["Keys"]]
+        found = [self._claims[one] for one in asked if one in self._claims]
+        return {CONTENT_CLAIMS: found} if found else {}
+
+    async def _claimed(self, content: dict[str, Any]) -> Response:
+        """Put a claim, unless there is another than those that the condition names (`handler.storage`)."""
+        await asyncio.sleep(self._latencies.write_ms / 1000)
+        own, values = content["Item"], content["ExpressionAttributeValues"]
+        there = self._claims.get(own["Content"]["S"])
+        over = values.get(":image"), values.get(":at")
+        if there and there["ImageID"] != values[":own"] and (there["ImageID"], there["ClaimedAt"]) != over:
+            refused = {"__type": "ConditionalCheckFailedException", "message": "it is claimed", "Item": there}
+            return _answer(refused, 400)
+        self._claims[own["Content"]["S"]] = own
+        return _answer({})
 
     async def _written(self, operation: str, content: dict[str, Any]) -> Response:
         items, answer = _WRITES[operation](content)

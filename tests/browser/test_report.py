@@ -38,7 +38,7 @@ def outcome_of(number: int) -> Measurement:
     run = Run(Plan("run/", intended, [b""], [0] * number, 16, 1, 1), samples, started_at=1_790_000_000.0)
     run.gauge.at, run.gauge.own_cpu = [0.5, 1.0], [0.2, 0.3]
     run.gauge.waiting, run.gauge.in_flight = [3, 4], [5, 6]
-    setting = Setting("Everything is simulated.", "local", number, 50.0, "steady", "photos", 0, 2)
+    setting = Setting("Everything is simulated.", "local", number, 50.0, "steady", "photos", 0, 0.0, 2)
     warmup = {"photos": 0, "cold_starts": 0, "latency_ms": {"p50": None, "max": None}}
     figures = results(
         setting, run, Work(), objectives("p95<1s,lost=0"), [],

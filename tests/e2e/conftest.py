@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
+from loadtest.mix import distinct
 from local.cloud import LocalCloud
 from photo_labels.library.target import DEFAULT_STACK
 from tests.waiting import eventually
@@ -29,6 +30,7 @@ SHARED = (
     "cloud_of_imports",
     "by_event_bridge",
     "by_suffix",
+    "each_for_itself",
 )
 
 
@@ -64,8 +66,13 @@ class Pipeline:
             cloud.target.client(service) for service in ("s3", "dynamodb", "sqs", "logs")
         )
 
-    def upload(self, key: str, body: bytes) -> str:
-        """Upload a photo; gives its ETag."""
+    def upload(self, key: str, body: bytes, *, exactly: bool = False) -> str:
+        """Upload a photo; gives its ETag.
+
+        Unless it is to have exactly these bytes, its end is that of no other key: it would be labelled as a copy.
+        """
+        if body and not exactly:
+            body = distinct(body, key)
         etag: str = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)["ETag"]
         return etag.strip('"')
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from loadtest.mix import distinct
 from photo_labels.commands.backfill import BackfillOptions, run_backfill
 from photo_labels.library.purge import Purger, beginning_with
 from photo_labels.library.table_reader import TableReader
@@ -48,7 +49,7 @@ def test_given_a_full_bucket_of_others_when_backfilled_then_it_needs_a_grant_and
     pipeline.s3.put_bucket_policy(Bucket=bucket, Policy=policy)
     keys = [f"old/{number} +%.jpg" for number in range(30)]
     for key in keys:
-        pipeline.s3.put_object(Bucket=bucket, Key=key, Body=CAT)
+        pipeline.s3.put_object(Bucket=bucket, Key=key, Body=distinct(CAT, key))
     pipeline.s3.put_object(Bucket=bucket, Key="old/phone.webp", Body=webp())
     with pytest.raises(UserError, match="--grant adds this"):
         run_backfill(target, BackfillOptions(f"s3://{bucket}/old/"), QUIET)

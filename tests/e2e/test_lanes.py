@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from loadtest.log import invocations
+from loadtest.mix import distinct
 from local.cloud import LocalCloud
 from photo_labels.library.mapping import Mappings
 from photo_labels.library.reconciler import Reconciler
@@ -47,12 +48,13 @@ def photo(kind: str = "JPEG") -> bytes:
 
 def imported(pipeline: Pipeline, *keys: str, kind: str = "JPEG") -> list[str]:
     """Upload photos as `photos import` marks them; returns their ETags."""
-    return [
-        pipeline.s3.put_object(Bucket=pipeline.bucket, Key=key, Body=photo(kind), Metadata={LANE_METADATA: BULK})[
-            "ETag"
-        ].strip('"')
-        for key in keys
-    ]
+
+    def put(key: str) -> str:
+        body, marked = distinct(photo(kind), key), {LANE_METADATA: BULK}
+        etag: str = pipeline.s3.put_object(Bucket=pipeline.bucket, Key=key, Body=body, Metadata=marked)["ETag"]
+        return etag.strip('"')
+
+    return list(map(put, keys))
 
 
 @contextmanager

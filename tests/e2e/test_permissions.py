@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from loadtest.mix import distinct
 from local.cloud import LocalCloud
 from tests.e2e.conftest import Pipeline
 from tests.infra.template import as_list
@@ -51,6 +52,7 @@ PHOTO = photo("JPEG")
 CONVERTED = photo("WEBP")
 # In the keys of photos that the function takes which converts.
 OF_OTHER = "convert"
+NO_CLAIMS = "no claims in ContentClaims"
 
 
 def upload(pipeline: Pipeline, key: str) -> str:
@@ -75,10 +77,11 @@ class Role:
         }
 
     @contextmanager
-    def without(self, action: str) -> Iterator[None]:
+    def without(self, action: str, sid: str | None = None) -> Iterator[None]:
+        """Take an action away, from one statement or from all."""
         gone = {action, LOCAL_NAMES.get(action, action)}
         before = self._statements()
-        self._put({policy: _less(statements, gone) for policy, statements in before.items()})
+        self._put({policy: _less(statements, gone, sid) for policy, statements in before.items()})
         try:
             yield
         finally:
@@ -98,9 +101,17 @@ class Role:
             self._iam.put_role_policy(RoleName=self._name, PolicyName=policy, PolicyDocument=document)
 
 
-def _less(statements: list[dict[str, Any]], gone: set[str]) -> list[dict[str, Any]]:
+def _less(statements: list[dict[str, Any]], gone: set[str], sid: str | None) -> list[dict[str, Any]]:
     left = [
-        one | {"Action": [action for action in as_list(one["Action"]) if action not in gone]} for one in statements
+        one
+        | {
+            "Action": [
+                action
+                for action in as_list(one["Action"])
+                if sid not in {None, one.get("Sid")} or action not in gone
+            ]
+        }
+        for one in statements
     ]
     return [one for one in left if one["Action"]]
 
@@ -188,6 +199,34 @@ def keeps_to_its_share(pipeline: Pipeline, key: str) -> Callable[[], Any]:
     return takes_turns
 
 
+def keeps_its_claim(pipeline: Pipeline, key: str) -> Callable[[], Any]:
+    """A photo that is overwritten is labelled, but its former content goes on naming it."""
+    first = settled_as(pipeline, key, "first")
+    both = settled_as(pipeline, key, "second")
+    eventually(lambda: lines(pipeline, NO_CLAIMS, "AccessDenied", "DeleteItem"))
+    assert len(first) == 1
+    assert both > first
+
+    def gives_it_up() -> bool:
+        third = settled_as(pipeline, key, "third")
+        return third > first and len(third) == len(both)
+
+    return gives_it_up
+
+
+def settled_as(pipeline: Pipeline, key: str, content: str) -> set[str]:
+    """Upload a photo with bytes that have this name, and wait for its document; returns its claims then."""
+    body = distinct(CONVERTED if OF_OTHER in key else PHOTO, f"{key} {content}")
+    pipeline.settled(key, pipeline.upload(key, body, exactly=True))
+    return claims_of(pipeline, key)
+
+
+def claims_of(pipeline: Pipeline, key: str) -> set[str]:
+    """Return the contents that a photo has claimed."""
+    items = pipeline.dynamodb.scan(TableName=pipeline.outputs["ContentClaimsTable"], ConsistentRead=True)["Items"]
+    return {one["Content"]["S"] for one in items if one["ImageID"]["S"] == f"{pipeline.bucket}/{key}"}
+
+
 def is_silent(pipeline: Pipeline, key: str) -> Callable[[], Any]:
     """Photos are labelled, but nobody reads of it."""
     group = "ConvertLogGroup" if OF_OTHER in key else "LogGroup"
@@ -213,6 +252,7 @@ BREAKS: dict[str, Callable[[Pipeline, str], Callable[[], Any]]] = {
     "dynamodb:PutItem": fails_when_overwritten,
     "dynamodb:BatchWriteItem": fails,
     "dynamodb:UpdateItem": keeps_to_its_share,
+    "dynamodb:DeleteItem": keeps_its_claim,
     "logs:PutLogEvents": is_silent,
 }
 
@@ -233,6 +273,22 @@ def test_given_a_role_that_may_not_forward_when_photos_come_then_it_shows_and_no
     with Role(limited, "FunctionName").without("sqs:SendMessage"):
         is_repaired = fails(limited, f"without/forwarding/{OF_OTHER}.webp")
     eventually(is_repaired)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_given_a_role_that_may_not_claim_when_photos_come_then_each_is_labelled_and_the_log_says_it(
+    limited: Pipeline, function: str
+) -> None:
+    keys = [f"without/claims/{number} {FUNCTIONS[function]}" for number in range(2)]
+    group = "ConvertLogGroup" if OF_OTHER in keys[0] else "LogGroup"
+    with Role(limited, function).without("dynamodb:PutItem", "ClaimContents"):
+        for key in keys:
+            body = CONVERTED if OF_OTHER in key else PHOTO
+            document = limited.settled(key, limited.upload(key, distinct(body, function), exactly=True))
+            assert (document["Status"], document.get("CopyOf")) == ("LABELLED", None)
+        [line, *_] = eventually(lambda: [one for one in limited.log_lines(NO_CLAIMS, group) if "PutItem" in one])
+        assert "AccessDenied" in json.loads(line)["reason"]
+        assert not [key for key in keys if claims_of(limited, key)]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

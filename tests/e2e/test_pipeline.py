@@ -99,7 +99,7 @@ def test_given_half_a_photo_when_uploaded_then_its_labels_are_of_what_is_there(
     pipeline: Pipeline, name: str
 ) -> None:
     whole = encoded(cat(), "PNG" if name.endswith("png") else "JPEG")
-    document = pipeline.settled(name, pipeline.upload(name, whole[: len(whole) * 2 // 3]))
+    document = pipeline.settled(name, pipeline.upload(name, whole[: len(whole) * 2 // 3], exactly=True))
     assert (document["Status"], document["Truncated"]) == ("LABELLED", True)
 
 

@@ -65,6 +65,13 @@ TRIED: dict[str, Callable[[Pipeline, Callable[[str], Any]], Any]] = {
     "use up the quota": lambda _, client: client("dynamodb").put_item(
         TableName="LabelQuota", Item={"Operation": {"S": "DetectLabels"}, "NextTurn": {"N": "9999999999"}}
     ),
+    "have labels of theirs taken over": lambda p, client: client("dynamodb").put_item(
+        TableName=p.outputs["ContentClaimsTable"],
+        Item={"Content": {"S": "content"}, "ImageID": {"S": "mallory/photo.jpg"}, "ClaimedAt": {"S": "2026"}},
+    ),
+    "read which photos are equal": lambda p, client: client("dynamodb").scan(
+        TableName=p.outputs["ContentClaimsTable"]
+    ),
     "invoke the function": lambda p, client: client("lambda").invoke(
         FunctionName=p.outputs["FunctionName"], Payload=b"{}"
     ),

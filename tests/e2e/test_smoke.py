@@ -39,7 +39,7 @@ def test_given_a_local_cloud_when_walked_through_then_each_step_is_done_and_each
     )
     assert done.returncode == 0, done.stdout + done.stderr
     taken = re.findall(r"^ok +(.+) \(", done.stdout, re.MULTILINE)
-    assert len(taken) == 12, done.stdout
+    assert len(taken) == 13, done.stdout
     kept = {path.name: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
     assert f"{len(kept)} answers are in" in done.stdout
     assert kept["s3-HeadObject-405-1.json"]["headers"]["x-amz-delete-marker"] == "true"

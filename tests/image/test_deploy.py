@@ -13,6 +13,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
+from loadtest.mix import distinct
 from local.ministack import REPOSITORY
 from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
@@ -32,7 +33,7 @@ LOCAL = ("--parameters", "EnforceTls=false MaxConcurrency=2")
 
 
 def upload(target: Target, key: str) -> None:
-    target.client("s3").put_object(Bucket=target.outputs.bucket, Key=key, Body=CAT)
+    target.client("s3").put_object(Bucket=target.outputs.bucket, Key=key, Body=distinct(CAT, key))
 
 
 def labelled(target: Target, keys: list[str]) -> dict[str, Document]:
@@ -360,7 +361,10 @@ def test_given_a_pipeline_when_destroyed_with_its_data_then_nothing_is_left(
 ) -> None:
     upload(target, "gone.jpg")
     said = account.run("destroy", "--with-data")
-    assert "It removes, too: table ImageLabels, table LabelIndex, table LabelQuota, bucket" in said
+    assert (
+        "It removes, too: table ImageLabels, table LabelIndex, table LabelQuota, table ContentClaims, bucket"
+        in said
+    )
     assert target.client("dynamodb").list_tables()["TableNames"] == []
     buckets = {one["Name"] for one in target.client("s3").list_buckets()["Buckets"]}
     assert not [name for name in buckets if name.startswith(STACK)], "that of the photos, and that of templates"

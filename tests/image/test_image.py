@@ -24,6 +24,7 @@ ENVIRONMENT = {
     "IMAGE_LABELS_TABLE": "ImageLabels",
     "LABEL_INDEX_TABLE": "LabelIndex",
     "LABEL_QUOTA_TABLE": "LabelQuota",
+    "CONTENT_CLAIMS_TABLE": "ContentClaims",
     "QUEUE_URL": "http://127.0.0.1:9/queue",
     "DEAD_LETTER_QUEUE_URL": "http://127.0.0.1:9/dead-letters",
     "POWERTOOLS_SERVICE_NAME": "photo-labels",

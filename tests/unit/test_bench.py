@@ -16,6 +16,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from rich.console import Console
 
+from handler.deadline import Deadline
+from handler.storage import Storage
 from loadtest.benchmarks.baseline_process import BASELINES, OURS, Baseline, BaselineError, Invocation, Process
 from loadtest.benchmarks.batches import batch
 from loadtest.benchmarks.handler import batch_tables, group_of, process_table, profile_table
@@ -23,6 +25,7 @@ from loadtest.benchmarks.import_times import medians, read
 from loadtest.benchmarks.measured import Measured, figures, measured, percentile
 from loadtest.benchmarks.stand_in import (
     BUCKET,
+    CONTENT_CLAIMS,
     IMAGE_LABELS,
     LABEL_INDEX,
     WARM_UP,
@@ -31,6 +34,7 @@ from loadtest.benchmarks.stand_in import (
     take_record,
 )
 from photo_labels.library.http_server import listen
+from photo_labels.records.contents import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,6 +112,26 @@ def test_given_no_document_when_it_is_looked_for_then_none_is_there(url: str, dy
 
     assert (answer["Responses"], answer["UnprocessedKeys"]) == ({}, {})
     assert take_record(url)["requests"] == {"BatchGetItem": 1}
+
+
+def claim(key: str, claimed_at: str = "2026-11-27T06:00:00.000Z") -> Claim:
+    return Claim("content", f"{BUCKET}/{key}", claimed_at)
+
+
+def test_given_a_claim_when_others_claim_too_then_only_who_knows_it_has_it(url: str, dynamodb: Any) -> None:
+    """The function's own calls, as it makes them."""
+    storage, deadline = Storage(dynamodb, IMAGE_LABELS, LABEL_INDEX, CONTENT_CLAIMS), Deadline(lambda: 60_000)
+    first, second = claim("one.jpg"), claim("two.jpg")
+    assert storage.read([first.image_id], ["content"], deadline).claims == {}
+    assert storage.claim(first, None, deadline) is None
+    assert storage.claim(first, None, deadline) is None
+    assert storage.claim(second, None, deadline) == first
+    assert storage.claim(second, claim("one.jpg", "long ago"), deadline) == first
+    assert storage.read([second.image_id], ["content", "another"], deadline).claims == {"content": first}
+    assert storage.claim(second, first, deadline) is None
+    assert storage.claim(first, None, deadline) == second
+    assert take_record(url)["requests"] == {"BatchGetItem": 2, "PutItem": 6}
+    assert storage.claim(first, None, deadline) is None, "forgotten with the record"
 
 
 @pytest.mark.parametrize("way", ["PutItem", "BatchExecuteStatement", "BatchWriteItem"])
@@ -231,7 +255,7 @@ def test_given_a_batch_when_a_baseline_labels_it_then_it_writes_what_ours_writes
     ours, theirs = (written(one, event, url, tmp_path) for one in (OURS, baseline))
 
     assert {document["ImageID"]["S"] for document in ours[IMAGE_LABELS]} == {f"{BUCKET}/{key}" for key in KEYS}
-    assert len(ours[LABEL_INDEX]) == 8 * len(KEYS)
+    assert len(ours[LABEL_INDEX]) == 9 * len(KEYS), "labels, and the time"
     assert theirs[IMAGE_LABELS] == ours[IMAGE_LABELS]
     assert theirs.get(LABEL_INDEX) == (ours[LABEL_INDEX] if baseline.rows else None)
 
@@ -247,6 +271,7 @@ def written(baseline: Baseline, event: Any, url: str, folder: Path) -> dict[str,
     assert one.cpu_ms > 0
     # On a busy machine a call may time out and be made once more: what it asks for, or writes, counts once.
     assert record["requests"]["DetectLabels"] >= len(event["Records"])
+    assert record["requests"].get("PutItem", 0) >= (len(event["Records"]) if baseline == OURS else 0), "claims"
     return {table: written_once(items) for table, items in record["items"].items()}
 
 

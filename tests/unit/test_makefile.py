@@ -65,6 +65,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "WARMUP": "--warmup",
         "BESIDE": "--beside",
         "TPS": "--tps",
+        "DUPLICATES": "--duplicates",
         "OUT": "--out",
         "STACK": "--stack",
         "REGION": "--region",

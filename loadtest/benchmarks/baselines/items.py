@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from photo_labels.records.documents import Document, iso, labels_from, new_commit
+from photo_labels.records.timeline import timeline_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,6 +40,7 @@ class Photo:
     def document(self, answer: Mapping[str, Any]) -> Document:
         """Return what is written, from DetectLabels' answer."""
         s3_object = self.content["s3"]["object"]
+        event_time = iso(datetime.fromisoformat(self.content["eventTime"]))
         return Document(
             bucket=self._bucket,
             key=self._key,
@@ -46,13 +48,14 @@ class Photo:
             status="LABELLED",
             labelled_at=iso(datetime.now(UTC)),
             labels=labels_from(answer["Labels"]),
-            event_time=iso(datetime.fromisoformat(self.content["eventTime"])),
+            event_time=event_time,
             etag=s3_object["eTag"],
             size=s3_object["size"],
             label_model_version=answer["LabelModelVersion"],
             min_confidence=Decimal(MIN_CONFIDENCE),
             max_labels=MAX_LABELS,
             commit=new_commit(),
+            timeline=timeline_of(None, event_time),
         )
 
     @property

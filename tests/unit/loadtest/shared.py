@@ -33,6 +33,8 @@ class Injected:
         self.visible_at: dict[str, float] = {}
         self.sent: list[str] = []
         self.dead: set[str] = set()
+        # Keys whose documents say that their labels are another's.
+        self.copied: set[str] = set()
         self.lines: list[Invocation] = []
         self.before_send: Callable[[str], None] = lambda _: None
         self.event_ahead_s = 0.0
@@ -47,8 +49,13 @@ class Injected:
 
     def look(self, keys: Sequence[str]) -> dict[str, LookResult | None]:
         now = time.perf_counter()
-        done = LookResult(End.LABELLED, time.time() + self.event_ahead_s)
-        return {key: done if self.visible_at.get(key, now + 1) <= now else None for key in keys}
+        at_s = time.time() + self.event_ahead_s
+        return {
+            key: LookResult(End.LABELLED, at_s, key in self.copied)
+            if self.visible_at.get(key, now + 1) <= now
+            else None
+            for key in keys
+        }
 
     def depth(self) -> Depth:
         return Depth(0, 0, len(self.dead))
@@ -75,8 +82,12 @@ def executed(system: Injected, plan: Plan) -> Runner:
     return runner
 
 
-def figures_of(runner: Runner, slo: str = "lost=0", **others: Any) -> dict[str, Any]:
+def figures_of(
+    runner: Runner, slo: str = "lost=0", lines: Sequence[Invocation] = (), **others: Any
+) -> dict[str, Any]:
     given_: Any = {"rows": (0, 0), "warmup": {"photos": 0}, "clock_ahead_s": 0.0, "counted_calls": None} | others
-    setting = Setting("Nothing is real.", "local", len(runner.run.samples), 50.0, "steady", "photos", 0, 2)
-    work = account(Injected(lambda _: 0.0), runner.run, BUCKET, wait=lambda _: None)
+    setting = Setting("Nothing is real.", "local", len(runner.run.samples), 50.0, "steady", "photos", 0, 0.0, 2)
+    system = Injected(lambda _: 0.0)
+    system.lines = list(lines)
+    work = account(system, runner.run, BUCKET, wait=lambda _: None)
     return results(setting, runner.run, work, objectives(slo), [], **given_)
