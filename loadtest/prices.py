@@ -27,6 +27,7 @@ PRICES = {
     "read_units": Price("DynamoDB reads", "read request unit", 0.125 / 1e6),
     "queue_requests": Price("SQS", "request", 0.40 / 1e6),
     "puts": Price("S3 PUT", "request", 0.005 / 1e3),
+    "gets": Price("S3 GET", "request", 0.0004 / 1e3),
     "heads": Price("S3 HEAD", "request", 0.0004 / 1e3),
     "log_gb": Price("CloudWatch Logs", "GB", 0.50),
 }

@@ -216,6 +216,8 @@ def _quantities(samples: Samples, work: Work, documents: Sequence[Document], cal
         # Sent by S3, received and deleted by Lambda, in batches.
         "queue_requests": sent + 2 * work.invocations,
         "puts": sent,
+        # The first bytes, for time and camera; copies have them from their originals.
+        "gets": photos * float(np.mean([_is_read(one) for one in documents])) if documents else 0.0,
         "log_gb": work.log_bytes / 1e9,
     }
 
@@ -231,6 +233,10 @@ def _of_claims(samples: Samples) -> dict[str, float]:
         # Where objects have no versions.
         "heads": copied,
     }
+
+
+def _is_read(document: Document) -> bool:
+    return document.metadata_read is not None and document.copy_of is None
 
 
 def _kilobytes(document: Document) -> int:
