@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from handler.model_settings import digest_of
+from handler.storage import CLAIM_PATIENCE_S
 from handler.timeouts import DYNAMODB
 from photo_labels.records.contents import Claim, claimed_content, content_id, content_of, may_claim
 from photo_labels.records.documents import Document, is_lasting, iso
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 # From a claim to the commit, by the owner's clock and ours: what has not ended by then may take days.
 _OWNER_TAKES = timedelta(seconds=3)
 _LOOK_S = 0.1
-# For one claim, with the attempts that follow a throttle: photos are not to wait for this table.
-_PATIENCE_S = DYNAMODB.call_s + 0.5
 
 
 class ContentClaimedError(Exception):
@@ -54,7 +53,7 @@ class ClaimAttempt:
         self._put = put
         self._beside = beside
         self._stats = stats
-        self._answer: Callable[[], Claim | None] | None = None
+        self._answer: Callable[[float], Claim | None] | None = None
 
     def start(self) -> None:
         """Begin to put the claim while the photo waits for its slot, unless that is to come first."""
@@ -63,10 +62,10 @@ class ClaimAttempt:
 
     def confirm(self) -> None:
         """Return where the photo is to be labelled. Raises ContentClaimedError where another one is."""
-        answer = self._answer or self._put
-        self._answer = lambda: None  # a photo that has its claim keeps it for all attempts of the call
+        answer = self._answer
+        self._answer = lambda _: None  # a photo that has its claim keeps it for all attempts of the call
         try:
-            others = answer()
+            others = answer(CLAIM_PATIENCE_S) if answer else self._put()
         except (*AWS_ERRORS, TransientError) as error:
             self._stats.claim_error = error
             return
@@ -96,16 +95,18 @@ class Copies:
             return None
         return content_id(event.etag, event.size, *self._settings)
 
-    def outdated_claims(self, replaced: Document | None, document: Document) -> list[tuple[str, str]]:
-        """Return content and ImageID of the claim that a photo no longer has, once `document` is written."""
-        content = claimed_content(replaced) if self._is_on else None
-        return [(content, document.image_id)] if content and content != content_of(document) else []
+    def outdated_claims(self, replaced: Document | None, document: Document) -> set[tuple[str, str]]:
+        """Return content and ImageID of the claims that a photo no longer has, once `document` is written."""
+        if not self._is_on:
+            return set()
+        contents = {claimed_content(replaced), claimed_content(document)} - {None, content_of(document)}
+        return {(content, document.image_id) for content in contents if content}
 
     def observed(
         self,
         event: ObjectEvent,
         claim: Claim | None,
-        ask: Callable[[ClaimAttempt], dict[str, Any]],
+        ask: Callable[[ClaimAttempt | None], dict[str, Any]],
         deadline: Deadline,
         *,
         stats: CallStats,
@@ -113,38 +114,45 @@ class Copies:
     ) -> dict[str, Any]:
         """Return what a document says of its photo's content: an equal photo's, else what `ask` returns.
 
-        `claim`: as it was read; None: there was none. `ask` confirms an attempt before it pays, and its errors are
-        raised. `beside`: None where a claim is to be put only when the photo has its slot.
+        `claim`: as it was read; None: there was none. `ask` confirms an attempt before it pays, or pays without
+        one; its errors are raised. `beside`: None where a claim is put only when the photo has its slot.
         """
         content = self.content_of(event)
         assert content
         while True:
-            if claim and claim.image_id != event.image_id and (original := self._original(claim, deadline)):
+            is_others = claim is not None and claim.image_id not in {"", event.image_id}
+            original = self._original(claim, deadline) if claim and is_others else None
+            if original:
                 return original.observed() | {"copy_of": original.image_id}
             own = Claim(content, event.image_id, iso(self._now()))
             attempt = ClaimAttempt(self._putting(own, claim, deadline), beside, stats)
             try:
                 return ask(attempt)
             except ContentClaimedError as error:
+                if error.claim == claim:  # which cannot be taken over, as nobody here writes it
+                    return ask(None)
                 claim = error.claim
 
     def read(self, content: str, deadline: Deadline, stats: CallStats) -> Claim | None:
         """Return the claim of a content; None: there is none, or it cannot be read."""
         try:
-            return self._storage.read((), [content], deadline).claims.get(content)
-        except (*AWS_ERRORS, TransientError) as error:
+            found = self._storage.read((), [content], deadline)
+        except TransientError as error:
             stats.claim_error = error
             return None
+        stats.claim_error = found.claim_error
+        return found.claims.get(content)
 
     def release(self, content: str, image: str, deadline: Deadline) -> None:
         """Delete a claim that its photo no longer has; raises where that fails, and does not try for long."""
-        self._storage.release(content, image, _briefly(deadline))
+        self._storage.release(content, image, deadline.briefly(CLAIM_PATIENCE_S))
 
     def _putting(self, own: Claim, over: Claim | None, deadline: Deadline) -> Callable[[], Claim | None]:
-        return lambda: self._storage.claim(own, over, _briefly(deadline))
+        return lambda: self._storage.claim(own, over, deadline.briefly(CLAIM_PATIENCE_S))
 
     def _original(self, claim: Claim, deadline: Deadline) -> Document | None:
         """Wait for the document of the photo that has the claim. None: its labels are not to be had."""
+        began = self._now()  # a claim may be of a clock that is wrong
         while True:
             document = self._storage.read([claim.image_id], (), deadline).documents.get(claim.image_id)
             if isinstance(document, Document):
@@ -152,7 +160,8 @@ class Copies:
                     return document if self._is_seen(document, deadline) else None
                 if document.labelled_at >= claim.claimed_at:  # it ended otherwise
                     return None
-            if iso(self._now() - _OWNER_TAKES) > claim.claimed_at:
+            now = self._now()
+            if iso(now - _OWNER_TAKES) > claim.claimed_at or now - began > _OWNER_TAKES:
                 return None
             deadline.pause(_LOOK_S, then_s=DYNAMODB.call_s)
 
@@ -168,7 +177,3 @@ class Copies:
             head = self._objects.head(document.bucket, document.key, None, deadline)
             return head is not None and document.is_of(head.etag, head.last_modified, head.version_id)
         return False
-
-
-def _briefly(deadline: Deadline) -> Deadline:
-    return deadline.earlier(max(0.0, deadline.remaining_s() - _PATIENCE_S))

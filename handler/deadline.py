@@ -45,6 +45,10 @@ class Deadline:
         sooner._closed = self._closed
         return sooner
 
+    def briefly(self, seconds: float) -> Deadline:
+        """Return one that is `seconds` away at most: what it is for is not worth more of a photo's time."""
+        return self.earlier(max(0.0, self.remaining_s() - seconds))
+
     def close(self) -> None:
         """End the invocation for every thread that still looks at this deadline."""
         self._closed.set()

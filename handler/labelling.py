@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from handler.decisions import Forward, SkipReason, Task, Write
 from handler.events import Kind, ObjectEvent, body_of
-from handler.lanes import LIVE
 from handler.looking import Look
 from handler.metadata import MetadataReader
 from handler.model_settings import digest_of
@@ -222,8 +221,8 @@ class Labeller:
             lambda attempt: self._ask(photo, attempt),
             photo.deadline,
             stats=photo.stats,
-            # What is not live waits for long: its claim would be taken over meanwhile.
-            beside=photo.beside if photo.lane.priority is LIVE else None,
+            # What may wait for long would have its claim taken over meanwhile.
+            beside=photo.beside if photo.lane.max_wait_s is not None else None,
         )
         is_copy = "copy_of" in observed
         return self._metadata.of_equal(observed, task.event, photo.deadline) if is_copy else observed
@@ -248,7 +247,7 @@ class Labeller:
     def _detect(self, photo: _Photo, slot: SlotRequest) -> Recognised:
         """Ask for labels; a photo that would have to wait for its slot is looked at first: it may be bulk work.
 
-        Before the slot is booked, since a slot cannot be returned.
+        Before the slot is booked, since one that is returned helps only this environment's other photos.
         """
         lane = photo.lane
         if lane.bulk:

@@ -53,9 +53,8 @@ class Look:
 
     def _briefly(self, event: ObjectEvent, most_bytes: int, deadline: Deadline) -> bytes:
         """Return what the object begins with; empty: S3 does not give it, or not soon."""
-        patience = deadline.earlier(max(0.0, deadline.remaining_s() - _LOOK_S))
         with suppress(*AWS_ERRORS, TransientError):
-            return self._beginning(event, most_bytes, patience)
+            return self._beginning(event, most_bytes, deadline.briefly(_LOOK_S))
         return b""
 
     def _beginning(self, event: ObjectEvent, most_bytes: int, deadline: Deadline) -> bytes:

@@ -1,6 +1,6 @@
 """When, where and by which camera a photo was taken, read from its first bytes while Rekognition works.
 
-It is no condition for the labels: what S3 does not give, or not soon, is left for a backfill to fill in.
+It is no condition for the labels: what S3 does not give, or not soon, is left for `photos backfill --all`.
 """
 
 from __future__ import annotations
@@ -29,22 +29,32 @@ if TYPE_CHECKING:
 HEAD_BYTES = 64 * 2**10
 # What a look may take of a photo's time, if S3 is in trouble.
 _PATIENCE_S = S3.call_s + 0.5
+# What is left of a photo's time, at least, when metadata are waited for no longer.
+_TO_WRITE_S = 0.3
 
 
 class Reading:
     """Reads the metadata of one photo beside other work, once; of one thread."""
 
-    def __init__(self, start: Callable[[], Callable[[], dict[str, Any]]]) -> None:
+    def __init__(self, start: Callable[[], Callable[[float], dict[str, Any]]], deadline: Deadline) -> None:
         self._start = start
-        self._answer: Callable[[], dict[str, Any]] | None = None
+        self._deadline = deadline
+        self._answer: Callable[[float], dict[str, Any]] | None = None
 
     def start(self) -> None:
         """Begin, unless that was done."""
         self._answer = self._answer or self._start()
 
     def fields(self) -> dict[str, Any]:
-        """Wait, and return what `MetadataReader.read` does; nothing where it was never started."""
-        return self._answer() if self._answer else {}
+        """Return what `MetadataReader.read` does; nothing where that does not come, or was never started.
+
+        The labels are paid for by now, and have to be written before the deadline.
+        """
+        if not self._answer:
+            return {}
+        with suppress(TransientError):
+            return self._answer(max(0.0, min(_PATIENCE_S, self._deadline.remaining_s() - _TO_WRITE_S)))
+        return {}
 
 
 class MetadataReader:
@@ -63,6 +73,8 @@ class MetadataReader:
         read = facts["metadata_read"]
         if self.is_lacking(read):
             return {**facts, **self.read(event, deadline)}
+        if self._wanted is None:
+            return {**facts, **dict.fromkeys(("taken_at", "camera", "location", "metadata_read"))}
         if read == TIME_AND_LOCATION != self._wanted:
             return {**facts, "location": None, "metadata_read": TIME}
         return dict(facts)
@@ -87,13 +99,13 @@ class MetadataReader:
 
     def reading(self, event: ObjectEvent, deadline: Deadline, beside: Threads) -> Reading:
         """Return what reads the metadata of one photo beside other work, once it is started."""
-        return Reading(lambda: beside.start(lambda: self.read(event, deadline)))
+        return Reading(lambda: beside.start(lambda: self.read(event, deadline)), deadline)
 
     def read(self, event: ObjectEvent, deadline: Deadline) -> dict[str, Any]:
         """Return what a photo's document says of its metadata, by field; empty: S3 did not give them."""
         if not self._wanted:
             return {}
-        briefly = deadline.earlier(max(0.0, deadline.remaining_s() - _PATIENCE_S))
+        briefly = deadline.briefly(_PATIENCE_S)
         with suppress(*AWS_ERRORS, TransientError):
             head = self._part(event, 0, HEAD_BYTES, briefly)
             if head is None:

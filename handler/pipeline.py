@@ -6,6 +6,7 @@ that no photo waits for the slowest of its batch.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from handler.report import Outcome, Report
 from handler.results import CallStats
 from handler.storage import MAX_READ_ITEMS, Committed, ConditionFailed, Storage, in_statements, in_writes
 from handler.threads import JobResult, Threads
+from photo_labels.records.contents import Claim
+from photo_labels.records.documents import iso
 from photo_labels.records.errors import ChangedMeanwhileError, ForeignItemError
 
 if TYPE_CHECKING:
@@ -71,7 +74,7 @@ class Pipeline:
             tasks = self._plan(report, writers, writing)
             report.call_stats = {image: CallStats() for image in tasks}
             recognising = writing.earlier(_TO_WRITE_S)
-            for wave in self._waves(tasks):
+            for wave in self._waves(tasks, report):
                 jobs = {
                     image: partial(
                         self._labeller.resolve, task, lane, recognising, report.call_stats[image], beside
@@ -80,6 +83,7 @@ class Pipeline:
                 }
                 for completed in recognisers.completed_batches(jobs, recognising):
                     self._write(completed, report, writers, writing)
+            self._release(report, writers, writing)
             self._finish(report, writers, deadline)
         return report
 
@@ -95,6 +99,8 @@ class Pipeline:
         }
         tasks: dict[str, Task] = {}
         for part, read in threads.run_all(jobs, deadline).items():
+            if read.value and read.value.claim_error:
+                report.claim_error = read.value.claim_error
             for image in part:
                 if read.value is None:
                     report.outcomes[image] = Outcome(error=read.error)
@@ -111,16 +117,22 @@ class Pipeline:
                     tasks[image] = task
         return tasks
 
-    def _waves(self, tasks: dict[str, Task]) -> Iterator[dict[str, Task]]:
-        """Return the first photo of each content, then the others, which find it labelled."""
-        firsts: dict[str, Task] = {}
-        others: dict[str, Task] = {}
-        seen: set[str] = set()
+    def _waves(self, tasks: dict[str, Task], report: Report) -> Iterator[dict[str, Task]]:
+        """Return the first photo of each content; when those have ended, the others, which find them labelled."""
+        firsts: dict[str, str] = {}
         for image, task in tasks.items():
-            content = self._copies.content_of(task.event) or image
-            (others if content in seen else firsts)[image] = task
-            seen.add(content)
-        yield from filter(None, (firsts, others))
+            firsts.setdefault(self._copies.content_of(task.event) or image, image)
+        yield {image: tasks[image] for image in firsts.values()}
+        others: dict[str, Task] = {}
+        for image in tasks.keys() - firsts.values():
+            task, content = tasks[image], self._copies.content_of(tasks[image].event)
+            assert content
+            first = firsts[content]
+            if report.outcomes[first].write:  # and so no slot has to be booked to find that out
+                task = replace(task, claim=Claim(content, first, iso(report.received_at)))
+            others[image] = task
+        if others:
+            yield others
 
     def _write(
         self,
@@ -144,15 +156,15 @@ class Pipeline:
         report.outcomes |= {image: Outcome(error=error) for image, error in no_rows.items()}
         with_rows = {image: write for image, write in writes.items() if image not in no_rows}
         stale: list[Row] = []
-        outdated: list[tuple[str, str]] = []
         for image, commit in self._commit(with_rows, threads, deadline).items():
             report.outcomes[image], unbacked = self.classify_commit(writes[image], commit)
             stale += unbacked
             if isinstance(commit.value, Committed):
-                outdated += self._copies.outdated_claims(commit.value.replaced, writes[image].document)
+                report.outdated_claims |= self._copies.outdated_claims(
+                    commit.value.replaced, writes[image].document
+                )
         self._labeller.record_writes([(write, report.outcomes[image].error) for image, write in writes.items()])
         self._delete_rows(stale, report, threads, deadline)
-        self._release(outdated, report, threads, deadline)
 
     def _forward(self, photos: dict[str, Forward], report: Report, threads: Threads, deadline: Deadline) -> None:
         queues: dict[str, dict[str, Forward]] = {}
@@ -222,16 +234,13 @@ class Pipeline:
         jobs = {part: partial(self._storage.delete_rows, part, deadline) for part in in_writes(stale)}
         for part, deletion in threads.run_all(jobs, deadline).items():
             if deletion.error:
-                report.rows_left += [(row.image_id, deletion.error) for row in part]
+                report.rows_left += [(image, deletion.error) for image in {row.image_id: row for row in part}]
 
-    def _release(
-        self, claims: list[tuple[str, str]], report: Report, threads: Threads, deadline: Deadline
-    ) -> None:
+    def _release(self, report: Report, threads: Threads, deadline: Deadline) -> None:
         """Delete claims that nobody needs any more. A failure costs nothing: they are taken over."""
-        jobs = {one: partial(self._copies.release, *one, deadline) for one in claims}
-        for (_, image), release in threads.run_all(jobs, deadline).items():
-            if release.error:
-                report.call_stats[image].claim_error = release.error
+        jobs = {one: partial(self._copies.release, *one, deadline) for one in report.outdated_claims}
+        for release in threads.run_all(jobs, deadline).values():
+            report.claim_error = report.claim_error or release.error
 
     def _finish(self, report: Report, threads: Threads, deadline: Deadline) -> None:
         """Dead-letter what is malformed once all else in its message is done; let failures come back later."""

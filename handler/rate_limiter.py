@@ -176,6 +176,8 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._waiting: deque[None] = deque()
         self._slots: list[float] = []
+        # Those that were given back; without the lock, which is held by who waits.
+        self._returned: deque[float] = deque()
 
     def acquire(self, request: SlotRequest, deadline: Deadline, then_s: float) -> Exception | None:
         """Wait for a slot. Raises NoSlotError where none comes in time for the photo.
@@ -195,9 +197,8 @@ class RateLimiter:
         return failed
 
     def give_back(self) -> None:
-        """Leave a slot that is not used to the environment's next photo."""
-        with self._lock:
-            self._slots.insert(0, self._clock())
+        """Leave a slot that is not used to the environment's next photo, also to one that waits for a slot now."""
+        self._returned.append(self._clock())
 
     def throttled(self, deadline: Deadline) -> None:
         """Cut the rate for all environments, unless that was done a moment ago; best effort."""
@@ -231,7 +232,7 @@ class RateLimiter:
         """Return a slot that was booked already, or book some for all threads that wait."""
         # Older slots were booked before the environment was frozen.
         self._slots = [slot for slot in self._slots if slot > self._clock() - MAX_AHEAD_S]
-        while not self._slots:
+        while not self._has_slots():
             try:
                 self._slots = self._book(request, deadline)
             except (*AWS_ERRORS, TransientError) as error:
@@ -249,6 +250,14 @@ class RateLimiter:
             near_s = max(0.0, self._bookable_at(request.priority) - self._clock())
             _wait(deadline, near_s + random.random() * self._look_s, then_s)
         return self._slots.pop(0), None
+
+    def _has_slots(self) -> bool:
+        """Tell whether there is a slot that was booked, or given back a moment ago."""
+        while self._returned:
+            slot = self._returned.popleft()
+            if slot > self._clock() - MAX_AHEAD_S:
+                self._slots.insert(0, slot)
+        return bool(self._slots)
 
     def _ahead_s(self, priority: Priority) -> float:
         return max(priority.ahead_s, priority.ahead_slots / self._rate(self._clock()))
@@ -370,9 +379,8 @@ class RateLimiter:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
 
-        patience = deadline.earlier(max(0.0, deadline.remaining_s() - _PATIENCE_S))
         try:
-            self._item = _read(call(attempt, patience, DYNAMODB.call_s)["Attributes"])
+            self._item = _read(call(attempt, deadline.briefly(_PATIENCE_S), DYNAMODB.call_s)["Attributes"])
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
                 raise

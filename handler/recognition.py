@@ -17,7 +17,7 @@ from handler.results import (
     UnsupportedPhotoError,
 )
 from handler.timeouts import REKOGNITION
-from photo_labels.records.errors import AWS_ERRORS, PermanentError, code_of, is_throttle
+from photo_labels.records.errors import AWS_ERRORS, OutOfTimeError, PermanentError, code_of, is_throttle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,15 +101,15 @@ class Recogniser:
 
     def _acquire(self, slot: SlotRequest, deadline: Deadline, stats: CallStats) -> None:
         """Wait for a slot, and until the photo may use it."""
-        if not self._rate_limiter:
-            slot.confirm()
-            return
-        slot.start()
-        stats.slot_error = self._rate_limiter.acquire(slot, deadline, then_s=REKOGNITION.call_s)
+        if self._rate_limiter:
+            slot.start()
+            stats.slot_error = self._rate_limiter.acquire(slot, deadline, then_s=REKOGNITION.call_s)
         try:
             slot.confirm()
-        except ContentClaimedError:
-            self._rate_limiter.give_back()
+            deadline.require(REKOGNITION.call_s)  # which may have taken some of it
+        except (ContentClaimedError, OutOfTimeError):
+            if self._rate_limiter:
+                self._rate_limiter.give_back()
             raise
 
 

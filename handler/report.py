@@ -44,5 +44,9 @@ class Report:
     not_backed_off: dict[str, str] = field(default_factory=dict)
     # ImageIDs whose outdated rows could not be deleted; readers leave these rows out, nothing is wrong.
     rows_left: list[tuple[str, Exception]] = field(default_factory=list)
+    # Why claims of contents could not be read.
+    claim_error: Exception | None = None
+    # Content and ImageID of claims that nobody needs any more.
+    outdated_claims: set[tuple[str, str]] = field(default_factory=set)
     # By ImageID, of the objects that there was something to do for.
     call_stats: dict[str, CallStats] = field(default_factory=dict)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -13,7 +12,7 @@ from handler.timeouts import DYNAMODB
 from photo_labels.records.attributes import from_attributes, to_attributes
 from photo_labels.records.contents import Claim, content_key
 from photo_labels.records.documents import Document, NotOursError, expression_values, iso, unchanged
-from photo_labels.records.errors import ForeignItemError, code_of
+from photo_labels.records.errors import AWS_ERRORS, ForeignItemError, TransientError, code_of
 from photo_labels.records.index import Row, row_key
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 # Documents that are read together: BatchGetItem's 100 items, with as many claims.
 MAX_READ_ITEMS = 50
 MAX_WRITE_ITEMS = 25
+# For one call about claims, with the attempts that follow a throttle: photos are not to wait for them.
+CLAIM_PATIENCE_S = DYNAMODB.call_s + 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Known:
     documents: dict[str, Document | ForeignItemError]
     # By content.
     claims: dict[str, Claim]
+    # Why some claims are not among them.
+    claim_error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +68,37 @@ class Storage:
         self._claims_table = claims_table or ""
 
     def read(self, images: Sequence[str], contents: Iterable[str], deadline: Deadline) -> Known:
-        """Read the documents of at most 50 ImageIDs, consistently, and at most as many claims, which may be old.
+        """Read the documents of at most 50 ImageIDs, consistently, and with them as many claims, which may be old.
 
-        Raises when some could not be read.
+        Raises when some documents could not be read. Claims are left out where reading them fails, or takes long:
+        they only save money.
         """
         known = Known({}, {})
-        request: Any = {}
-        if images:
-            keys = [{"ImageID": {"S": image}} for image in images]
-            request[self._labels_table] = {"Keys": keys, "ConsistentRead": True}
+        keys = [{"ImageID": {"S": image}} for image in images]
+        request: Any = {self._labels_table: {"Keys": keys, "ConsistentRead": True}} if keys else {}
         if claimed := [content_key(content) for content in dict.fromkeys(contents)]:
-            request[self._claims_table] = {"Keys": claimed}
+            joint = request | {self._claims_table: {"Keys": claimed}}
+            try:
+                request = self._read_once(joint, known, deadline.briefly(CLAIM_PATIENCE_S))
+            except (*AWS_ERRORS, TransientError) as error:
+                known = Known({}, {}, error)
+            request.pop(self._claims_table, None)
         attempt = 0
         while request:
-            read = partial(self._client.batch_get_item, RequestItems=request)
-            answer: Any = call(read, deadline, DYNAMODB.call_s)
-            for item in answer["Responses"].get(self._labels_table, []):
-                known.documents[item["ImageID"]["S"]] = _document(item)
-            for item in answer["Responses"].get(self._claims_table, []):
-                known.claims[item["Content"]["S"]] = Claim.from_item(item)
-            request = answer.get("UnprocessedKeys", {})
+            request = self._read_once(request, known, deadline)
             if request:
                 attempt += 1
                 deadline.pause(pauses_s(attempt), then_s=DYNAMODB.call_s)
         return known
+
+    def _read_once(self, request: Any, known: Known, deadline: Deadline) -> Any:
+        """Read what BatchGetItem gives at once into `known`; return what it leaves to be asked for again."""
+        answer: Any = call(lambda: self._client.batch_get_item(RequestItems=request), deadline, DYNAMODB.call_s)
+        for item in answer["Responses"].get(self._labels_table, []):
+            known.documents[item["ImageID"]["S"]] = _document(item)
+        for item in answer["Responses"].get(self._claims_table, []):
+            known.claims[item["Content"]["S"]] = Claim.from_item(item)
+        return dict(answer.get("UnprocessedKeys", {}))
 
     def claim(self, own: Claim, over: Claim | None, deadline: Deadline) -> Claim | None:
         """Put a claim where there is none, or the same photo's, or `over`; return another that is there."""

@@ -69,8 +69,8 @@ def _log(report: Report, logger: Logger) -> None:
     for error in slot_error[:1]:
         facts = {"reason": code_of(error), "detail": str(error)}
         logger.warning("no slots from LabelQuota, kept to an equal share of the quota", extra=facts)
-    claim_errors = [stats.claim_error for stats in report.call_stats.values() if stats.claim_error]
-    for error in claim_errors[:1]:
+    claim_errors = [report.claim_error, *(stats.claim_error for stats in report.call_stats.values())]
+    for error in list(filter(None, claim_errors))[:1]:
         facts = {"reason": code_of(error), "detail": str(error)}
         logger.warning("no claims in ContentClaims, labelled each photo for itself", extra=facts)
 

@@ -65,9 +65,20 @@ class Threads:
             )
             yield {names[future]: _ended(future) if future.done() else late for future in pending}
 
-    def start(self, job: Callable[[], T]) -> Callable[[], T]:
-        """Start a job; the function that is returned waits for its result, or raises its error."""
-        return self._pool.submit(job).result
+    def start(self, job: Callable[[], T]) -> Callable[[float], T]:
+        """Start a job; the function that is returned waits so many seconds for its result, or raises its error.
+
+        It raises TransientError where there is none by then.
+        """
+        future = self._pool.submit(job)
+
+        def result(seconds: float) -> T:
+            try:
+                return future.result(seconds)
+            except TimeoutError:
+                raise TransientError("Abandoned", "no answer in the time that it may take") from None
+
+        return result
 
     def run_all(self, jobs: Mapping[K, Callable[[], T]], deadline: Deadline) -> dict[K, JobResult[T]]:
         """Run the jobs and wait for all of them, or the deadline."""

@@ -66,7 +66,11 @@ def content_id(etag: str, size: int, min_confidence: Decimal, max_labels: int, m
 
 def content_of(document: Document) -> str | None:
     """Return the content whose labels a document has; None: it has none, or does not say of which."""
-    if document.status != "LABELLED" or document.etag is None or document.size is None:
+    return _content_in(document) if document.status == "LABELLED" else None
+
+
+def _content_in(document: Document) -> str | None:
+    if document.etag is None or document.size is None:
         return None
     if document.min_confidence is None or document.max_labels is None:
         return None
@@ -76,5 +80,5 @@ def content_of(document: Document) -> str | None:
 
 
 def claimed_content(document: Document | None) -> str | None:
-    """Return the content that a document's photo may have claimed; None: there is no such claim."""
-    return content_of(document) if document and document.copy_of is None else None
+    """Return the content that a document's photo may have claimed, also where it was rejected then; None: none."""
+    return _content_in(document) if document and document.copy_of is None else None

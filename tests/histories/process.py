@@ -148,9 +148,9 @@ def in_turn(dice: random.Random) -> Callable[[int], Threads]:
         def __exit__(self, *_: object) -> None:
             pass
 
-        def start(self, job: Callable[[], T]) -> Callable[[], T]:
+        def start(self, job: Callable[[], T]) -> Callable[[float], T]:
             result = _ended(job)
-            return lambda: _raised(result)
+            return lambda _: _raised(result)
 
         def completed_batches(
             self, jobs: Mapping[K, Callable[[], T]], deadline: Deadline

@@ -322,3 +322,76 @@ def test_given_copies_to_be_converted_when_received_then_one_is_recognised(world
     assert second["CopyOf"] == f"{BUCKET}/a.heic"
     assert second["Orientation"] == first["Orientation"] == 6
     assert world.recognised == ["a.heic"]
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "ThrottlingException"])
+@pytest.mark.parametrize("is_asked_for", [False, True])
+def test_given_claims_that_cannot_be_read_when_received_then_photos_are_labelled_all_the_same(
+    world: World, code: str, is_asked_for: bool
+) -> None:
+    def hook(operation: str, parameters: dict[str, Any]) -> None:
+        if operation == "BatchGetItem" and "ContentClaims" in parameters["RequestItems"]:
+            raise aws_error(code)
+
+    event = world.put("a.jpg", CAT)
+    world.clock.pause(_A_WHILE_S)
+    message = reconcile(world, "a.jpg") if is_asked_for else world.message(event)
+    before = world.clock.now
+    assert failing(Function(world, hook).receive(message)) == set()
+    assert world.found("Cat") == {"a.jpg"}
+    assert world.clock.now - before < timedelta(seconds=5)
+
+
+def test_given_claims_that_stay_unprocessed_when_received_then_photos_are_labelled_all_the_same(
+    world: World,
+) -> None:
+    event = world.message(world.put("a.jpg", CAT))
+    assert failing(Function(world, unprocessed=lambda entries: entries - 1).receive(event)) == set()
+    assert world.found("Cat") == {"a.jpg"}
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"ImageID": {"S": "photos/x.jpg"}, "ClaimedAt": {"S": "zzz"}},
+        {"ImageID": {"S": "photos/x.jpg"}, "ClaimedAt": {"S": "2099-01-01T00:00:00.000Z"}},
+        {"ImageID": {"S": "photos/x.jpg"}, "ClaimedAt": {"N": "7"}},
+        {"ImageID": {"S": "photos/x.jpg"}},
+        {"ClaimedAt": {"S": "2020-01-01T00:00:00.000Z"}},
+        {"ImageID": {"N": "7"}, "Other": {"BOOL": True}},
+    ],
+)
+def test_given_a_claim_that_others_changed_when_received_then_the_photo_is_labelled(
+    world: World, claim: dict[str, Any]
+) -> None:
+    event = world.put("a.jpg", CAT)
+    Function(world).receive(world.message(event))
+    [content] = claims(world)
+    world.tables.items["ImageLabels"].clear()
+    world.tables.items["ContentClaims"][content,] = {"Content": {"S": content}} | claim
+    world.clock.pause(_A_WHILE_S)
+    before = world.clock.now
+    assert failing(Function(world).receive(world.message(event))) == set()
+    assert world.found("Cat") == {"a.jpg"}
+    assert world.clock.now - before < timedelta(seconds=5)
+
+
+def test_given_a_photo_that_rekognition_refuses_when_it_had_a_claim_then_that_is_gone(world: World) -> None:
+    broken = Photo(error="ImageTooLargeException")
+    Function(world, is_converting=True).receive(world.message(world.put("a.jpg", broken)))
+    document = world.document("a.jpg")
+    assert document
+    assert document["Status"] == "REJECTED"
+    assert not claims(world)
+
+
+@pytest.mark.parametrize("lane", ["Live", "Overflow", "Bulk"])
+def test_given_copies_in_one_batch_when_the_first_is_labelled_then_the_others_take_no_slot(
+    world: World, lane: str
+) -> None:
+    records = [world.put("0.jpg", CAT), *(world.put_copy("0.jpg", f"{number}.jpg") for number in range(1, 10))]
+    world.clock.pause(_A_WHILE_S)
+    report = Function(world, settings=WITH_LANES).receive(*map(world.message, records), lane=lane)
+    assert failing(report) == set()
+    [quota] = world.tables.plain("LabelQuota")
+    assert (len(world.recognised), quota["CallsOfDay"]) == (1, 1)
