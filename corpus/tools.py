@@ -87,10 +87,18 @@ def installed() -> list[Tool]:
         thumbnail = ("vipsthumbnail", "PHOTO", "--size", f"{_SIDE}", "-o", _PICTURE)
         tools.append(Tool("libvips", (("vipsheader", "PHOTO"), thumbnail)))
     # Since version 7 it has one command; before, several.
-    if magick := next(filter(shutil.which, ("magick", "convert")), None):
+    if magick := next(filter(_is_imagemagick, ("magick", "convert")), None):
         convert = (magick, "PHOTO[0]", "-print", "%wx%h\n", "-thumbnail", f"{_SIDE}x{_SIDE}", _PICTURE)
         tools.append(Tool("ImageMagick", (convert,)))
     return tools
+
+
+def _is_imagemagick(command: str) -> bool:
+    """Tell whether a command is ImageMagick's: others have a `convert`, too."""
+    if not shutil.which(command):
+        return False
+    said = subprocess.run([command, "-version"], capture_output=True, text=True, check=False, timeout=_MAX_S)
+    return said.stdout.startswith("Version: ImageMagick")
 
 
 def _run(command: Sequence[str], folder: Path) -> tuple[str, str]:

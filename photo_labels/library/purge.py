@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -34,6 +34,7 @@ from photo_labels.records.documents import (
     new_commit,
     unchanged,
 )
+from photo_labels.records.errors import code_of
 from photo_labels.records.index import row_key
 
 if TYPE_CHECKING:
@@ -249,8 +250,11 @@ class Purger:
                 **expression_values(values),
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-            found = next(documents_in([error.response["Item"]] if "Item" in error.response else []), None)
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+            response: Any = error.response
+            found = next(documents_in([response["Item"]] if "Item" in response else []), None)
             # The client sends again what got no answer, and finds that it is done.
             return mark if found and found.commit == mark.commit else found
         return mark
@@ -267,13 +271,16 @@ class Purger:
         """Delete the claim of a photo to be the one of its content that is labelled: it has the photo's name."""
         content = claimed_content(document)
         if self._claims_table and content:
-            with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
+            try:
                 self._dynamodb.delete_item(
                     TableName=self._claims_table,
                     Key=content_key(content),
                     ConditionExpression="ImageID = :own",
                     ExpressionAttributeValues={":own": {"S": document.image_id}},
                 )
+            except ClientError as error:
+                if code_of(error) != "ConditionalCheckFailedException":
+                    raise
 
     # ------------------------------------------------------------ objects
 

@@ -29,7 +29,8 @@ ACCOUNT = "000000000000"
 IMAGE = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
 VALUES = {"ImageUri": IMAGE, "Architecture": "x86_64", "EnforceTls": "false"}
 BUCKET = f"photo-labels-{ACCOUNT}-us-east-1"
-TABLES = {"ImageLabels", "LabelIndex", "LabelQuota", "ContentClaims"}
+BEFORE_CLAIMS = {"ImageLabels", "LabelIndex", "LabelQuota"}
+TABLES = BEFORE_CLAIMS | {"ContentClaims"}
 DATA = {*(f"table {name}" for name in TABLES), f"bucket {BUCKET} with all its photos"}
 
 
@@ -90,8 +91,14 @@ def buckets(aws: Connection) -> set[str]:
 
 
 def of_an_earlier_version(deployment: Deployment, **parameters: str) -> str:
-    """Return a template from before there were tags; LabelQuota went with its stack."""
+    """Return a template from before there were tags, and claims; LabelQuota went with its stack."""
     template = json.loads(deployment.template(parameters))
+    claims = template["Resources"].pop("ContentClaims")
+    as_before = json.dumps(template).replace('{"Ref": "ContentClaims"}', '""')
+    arn = '{"Fn::GetAtt": ["ContentClaims", "Arn"]}'
+    template = json.loads(as_before.replace(arn, '{"Fn::GetAtt": ["ImageLabels", "Arn"]}'))
+    assert claims
+    del template["Outputs"]["ContentClaimsTable"]
     for resource in template["Resources"].values():
         resource.get("Properties", {}).pop("Tags", None)
     del template["Resources"]["LabelQuota"]["DeletionPolicy"]
@@ -145,10 +152,10 @@ def test_given_a_stack_of_an_earlier_version_when_deployed_then_its_tables_stay_
     old = Deployment("photo-labels", ACCOUNT, aws, lambda _: None)
     client = aws.client("dynamodb")
     deployment = deployed(aws, template=of_an_earlier_version(old))
-    ids = {name: client.describe_table(TableName=name)["Table"]["TableId"] for name in TABLES}
+    ids = {name: client.describe_table(TableName=name)["Table"]["TableId"] for name in BEFORE_CLAIMS}
     assert {one.store.name for one in retained(deployment).untagged} == {"ImageLabels", "LabelIndex"}
     deployed(aws)
-    assert {name: client.describe_table(TableName=name)["Table"]["TableId"] for name in TABLES} == ids
+    assert {name: client.describe_table(TableName=name)["Table"]["TableId"] for name in BEFORE_CLAIMS} == ids
     assert {one.name for one in retained(deployment).own} == TABLES | {BUCKET}
     assert retained(deployment).untagged == ()
 
@@ -161,7 +168,7 @@ def test_given_an_earlier_versions_stack_when_destroyed_with_data_then_nobody_ca
     with pytest.raises(UserError, match=r"(?s)No tag tells .* table ImageLabels, table LabelIndex:.*tag-resource"):
         destroyed(deployment, with_data=True)
     assert deployment.pipeline.status() == "CREATE_COMPLETE"
-    assert tables(aws) == TABLES
+    assert tables(aws) == BEFORE_CLAIMS
 
 
 def test_given_data_that_an_earlier_version_kept_when_deployed_then_the_commands_that_are_said_adopt_it(

@@ -80,7 +80,7 @@ def test_given_what_is_installed_when_a_photo_is_opened_then_each_sees_its_size_
         assert opened.picture.getextrema() != ((0, 0),) * 3
 
 
-@pytest.mark.skipif(not shutil.which("convert") and not shutil.which("magick"), reason="needs ImageMagick")
+@pytest.mark.skipif("ImageMagick" not in {one.name for one in installed()}, reason="needs ImageMagick")
 def test_given_a_script_as_a_photo_when_imagemagick_opens_it_then_its_policy_refuses(tmp_path: Path) -> None:
     picture = tmp_path / "of_another.png"
     Image.new("RGB", (90, 90), "red").save(picture)
@@ -91,3 +91,20 @@ def test_given_a_script_as_a_photo_when_imagemagick_opens_it_then_its_policy_ref
     )
     [tool] = [one for one in installed() if one.name == "ImageMagick"]
     assert not tool.opened(script).size
+
+
+@pytest.mark.parametrize(
+    ("script", "is_it"),
+    [
+        ("echo Version: ImageMagick 7.1.1 https://imagemagick.org", True),
+        ("echo Invalid drive specification.; exit 4", False),
+        ("echo GraphicsMagick 1.4", False),
+    ],
+)
+def test_given_a_convert_when_it_is_not_imagemagicks_then_it_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, is_it: bool
+) -> None:
+    (tmp_path / "convert").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "convert").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin" if not shutil.which("magick") else f"{tmp_path}:/bin")
+    assert ("ImageMagick" in {one.name for one in installed()}) is is_it
