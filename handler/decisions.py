@@ -57,6 +57,8 @@ class Task:
     moment: datetime | None = None
     # Of the content that the event tells of, as it was read.
     claim: Claim | None = None
+    # Labels of other settings are right, too.
+    keep_labels: bool = False
 
     @property
     def image_id(self) -> str:
@@ -98,4 +100,4 @@ def task_for(work: Work, known: Document | None, now: datetime, claim: Claim | N
             return SkipReason.DUPLICATE
         sequencer = None
     old = event.time is not None and now - event.time > _TRUSTED_FOR
-    return Task(event, known, sequencer, work.reconcile, work.force, old, work.moment, claim)
+    return Task(event, known, sequencer, work.reconcile, work.force, old, work.moment, claim, work.keep_labels)

@@ -74,6 +74,8 @@ class ObjectEvent:
     size: int | None = None
     version_id: str | None = None
     force: bool = False
+    # Labels of other settings are right, too: what is asked for is to fill in what the document lacks.
+    keep_labels: bool = False
     # S3's, of an object that was looked at.
     last_modified: datetime | None = None
     # When somebody asked for it, of a reconcile message.
@@ -118,6 +120,8 @@ class Work:
     # Somebody asked for the present truth, so what the event says is checked.
     reconcile: bool
     force: bool
+    # All that ask for the present truth are satisfied with labels of other settings.
+    keep_labels: bool
     # The latest of all its events.
     moment: datetime | None
 
@@ -187,6 +191,7 @@ def _newest(events: list[ObjectEvent]) -> Work:
         newest=max(events, key=lambda event: event.sequencer or ""),
         reconcile=any(event.kind is Kind.RECONCILE for event in events),
         force=any(event.force for event in events),
+        keep_labels=all(event.keep_labels for event in events if event.kind is Kind.RECONCILE),
         moment=max((event.moment for event in events if event.moment), default=None),
     )
 
@@ -264,8 +269,9 @@ def _read_reconcile(content: dict[str, Any], sent_at: datetime) -> ObjectEvent:
     if content.get("action") != ACTION:
         raise MalformedMessageError("UnknownAction", f"The action {content.get('action')!r:.80} is not known.")
     force = content.get("force", False)
-    if not isinstance(force, bool):
-        raise MalformedMessageError("InvalidReconcile", "force must be true or false.")
+    keep_labels = content.get("keepLabels", False)
+    if not isinstance(force, bool) or not isinstance(keep_labels, bool):
+        raise MalformedMessageError("InvalidReconcile", "force and keepLabels must be true or false.")
     bucket, key = _checked(content.get("bucket"), content.get("key"))
     try:
         time = _utc(content["eventTime"]) if "eventTime" in content else None
@@ -275,7 +281,16 @@ def _read_reconcile(content: dict[str, Any], sent_at: datetime) -> ObjectEvent:
             "InvalidReconcile", f"eventTime or askedAt is no time: {error!s:.200}."
         ) from error
     sequencer = _sequencer(content.get("sequencer"))
-    return ObjectEvent(bucket, key, Kind.RECONCILE, sequencer, time, force=force, asked_at=asked_at)
+    return ObjectEvent(
+        bucket,
+        key,
+        Kind.RECONCILE,
+        sequencer,
+        time,
+        force=force,
+        keep_labels=keep_labels,
+        asked_at=asked_at,
+    )
 
 
 def _read_s3_record(content: object) -> ObjectEvent:

@@ -180,7 +180,8 @@ class Labeller:
             return reason
         may_stay = task.sequencer is None or is_lasting(head.version_id)
         known = task.known if may_stay and not task.force else None
-        if known and self._is_up_to_date(known, head, any_settings=is_removal):
+        any_settings = is_removal or (task.reconcile and task.keep_labels)
+        if known and self._is_up_to_date(known, head, any_settings=any_settings):
             changes = self._metadata.changes(known, _with_head(task.event, head), photo.deadline)
             if task.sequencer is None and not changes:
                 return SkipReason.UP_TO_DATE

@@ -52,9 +52,9 @@ class Reconciler:
         self._send(self._bodies)
         self._bodies = []
 
-    def ask_all(self, bucket: str, keys: Sequence[str], *, force: bool = False) -> None:
+    def ask_all(self, bucket: str, keys: Sequence[str], *, force: bool = False, keep_labels: bool = False) -> None:
         """Ask about many objects at once; may be called from several threads. Raises as `ask` does."""
-        self._send([reconcile_message(bucket, key, force=force) for key in keys])
+        self._send([reconcile_message(bucket, key, force=force, keep_labels=keep_labels) for key in keys])
 
     def _send(self, bodies: Sequence[str]) -> None:
         """Send messages; a partial failure hides inside a 200."""

@@ -33,17 +33,21 @@ def reconcile_message(
     key: str,
     *,
     force: bool = False,
+    keep_labels: bool = False,
     sequencer: str | None = None,
     event_time: str | None = None,
     asked_at: str | None = None,
 ) -> str:
     """Return the body of a reconcile message.
 
-    `force`: label the photo again, although a document describes it. `sequencer` and `event_time` (ISO 8601) go
-    together: they are written only where both are known. `asked_at` (ISO 8601): when it was first sent, where that
-    is not now.
+    `force`: label the photo again, although a document describes it. `keep_labels`: do not, where its document
+    describes it, also if that was with other settings: only what it lacks is filled in. `sequencer` and
+    `event_time` (ISO 8601) go together: they are written only where both are known. `asked_at` (ISO 8601): when it
+    was first sent, where that is not now.
     """
     body: dict[str, object] = {"source": SOURCE, "action": ACTION, "bucket": bucket, "key": key, "force": force}
+    if keep_labels:
+        body["keepLabels"] = True
     if sequencer and event_time:
         body |= {"sequencer": sequencer, "eventTime": event_time}
     if asked_at:

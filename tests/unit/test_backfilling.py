@@ -99,7 +99,9 @@ def test_given_documents_of_before_there_were_dates_when_filled_then_they_are_qu
     facts: dict[str, Any] = {"status": "REJECTED", "timeline": None}
     store(target, document("rejected.jpg", {}, etag=etags["rejected.jpg"], **facts))
     counts = run(target, state)
-    assert keys(queued(target)) == ["new.jpg", "undated.jpg"]
+    messages = queued(target)
+    assert keys(messages) == ["new.jpg", "undated.jpg"]
+    assert [message.get("keepLabels", False) for message in messages] == [False, True]
     assert (counts.wanted, counts.dateless, counts.to_label) == (2, 1, 1)
     monkeypatch.setattr(cli, "aws_target", lambda *_: target)
     said = CliRunner().invoke(cli.photos, ["backfill", "--dry-run"]).output.replace("\n", "")

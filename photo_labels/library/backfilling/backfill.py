@@ -88,8 +88,9 @@ class _Part:
     """Objects that were compared together."""
 
     counts: BackfillCounts
-    # Keys.
+    # Keys: of what is to be labelled, or may be, and of what is only to be filled in.
     wanted: list[str]
+    dateless: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ class Backfill:
         self._state = state
         self._s3 = target.client("s3")
         self._reader = TableReader(target, connections=THREADS)
+        # A stack of before there were dates fills in none.
+        self._has_dates = target.outputs.content_claims_table is not None
 
     def stopped_after(self) -> str:
         """Return the last key of a pass over the same place that did not reach its end; "": there was none."""
@@ -135,6 +138,7 @@ class Backfill:
         def queue(objects: Sequence[Any]) -> _Part:
             part = self._compare(objects)
             reconciler.ask_all(self._place.bucket, part.wanted, force=self._place.is_forced)
+            reconciler.ask_all(self._place.bucket, part.dateless, keep_labels=True)
             return part
 
         counts = BackfillCounts()
@@ -175,7 +179,9 @@ class Backfill:
     def _compare(self, objects: Sequence[Any]) -> _Part:
         """Compare objects with their documents."""
         photos = [one for one in objects if name_says(one["Key"]) is not NameSays.NO_PHOTO]
-        counts, wanted, bucket = BackfillCounts(), list[str](), self._place.bucket
+        counts, bucket = BackfillCounts(), self._place.bucket
+        wanted: list[str] = []
+        dateless: list[str] = []
         counts.objects, counts.skipped = len(photos), no_photos_by_name(one["Key"] for one in objects)
         documents = self._reader.documents([image_id(bucket, one["Key"]) for one in photos])
         for one in photos:
@@ -183,14 +189,14 @@ class Backfill:
             finding = compared(document, one["ETag"].strip('"'), one["LastModified"])
             is_purged = document is not None and document.was_purged_after(one["LastModified"])
             counts.purged += is_purged
-            is_dateless = document is not None and not finding and _is_dateless(document)
-            counts.dateless += is_dateless and not (self._place.is_all or self._place.is_forced)
             if finding:
                 counts.found[finding] += 1
-            if finding or is_dateless or self._place.is_forced or (self._place.is_all and not is_purged):
+            if finding or self._place.is_forced or (self._place.is_all and not is_purged):
                 wanted.append(one["Key"])
-        counts.wanted = len(wanted)
-        return _Part(counts, wanted)
+            elif self._has_dates and document and _is_dateless(document):
+                dateless.append(one["Key"])
+        counts.dateless, counts.wanted = len(dateless), len(wanted) + len(dateless)
+        return _Part(counts, wanted, dateless)
 
     def _keep(self, after: str) -> None:
         """Save the position."""

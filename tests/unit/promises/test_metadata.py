@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from photo_labels.records.documents import TIME, TIME_AND_LOCATION
+from photo_labels.records.messages import reconcile_message
 from tests.fakes.aws import aws_error
 from tests.fakes.world import BUCKET, SETTINGS, START, Function, Photo, World, failing
 from tests.unit.promises.shared import CAT, Refuse, reconcile
@@ -195,6 +197,18 @@ def test_given_another_setting_when_reconciled_then_the_place_is_as_it_says(
     receive(world, reconcile(world, "a.jpg"), settings=after)
     assert ("Location" in says(world, "a.jpg")) is has_place
     assert world.recognised == ["a.jpg"]
+
+
+@pytest.mark.parametrize("keep_labels", [True, False])
+def test_given_labels_of_other_settings_when_asked_to_keep_them_then_only_the_time_is_filled_in(
+    world: World, keep_labels: bool
+) -> None:
+    receive(world, world.put("a.jpg", PHOTO), settings=SETTINGS)
+    world.clock.pause(60)
+    body = json.loads(reconcile_message(BUCKET, "a.jpg", keep_labels=keep_labels))
+    receive(world, world.message(body), settings=replace(TIMED, max_labels=7))
+    assert says(world, "a.jpg")["TakenAt"] == _SAYS["TakenAt"]
+    assert world.recognised.count("a.jpg") == (1 if keep_labels else 2)
 
 
 def test_given_labels_that_were_not_written_when_they_come_again_then_with_their_time(world: World) -> None:
