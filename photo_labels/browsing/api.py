@@ -62,7 +62,12 @@ class Api:
         page = found.searcher.page(SearchCriteria(found.query, min_confidence), _AT_A_TIME, after, _MAX_LOOKED_AT)
         photos = [self._photo(hit.document) for hit in page.hits]
         meant = found.meant
-        words = {"taken": meant.taken, "unknown": meant.unknown, "hidden": meant.hidden}
+        words = {
+            "taken": meant.taken,
+            "unknown": meant.unknown,
+            "excluding_none": meant.excluding_none,
+            "hidden": meant.hidden,
+        }
         return {"photos": photos, "more": page.more_after, "query": str(meant.said)} | words
 
     def years(self) -> dict[str, Any]:

@@ -171,8 +171,10 @@ def _tell(meant: Interpretation, map_file: Path | None, shown: Console) -> None:
     for label in meant.hidden:
         shown.print(safe(f"{label} is hidden by {map_file}."))
     for label, close in meant.unknown.items():
+        unknown = f"No photo is labelled {label}"
+        unknown += ": `not` leaves out nothing." if label in meant.excluding_none else "."
         hint = f"Did you mean {' or '.join(close)}?" if close else "`photos labels` lists those that there are."
-        shown.print(safe(f"No photo is labelled {label}. {hint}"))
+        shown.print(safe(f"{unknown} {hint}"))
 
 
 def _hint(wanted: SearchCriteria, shown: Console) -> None:

@@ -73,8 +73,44 @@ def test_given_words_when_interpreted_then_only_those_that_are_no_labels_were_ta
 @pytest.mark.parametrize("is_counted", [True, False])
 def test_given_a_misspelt_word_when_interpreted_then_what_there_is_may_be_meant(is_counted: bool) -> None:
     assert meant("spanil", {"Spaniel"}, is_counted=is_counted).unknown == {"spanil": ["Spaniel"]}
-    assert meant("spanil", {"Dog"}, is_counted=False).unknown["spanil"][0] == "Spaniel"
-    assert meant("kazte", {"Cat"}, is_counted=is_counted).unknown == {"kazte": ["katze"]}
+    assert meant("spanil", {"Dog"}, is_counted=False).unknown["spanil"] == ["Dog"]
+    assert meant("kazte", {"Cat"}, is_counted=is_counted).unknown == {"kazte": ["Cat"]}, (
+        "never a word that is none"
+    )
+
+
+@pytest.mark.parametrize("is_counted", [True, False])
+@pytest.mark.parametrize(
+    ("text", "said", "excluding_none"),
+    [
+        ("vehicle not car", "Vehicle and not car", ["car"]),
+        ("vehicle not (car or dog)", "Vehicle and not (car or Dog)", ["car"]),
+        ("vehicle not hund", "Vehicle and not Dog", []),
+        ("vehicle not canine", "Vehicle and not Dog", []),  # a narrower one is what was said
+        ("not not car", "not not Vehicle", []),
+    ],
+)
+def test_given_not_when_interpreted_then_no_broader_label_is_left_out(
+    text: str, said: str, excluding_none: list[str], is_counted: bool
+) -> None:
+    found = meant(text, {"Vehicle", "Dog"}, is_counted=is_counted)
+    assert (str(found.said), found.excluding_none) == (said, excluding_none)
+
+
+@pytest.mark.parametrize(
+    ("counted", "index", "said"),
+    [
+        ({"Canine"}, {"Canine", "Dog"}, "Dog"),  # a broader one that was counted is not nearer
+        ({"Canine"}, {"Canine", "Basenji"}, "Basenji"),
+        ({"Canine"}, {"Canine"}, "Canine"),
+        ({"Car"}, {"Car", "Canine"}, "Canine"),
+    ],
+)
+def test_given_stale_counts_when_interpreted_then_what_the_index_has_is_nearer(
+    counted: set[str], index: set[str], said: str
+) -> None:
+    found = Interpreter(dict.fromkeys(counted, 1), NO_MAP, index.__contains__).interpret(parse("hund"))
+    assert str(found.said) == said
 
 
 def test_given_nothing_counted_when_a_word_means_much_then_few_labels_are_asked_for() -> None:
@@ -217,6 +253,18 @@ def test_given_a_synonym_when_searched_then_it_says_what_it_was_taken_for(
     assert json.loads(counted.stdout) == {"count": 1, "searched_as": {"Hund": ["Dog"]}}
     answer = Api(target).search("Hund", 0, None)
     assert (answer["taken"], answer["query"], len(answer["photos"])) == ({"Hund": ["Dog"]}, "Dog", 1)
+
+
+def test_given_not_of_what_no_photo_has_when_searched_then_it_says_that_nothing_is_left_out(
+    target: Target, monkeypatch: pytest.MonkeyPatch, state: Path
+) -> None:
+    store(target, document("a.jpg", {"Vehicle": 98.5}))
+    found = run(target, monkeypatch, "search", "vehicle", "not", "car")
+    assert found.exit_code == 0
+    assert "No photo is labelled car: `not` leaves out nothing." in found.output
+    assert "1 photo: Vehicle and not car\n" in found.output
+    answer = Api(target).search("vehicle not car", 0, None)
+    assert (len(answer["photos"]), answer["excluding_none"]) == (1, ["car"])
 
 
 def test_given_a_map_when_commands_run_then_labels_are_called_as_in_it(

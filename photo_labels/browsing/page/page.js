@@ -151,7 +151,7 @@ function say(answer) {
   const taken = Object.entries(answer.taken ?? {}).map(([word, names]) => ` ${word}: searched as ${names.join(" or ")}.`);
   const hidden = (answer.hidden ?? []).map((label) => ` ${label} is hidden.`);
   const unknown = Object.entries(answer.unknown ?? {}).map(([label, close]) =>
-    ` No photo is labelled ${label}.${close.length ? ` Did you mean ${close.join(" or ")}?` : ""}`);
+    ` No photo is labelled ${label}${answer.excluding_none.includes(label) ? ": “not” leaves out nothing" : ""}.${close.length ? ` Did you mean ${close.join(" or ")}?` : ""}`);
   at("said").textContent = `${count} photo${photos.length === 1 && more === null ? "" : "s"}${found}.${[...taken, ...hidden, ...unknown].join("")}`;
 }
 
