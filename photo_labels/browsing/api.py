@@ -52,6 +52,8 @@ class Api:
         counts = self._names.counts(vocabulary.counts)
         return {
             "labels": counts,
+            # A photo with two labels of one name counts twice.
+            "merged": list(self._names.merged_of(vocabulary.counts)),
             "suggested": completed("", list(vocabulary.counts), self._names),
             "at": vocabulary.at and vocabulary.at.isoformat(),
         }

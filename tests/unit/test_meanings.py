@@ -303,12 +303,26 @@ def test_given_a_map_when_commands_run_then_labels_are_called_as_in_it(
     names = LabelMap({"Mobile Phone": "Handy", "Phone": "Handy"}, frozenset({"Machine"}))
     api = Api(target, names)
     assert api.labels()["labels"] == {"Handy": 3}
-    assert api.labels()["suggested"] == ["Handy"]
+    assert (api.labels()["suggested"], api.labels()["merged"]) == (["Handy"], ["Handy"])
     photos = api.search("handy", 0, None)["photos"]
     assert [[label["name"] for label in photo["labels"]] for photo in photos] == [["Handy"], ["Handy"]]
     assert {label["name"] for photo in api.timeline("undated", None)["photos"] for label in photo["labels"]} == {
         "Handy"
     }
+
+
+def test_given_a_map_with_labels_of_no_photo_when_listed_then_they_are_named_at_the_end(
+    target: Target, monkeypatch: pytest.MonkeyPatch, state: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "map.toml"
+    path.write_text('[rename]\n"Dgo" = "Hund"\n"cat" = "Katze"\n')
+    store(target, document("a.jpg", {"Dog": 98.0, "Cat": 99.0}))
+    ended = run(target, monkeypatch, "labels", "--map", str(path))
+    assert ended.output.endswith("The map names labels that no photo has: Dgo.\n")
+    assert "The map" not in run(target, monkeypatch, "labels").output
+    path.write_text("hide = [" + ", ".join(f'"L{n:02}"' for n in range(12)) + "]\n")
+    ended = run(target, monkeypatch, "labels", "--json", "--map", str(path))
+    assert ended.stderr.endswith("L08, L09 and 2 others.\n")
 
 
 def test_given_nothing_counted_when_words_are_completed_then_known_labels_are_offered(
