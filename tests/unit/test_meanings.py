@@ -55,6 +55,12 @@ def meant(text: str, labels: set[str], names: LabelMap = NO_MAP, *, is_counted: 
         ("accountant", {"Person"}, "accountant"),
         ("bateau", {"Boat", "Boot"}, "Boat"),
         ("bateau", {"Boot"}, "bateau"),  # which is a boat in German
+        ("kitten", {"Cat", "Animal"}, "Cat"),
+        ("chick", {"Chicken", "Bird"}, "Chicken"),
+        ("dad", {"Father", "Person"}, "Father"),
+        ("dad", {"Person"}, "Person"),
+        ("Haustier", {"Pet", "Animal"}, "Pet"),
+        ("Tier", {"Animal"}, "Animal"),
         ("qqq", {"Dog"}, "qqq"),
     ],
 )
@@ -77,6 +83,7 @@ def test_given_a_misspelt_word_when_interpreted_then_what_there_is_may_be_meant(
     assert meant("kazte", {"Cat"}, is_counted=is_counted).unknown == {"kazte": ["Cat"]}, (
         "never a word that is none"
     )
+    assert meant("Haustir", {"Pet"}, is_counted=is_counted).unknown == {"Haustir": ["Pet"]}
 
 
 @pytest.mark.parametrize("is_counted", [True, False])
