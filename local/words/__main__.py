@@ -31,7 +31,13 @@ def main() -> None:
     wordnet_folder, annotations = sources.fetch(parser.parse_args().cache)
     wordnet = WordNet(wordnet_folder)
     tree = Tree(wordnet, json.loads(_LABELS.read_text())["labels"])
-    for line in OWN.read_text(encoding="utf-8").splitlines()[1:]:
+    for line in OWN.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        noun, is_below, broader = line.partition(" < ")
+        if is_below:
+            tree.put_below(noun, broader)
+            continue
         noun, _, words = line.partition(":")
         for word in words.split(","):
             tree.add_own(word.strip(), noun)

@@ -53,6 +53,8 @@ class Tree:
             self._irregular[singular].append(plural)
         self._senses = {word: self._kept_senses(word) for word in wordnet.senses}
         self._foreign: dict[str, list[str]] = defaultdict(list)
+        # The next broader meaning, where it is another than WordNet's.
+        self._put_below: dict[str, str] = {}
 
     def meant(self, noun: str) -> str | None:
         """Return what an English noun means on an emoji: the most common thing of its meanings."""
@@ -76,8 +78,7 @@ class Tree:
 
     def add_own(self, word: str, noun: str) -> None:
         """Add a word to the meaning of a label, or the first of a noun; to a new one, where that has none."""
-        spelled = {label.lower(): offset for offset, labels in self.labels.items() for label in labels}
-        meaning = spelled.get(noun) or self.meant(noun)
+        meaning = self._named(noun)
         if not meaning:
             meaning = noun
             new = Meaning(noun, 0, [noun], [], is_one_thing=False)
@@ -85,8 +86,22 @@ class Tree:
             self._senses[noun] = [noun]
         self.add_foreign(word, meaning)
 
+    def put_below(self, noun: str, broader: str) -> None:
+        """Put a label, or what a noun means first, below another. Raises ValueError where either is unknown."""
+        meaning, above = self._named(noun), self._named(broader)
+        if not (meaning and above):
+            raise ValueError(f"{noun} or {broader} is not known")
+        self._put_below[meaning] = above
+
+    def _named(self, noun: str) -> str | None:
+        """Return the meaning of a label, or the first of a noun."""
+        spelled = {label.lower(): offset for offset, labels in self.labels.items() for label in labels}
+        return spelled.get(noun) or self.meant(noun)
+
     def parent(self, meaning: Meaning) -> str | None:
         """Return the nearest broader meaning that is kept; of several one that is a label, if any."""
+        if put := self._put_below.get(meaning.offset):
+            return put
         level = meaning.above
         while level:
             if kept := [one for one in level if one in self.meanings]:

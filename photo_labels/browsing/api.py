@@ -52,6 +52,8 @@ class Api:
         counts = self._names.counts(vocabulary.counts)
         return {
             "labels": counts,
+            # A photo with two labels of one name counts twice.
+            "merged": list(self._names.merged_of(vocabulary.counts)),
             "suggested": completed("", list(vocabulary.counts), self._names),
             "at": vocabulary.at and vocabulary.at.isoformat(),
         }
@@ -62,7 +64,12 @@ class Api:
         page = found.searcher.page(SearchCriteria(found.query, min_confidence), _AT_A_TIME, after, _MAX_LOOKED_AT)
         photos = [self._photo(hit.document) for hit in page.hits]
         meant = found.meant
-        words = {"taken": meant.taken, "unknown": meant.unknown, "hidden": meant.hidden}
+        words = {
+            "taken": meant.taken,
+            "unknown": meant.unknown,
+            "excluding_none": meant.excluding_none,
+            "hidden": meant.hidden,
+        }
         return {"photos": photos, "more": page.more_after, "query": str(meant.said)} | words
 
     def years(self) -> dict[str, Any]:

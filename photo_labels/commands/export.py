@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from photo_labels.commands import GIVEN_PATH, map_option, read_map
+from photo_labels.commands import GivenPath, map_option, read_map
 from photo_labels.library.sidecars.exporting import SidecarExport
 from photo_labels.library.sidecars.files import SidecarFolder
 from photo_labels.library.table_reader import beginning_of, documents_in
@@ -52,6 +52,15 @@ _COLUMNS = (
 _FORMULA = re.compile(r"""[\s'"]*[=+\-@\uff1d\uff0b\uff0d\uff20]""")
 
 
+class _LocalFolder(GivenPath):
+    """A folder; what is meant for a bucket would be written to a folder with the name `s3:`."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Path:
+        if str(value).startswith("s3://"):
+            self.fail(f"DIR is a folder of this machine; `--prefix {value}` chooses photos.", parameter, context)
+        return super().convert(value, parameter, context)
+
+
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
     """The options of an export."""
@@ -65,7 +74,7 @@ class ExportOptions:
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", type=GIVEN_PATH, required=False)
+@click.argument("folder", metavar="[DIR]", type=_LocalFolder(), required=False)
 @click.option("--format", "kind", type=click.Choice(["jsonl", "csv", "xmp"]), default="jsonl", show_default=True)
 @click.option("--prefix", default="", help="Only photos whose keys begin with this, or s3://bucket/this.")
 @click.option("--no-boxes", "has_no_boxes", is_flag=True, help="With --format xmp: labels only.")

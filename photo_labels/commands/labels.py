@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from photo_labels.commands import Session
 
+# A map of all labels there are is no mistake, and nobody reads them.
+_MAX_UNUSED = 10
+
 
 @click.command()
 @click.option("--refresh", "is_refreshing", is_flag=True, help="Count again.")
@@ -60,6 +63,14 @@ def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool, 
         f"{counted(len(counts), 'label')}, counted {vocabulary.at:%Y-%m-%d %H:%M} UTC; --refresh counts again",
         highlight=False,
     )
+    if unused := names.unused(vocabulary.counts):
+        shown.print(safe(f"The map names labels that no photo has: {_some(unused)}."), soft_wrap=True)
+
+
+def _some(labels: list[str]) -> str:
+    """Return the first labels, and how many others there are."""
+    others = len(labels) - _MAX_UNUSED
+    return ", ".join(labels[:_MAX_UNUSED]) + (f" and {counted(others, 'other')}" if others > 0 else "")
 
 
 def counts_table(counts: Mapping[str, int], merged: Collection[str]) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from photo_labels.library.searching.places import Near
 from photo_labels.library.searching.quality import QualityRange
 from photo_labels.library.searching.query import parse
 from photo_labels.library.searching.search import Search, completed
-from photo_labels.library.searching.searcher import SearchCriteria
+from photo_labels.library.searching.searcher import NoLabelError, SearchCriteria
 from photo_labels.library.searching.times import TimeRange
 from photo_labels.library.searching.years import LOOKS_AT_A_TIME
 from photo_labels.library.state_files import state_folders
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from photo_labels.commands import Session
     from photo_labels.library.searching.meanings import Interpretation
     from photo_labels.library.searching.query import Query
-    from photo_labels.library.searching.searcher import Hit, Spent
+    from photo_labels.library.searching.searcher import Hit, Page, Spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _completed(context: click.Context, _parameter: click.Parameter, beginning: s
 @click.command()
 @click.argument(
     "words",
-    metavar="LABEL [and|or|not LABEL]...",
+    metavar="[LABEL [and|or|not LABEL]...]",
     type=GIVEN,
     nargs=-1,
     shell_complete=_completed,
@@ -113,7 +113,7 @@ def _completed(context: click.Context, _parameter: click.Parameter, beginning: s
 @click.option("-v", "is_verbose", is_flag=True, help="Say what was read.")
 @click.pass_obj
 def search(session: Session, /, **options: Any) -> None:
-    """Find photos by their labels, highest confidence first; by --taken or --near alone, the newest first.
+    """Find photos by their labels, highest confidence first; without labels, the newest first.
 
     \b
     photos search dog
@@ -121,6 +121,7 @@ def search(session: Session, /, **options: Any) -> None:
     photos search '(dog or cat) and dining table' --since 2026-11-01
     photos search dog --taken 2018..2020 --near 48.1,11.6,20km
     photos search --taken 2019-07
+    photos search --sharpness '<20' --prefix 2019/
     photos search cat --sharpness '>60' --brightness 20..80
 
     Upper and lower case are the same. A word that is no label is searched for as those that mean it, and said
@@ -128,10 +129,9 @@ def search(session: Session, /, **options: Any) -> None:
     """  # noqa: D301 - click reads \b
     asked = SearchOptions(**options)
     said = parse(" ".join(asked.words)) if asked.words else None
-    taken = TimeRange.parse(asked.taken) if asked.taken else None
-    near = Near.parse(asked.near) if asked.near else None
-    if not (said or taken or near):
-        raise click.UsageError("Name a label, or say when (--taken) or where (--near).")
+    limits = _limits(asked)
+    if not (said or limits.is_of_some or asked.prefix):
+        raise click.UsageError("Name a label, or say which photos: --taken 2019, --near, --prefix and so on.")
     shown = Console(stderr=True) if asked.is_json else session.console
     target = session.target(shown)
     names = read_map(asked.map_file)
@@ -139,29 +139,43 @@ def search(session: Session, /, **options: Any) -> None:
     searcher = found.searcher
     _tell(found.meant, asked.map_file, shown)
     beginning = beginning_of(target.outputs.bucket, asked.prefix)
-    quality = tuple(QualityRange.parse(name, text) for name in MEASURES if (text := getattr(asked, name.lower())))
-    since = asked.since and asked.since.replace(tzinfo=UTC)
-    wanted = SearchCriteria(found.query, asked.min_confidence, since, beginning, quality, taken, near)
-    if asked.is_counting:
-        count = sum(1 for _ in searcher.hits(wanted))
-        if asked.is_json:
-            click.echo(json.dumps({"count": count} | _taken(found.meant)))
-    else:
-        page = searcher.page(wanted, asked.limit, asked.after)
-        count = len(page.hits)
-        _show(found, page.hits, shown, is_json=asked.is_json, has_times=bool(taken or near))
-        if page.more_after:
-            shown.print(safe(f"there are more: --after '{page.more_after}'"))
+    wanted = replace(limits, query=found.query, beginning=beginning)
+    try:
+        if asked.is_counting:
+            count = sum(1 for _ in searcher.hits(wanted))
+        else:
+            page = searcher.page(wanted, asked.limit, asked.after)
+            count = len(page.hits)
+    except NoLabelError as error:
+        raise UserError(f"{error} Or say when they were taken; --taken .. is any time.") from error
+    if asked.is_counting and asked.is_json:
+        click.echo(json.dumps({"count": count} | _taken(found.meant)))
+    elif not asked.is_counting:
+        _show(found, page, shown, wanted, is_json=asked.is_json)
         if asked.is_opening:
             for link in links(target, [hit.document for hit in page.hits]):
                 launch(link)
     total = counted(count, "photo") if count else "No photo is found"
-    shown.print(safe(f"{total}: {_said(found.meant.said, wanted)}"))
+    shown.print(safe(f"{total}: {_said(found.meant.said, wanted, asked.prefix)}"))
     if not count:
         _hint(wanted, shown)
     if asked.is_verbose:
         show_spent(shown, searcher.spent)
     sys.exit(0 if count else 1)
+
+
+def _limits(asked: SearchOptions) -> SearchCriteria:
+    """Return which photos are searched for, apart from their labels and keys. Raises UserError."""
+    return SearchCriteria(
+        query=None,
+        min_confidence=asked.min_confidence,
+        since=asked.since and asked.since.replace(tzinfo=UTC),
+        quality=tuple(
+            QualityRange.parse(name, text) for name in MEASURES if (text := getattr(asked, name.lower()))
+        ),
+        taken=TimeRange.parse(asked.taken) if asked.taken else None,
+        near=Near.parse(asked.near) if asked.near else None,
+    )
 
 
 def _tell(meant: Interpretation, map_file: Path | None, shown: Console) -> None:
@@ -171,8 +185,10 @@ def _tell(meant: Interpretation, map_file: Path | None, shown: Console) -> None:
     for label in meant.hidden:
         shown.print(safe(f"{label} is hidden by {map_file}."))
     for label, close in meant.unknown.items():
+        unknown = f"No photo is labelled {label}"
+        unknown += ": `not` leaves out nothing." if label in meant.excluding_none else "."
         hint = f"Did you mean {' or '.join(close)}?" if close else "`photos labels` lists those that there are."
-        shown.print(safe(f"No photo is labelled {label}. {hint}"))
+        shown.print(safe(f"{unknown} {hint}"))
 
 
 def _hint(wanted: SearchCriteria, shown: Console) -> None:
@@ -184,22 +200,36 @@ def _hint(wanted: SearchCriteria, shown: Console) -> None:
             "Places are known of photos that were labelled while the parameter PhotoMetadata was"
             " time-and-location; `photos backfill --all` fills in the others."
         )
+    elif wanted.taken or not wanted.query:
+        shown.print(
+            "Times are known of photos that were labelled while the parameter PhotoMetadata was time or"
+            " time-and-location; `photos backfill --all` fills in the others."
+        )
 
 
-def _said(query: Query | None, wanted: SearchCriteria) -> str:
+def _said(query: Query | None, wanted: SearchCriteria, prefix: str) -> str:
     """Return what is searched for, as it was understood."""
+    since = wanted.since and f"uploaded since {_in_words(wanted.since)}"
+    keys = prefix and f"keys beginning with {prefix}"
     time = wanted.taken and f"taken {wanted.taken}"
     place = wanted.near and f"near {wanted.near}"
-    return ", ".join(str(part) for part in (query, time, place, *wanted.quality) if part)
+    return ", ".join(str(part) for part in (query, time, place, since, keys, *wanted.quality) if part)
 
 
-def _show(found: Search, hits: list[Hit], shown: Console, *, is_json: bool, has_times: bool) -> None:
-    hits = [found.shown(hit) for hit in hits]
+def _in_words(since: datetime) -> str:
+    return f"{since:%Y-%m-%d %H:%M:%S} UTC".replace(" 00:00:00", "")
+
+
+def _show(found: Search, page: Page, shown: Console, wanted: SearchCriteria, *, is_json: bool) -> None:
+    hits = [found.shown(hit) for hit in page.hits]
     if is_json:
         for hit in hits:
             click.echo(json.dumps(_line(hit) | _taken(found.meant)))
     elif hits:
-        shown.print(hits_table(hits, has_times=has_times))
+        is_by_time = any(hit.label is None for hit in hits)
+        shown.print(hits_table(hits, has_times=bool(is_by_time or wanted.taken or wanted.near)))
+    if page.more_after:
+        shown.print(safe(f"there are more: --after '{page.more_after}'"))
 
 
 def _taken(meant: Interpretation) -> dict[str, Any]:

@@ -38,8 +38,8 @@ def _sentences(export: SidecarExport) -> Iterator[str]:
     if count := export.counts[Outcome.IMPOSSIBLE]:
         key = export.first[Outcome.IMPOSSIBLE]
         yield (
-            f"{counted(count, 'photo')} without a sidecar: the key is no name for a file in that folder, or links "
-            f"or permissions are in the way: {key}"
+            f"{counted(count, 'photo')} without a sidecar: the key is no name for a file in that folder, or a "
+            f"folder, links or permissions are in the way: {key}"
         )
     if count := export.without_boxes:
         yield (

@@ -80,7 +80,7 @@ def test_given_a_confidence_when_slid_to_then_less_sure_photos_are_gone(opened: 
     ("text", "said"),
     [
         ("spanil", "0 photos: spanil. No photo is labelled spanil. Did you mean Spaniel"),
-        ("not cat", "Name a label that the photos have"),
+        ("not cat", "there is no list of those that lack one."),
         ("(cat", "without its `)`"),
     ],
 )

@@ -55,6 +55,12 @@ def meant(text: str, labels: set[str], names: LabelMap = NO_MAP, *, is_counted: 
         ("accountant", {"Person"}, "accountant"),
         ("bateau", {"Boat", "Boot"}, "Boat"),
         ("bateau", {"Boot"}, "bateau"),  # which is a boat in German
+        ("kitten", {"Cat", "Animal"}, "Cat"),
+        ("chick", {"Chicken", "Bird"}, "Chicken"),
+        ("dad", {"Father", "Person"}, "Father"),
+        ("dad", {"Person"}, "Person"),
+        ("Haustier", {"Pet", "Animal"}, "Pet"),
+        ("Tier", {"Animal"}, "Animal"),
         ("qqq", {"Dog"}, "qqq"),
     ],
 )
@@ -73,8 +79,45 @@ def test_given_words_when_interpreted_then_only_those_that_are_no_labels_were_ta
 @pytest.mark.parametrize("is_counted", [True, False])
 def test_given_a_misspelt_word_when_interpreted_then_what_there_is_may_be_meant(is_counted: bool) -> None:
     assert meant("spanil", {"Spaniel"}, is_counted=is_counted).unknown == {"spanil": ["Spaniel"]}
-    assert meant("spanil", {"Dog"}, is_counted=False).unknown["spanil"][0] == "Spaniel"
-    assert meant("kazte", {"Cat"}, is_counted=is_counted).unknown == {"kazte": ["katze"]}
+    assert meant("spanil", {"Dog"}, is_counted=False).unknown["spanil"] == ["Dog"]
+    assert meant("kazte", {"Cat"}, is_counted=is_counted).unknown == {"kazte": ["Cat"]}, (
+        "never a word that is none"
+    )
+    assert meant("Haustir", {"Pet"}, is_counted=is_counted).unknown == {"Haustir": ["Pet"]}
+
+
+@pytest.mark.parametrize("is_counted", [True, False])
+@pytest.mark.parametrize(
+    ("text", "said", "excluding_none"),
+    [
+        ("vehicle not car", "Vehicle and not car", ["car"]),
+        ("vehicle not (car or dog)", "Vehicle and not (car or Dog)", ["car"]),
+        ("vehicle not hund", "Vehicle and not Dog", []),
+        ("vehicle not canine", "Vehicle and not Dog", []),  # a narrower one is what was said
+        ("not not car", "not not Vehicle", []),
+    ],
+)
+def test_given_not_when_interpreted_then_no_broader_label_is_left_out(
+    text: str, said: str, excluding_none: list[str], is_counted: bool
+) -> None:
+    found = meant(text, {"Vehicle", "Dog"}, is_counted=is_counted)
+    assert (str(found.said), found.excluding_none) == (said, excluding_none)
+
+
+@pytest.mark.parametrize(
+    ("counted", "index", "said"),
+    [
+        ({"Canine"}, {"Canine", "Dog"}, "Dog"),  # a broader one that was counted is not nearer
+        ({"Canine"}, {"Canine", "Basenji"}, "Basenji"),
+        ({"Canine"}, {"Canine"}, "Canine"),
+        ({"Car"}, {"Car", "Canine"}, "Canine"),
+    ],
+)
+def test_given_stale_counts_when_interpreted_then_what_the_index_has_is_nearer(
+    counted: set[str], index: set[str], said: str
+) -> None:
+    found = Interpreter(dict.fromkeys(counted, 1), NO_MAP, index.__contains__).interpret(parse("hund"))
+    assert str(found.said) == said
 
 
 def test_given_nothing_counted_when_a_word_means_much_then_few_labels_are_asked_for() -> None:
@@ -219,6 +262,18 @@ def test_given_a_synonym_when_searched_then_it_says_what_it_was_taken_for(
     assert (answer["taken"], answer["query"], len(answer["photos"])) == ({"Hund": ["Dog"]}, "Dog", 1)
 
 
+def test_given_not_of_what_no_photo_has_when_searched_then_it_says_that_nothing_is_left_out(
+    target: Target, monkeypatch: pytest.MonkeyPatch, state: Path
+) -> None:
+    store(target, document("a.jpg", {"Vehicle": 98.5}))
+    found = run(target, monkeypatch, "search", "vehicle", "not", "car")
+    assert found.exit_code == 0
+    assert "No photo is labelled car: `not` leaves out nothing." in found.output
+    assert "1 photo: Vehicle and not car\n" in found.output
+    answer = Api(target).search("vehicle not car", 0, None)
+    assert (len(answer["photos"]), answer["excluding_none"]) == (1, ["car"])
+
+
 def test_given_a_map_when_commands_run_then_labels_are_called_as_in_it(
     target: Target, monkeypatch: pytest.MonkeyPatch, state: Path, tmp_path: Path
 ) -> None:
@@ -255,12 +310,26 @@ def test_given_a_map_when_commands_run_then_labels_are_called_as_in_it(
     names = LabelMap({"Mobile Phone": "Handy", "Phone": "Handy"}, frozenset({"Machine"}))
     api = Api(target, names)
     assert api.labels()["labels"] == {"Handy": 3}
-    assert api.labels()["suggested"] == ["Handy"]
+    assert (api.labels()["suggested"], api.labels()["merged"]) == (["Handy"], ["Handy"])
     photos = api.search("handy", 0, None)["photos"]
     assert [[label["name"] for label in photo["labels"]] for photo in photos] == [["Handy"], ["Handy"]]
     assert {label["name"] for photo in api.timeline("undated", None)["photos"] for label in photo["labels"]} == {
         "Handy"
     }
+
+
+def test_given_a_map_with_labels_of_no_photo_when_listed_then_they_are_named_at_the_end(
+    target: Target, monkeypatch: pytest.MonkeyPatch, state: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "map.toml"
+    path.write_text('[rename]\n"Dgo" = "Hund"\n"cat" = "Katze"\n')
+    store(target, document("a.jpg", {"Dog": 98.0, "Cat": 99.0}))
+    ended = run(target, monkeypatch, "labels", "--map", str(path))
+    assert ended.output.endswith("The map names labels that no photo has: Dgo.\n")
+    assert "The map" not in run(target, monkeypatch, "labels").output
+    path.write_text("hide = [" + ", ".join(f'"L{n:02}"' for n in range(12)) + "]\n")
+    ended = run(target, monkeypatch, "labels", "--json", "--map", str(path))
+    assert ended.stderr.endswith("L08, L09 and 2 others.\n")
 
 
 def test_given_nothing_counted_when_words_are_completed_then_known_labels_are_offered(

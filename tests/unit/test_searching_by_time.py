@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from photo_labels.library.searching.searcher import SearchCriteria, Searcher
 from photo_labels.library.searching.times import TimeRange
 from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
+from photo_labels.terminal.text import counted
 from tests.fakes.index import Index
 from tests.unit.deployed import BUCKET, FIJI, FREISING, MUNICH, dated, document, store
 
@@ -254,10 +256,55 @@ def test_given_a_photo_without_a_date_of_its_own_when_shown_then_it_says_that_it
 
 
 @pytest.mark.parametrize(
+    ("arguments", "found", "said"),
+    [
+        (["--since", "2026-11-10"], ["b/new.jpg", "a/new.jpg"], "uploaded since 2026-11-10 UTC"),
+        (["--since", "2026-11-09T08:30:00"], ["b/new.jpg", "a/new.jpg"], "uploaded since 2026-11-09 08:30:00 UTC"),
+        (["--prefix", "a/"], ["a/new.jpg", "a/old.jpg"], "keys beginning with a/"),
+        (["--prefix", f"s3://{BUCKET}/a/n"], ["a/new.jpg"], f"keys beginning with s3://{BUCKET}/a/n"),
+        (["--sharpness", ">60"], ["a/new.jpg", "a/old.jpg"], "sharpness >60"),
+        (["not", "dog", "--sharpness", ">60"], ["a/new.jpg"], "not Dog, sharpness >60"),
+        (["dog", "--prefix", "a/"], ["a/old.jpg"], "Dog, keys beginning with a/"),
+    ],
+)
+def test_given_no_label_to_read_when_searched_then_photos_of_any_time_newest_first(
+    target: Target, run: Any, arguments: list[str], found: list[str], said: str
+) -> None:
+    sharp, labels = {"Sharpness": Decimal(80)}, {"Cat": 90.0, "Dog": 80.0}
+    uploaded = "2026-11-01T12:00:00.000Z"
+    store(target, dated("a/old.jpg", "1999-07-14T18:03:22", labels, image_properties=sharp, event_time=uploaded))
+    uploaded = "2026-11-10T12:00:00.000Z"
+    store(target, dated("a/new.jpg", "2019-07-14T18:03:22", {}, image_properties=sharp, event_time=uploaded))
+    store(target, dated("b/new.jpg", "2020-07-14T18:03:22", {}, event_time=uploaded))
+    ended = run(*arguments, "--json")
+    assert [json.loads(line)["image"] for line in ended.stdout.splitlines()] == [
+        f"{BUCKET}/{key}" for key in found
+    ]
+    assert f"{counted(len(found), 'photo')}: {said}\n" in ended.stderr
+    assert json.loads(run(*arguments, "--json", "--count").stdout) == {"count": len(found)}
+
+
+def test_given_a_time_without_photos_when_searched_then_it_says_of_which_times_are_known(
+    target: Target, run: Any
+) -> None:
+    store(target, document("before.jpg", {"Cat": 93.0}))
+    hint = (
+        "the parameter PhotoMetadata was time or time-and-location; `photos backfill --all` fills in the others."
+    )
+    for arguments in (["cat", "--taken", "2019"], ["--prefix", "b"]):
+        ended = run(*arguments)
+        assert ended.exit_code == 1
+        assert hint in " ".join(ended.output.split())
+    assert "PhotoMetadata" not in run("cat", "--prefix", "b").output
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "Name a label, or say when (--taken) or where (--near)."),
-        (["--since", "2019-07-01"], "Name a label, or say when (--taken) or where (--near)."),
+        ([], "Name a label, or say which photos: --taken 2019, --near, --prefix and so on."),
+        (["--prefix", ""], "Name a label, or say which photos"),
+        (["--min-confidence", "50"], "Name a label, or say which photos"),
+        (["not", "dog"], "of those that lack one. Or say when they were taken; --taken .. is any time."),
         (["--taken", "july"], "july is no year, month or day"),
         (["--near", "-33.9,151.2"], "-33.9,151.2 is no place with a distance"),
         (["--taken", ""], "It is empty"),

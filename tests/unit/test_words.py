@@ -78,6 +78,8 @@ def test_given_a_rude_or_latin_word_when_looked_up_then_there_is_none(word: str)
         ("teddybear", "Teddy Bear"),
         ("sofa", "Couch"),
         ("bike", "Bicycle"),
+        ("Tier", "Animal"),
+        ("Haustier", "Pet"),
         ("berries", "Berry"),
         ("dishes", "Dish"),
     ],
@@ -85,6 +87,29 @@ def test_given_a_rude_or_latin_word_when_looked_up_then_there_is_none(word: str)
 def test_given_a_word_when_looked_up_then_its_meaning_has_the_label(word: str, label: str) -> None:
     known = {one for sense in thesaurus().senses(word) for one in thesaurus().words(sense)}
     assert label.lower() in {one.lower() for one in known}
+
+
+@pytest.mark.parametrize(
+    ("word", "label"),
+    [
+        ("kitten", "Cat"),
+        ("foal", "Horse"),
+        ("colt", "Horse"),
+        ("lamb", "Sheep"),
+        ("calf", "Cattle"),
+        ("chick", "chicken"),
+        ("piglet", "Pig"),
+        ("pup", "Dog"),
+        ("duckling", "Duck"),
+        ("dad", "Person"),
+        ("mom", "Person"),
+    ],
+)
+def test_given_a_young_one_or_a_parent_when_looked_up_then_it_is_below_what_one_calls_it(
+    word: str, label: str
+) -> None:
+    broader = [one for sense in thesaurus().senses(word)[:1] for one in thesaurus().broader(sense)]
+    assert any(label in thesaurus().words(one) for one in broader)
 
 
 def test_given_a_plural_of_its_own_when_looked_up_then_it_means_what_the_singular_does() -> None:

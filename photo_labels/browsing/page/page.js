@@ -20,6 +20,7 @@ let more = null;
 let isLoading = false;
 let inVain = 0;
 let names = {};
+let merged = []; // names whose counts are at most so many
 let suggested = [];
 let open = -1;
 let years = null; // not known yet
@@ -151,7 +152,7 @@ function say(answer) {
   const taken = Object.entries(answer.taken ?? {}).map(([word, names]) => ` ${word}: searched as ${names.join(" or ")}.`);
   const hidden = (answer.hidden ?? []).map((label) => ` ${label} is hidden.`);
   const unknown = Object.entries(answer.unknown ?? {}).map(([label, close]) =>
-    ` No photo is labelled ${label}.${close.length ? ` Did you mean ${close.join(" or ")}?` : ""}`);
+    ` No photo is labelled ${label}${answer.excluding_none.includes(label) ? ": “not” leaves out nothing" : ""}.${close.length ? ` Did you mean ${close.join(" or ")}?` : ""}`);
   at("said").textContent = `${count} photo${photos.length === 1 && more === null ? "" : "s"}${found}.${[...taken, ...hidden, ...unknown].join("")}`;
 }
 
@@ -217,7 +218,9 @@ function step(event) {
 
 function facets() {
   let counts = Object.entries(names);
+  let atMost = merged;
   if (wanted.q || wanted.kind === "rejected" || !counts.length) {
+    atMost = [];
     const here = new Map();
     for (const photo of photos)
       for (const label of photo.labels) here.set(label.name, (here.get(label.name) ?? 0) + 1);
@@ -226,7 +229,7 @@ function facets() {
   const focused = at("facets").contains(document.activeElement) ? document.activeElement.dataset.name : null;
   at("facets").replaceChildren(...counts.slice(0, FACETS).map(([name, count]) => {
     const button = make("button", { type: "button" },
-      make("span", {}, name), make("span", {}, count.toLocaleString()));
+      make("span", {}, name), make("span", {}, `${atMost.includes(name) ? "≤ " : ""}${count.toLocaleString()}`));
     button.dataset.name = name;
     button.addEventListener("click", () => narrow(name));
     return make("li", {}, button);
@@ -354,4 +357,4 @@ new IntersectionObserver(() => { if (at("further").hidden) load(); }, { rootMarg
 start();
 status();
 get("api/years").then((answer) => { years = answer.years; here = null; mark(); rail(); }, () => {});
-get("api/labels").then((answer) => { names = answer.labels; suggested = answer.suggested; facets(); }, () => {}); // the status tells of it, too
+get("api/labels").then((answer) => { names = answer.labels; merged = answer.merged; suggested = answer.suggested; facets(); }, () => {}); // the status tells of it, too

@@ -12,7 +12,7 @@ The tables stay as they are.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,11 @@ class LabelMap:
                 found[name].append(label)
         return {name: labels for name, labels in found.items() if len(labels) > 1}
 
+    def unused(self, counts: Iterable[str]) -> list[str]:
+        """Return the labels that are renamed or hidden, and that no photo has: they may be misspelt."""
+        counted = {label.casefold() for label in counts}
+        return [one for one in [*self.renamed, *sorted(self.hidden)] if one.casefold() not in counted]
+
     def shown(self, document: Document) -> Document:
         """Return a document with its labels as they are called: of merged ones the surest, with all boxes."""
         if not (self.renamed or self.hidden):
@@ -93,6 +98,7 @@ class LabelMap:
 
 
 NO_MAP = LabelMap()
+_MAX_SIZE = 1_000_000
 
 
 def read(path: Path) -> LabelMap:
@@ -100,9 +106,14 @@ def read(path: Path) -> LabelMap:
     import tomllib  # noqa: PLC0415 - few have a map, and all wait for what is imported
 
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            encoded = file.read(_MAX_SIZE + 1)
     except OSError as error:
         raise UserError(f"The map {path} cannot be read ({error.strerror}).") from error
+    if len(encoded) > _MAX_SIZE:
+        raise UserError(f"The map {path} is larger than a map can be: 1 MB.")
+    try:  # some editors put a mark first
+        text = encoded.replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise UserError(f"The map {path} is not UTF-8 in line {line}: save it as UTF-8.") from error
@@ -132,9 +143,8 @@ class _Checked:
                 raise self._error(label, f'{label!r} needs a name in quotes: "Label" = "name"')
         if not isinstance(hidden, list) or not all(isinstance(one, str) and one.strip() for one in hidden):
             raise self._error("hide", 'hide is a list of labels: hide = ["Label", "Label"]')
-        folded = {label.casefold() for label in renamed}
-        if len(folded) < len(renamed):
-            twice = next(one for one in renamed if sum(one.casefold() == x.casefold() for x in renamed) > 1)
+        folded = Counter(label.casefold() for label in renamed)
+        if twice := next((one for one in renamed if folded[one.casefold()] > 1), None):
             raise self._error(twice, f"{twice!r} is renamed twice, in other case")
         for label in hidden:
             if label.casefold() in folded:

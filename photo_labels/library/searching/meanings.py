@@ -1,7 +1,8 @@
 """Which labels a search means by its words: labels in whatever case, names of a user's map, synonyms.
 
 What is a label of some photo means that label, and nothing else. Another word means the labels of its meanings;
-where no photo has one, those of narrower meanings; where none has one of those, the nearest broader.
+where no photo has one, those of narrower meanings; where none has one of those, the nearest broader. Never the
+broader ones after `not`: they would leave out more than was said.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from photo_labels.library.searching.query import Has, Or, labels_in, renamed
+from photo_labels.library.searching.query import Has, Or, excluded, labels_in, renamed
 from photo_labels.library.searching.thesaurus import is_label_name, thesaurus
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Interpretation:
     taken: dict[str, list[str]]
     # Words that no photo is labelled with, with what may be meant.
     unknown: dict[str, list[str]]
+    # Of them, those after `not`: no photo is left out for them.
+    excluding_none: list[str]
     # Words that are labels which the user hides.
     hidden: list[str]
 
@@ -64,8 +67,9 @@ class Interpreter:
     def interpret(self, query: Query | None) -> Interpretation:
         """Return a query with the labels that are meant."""
         if query is None:
-            return Interpretation(None, None, {}, {}, [])
-        meant = {word: self._names(word) for word in labels_in(query)}
+            return Interpretation(None, None, {}, {}, [], [])
+        after_not = set(excluded(query))
+        meant = {word: self._names(word, is_exact=word in after_not) for word in labels_in(query)}
         taken = {word: names for word, names in meant.items() if names and not _is_same(word, names)}
         hidden = [word for word, names in meant.items() if not names and self._map.name(word) is None]
         unknown = [word for word, names in meant.items() if not names and word not in hidden]
@@ -73,23 +77,30 @@ class Interpreter:
             renamed(query, lambda word: _any(self._labels(meant[word] or [word]))),
             renamed(query, lambda word: _any(meant[word] or [word])),
             taken,
-            {word: self._close_to(word) for word in unknown},
+            {word: self._close_to(word, is_exact=word in after_not) for word in unknown},
+            [word for word in unknown if word in after_not],
             hidden,
         )
 
-    def _names(self, word: str) -> list[str]:
-        """Return the names that a word means; none: no photo has such a label, or all that have it are hidden."""
+    def _names(self, word: str, *, is_exact: bool) -> list[str]:
+        """Return the names that a word means; none: no photo has such a label, or all that have it are hidden.
+
+        `is_exact`: no broader ones. Counts may be old, so that a broader label which was counted goes
+        behind one that means the same and is only asked for.
+        """
         if name := self._map.named(word):
             return [name]
         if label := self._spelled(word):
             return self._shown([label])
         senses = thesaurus().senses(word)
-        found = self._near(senses, self._counted, self._counted, None)
-        found = found or self._near(senses, self._asked, self._asked_near, _MAX_NARROWER)
+        found = self._same(senses, self._counted, self._counted, None)
+        found = found or self._same(senses, self._asked, self._asked_near, _MAX_NARROWER)
+        if not is_exact:
+            found = found or self._broader(senses, self._counted) or self._broader(senses, self._asked_near)
         return found[:_MAX_LABELS]
 
-    def _near(self, senses: list[int], find: Find, find_near: Find, most_narrower: int | None) -> list[str]:
-        """Return the names of meanings, or of narrower ones; of broader ones only where no meaning has any."""
+    def _same(self, senses: list[int], find: Find, find_near: Find, most_narrower: int | None) -> list[str]:
+        """Return the names of meanings; of one without any, those of narrower ones."""
         found: list[str] = []
         for sense in senses:
             if same := self._shown(find(sense)):
@@ -99,9 +110,13 @@ class Interpreter:
                     label for one in islice(thesaurus().narrower(sense), most_narrower) for label in find_near(one)
                 ]
                 found += self._shown(sorted(below, key=lambda label: -self._counts.get(label, 0)))
-        for sense in senses if not found else ():
-            above = map(find_near, thesaurus().broader(sense))
-            found += self._shown(next(filter(None, above), ()))
+        return list(dict.fromkeys(found))
+
+    def _broader(self, senses: list[int], find: Find) -> list[str]:
+        """Return the names of the nearest meaning above each that has any."""
+        found: list[str] = []
+        for sense in senses:
+            found += self._shown(next(filter(None, map(find, thesaurus().broader(sense))), ()))
         return list(dict.fromkeys(found))
 
     def _spelled(self, word: str) -> str | None:
@@ -143,19 +158,17 @@ class Interpreter:
         labels = (label for name in names for label in self._map.merged(name))
         return [self._known(label) or label for label in labels]
 
-    def _close_to(self, word: str) -> list[str]:
-        """Return names that may have been meant, the likeliest first; else words that mean some."""
+    def _close_to(self, word: str, *, is_exact: bool) -> list[str]:
+        """Return names that may have been meant, the likeliest first; else those that words spelt so mean."""
         if thesaurus().senses(word):  # it is spelled right
             return []
         names = self._shown(self._counts)
         folded = {name.casefold(): name for name in [*names, *self._map.renamed.values()]}
         if close := get_close_matches(word.casefold(), folded, _CLOSE):
             return [folded[one] for one in close]
-        by_names: dict[tuple[str, ...], str] = {}
-        for one in get_close_matches(word.casefold(), thesaurus().alike(word), _CLOSE):
-            if names := self._names(one):
-                by_names.setdefault(tuple(names), thesaurus().label(one) or one)
-        return list(by_names.values())
+        alike = get_close_matches(word.casefold(), thesaurus().alike(word), _CLOSE)
+        meant = (name for one in alike for name in self._names(one, is_exact=is_exact))
+        return list(dict.fromkeys(meant))[:_CLOSE]
 
 
 def _labels_of(sense: int) -> list[str]:

@@ -95,6 +95,18 @@ def labels_in(query: Query) -> Iterator[str]:
                 yield from labels_in(one)
 
 
+def excluded(query: Query, *, is_excluding: bool = False) -> Iterator[str]:
+    """Return the labels that photos are left out for, those after `not`; after two of them, none is."""
+    match query:
+        case Has(label):
+            yield from [label] * is_excluding
+        case Not(inner):
+            yield from excluded(inner, is_excluding=not is_excluding)
+        case And(queries) | Or(queries):
+            for one in queries:
+                yield from excluded(one, is_excluding=is_excluding)
+
+
 def renamed(query: Query, meant: Callable[[str], Query]) -> Query:
     """Return the same query with what is meant by its labels."""
     match query:

@@ -1,7 +1,8 @@
 """Finding photos by their labels, time and place: one query where one label is searched for, and no other index.
 
 query -> the labels whose rows are read: one for `and`, the rarest; several for `or`
--> their rows, merged, the surest first; where there is no such label, the rows by time, the newest first
+-> their rows, merged, the surest first; where there is no such label, the rows by time, the newest first, of any
+time where none is said
 -> the documents of so many rows as are shown: what a row says counts only where they back it,
 and all else that is searched for is looked up in them
 """
@@ -67,6 +68,15 @@ class SearchCriteria:
     taken: TimeRange | None = None
     # Where; a photo that does not say is left out.
     near: Near | None = None
+
+    @property
+    def is_of_some(self) -> bool:
+        """Tell whether it is of some photos, whatever their labels are: then there may be no label to read."""
+        return bool(self.taken or self.near or self.since or self.beginning or self.quality)
+
+
+class NoLabelError(UserError):
+    """A search for photos that lack labels, and for nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +164,8 @@ class Searcher:
         """Look at rows one after another; `expected` is how many will be looked at, most likely."""
         read = drivers(wanted.query, self._rarity) if wanted.query else None
         is_by_time = read is None
-        if is_by_time and not (wanted.taken or wanted.near):
-            raise UserError(
-                "Name a label that the photos have, for there is no list of those that lack one;"
-                " or say when they were taken: photos search --taken 2019."
-            )
+        if is_by_time and not wanted.is_of_some:
+            raise NoLabelError("Name a label that the photos have, for there is no list of those that lack one.")
         if after and is_by_time != bool(_TIME_RANK.match(after)):
             raise UserError(f"{after} is no place in this search: take --after from what the same search printed.")
         if read is None:

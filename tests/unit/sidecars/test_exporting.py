@@ -53,8 +53,8 @@ def test_given_documents_when_exported_then_each_labelled_photo_has_a_sidecar_an
         "4 sidecars written, 0 unchanged",
         "theirs.jpg.xmp is made or changed by somebody else, and left alone: move it away to have ours.",
         (
-            "1 photo without a sidecar: the key is no name for a file in that folder, or links or permissions are "
-            "in the way: ../out.jpg"
+            "1 photo without a sidecar: the key is no name for a file in that folder, or a folder, links or "
+            "permissions are in the way: ../out.jpg"
         ),
         "1 sidecar without boxes: only the photo itself, unchanged, beside its sidecar would tell how it is turned.",
         "1 photo rejected, without labels or a sidecar: `photos failures` says why.",
@@ -131,6 +131,13 @@ def test_given_an_export_that_is_stopped_when_it_ends_then_what_was_written_is_s
         (["--format", "xmp"], "--format xmp writes a file for each photo: name the folder for them."),
         (["photos"], "photos is for --format xmp: --format jsonl writes to standard output."),
         (["--format", "csv", "photos"], "photos is for --format xmp: --format csv writes to standard output."),
+        *(
+            (
+                [*kind, "s3://photos/a"],
+                "Invalid value for '[DIR]': DIR is a folder of this machine; `--prefix s3://photos/a` chooses photos.",
+            )
+            for kind in ([], ["--format", "xmp"])
+        ),
         (["--no-boxes"], "--no-boxes is for --format xmp: --format jsonl writes to standard output."),
     ],
 )
