@@ -71,9 +71,7 @@ def headings(page: Page) -> list[str]:
 
 def expect_years(page: Page) -> None:
     """Wait for the rail; moto takes seconds for so many looks."""
-    expect(page.locator("#rail > li > button")).to_have_text(
-        ["2026", "2025", "2019", "1911", "No date"], timeout=20_000
-    )
+    expect(page.locator("#rail > li > button")).to_have_text(["2026", "2025", "2019", "1911", "No date"])
 
 
 def rail(page: Page, when: str) -> Any:
