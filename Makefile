@@ -10,7 +10,7 @@ BASELINES := .local/baselines
 READERS := .local/readers
 AUDIT := .local/audit
 
-OF_HANDLER := tests/unit/promises tests/unit/decoders $(patsubst %,tests/unit/test_%.py,\
+OF_HANDLER := tests/unit/promises tests/unit/decoders tests/unit/metadata $(patsubst %,tests/unit/test_%.py,\
 	conversion decoder dimensions documents entries objects paid quota settings telemetry)
 
 # What is said on make's command line reaches the program letter for letter, in the environment: neither make nor the
