@@ -101,7 +101,8 @@ def test_given_the_years_when_one_is_chosen_by_keyboard_then_it_is_shown_and_its
     expect_years(page)
     rail(page, "2019").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#grid h2").first).to_have_text("July 2019")
+    # It is scrolled to, where it was loaded by then, and else the list begins there.
+    expect(page.get_by_role("heading", name="July 2019")).to_be_in_viewport()
     expect(rail(page, "2019")).to_be_focused()
     expect(rail(page, "2019-07")).to_have_attribute("aria-current", "true")
     for _ in range(2):
@@ -109,6 +110,12 @@ def test_given_the_years_when_one_is_chosen_by_keyboard_then_it_is_shown_and_its
     expect(rail(page, "2019-01")).to_be_focused()
     page.keyboard.press("Enter")
     expect(rail(page, "2019-01")).to_have_attribute("aria-current", "true")
+
+
+def test_given_a_list_that_begins_at_a_year_when_gone_back_to_then_it_is_there_again(opened: Open) -> None:
+    page = opened()
+    page.evaluate("location.hash = 'when=2019'")
+    expect(page.locator("#grid h2").first).to_have_text("July 2019")
     page.reload()
     expect(page.locator("#grid h2").first).to_have_text("July 2019")
     page.get_by_role("button", name="Newest photos").click()
