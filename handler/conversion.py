@@ -20,12 +20,11 @@ from typing import IO, TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from handler.deadline import call
-from handler.metadata import HEAD_BYTES
 from handler.results import Decoded, UnreadableObjectError
 from handler.timeouts import S3
 from photo_labels.records.errors import PermanentError, TransientError, status_of
 from photo_labels.records.formats import MAX_FILE_BYTES
-from photo_labels.records.metadata.reading import metadata_of
+from photo_labels.records.metadata.reading import metadata_by
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -127,17 +126,14 @@ class Converter:
         raise PermanentError("DecoderCrashed", f"Its decoder ended {_TRIES} times without an answer: {said}.")
 
 
-def _metadata_in(photo: IO[bytes]) -> Metadata:
+def _metadata_in(photo: IO[bytes]) -> Metadata | None:
     """Return what a downloaded photo says of itself."""
-    size = photo.seek(0, os.SEEK_END)
-    photo.seek(0)
-    head = photo.read(HEAD_BYTES)
-    found = metadata_of(head, size)
-    if not found.more:
-        return found
-    start, length = found.more
-    photo.seek(start)
-    return metadata_of(head, size, (start, photo.read(length)))
+
+    def read(start: int, length: int) -> bytes:
+        photo.seek(start)
+        return photo.read(length)
+
+    return metadata_by(read, size=photo.seek(0, os.SEEK_END))
 
 
 def _how_it_ended(code: int, printed: str) -> str:

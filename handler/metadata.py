@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from handler.timeouts import S3
 from photo_labels.records.documents import TIME, TIME_AND_LOCATION
 from photo_labels.records.errors import AWS_ERRORS, TransientError
-from photo_labels.records.metadata.reading import metadata_of
+from photo_labels.records.metadata.reading import metadata_by
 from photo_labels.records.timeline import timeline_of
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from photo_labels.records.documents import Document
     from photo_labels.records.metadata.reading import Metadata
 
-# EXIF is within the first 64 KB of a JPEG: no segment is longer.
-HEAD_BYTES = 64 * 2**10
 # What a look may take of a photo's time, if S3 is in trouble.
 _PATIENCE_S = S3.call_s + 0.5
 # What is left of a photo's time, at least, when metadata are waited for no longer.
@@ -107,15 +105,8 @@ class MetadataReader:
             return {}
         briefly = deadline.briefly(_PATIENCE_S)
         with suppress(*AWS_ERRORS, TransientError):
-            head = self._part(event, 0, HEAD_BYTES, briefly)
-            if head is None:
-                return {}
-            found = metadata_of(head, event.size)
-            if found.more:
-                start, length = found.more
-                rest = self._part(event, start, length, briefly) or b""
-                found = metadata_of(head, event.size, (start, rest))
-            return self.fields(found)
+            found = metadata_by(lambda start, length: self._part(event, start, length, briefly), event.size)
+            return self.fields(found) if found else {}
         return {}
 
     def fields(self, found: Metadata) -> dict[str, Any]:

@@ -79,6 +79,11 @@ def build_handler(
     switch: BudgetSwitch | None = None,
 ) -> Handler:
     """Return a function's handler; `switch`: of the one of the two that the schedule invokes."""
+    return serve(build_pipeline(settings, clients, detector), lanes, switch)
+
+
+def build_pipeline(settings: Settings, clients: Clients, detector: Detector) -> Pipeline:
+    """Return the function without its lanes."""
     storage = Storage(
         clients.dynamodb,
         settings.image_labels_table,
@@ -87,14 +92,13 @@ def build_handler(
     )
     objects = Objects(clients.s3)
     copies = Copies(settings, storage, objects)
-    pipeline = Pipeline(
+    return Pipeline(
         storage,
         Labeller(settings, detector, objects, copies),
         copies,
         Messages(clients.sqs, settings.dead_letter_queue_url),
         concurrency=settings.rekognition_concurrency,
     )
-    return serve(pipeline, lanes, switch)
 
 
 def serve(pipeline: Pipeline, lanes: tuple[Lane, ...], switch: BudgetSwitch | None = None) -> Handler:

@@ -9,23 +9,16 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from handler.conversion import Converter
-from handler.copies import Copies
 from handler.events import read_message
-from handler.labelling import Labeller
 from handler.lanes import converting_lanes, labelling_lanes
-from handler.messages import Messages
-from handler.model_settings import request_of
-from handler.objects import Objects
-from handler.pipeline import Pipeline
-from handler.recognition import Recogniser
-from handler.serving import budget_switch, rate_limiter
+from handler.serving import budget_switch, build_pipeline, recogniser
 from handler.settings import Settings
-from handler.storage import Storage
 from tests.contract.answers import REGION
 from tests.fakes.world import START, Clock
 
 if TYPE_CHECKING:
     from handler.clients import Clients
+    from handler.pipeline import Pipeline
     from handler.report import Report
     from tests.contract.server import Aws, Request
 
@@ -110,32 +103,9 @@ class Function:
 
     def _pipeline(self, settings: Settings, *, is_converting: bool) -> Pipeline:
         """As `handler.app` and `handler.convert` put it together."""
-        clients = self._clients
-        recogniser = Recogniser(
-            clients.rekognition,
-            request_of(settings),
-            rate_limiter=rate_limiter(settings, clients.dynamodb),
-        )
-        storage = Storage(
-            clients.dynamodb,
-            settings.image_labels_table,
-            settings.label_index_table,
-            settings.content_claims_table,
-        )
-        objects = Objects(clients.s3)
-        copies = Copies(settings, storage, objects)
-        return Pipeline(
-            storage,
-            Labeller(
-                settings,
-                Converter(clients.s3, recogniser, ("cat",)) if is_converting else recogniser,
-                objects,
-                copies,
-            ),
-            copies,
-            Messages(clients.sqs, settings.dead_letter_queue_url),
-            concurrency=settings.rekognition_concurrency,
-        )
+        asking = recogniser(settings, self._clients)
+        detector = Converter(self._clients.s3, asking, ("cat",)) if is_converting else asking
+        return build_pipeline(settings, self._clients, detector)
 
 
 def _item(statement: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
+# EXIF is within the first 64 KB of a JPEG: no segment is longer.
+HEAD_BYTES = 64 * 2**10
+
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
@@ -50,6 +53,21 @@ def _reader_of(head: bytes) -> Callable[[Window], Pieces] | None:
     if head[8:12] == b"WEBP":
         return containers.of_webp
     return next((reader for beginning, reader in _READERS.items() if head.startswith(beginning)), None)
+
+
+def metadata_by(read: Callable[[int, int], bytes | None], size: int | None) -> Metadata | None:
+    """Return what a photo tells, by its first bytes and at most one more range; None: it has no bytes to read.
+
+    `read` gets the first byte and how many, and raises what it does; `size`: of the whole file.
+    """
+    head = read(0, HEAD_BYTES)
+    if head is None:
+        return None
+    found = metadata_of(head, size)
+    if not found.more:
+        return found
+    start, length = found.more
+    return metadata_of(head, size, (start, read(start, length) or b""))
 
 
 def metadata_of(head: bytes, size: int | None = None, after: tuple[int, bytes] | None = None) -> Metadata:
