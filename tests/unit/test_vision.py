@@ -43,15 +43,15 @@ def labels_of(vision: Vision, photo: Image.Image) -> dict[str, dict[str, Any]]:
         ("coffee", {"Cup", "Coffee", "Espresso", "Beverage", "Food"}),
         ("dogs", {"Dog", "Canine", "Spaniel", "Pet", "Mammal", "Animal"}),
         ("flower", {"Flower", "Plant"}),
-        ("mountain", {"Mountain", "Nature", "Outdoors"}),
-        ("pagoda", {"Building", "Architecture"}),
+        ("mountain", {"Mountain", "Nature", "Outdoors", "Sky", "Grass", "Tree"}),
+        ("pagoda", {"Building", "Architecture", "Sky", "Tree", "Outdoors"}),
         ("rocket", {"Rocket", "Vehicle", "Transportation"}),
     ],
 )
 def test_given_a_sample_photo_when_labelled_then_what_is_plain_to_see_is_sure(
     vision: Vision, photo: str, names: set[str]
 ) -> None:
-    sure = {name for name, label in labels_of(vision, sample(photo)).items() if label["Confidence"] >= 80}
+    sure = {name for name, label in labels_of(vision, sample(photo)).items() if label["Confidence"] >= 75}
 
     assert names <= sure
 

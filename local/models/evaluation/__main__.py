@@ -8,7 +8,6 @@ decoded.
 
 from __future__ import annotations
 
-import io
 import tempfile
 import time
 from pathlib import Path
@@ -19,21 +18,16 @@ from rich.console import Console
 from rich.table import Table
 
 from local.folders import as_written
+from local.models.evaluation.decoding import decoded
 from local.models.evaluation.photos import LIST, Photo, fetch, photos_in
 from local.models.evaluation.score import Score, Seen, score, sure
-from local.models.vision import ENOUGH, Vision
+from local.models.vision import Vision
 from photo_labels.library.user_errors import UserError
-from photo_labels.records.decoders import by_pillow
-from photo_labels.records.decoders.limits import UndecodableError
-from photo_labels.records.decoders.rendering import rendered
-from photo_labels.records.formats import RAW, SIGNATURE_BYTES, format_by_content
 from photo_labels.terminal.ending import run
 from photo_labels.terminal.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from PIL import Image
 
 _CACHE = Path(tempfile.gettempdir()) / "photo-labels-photos"
 
@@ -86,26 +80,13 @@ def _seen(photos: dict[Path, Photo | None], vision: Vision, tell: Callable[[str]
     seen = []
     for number, (path, expected) in enumerate(photos.items(), 1):
         tell(f"photo {number:,} of {len(photos):,}")
-        if (photo := _decoded(path)) is None:
+        if (photo := decoded(path)) is None:
             continue
         start = time.process_time()
         labels = vision.detect_labels(photo)
         taken_s = time.process_time() - start
         seen.append(Seen(expected.file if expected else path.name, sure(labels), taken_s, expected))
     return seen
-
-
-def _decoded(path: Path) -> Image.Image | None:
-    content = path.read_bytes()
-    found = format_by_content(content[:SIGNATURE_BYTES])
-    if not found or found.name == RAW:
-        return None
-    try:
-        size = by_pillow.size_of(io.BytesIO(content), found.name)
-        longest_side = -(-ENOUGH * max(size) // min(size))
-        return rendered(by_pillow.decode(io.BytesIO(content), found.name, longest_side), longest_side)
-    except UndecodableError:
-        return None
 
 
 def _cells(scored: Score) -> list[str]:
