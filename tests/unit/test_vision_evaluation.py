@@ -65,10 +65,10 @@ def test_given_photos_of_which_nothing_is_expected_when_scored_then_only_labels_
     assert (scored.subjects_named, scored.precision, scored.recall) == (None, None, None)
 
 
-def test_given_an_answer_when_read_then_its_sure_labels_are_those_that_a_call_is_given() -> None:
+def test_given_an_answer_when_read_then_labels_count_from_a_confidence_on() -> None:
     answer = [{"Name": "Cat", "Confidence": 55.0}, {"Name": "Dog", "Confidence": 54.9}]
 
-    assert sure(answer) == {"Cat"}
+    assert sure(answer, 55) == {"Cat"}
 
 
 def test_given_the_list_when_read_then_its_lines_are_whole_and_its_parts_alike() -> None:
@@ -124,7 +124,7 @@ def test_given_a_folder_of_ones_own_when_judged_then_by_its_list_and_what_is_wro
 
     done = CliRunner().invoke(main, ["--folder", str(tmp_path)], catch_exceptions=False)
 
-    assert re.search(r"yours +1 +0% +0% ", done.output)
+    assert re.search(r"yours +1 +80 % +0% +0% ", done.output)
     assert re.search(r"\[b\]katze\.jpg: .*Cat", done.output)
 
 
@@ -134,7 +134,7 @@ def test_given_a_folder_without_a_list_when_judged_then_labels_are_counted_alone
 
     done = CliRunner().invoke(main, ["--folder", str(tmp_path)], catch_exceptions=False)
 
-    assert re.search(r"yours +1 +0% +- +- +- ", done.output)
+    assert re.search(r"yours +1 +55 % +0% +- +- +- ", done.output)
 
 
 @pytest.mark.parametrize("content", [None, "name\n", b"\xff\xfe"])

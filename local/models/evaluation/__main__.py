@@ -2,16 +2,17 @@
 
 By default those of `photos.tsv`, in two parts: `tuning`, by which thresholds and the like are chosen, and `held
 out`, by which nothing is. With DIR= those of a folder of one's own: beside a `photos.tsv` with the columns file,
-subject, labels and plausible, judged by it; without one, only counted and timed. CPU: a photo's labels, once it is
-decoded.
+subject, labels and plausible, judged by it; without one, only counted and timed. From: so many per cent on a label
+counts. CPU: a photo's labels, once it is decoded. What is named as wrong is so from 80 per cent on.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -20,7 +21,7 @@ from rich.table import Table
 from local.folders import as_written
 from local.models.evaluation.decoding import decoded
 from local.models.evaluation.photos import LIST, Photo, fetch, photos_in
-from local.models.evaluation.score import Score, Seen, score, sure
+from local.models.evaluation.score import LEAST, Score, Seen, score, sure
 from local.models.vision import Vision
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import run
@@ -40,17 +41,33 @@ def main(folder: str) -> None:
     with Console(stderr=True).status("starting") as status:
         parts = _own(as_written(folder)) if folder else _listed(status.update)
         vision = Vision()
-        seen = {name: _seen(photos, vision, status.update) for name, photos in parts.items()}
-    scored = {name: some for name, some in seen.items() if some}
-    if not scored:
+        answers = {name: _answers(photos, vision, status.update) for name, photos in parts.items()}
+    answers = {name: some for name, some in answers.items() if some}
+    if not answers:
         raise UserError("There is no photo to look at: name another folder with DIR=.")
-    table = Table("photos", "", *("without a label", "subject named", "precision", "recall", "CPU"), box=None)
-    for name, some in scored.items():
-        table.add_row(name, *_cells(score(some, vision.table)))
-    if len(scored) > 1:
-        table.add_row("all", *_cells(score([one for some in scored.values() for one in some], vision.table)))
+    if len(answers) > 1:
+        answers["all"] = [one for some in answers.values() for one in some]
+    table = Table("photos", "", "from", "without a label", "subject named", "precision", "recall", "CPU", box=None)
+    for least in LEAST:
+        for name, some in answers.items():
+            scored = score([one.seen(least) for one in some], vision.table)
+            table.add_row(name, *_cells(scored, least))
     console.print(table)
-    _show_wrong([one for some in scored.values() for one in some], vision, console)
+    last = list(answers.values())[-1]
+    _show_wrong([one.seen(LEAST[0]) for one in last], vision, console)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """All that is said of a photo."""
+
+    file: str
+    labels: list[dict[str, Any]]
+    cpu_s: float
+    expected: Photo | None
+
+    def seen(self, least: float) -> Seen:
+        return Seen(self.file, sure(self.labels, least), self.cpu_s, self.expected)
 
 
 def _listed(tell: Callable[[str], None]) -> dict[str, dict[Path, Photo | None]]:
@@ -75,9 +92,9 @@ def _own(folder: Path) -> dict[str, dict[Path, Photo | None]]:
     return {"yours": {path: by_path.get(path) for path in paths}}
 
 
-def _seen(photos: dict[Path, Photo | None], vision: Vision, tell: Callable[[str], None]) -> list[Seen]:
+def _answers(photos: dict[Path, Photo | None], vision: Vision, tell: Callable[[str], None]) -> list[_Answer]:
     """Label what can be decoded here: what Pillow reads."""
-    seen = []
+    answers = []
     for number, (path, expected) in enumerate(photos.items(), 1):
         tell(f"photo {number:,} of {len(photos):,}")
         if (photo := decoded(path)) is None:
@@ -85,14 +102,15 @@ def _seen(photos: dict[Path, Photo | None], vision: Vision, tell: Callable[[str]
         start = time.process_time()
         labels = vision.detect_labels(photo)
         taken_s = time.process_time() - start
-        seen.append(Seen(expected.file if expected else path.name, sure(labels), taken_s, expected))
-    return seen
+        answers.append(_Answer(expected.file if expected else path.name, labels, taken_s, expected))
+    return answers
 
 
-def _cells(scored: Score) -> list[str]:
+def _cells(scored: Score, least: float) -> list[str]:
     shares = (scored.without_labels, scored.subjects_named, scored.precision, scored.recall)
     return [
         f"{scored.photos:,}",
+        f"{least:.0f} %",
         *("-" if share is None else f"{share:.0%}" for share in shares),
         f"{scored.cpu_ms:.0f} ms",
     ]

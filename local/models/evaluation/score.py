@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from local.models.evaluation.photos import Photo
     from local.models.vision import LabelTable
 
-# Per cent; Rekognition's default MinConfidence.
-SURE = 55.0
+# Per cent: what the pipeline asks for by default, and what DetectLabels gives by default.
+LEAST = (80.0, 55.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Seen:
     """What is said of a photo; without `expected`, nobody says what is right."""
 
     file: str
-    # All of SURE per cent or more.
+    # All that are sure enough.
     labels: frozenset[str]
     cpu_s: float
     expected: Photo | None = None
@@ -82,6 +82,6 @@ def score(seen: Sequence[Seen], table: LabelTable) -> Score:
     )
 
 
-def sure(labels: Sequence[Mapping[str, object]]) -> frozenset[str]:
-    """Return the names in a response's `Labels` that DetectLabels gives by default."""
-    return frozenset(str(label["Name"]) for label in labels if float(str(label["Confidence"])) >= SURE)
+def sure(labels: Sequence[Mapping[str, Any]], least: float) -> frozenset[str]:
+    """Return the names in a response's `Labels` of at least so many per cent."""
+    return frozenset(label["Name"] for label in labels if label["Confidence"] >= least)
