@@ -108,7 +108,7 @@ def test_given_parameters_when_started_then_the_stack_has_them_and_bad_ones_are_
         assert refused.returncode == 2
         assert why in refused.stderr
         assert "Traceback" not in refused.stderr
-    asked = "ImageProperties=true LabelCategoryExclusionFilters=Animals and Pets,Plants and Flowers"
+    asked = "ImageProperties=true LabelCategoryExclusionFilters=Nature and Outdoors,Plants and Flowers"
     assert stopped.run("up", asked).returncode == 0
     again = stopped.run("up", "ImageProperties=false")
     assert again.returncode == 2
