@@ -1,9 +1,10 @@
 """`make bench-vision`: the local vision models judged by photos of which it is known what they show.
 
 By default those of `photos.tsv`, in two parts: `tuning`, by which thresholds and the like are chosen, and `held
-out`, by which nothing is but which scenes are kept. With DIR= those of a folder of one's own: beside a `photos.tsv` with the columns file,
-subject, labels and plausible, judged by it; without one, only counted and timed. From: so many per cent on a label
-counts. CPU: a photo's labels, once it is decoded. What is named as wrong is so from 80 per cent on.
+out`, by which nothing is but which scenes are kept. With DIR= those of a folder of one's own: beside a
+`photos.tsv` with the columns file, subject, labels and plausible, judged by it; without one, only counted and
+timed. From: so many per cent on a label counts. CPU: a photo's labels, once it is decoded. What is named as wrong
+is so from 80 per cent on.
 """
 
 from __future__ import annotations
