@@ -23,7 +23,9 @@ from photo_labels.terminal.ending import run
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--number", default=0, help="Photos, about. [those that each fault takes once]")
+@click.option(
+    "--number", default=0, type=click.IntRange(0), help="Photos, about. [those that each fault takes once]"
+)
 @click.option("--seed", default=0, show_default=True, help="What happens to which photos, and when.")
 def main(number: int, seed: int) -> None:
     """Inject every fault into the pipeline, and check whether it loses a photo."""

@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
+
+import click
 
 
 def as_written(text: str) -> Path:
     """Return the folder with `~` replaced: neither sh nor zsh does so the `~` in `make demo PHOTOS=~/Pictures`."""
     return Path(os.path.expanduser(text))  # noqa: PTH111 - for Path, `./~` is `~`, and a home that is not there an error
+
+
+class Folder(click.Path):
+    """A folder as people write it."""
+
+    def __init__(self, *, exists: bool) -> None:
+        super().__init__(exists=exists, file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
+        if not value:
+            self.fail("it is empty: name a folder, or leave it out.", param, context)
+        return super().convert(as_written(value), param, context)

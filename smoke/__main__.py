@@ -14,6 +14,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from local.folders import Folder
 from photo_labels.library.user_errors import UserError, user_message
 from photo_labels.terminal.ending import run
 from smoke import pipelines
@@ -26,7 +27,7 @@ _ALARM_S = {"local": 30.0, "aws": 600.0}
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--target", type=click.Choice(["local", "aws"]), default="local", show_default=True)
-@click.option("--out", default=Path(".local/smoke"), show_default=True, type=click.Path(path_type=Path))
+@click.option("--out", default=Path(".local/smoke"), show_default=True, type=Folder(exists=False))
 @click.option("--region")
 @click.option("--profile")
 @click.option("--base", help="The base image, another one of the Debian family.")

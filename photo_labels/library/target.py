@@ -123,7 +123,7 @@ def aws_connection(region: str | None, profile: str | None) -> tuple[Connection,
     try:
         session = boto3.Session(botocore_session=CheckedSession(profile=profile), region_name=region)
         if not session.region_name:
-            raise UserError("No AWS region is set: set AWS_REGION, or pass --region (REGION=… to make).")
+            raise UserError("No AWS region is set: set AWS_REGION, or pass --region.")
         sts = Connection(session, None, "AWS").client("sts")
         account = sts.get_caller_identity()["Account"]
     except (ConfigParseError, InvalidRegionError, ProfileNotFound) as error:

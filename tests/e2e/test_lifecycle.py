@@ -282,7 +282,7 @@ def test_given_a_folder_without_photos_when_demonstrated_then_the_message_says_s
 def test_given_an_empty_word_when_demonstrated_then_it_is_not_the_current_folder(tmp_path: Path) -> None:
     demo = Machine(tmp_path / "cloud").run("demo", "")
     assert (demo.returncode, demo.stdout) == (2, "")
-    assert "PHOTOS is empty" in demo.stderr
+    assert "PHOTOS=: name a folder" in demo.stderr
 
 
 def test_given_names_that_the_terminal_cannot_show_when_demonstrated_then_they_are_labelled(

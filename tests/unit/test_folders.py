@@ -8,10 +8,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from loadtest.__main__ import Folder
 from loadtest.benchmarks.arguments import whole_number
 from loadtest.result_files import prepare
-from local.folders import as_written
+from local.folders import Folder, as_written
 from photo_labels.library.user_errors import UserError
 
 

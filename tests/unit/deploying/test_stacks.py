@@ -356,7 +356,7 @@ def test_given_what_would_be_made_again_when_shown_then_it_stands_out() -> None:
 def test_given_nobody_to_ask_when_a_question_is_asked_then_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False)
     assert Display(Console(), yes=True).confirmed("Change it?")
-    with pytest.raises(UserError, match="YES=1"):
+    with pytest.raises(UserError, match="--yes"):
         Display(Console(), yes=False).confirmed("Change it?")
 
 
