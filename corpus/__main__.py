@@ -37,7 +37,12 @@ if TYPE_CHECKING:
 )
 @click.option("--decoder", is_flag=True, help="Decode them alone: no cloud, and no labels.")
 def main(folder: Path | None, decoder: bool) -> None:
-    """Import a folder of awkward image files, and compare their ends with what libvips and ImageMagick show."""
+    """Import a folder of awkward image files, and compare their ends with what libvips and ImageMagick show.
+
+    \b
+    make corpus DIR=samples
+    .venv/bin/python -m corpus --folder samples
+    """  # noqa: D301 - click reads \b
     if folder is None:
         raise UserError("Name a folder with image files: make corpus DIR=folder (corpus/README.md).")
     place = folder.absolute()

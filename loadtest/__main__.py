@@ -68,7 +68,14 @@ def _read(read: Callable[[str], Any]) -> Callable[..., Any]:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--number", default=500, show_default=True, type=click.IntRange(1), help="Photos.")
 @click.option("--rate", type=Finite(0), help="Photos a second; 0: all at once. [25, or half the quota]")
-@click.option("--shape", "profile", type=click.Choice(list(PROFILES)), default="steady")
+@click.option(
+    "--shape",
+    "profile",
+    type=click.Choice(list(PROFILES)),
+    default="steady",
+    show_default=True,
+    help="Of their arrivals.",
+)
 @click.option("--beside", type=click.IntRange(0), default=0, help="Imported photos that wait beside them.")
 @click.option("--tps", type=Finite(0.5), default=5.0, show_default=True, help="With --beside: the quota.")
 @click.option(
@@ -80,8 +87,14 @@ def _read(read: Callable[[str], Any]) -> Callable[..., Any]:
 )
 @click.option("--size", callback=_read(mixes.one_size), help="Photos of one size: 2KB, 3MB.")
 @click.option("--photos", type=Folder(exists=True), help="A folder of yours.")
-@click.option("--target", type=click.Choice(["local", "aws"]), default="local", show_default=True)
-@click.option("--recogniser", type=click.Choice(targets.RECOGNISERS), default="simulated", show_default=True)
+@click.option("--target", type=click.Choice(["local", "aws"]), default="local", show_default=True, help="Where.")
+@click.option(
+    "--recogniser",
+    type=click.Choice(targets.RECOGNISERS),
+    default="simulated",
+    show_default=True,
+    help="Locally: what labels.",
+)
 @click.option(
     "--slo",
     default="p95<1s,p99<2s,lost=0",
@@ -89,15 +102,20 @@ def _read(read: Callable[[str], Any]) -> Callable[..., Any]:
     callback=_read(objectives),
     help="What has to hold.",
 )
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Which photos, and how long Rekognition takes.")
 @click.option("--warmup", type=click.IntRange(0), help="Photos before, not counted. [those of a second]")
 @click.option("--out", type=Folder(exists=False), help="A folder for the reports, which is new or has none.")
 @click.option("--keep", is_flag=True, help="Leave photos, documents and rows.")
-@click.option("--stack", default=DEFAULT_STACK, show_default=True)
-@click.option("--region")
+@click.option("--stack", default=DEFAULT_STACK, show_default=True, help="With --target aws: the stack.")
+@click.option("--region", help="Its region; otherwise that of your AWS settings.")
 @click.option("--yes", is_flag=True, help="Do not ask what it costs.")
 def main(**options: Any) -> None:
-    """Send photos on a schedule, and follow each until a reader sees it."""
+    """Send photos on a schedule, and follow each until a reader sees it.
+
+    \b
+    make loadtest N=1000 RATE=10 OUT=report
+    .venv/bin/python -m loadtest --number 1000 --rate 10 --out report
+    """  # noqa: D301 - click reads \b
     console = Console(highlight=False, soft_wrap=True)
     mix = _mix(options)
     if options["out"]:

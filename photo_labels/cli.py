@@ -40,7 +40,13 @@ console = Console()
 @click.version_option(__version__, prog_name="photos")
 @click.pass_context
 def photos(context: click.Context, local: bool, stack: str, region: str | None, profile: str | None) -> None:
-    """Label photos and find them again."""
+    """Label photos and find them again.
+
+    \b
+    photos --local import ~/Pictures
+    photos --local search dog and cat
+    photos --stack photo-labels --region eu-west-1 status
+    """  # noqa: D301 - click reads \b
 
     def find() -> Target:
         wanted = "local" if local else os.environ.get("PHOTOS_TARGET") or "aws"

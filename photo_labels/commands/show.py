@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 @click.option("--json", "is_json", is_flag=True, help="Print the document as JSON.")
 @click.pass_obj
 def show(session: Session, image: str, is_opening: bool, is_json: bool) -> None:
-    """Show what is known about IMAGE: a key, bucket/key, or s3://bucket/key."""
+    """Show what is known about IMAGE: a key, bucket/key, or s3://bucket/key.
+
+    \b
+    photos show holiday/img_0001.jpg
+    photos show holiday/img_0001.jpg --open
+    """  # noqa: D301 - click reads \b
     shown = Console(stderr=True) if is_json else session.console
     target = session.target(shown)
     bucket = target.outputs.bucket
