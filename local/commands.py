@@ -80,7 +80,7 @@ def demo(folder: str) -> int:
     with tempfile.TemporaryDirectory(prefix="photo-labels-") as state:
         started = time.monotonic()
         with LocalCloud(Path(state)) as cloud:
-            return demonstrate(cloud.target, photos, time.monotonic() - started)
+            return demonstrate(cloud.target, folder, time.monotonic() - started)
 
 
 def _read(parameters: str) -> dict[str, str]:
