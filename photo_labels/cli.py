@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -25,7 +29,15 @@ from photo_labels.commands import (
     show,
     status,
 )
-from photo_labels.library.target import DEFAULT_STACK, Target, aws_target, local_target
+from photo_labels.library.target import (
+    DEFAULT_STACK,
+    AwsSettingsError,
+    Target,
+    aws_target,
+    has_checkout,
+    is_local_cloud_up,
+    local_target,
+)
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import run
 
@@ -52,10 +64,33 @@ def photos(context: click.Context, local: bool, stack: str, region: str | None, 
         wanted = "local" if local else os.environ.get("PHOTOS_TARGET") or "aws"
         if wanted not in {"aws", "local"}:
             raise UserError(f"PHOTOS_TARGET is {wanted!r}: it may be local or aws.")
-        return local_target() if wanted == "local" else aws_target(stack, region, profile)
+        if wanted == "local":
+            return local_target()
+        try:
+            return aws_target(stack, region, profile)
+        except AwsSettingsError as error:
+            raise UserError(f"{error}{_without_aws()}") from error
 
     # Found when it is asked for: `photos import --help` needs no credentials.
     context.obj = Session(find, console)
+
+
+def _without_aws() -> str:
+    """Return a sentence on how to do the same without AWS; empty where there is no way."""
+    if is_local_cloud_up():
+        return f" The local cloud is running: {_typed_with_local()}"
+    return f" Or do without AWS: make up && {_typed_with_local()}" if has_checkout() else ""
+
+
+def _typed_with_local() -> str:
+    """Return the command line as it was typed, with --local where it belongs, before the command."""
+    words = sys.argv[1:]
+    if Path(sys.argv[0]).name == "__main__.py":  # python -m photo_labels
+        program = sys.orig_argv[: len(sys.orig_argv) - len(words)]
+    else:
+        found = shutil.which("photos")
+        program = ["photos" if found and os.path.realpath(found) == os.path.realpath(sys.argv[0]) else sys.argv[0]]
+    return shlex.join([*program, "--local", *words])
 
 
 for command in (
