@@ -25,8 +25,7 @@ from loadtest.schedule import PROFILES
 from loadtest.slo import objectives
 from loadtest.summary import show
 from local.folders import Folder
-from local.state import State
-from photo_labels.library.target import DEFAULT_STACK, LOCAL_STATE
+from photo_labels.library.target import DEFAULT_STACK
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import is_agreed, run
 
@@ -87,7 +86,13 @@ def _read(read: Callable[[str], Any]) -> Callable[..., Any]:
 )
 @click.option("--size", callback=_read(mixes.one_size), help="Photos of one size: 2KB, 3MB.")
 @click.option("--photos", type=Folder(exists=True), help="A folder of yours.")
-@click.option("--target", type=click.Choice(["local", "aws"]), default="local", show_default=True, help="Where.")
+@click.option(
+    "--target",
+    type=click.Choice(["local", "up", "aws"]),
+    default="local",
+    show_default=True,
+    help="A local cloud of its own, that of `make up`, or a stack on AWS.",
+)
 @click.option(
     "--recogniser",
     type=click.Choice(targets.RECOGNISERS),
@@ -117,6 +122,8 @@ def main(**options: Any) -> None:
     .venv/bin/python -m loadtest --number 1000 --rate 10 --out report
     """  # noqa: D301 - click reads \b
     console = Console(highlight=False, soft_wrap=True)
+    if options["keep"] and options["target"] == "local":
+        raise UserError("KEEP=1 goes with TARGET=up or TARGET=aws: a cloud of its own ends with the load test.")
     mix = _mix(options)
     if options["out"]:
         prepare(options["out"])
@@ -152,15 +159,15 @@ def main(**options: Any) -> None:
 
 def _place(options: dict[str, Any]) -> AbstractContextManager[LoadTestTarget]:
     if options["beside"]:
-        if options["target"] == "aws" or options["recogniser"] == "vision" or State(LOCAL_STATE).is_held():
+        if options["target"] != "local" or options["recogniser"] == "vision":
             raise UserError(
-                "BESIDE= takes a local cloud of its own, with a simulated Rekognition: leave out TARGET=aws and "
-                "RECOGNISER=vision, and run `make down` first."
+                "BESIDE= takes a local cloud of its own, with a simulated Rekognition: leave out TARGET= and "
+                "RECOGNISER=vision."
             )
         return targets.own_cloud_with_quota(options["tps"], options["recogniser"], options["seed"])
     if options["target"] == "aws":
         return nullcontext(targets.on_aws(options["stack"], options["region"]))
-    if State(LOCAL_STATE).is_held():
+    if options["target"] == "up":
         return targets.running_cloud(options["recogniser"], options["seed"])
     rate = _LOCAL_RATE if options["rate"] is None else options["rate"]
     return targets.own_cloud(rate, options["recogniser"], options["seed"])

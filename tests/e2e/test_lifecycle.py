@@ -250,6 +250,23 @@ def test_given_a_running_cloud_with_photos_when_looked_at_then_its_files_are_its
     assert not [path for path in [running.state, *kept] if path.stat().st_mode & 0o077]
 
 
+def test_given_a_running_cloud_when_load_tested_then_another_is_measured_unless_it_is_asked_for(
+    running: Machine,
+) -> None:
+    few = ("--number", "3", "--size", "2KB", "--rate", "0", "--slo", "lost=0")
+    own = running.run(*few, module="loadtest")
+    assert own.returncode == 0, own.stderr
+    assert own.stdout.startswith("Local cloud on ")
+    assert "`make up`" not in own.stdout
+    assert running.run("--local", "export", "--yes", module="photo_labels").stdout == ""
+    asked = running.run(*few, "--target", "up", "--keep", module="loadtest")
+    assert asked.returncode == 0, asked.stderr
+    said = r"^Local cloud .* It is the one of `make up`, with \d+ environments and no quota: .* its own only\.$"
+    assert re.match(said, asked.stdout.splitlines()[0])
+    kept = running.run("--local", "export", "--yes", module="photo_labels").stdout.splitlines()
+    assert len(kept) == 3
+
+
 def test_given_running_servers_when_looked_at_then_they_listen_on_loopback_only(running: Machine) -> None:
     listening = [
         connection.laddr.ip
