@@ -53,7 +53,11 @@ pinned = $(call pip,$1) --require-hashes -r requirements/$2.txt
 	audit format lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo 'make TARGET [NAME=value ...], for example make demo PHOTOS=~/Pictures'
+	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' \
+		$(MAKEFILE_LIST)
+
+## On this machine, without AWS
 
 demo: setup ## label photos on this machine: PHOTOS=dir for your own
 	@$(BIN)/python -m local demo "$${PHOTOS}"
@@ -64,11 +68,7 @@ up: setup ## start a cloud for `photos --local`: PARAMETERS="Name=…"
 down: setup ## stop the local cloud
 	@$(BIN)/python -m local down
 
-image: setup ## build the function's container image
-	@$(DEPLOY) image
-
-push: setup ## build it and push it to ECR
-	@$(DEPLOY) push
+## On AWS
 
 deploy: setup ## deploy to AWS: REGION= EMAIL= TAGS= PARAMETERS="Name=…"
 	@$(DEPLOY) deploy $(call given,EXISTING_BUCKET,existing-bucket) $(call given,PREFIX,prefix) \
@@ -82,6 +82,14 @@ rollback: setup ## run the previous image again
 
 destroy: setup ## remove the stacks; data stays, unless DATA=delete
 	@$(DEPLOY) destroy $(call switch,DATA,delete,with-data)
+
+image: setup ## build the function's container image
+	@$(DEPLOY) image
+
+push: setup ## build it and push it to ECR
+	@$(DEPLOY) push
+
+## Tests
 
 test: .venv/.dev $(MINISTACK)/.installed ## run the tests that need no Docker and no browser
 	@$(BIN)/python -m pytest --ignore tests/image --ignore tests/browser --ignore tests/chaos --numprocesses 2 --dist loadgroup
@@ -116,8 +124,7 @@ smoke: setup ## label one photo of each kind: TARGET=aws REGION= OUT=
 	@$(TOOL) smoke $(call given,TARGET,target) $(call given,REGION,region) $(call given,PROFILE,profile) \
 		$(call given,OUT,out) $(if $(value BASE_IMAGE),--base "$${BASE_IMAGE}") $(call switch,YES,1,yes)
 
-bench: setup $(BASELINES)/.installed ## compare the function with three usual designs: ROUNDS=
-	@$(BIN)/python -m loadtest.benchmarks.handler $(call told,ROUNDS)
+## Measurements
 
 loadtest: .venv/.loadtest $(MINISTACK)/.installed ## measure latency and loss: N= RATE= (docs/loadtest.md)
 	@$(TOOL) loadtest $(call given,N,number) $(call given,RATE,rate) $(call given,PROFILE,shape) \
@@ -126,6 +133,9 @@ loadtest: .venv/.loadtest $(MINISTACK)/.installed ## measure latency and loss: N
 		$(call given,WARMUP,warmup) $(call given,BESIDE,beside) $(call given,TPS,tps) \
 		$(call given,DUPLICATES,duplicates) $(call given,OUT,out) $(call given,STACK,stack) $(call given,REGION,region) \
 		$(call switch,KEEP,1,keep) $(call switch,YES,1,yes)
+
+bench: setup $(BASELINES)/.installed ## compare the function with three usual designs: ROUNDS=
+	@$(BIN)/python -m loadtest.benchmarks.handler $(call told,ROUNDS)
 
 bench-browse: .venv/.dev ## time searches of a million rows, and the page: N=
 	@$(BIN)/python -m loadtest.benchmarks.browse $(call told,N)
@@ -171,6 +181,8 @@ bench-image: setup $(RIE)/.installed ## compare the image with a plain one
 
 figures: .venv/.dev .venv/.loadtest $(MINISTACK)/.installed ## measure what the docs show again (two hours)
 	@$(BIN)/python -m loadtest.benchmarks.all_figures
+
+## Maintenance
 
 lint: .venv/.dev ## check style, types, template, help pages
 	@$(BIN)/ruff check
