@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -18,6 +19,9 @@ from infra.redeploy import redeploy, rollback
 from infra.via import EVENT_BRIDGE, NOTIFICATIONS
 from photo_labels.library.target import DEFAULT_STACK, aws_connection
 from photo_labels.terminal.ending import run
+
+# As in the template.
+EMAIL = re.compile(r"^$|^[^@\s]+@[^@\s]+\.[^@\s]+$")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,6 +84,13 @@ def _pairs(_context: click.Context, _parameter: click.Parameter, given: tuple[st
         raise click.BadParameter(str(error)) from error
 
 
+def _email(_context: click.Context, _parameter: click.Parameter, address: str | None) -> str | None:
+    """Refuse beforehand what the template would refuse when the image is built and pushed; "": nobody."""
+    if address and not EMAIL.fullmatch(address):
+        raise click.BadParameter("it is no e-mail address.")
+    return address
+
+
 @main.command("deploy")
 @click.option("--existing-bucket", help="Label the photos of this bucket instead of one of the stack's own.")
 @click.option("--prefix", help="Label only what begins so.")
@@ -88,7 +99,7 @@ def _pairs(_context: click.Context, _parameter: click.Parameter, given: tuple[st
     type=click.Choice([NOTIFICATIONS, EVENT_BRIDGE]),
     help="How S3's events come: by the bucket's notifications, or by EventBridge, which S3 takes beside others.",
 )
-@click.option("--email", help="Who is told of alarms.")
+@click.option("--email", callback=_email, help="Who is told of alarms.")
 @click.option("--parameters", multiple=True, callback=_pairs, help="Others of the template: Name=value …")
 @click.option("--tags", multiple=True, callback=_pairs, help="All tags of both stacks: key=value …")
 @click.pass_obj

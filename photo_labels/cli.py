@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -44,7 +45,20 @@ from photo_labels.terminal.ending import run
 console = Console()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Photos(click.Group):
+    """All commands; `photos search dog --local` is told where --local belongs."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except click.NoSuchOption as error:
+            if error.option_name != "--local":
+                raise
+            said = f"--local goes before the command: {_typed_with_local()}"
+            raise click.UsageError(said, error.ctx) from error
+
+
+@click.group(cls=Photos, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--local", is_flag=True, help="Use the local cloud (make up), not AWS. Or PHOTOS_TARGET=local.")
 @click.option("--stack", type=GIVEN, default=DEFAULT_STACK, show_default=True, help="The pipeline's stack on AWS.")
 @click.option("--region", type=GIVEN, help="The stack's region; otherwise that of your AWS settings.")
@@ -84,9 +98,9 @@ def _without_aws() -> str:
 
 def _typed_with_local() -> str:
     """Return the command line as it was typed, with --local where it belongs, before the command."""
-    words = sys.argv[1:]
+    words = [word for word in sys.argv[1:] if word != "--local"]
     if Path(sys.argv[0]).name == "__main__.py":  # python -m photo_labels
-        program = sys.orig_argv[: len(sys.orig_argv) - len(words)]
+        program = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv[1:])]
     else:
         found = shutil.which("photos")
         program = ["photos" if found and os.path.realpath(found) == os.path.realpath(sys.argv[0]) else sys.argv[0]]

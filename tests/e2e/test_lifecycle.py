@@ -250,7 +250,7 @@ def test_given_a_running_cloud_with_photos_when_looked_at_then_its_files_are_its
     assert not [path for path in [running.state, *kept] if path.stat().st_mode & 0o077]
 
 
-def test_given_a_running_cloud_when_load_tested_then_another_is_measured_unless_it_is_asked_for(
+def test_given_a_running_cloud_when_load_tested_then_another_is_measured_unless_asked_for(
     running: Machine,
 ) -> None:
     few = ("--number", "3", "--size", "2KB", "--rate", "0", "--slo", "lost=0")

@@ -74,7 +74,7 @@ def test_given_the_docs_when_listed_then_the_readme_leads_to_each() -> None:
     assert [page for page in PAGES if re.fullmatch(r"docs/[\w-]+\.md", page) and f"]({page})" not in readme] == []
 
 
-def test_given_the_makefile_when_asked_for_help_then_each_target_is_in_a_group_and_lines_fit_80_columns() -> None:
+def test_given_make_help_when_read_then_each_target_is_in_a_group_and_lines_fit_80_columns() -> None:
     command = ["make", "--no-print-directory", "help"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
     assert [line for line in told.splitlines() if len(line) > 80] == []

@@ -143,7 +143,7 @@ TYPED = """.venv/bin/photos --local search 'dining table' --prefix 'it'"'"'s/'""
         (["--profile", "nobody"], "Your AWS settings cannot be used "),
     ],
 )
-def test_given_no_aws_and_a_local_cloud_when_asked_then_the_same_with_local_is_suggested_and_not_done(
+def test_given_no_aws_and_a_local_cloud_when_asked_then_local_is_suggested_and_not_done(
     monkeypatch: pytest.MonkeyPatch, options: list[str], why: str
 ) -> None:
     monkeypatch.setattr(cli, "is_local_cloud_up", lambda: True)
@@ -155,7 +155,7 @@ def test_given_no_aws_and_a_local_cloud_when_asked_then_the_same_with_local_is_s
 
 @pytest.mark.usefixtures("nothing_set")
 @pytest.mark.parametrize("has_checkout", [True, False])
-def test_given_no_aws_and_no_local_cloud_when_asked_then_make_up_is_suggested_where_there_is_a_makefile(
+def test_given_no_aws_and_no_local_cloud_when_asked_then_make_up_is_suggested_in_a_checkout(
     monkeypatch: pytest.MonkeyPatch, has_checkout: bool
 ) -> None:
     monkeypatch.setattr(cli, "is_local_cloud_up", lambda: False)
@@ -174,6 +174,16 @@ def test_given_a_local_cloud_when_looked_for_then_it_is_up_as_long_as_it_answers
     for damaged in ("", "{", "[]", '{"endpoint_url": "http://127.0.0.1:99999"}', '{"endpoint_url": 1}', "\0"):
         (tmp_path / "cloud.json").write_text(damaged)
         assert not is_local_cloud_up(tmp_path)
+
+
+def test_given_local_behind_the_command_when_typed_then_the_message_puts_it_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(sys, "argv", [".venv/bin/photos", "search", "dog", "--local"])
+    said = CliRunner().invoke(cli.photos, sys.argv[1:])
+    assert said.exit_code == 2
+    assert "Error: --local goes before the command: .venv/bin/photos --local search dog\n" in said.output
 
 
 def test_given_photos_on_the_path_when_typed_then_it_is_suggested_by_its_name(
