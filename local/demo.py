@@ -91,8 +91,10 @@ def _show_next(console: Console, typed: str, label: str | None) -> None:
 
 def _photos_table(photos: Sequence[tuple[File, Document | None]], folder: Path) -> Table:
     """Imported photos with their labels and how long each took: all, or some from all over the folder."""
-    shown = photos[:: -(-len(photos) // _SHOWN)] if photos else photos
-    what = "photo" if shown == photos else f"photo ({len(shown)} of {len(photos):,})"
+    shown, what = photos, "photo"
+    if len(photos) > _SHOWN:
+        shown = [photos[place * len(photos) // _SHOWN] for place in range(_SHOWN)]
+        what = f"photo ({_SHOWN} of {len(photos):,})"
     table = Table(what, "labels, with confidence in per cent", Column("seconds", justify="right"), expand=True)
     for file, document in shown:
         if document and document.status == "LABELLED":

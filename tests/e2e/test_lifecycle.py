@@ -314,9 +314,9 @@ def test_given_many_photos_in_folders_when_demonstrated_then_some_are_shown_with
     demo = Machine(tmp_path / "cloud", {"HOME": str(tmp_path)}).run("demo", "~/my photos")
     assert demo.returncode == 0, demo.stderr
     table = demo.stdout.partition("41 photos = 41 labelled")[0]
-    assert "photo (14 of 41)" in table
+    assert "photo (20 of 41)" in table
     assert re.findall(r"[01]/\d+\.jpg", table)
-    assert len(re.findall(r"\.jpg", table)) == 14
+    assert len(re.findall(r"\.jpg", table)) == 20
     assert ".venv/bin/photos --local import ~/'my photos'\n" in demo.stdout
 
 
