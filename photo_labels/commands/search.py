@@ -219,7 +219,7 @@ def _listed(found: Search, wanted: SearchCriteria, asked: SearchOptions, shown: 
         for hit in hits:
             click.echo(json.dumps(_line(hit) | _taken(found.meant)))
     elif hits:
-        is_by_time = any(hit.label is None for hit in hits)
+        is_by_time = any(hit.label is None and hit.document.timeline for hit in hits)
         shown.print(hits_table(hits, has_times=bool(is_by_time or wanted.taken or wanted.near)))
     if asked.is_opening:
         for link in links(target, [hit.document for hit in page.hits]):
