@@ -250,6 +250,7 @@ def test_given_nothing_found_when_searched_then_what_there_is_of_each_label_is_s
     assert "Words side by side are one label: did you mean dining table and cat?" in apart
     assert "Did you mean Dog?" in run("dgo").output
     assert "Without a label photos are found by their times." in run("in:2031").output
+    assert "A shell takes quotes away" in run("cat", "in:my photos").output
 
 
 @pytest.mark.parametrize(
