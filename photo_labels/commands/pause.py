@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from photo_labels.library.mapping import Mappings
+from photo_labels.terminal.status_line import StatusLine
 
 if TYPE_CHECKING:
     from photo_labels.commands import Session
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 @click.pass_obj
 def pause(session: Session) -> None:
     """Stop labelling: photos wait in the queue, for ten days at most, and none is lost."""
-    Mappings(session.target()).switch(on=False)
+    mappings = Mappings(session.target())
+    with StatusLine(session.console, "pausing"):
+        mappings.switch(on=False)
     session.console.print("Paused: photos wait in the queue, for ten days at most. `photos resume` continues.")
 
 
@@ -24,5 +27,7 @@ def pause(session: Session) -> None:
 @click.pass_obj
 def resume(session: Session) -> None:
     """Continue labelling: the photos that have waited, and new ones."""
-    Mappings(session.target()).switch(on=True)
+    mappings = Mappings(session.target())
+    with StatusLine(session.console, "resuming"):
+        mappings.switch(on=True)
     session.console.print("Resumed: the photos that have waited are labelled now.")

@@ -470,8 +470,8 @@ def test_given_json_when_listed_then_lines_and_what_was_counted_and_what_estimat
     assert (dead["kind"], dead["reason"]) == ("dead letter", RECEIVED_TOO_OFTEN)
     assert (counts["dead_letters_looked_at"], counts["dead_letters_not_looked_at_estimated"]) == (1, 1)
     assert {one["count"] for one in counts["counts"]} == {1}
-    assert "1 dead letter looked at of about 2" in listed.stderr
-    assert "1 dead letter looked at of about 2" in CliRunner().invoke(cli.photos, ["redrive", "--dry-run"]).output
+    assert "1 of about 2 dead letters looked at" in listed.stderr
+    assert "1 of about 2 dead letters looked at" in CliRunner().invoke(cli.photos, ["redrive", "--dry-run"]).output
 
 
 def test_given_dead_letters_of_both_queues_when_redriven_then_each_goes_to_its_own_queue(

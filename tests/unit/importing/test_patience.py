@@ -15,8 +15,9 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from photo_labels.library.budget import BudgetStatus
+from photo_labels.library.importing.ends import End
 from photo_labels.library.importing.importer import Importer, ImportProgress
-from photo_labels.library.importing.journal import End, File, ImportCounts, Journal
+from photo_labels.library.importing.journal import File, ImportCounts, Journal
 from photo_labels.library.importing.patience import PATIENCE, GivenUp, Hold, Patience, Watch
 from photo_labels.library.status import COUNTED, Queue, Status
 from photo_labels.records.budget import Budget, Counted
@@ -263,11 +264,12 @@ def test_given_no_terminal_when_little_is_left_and_nothing_ends_then_it_is_named
         progress(3, quiet_s=59.0),
         progress(3, quiet_s=180.0),
         progress(2, quiet_s=240.0),
+        progress(40, quiet_s=0.0, hold=Hold.PAUSED),
         progress(40, quiet_s=300.0, hold=Hold.PAUSED),
     )
     assert lines == [
         "waiting for [b]IMG\\x1b_1.jpg and 2 others for 3 min",
-        "waiting for 40 photos for 5 min: labelling is paused: photos resume continues",
+        "labelling is paused: photos resume continues",
     ]
 
 

@@ -45,7 +45,7 @@ def test_given_changed_file_when_imported_again_then_it_is_named(
     disk.run()
     disk.write("a.jpg", body=b"edited")
     ended = disk.run()
-    assert ended.ends() == {"a.jpg": "not uploaded", "b.jpg": "labelled"}
+    assert ended.ends() == {"a.jpg": "impossible to upload", "b.jpg": "labelled"}
     assert "or of this one before it changed" in ended.told
     assert disk.content("a.jpg") == b"a.jpg"
     assert disk.run(is_replacing=True).ends() == {"a.jpg": "labelled", "b.jpg": "labelled"}
@@ -86,7 +86,7 @@ def test_given_a_write_at_the_same_moment_when_replacing_then_it_is_not_replaced
 
     disk.before_put = write
     ended = disk.run(is_replacing=True)
-    assert ended.ends() == {"a.jpg": "not uploaded"}
+    assert ended.ends() == {"a.jpg": "impossible to upload"}
     assert "Others write to its key" in ended.told
     assert disk.content("a.jpg") == b"theirs"
 
@@ -108,7 +108,7 @@ def test_given_another_photo_of_that_name_when_imported_then_it_is_not_overwritt
     s3.put_object(Bucket=BUCKET, Key="a.jpg", Body=b"of somebody else")
     disk.write("a.jpg")
     ended = disk.run()
-    assert ended.ends() == {"a.jpg": "not uploaded"}
+    assert ended.ends() == {"a.jpg": "impossible to upload"}
     assert "--prefix" in ended.told
     assert s3.get_object(Bucket=BUCKET, Key="a.jpg")["Body"].read() == b"of somebody else"
     assert disk.run(is_replacing=True).ends() == {"a.jpg": "labelled"}
