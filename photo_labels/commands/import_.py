@@ -89,9 +89,9 @@ def import_(session: Session, /, **options: Any) -> None:
     if it is hidden, and if it is no photo it is not uploaded, which the exit code says. A shell makes names of
     DIR/*: pass DIR, or leave videos out with --exclude.
 
-    Exit code 0: all are labelled, or uploaded with --no-wait; 1: some cannot be labelled; 3: some are not
-    uploaded, or not accounted for: it says why, and running it again may help; 130: stopped by Ctrl-C; 2: nothing
-    could be done.
+    Exit code 0: all are labelled, or uploaded with --no-wait, but for empty files; 1: some cannot be labelled or
+    uploaded as they are, which running it again does not change; 3: some are not uploaded, or not accounted for,
+    and running it again may help; 130: stopped by Ctrl-C; 2: nothing could be done.
     """
     asked = ImportOptions(**options)
     if asked.is_resuming and (asked.paths or asked.chooses):

@@ -83,8 +83,7 @@ class StatusLine:
         else:
             self._head = f"{doing} {counted(done, self._noun) if self._noun else f'{done:,}'}"
         given = [[part] if isinstance(part, str) else part for part in parts if part]
-        speed = [] if is_held else list(self._speed(done, total))
-        self._parts = [*given[:1], *speed, *given[1:]] if is_held else [*speed, *given]
+        self._parts = given if is_held else [*self._speed(done, total), *given]
 
     def _speed(self, done: int, total: int | None) -> Iterable[Sequence[str]]:
         rate = self._rate.a_second
