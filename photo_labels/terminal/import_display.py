@@ -69,7 +69,7 @@ class ImportDisplay:
             held or "",
             *problems,
             f"{counts.uploaded:,} {self._done}" if counts.uploaded else "",
-            _waiting(progress, _QUIET_S) or (f"{counts.waiting:,} waiting" if counts.waiting else ""),
+            _left(progress) if not held and counts.waiting <= _FEW else _number_left(counts.waiting),
             total=counts.found,
             doing=self._doing,
             is_held=bool(held),
@@ -89,6 +89,14 @@ def _held(progress: ImportProgress) -> tuple[str, ...] | None:
     if progress.offline_s:
         return f"no connection to AWS for {duration(progress.offline_s)}", "no connection"
     return _HELD[progress.hold] if progress.hold else None
+
+
+def _left(progress: ImportProgress) -> str:
+    return _waiting(progress, _QUIET_S) or _number_left(progress.counts.waiting)
+
+
+def _number_left(waiting: int) -> str:
+    return f"{waiting:,} waiting" if waiting else ""
 
 
 def _waiting(progress: ImportProgress, quiet_s: float) -> str:

@@ -100,7 +100,7 @@ class StatusLine:
             self._parts,
             options.max_width,
             self._share,
-            bar="-" if options.ascii_only else "━",
+            bar="#-" if options.ascii_only else "━─",
         )
 
 
@@ -110,12 +110,12 @@ def beside_output(console: Console) -> Console:
 
 
 def fitted(
-    head: str, parts: Iterable[Sequence[str]], width: int, share: float | None = None, bar: str = "━"
+    head: str, parts: Iterable[Sequence[str]], width: int, share: float | None = None, bar: str = "━─"
 ) -> Text:
     """Return a line of that width at most: its head, a bar, and those of its parts that fit, in their order.
 
     Of a part that is given in several lengths the longest that fits is taken. What has one length only is cut
-    where some of it fits.
+    where some of it fits. `bar`: a letter for what is done, and one for the rest.
     """
     head, texts = safe(head).plain, [[safe(one).plain for one in lengths] for lengths in parts]
     left, taken = width - cell_len(head), []
@@ -132,7 +132,7 @@ def fitted(
         length = min(_BAR, left - _GAP)
         done = round(share * length)
         line.append(" " * _GAP)
-        line.append(bar * done, "bar.complete").append(bar * (length - done), "bar.back")
+        line.append(bar[0] * done, "bar.complete").append(bar[1] * (length - done), "bar.back")
     for text in taken:
         line.append(" " * _GAP + text)
     line.truncate(width, overflow="ellipsis")

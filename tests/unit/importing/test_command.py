@@ -163,6 +163,16 @@ def test_given_nothing_to_import_when_asked_then_it_is_said_what_is_there(
     assert re.search(told, str(error.value))
 
 
+def test_given_empty_files_among_others_when_imported_then_they_are_a_warning_with_a_count(
+    disk: Disk, runner: Callable[..., Any]
+) -> None:
+    disk.write("a.jpg")
+    disk.write("empty.jpg", "e 2.jpg", body=b"")
+    ended = runner(disk.folder)
+    assert (ended.exit_code, "3 photos = 1 labelled + 0 rejected + 2 empty" in ended.output) == (0, True)
+    assert f"empty: {disk.folder / 'empty.jpg'}" in "".join(ended.output.split("\n"))
+
+
 # Files that are named themselves
 
 VIDEO = "By its name it is a video, and no photo that can be labelled."
