@@ -119,7 +119,7 @@ def run_backfill(target: Target, options: BackfillOptions, console: Console) -> 
 def queued_text(queued: int, when: str, command: str) -> str:
     """Return what was queued, when it will be labelled, and which command tells what is left."""
     if not queued:
-        return "nothing to queue: all are labelled, or wait for it already"
+        return "nothing to queue"
     return f"{counted(queued, 'photo')} queued: {when}; `{command}` tells what is left"
 
 
@@ -185,12 +185,12 @@ def show_backfill(console: Console, place: BackfillScope, counts: BackfillCounts
         parts.append(f"{counts.dateless:,} labelled without a date, which is filled in and not paid for")
     fitting = counts.objects - sum(counts.found.values()) - counts.purged - counts.dateless
     if fitting:
-        parts.append(f"{fitting:,} labelled")
+        parts.append(f"{fitting:,} labelled or rejected before")
     sums = ", ".join([some(counts.objects, "photo"), *parts])
     console.print(safe(f"{place}: {sums}"), highlight=False, soft_wrap=True)
     show_skipped(console, "file", counts.skipped)
     if usd:
         console.print(
-            f"{counts.to_label:,} to be labelled, for {cost_text(usd)} ({PRICES})",
+            f"{counts.to_label:,} to be labelled, at {cost_text(usd)} ({PRICES})",
             highlight=False,
         )

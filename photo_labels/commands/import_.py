@@ -214,7 +214,7 @@ def _print_json(journal: Journal, finder: PhotoFinder) -> None:
 
 def show_plan(console: Console, found: int, new: str, size: int, usd: float) -> None:
     """Print what an import is about to do; `new`: how many photos it uploads, in words; "0": none."""
-    cost = f", for {cost_text(usd)} ({PRICES})" if usd else ""
+    cost = f", at {cost_text(usd)} ({PRICES})" if usd else ""
     amount = f", {size_text(size)}{cost}" if size else ""
     what = "none" if new == "0" else new
     console.print(f"{counted(found, 'photo')}, {what} to upload{amount}", highlight=False)
