@@ -14,9 +14,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from local.folders import as_typed, as_written
+from photo_labels.library.importing.ends import End
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
-from photo_labels.library.importing.journal import End, Journal
+from photo_labels.library.importing.journal import Journal
 from photo_labels.library.importing.patience import PATIENCE
 from photo_labels.library.searching.query import Has
 from photo_labels.library.searching.searcher import SearchCriteria, Searcher

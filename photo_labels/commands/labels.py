@@ -49,9 +49,9 @@ def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool, 
     target = session.target(shown)
     vocabulary = vocabularies.kept(target)
     if is_refreshing or vocabulary.at is None:
-        confirm_scan(target, target.outputs.label_index_table, "index row", shown, is_sure=is_sure)
-        with StatusLine(shown, "counting") as display:
-            vocabulary = vocabularies.count(target, lambda rows: display.tell(counted(rows, "index row")))
+        about = confirm_scan(target, target.outputs.label_index_table, "index row", shown, is_sure=is_sure)
+        with StatusLine(shown, "counting", "index row", about=about) as display:
+            vocabulary = vocabularies.count(target, display.tell)
         try:
             vocabularies.keep(target, vocabulary)
         except UserError as error:  # they were paid for, and are shown
@@ -59,16 +59,21 @@ def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool, 
     counts, merged = names.counts(vocabulary.counts), names.merged_of(vocabulary.counts)
     if is_json:
         for name, count in counts.items():
-            several = {"merged": merged[name]} if name in merged else {}
+            # A photo with two of them counts twice.
+            several = {"at_most": True, "merged": merged[name]} if name in merged else {}
             click.echo(json.dumps({"label": name, "photos": count} | several))
-    else:
+    elif counts:
         shown.print(counts_table(counts, merged))
     shown.print(
-        f"{counted(len(counts), 'label')}, counted {vocabulary.at:%Y-%m-%d %H:%M} UTC; --refresh counts again",
+        f"{_how_many(counts)}, counted {vocabulary.at:%Y-%m-%d %H:%M} UTC; --refresh counts again",
         highlight=False,
     )
     if unused := names.unused(vocabulary.counts):
         shown.print(safe(f"The map names labels that no photo has: {_some(unused)}."), soft_wrap=True)
+
+
+def _how_many(counts: Mapping[str, int]) -> str:
+    return counted(len(counts), "label") if counts else "No photo has a label"
 
 
 def _some(labels: list[str]) -> str:

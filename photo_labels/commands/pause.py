@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from photo_labels.library.mapping import Mappings
+from photo_labels.terminal.status_line import StatusLine
 
 if TYPE_CHECKING:
     from photo_labels.commands import Session
@@ -20,7 +21,9 @@ def pause(session: Session) -> None:
     \b
     photos pause
     """  # noqa: D301 - click reads \b
-    Mappings(session.target()).switch(on=False)
+    mappings = Mappings(session.target())
+    with StatusLine(session.console, "pausing"):
+        mappings.switch(on=False)
     session.console.print("Paused: photos wait in the queue, for ten days at most. `photos resume` continues.")
 
 
@@ -32,5 +35,7 @@ def resume(session: Session) -> None:
     \b
     photos resume
     """  # noqa: D301 - click reads \b
-    Mappings(session.target()).switch(on=True)
+    mappings = Mappings(session.target())
+    with StatusLine(session.console, "resuming"):
+        mappings.switch(on=True)
     session.console.print("Resumed: the photos that have waited are labelled now.")

@@ -17,7 +17,7 @@ from photo_labels.library.viewing import drawn_photo, launch
 from photo_labels.records.image_properties import MEASURES
 from photo_labels.terminal.scan_cost import confirm_scan
 from photo_labels.terminal.status_line import StatusLine
-from photo_labels.terminal.text import counted, safe
+from photo_labels.terminal.text import safe
 
 if TYPE_CHECKING:
     from photo_labels.commands import Session
@@ -75,9 +75,9 @@ def _named(target: Target, reader: TableReader, part: str, shown: Console, *, is
 
     None: there is none.
     """
-    confirm_scan(target, target.outputs.image_labels_table, "name", shown, is_sure=is_sure)
-    with StatusLine(shown, "reading names") as display:
-        found = by_name.find(reader, part, lambda read: display.tell(counted(read, "name")))
+    about = confirm_scan(target, target.outputs.image_labels_table, "name", shown, is_sure=is_sure)
+    with StatusLine(shown, "reading", "name", about=about) as display:
+        found = by_name.find(reader, part, display.tell)
     keys = [candidate.removeprefix(f"{target.outputs.bucket}/") for candidate in found.matching or found.close]
     if found.close:
         shown.print(safe(f"No photo has {part} in its name. Did you mean {' or '.join(keys)}?"))

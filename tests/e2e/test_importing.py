@@ -20,9 +20,10 @@ from PIL import Image
 from local.cloud import LocalCloud
 from local.ministack import PYTHON
 from photo_labels.browsing.pictures import Pictures
+from photo_labels.library.importing.ends import End
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
-from photo_labels.library.importing.journal import End, Journal
+from photo_labels.library.importing.journal import Journal
 from photo_labels.library.importing.patience import Patience
 from photo_labels.library.table_reader import TableReader
 from photo_labels.records.formats import PHOTO_FORMATS, RAW
