@@ -47,7 +47,7 @@ PLACE = {
 }
 OPTIONS: dict[str, dict[str, str]] = {
     "demo": {"PHOTOS": ""},
-    "up": {"PARAMETERS": ""},
+    "up": {"PARAMETERS": "", "LIBRARY": ""},
     **{target: dict(PLACE) for target in DEPLOYING},
     "chaos": {"N": "--number", "SEED": "--seed"},
     "corpus": {"DIR": "--folder"},
