@@ -184,6 +184,10 @@ def sync_folder(folder: Path) -> None:
 
 def _line(said: dict[str, Any]) -> bytes:
     content = json.dumps(said, separators=(",", ":")).encode()
+    return _checked(content)
+
+
+def _checked(content: bytes) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(content), content)
 
 
@@ -192,8 +196,8 @@ _CLOSED_LINE = _line({_LIBRARY: _CLOSED})
 
 def _parse(line: bytes) -> dict[str, Any]:
     """Return what a line says; nothing where it is not as it was written."""
-    checksum, content = line[:_CHECKSUM_DIGITS], line[_CHECKSUM_DIGITS + 1 : -1]
-    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(content):
+    content = line[_CHECKSUM_DIGITS + 1 : -1]
+    if line != _checked(content):
         return {}
     said: dict[str, Any] = json.loads(content)
     return said

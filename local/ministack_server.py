@@ -88,9 +88,13 @@ def _insert_and_tell(table: dict[str, Any], parsed: dict[str, Any]) -> Any:
 
 
 def _persist_or_fail(bucket: str, key: str, record: Any) -> None:
-    """Fail the request whose photo is not on the disk: ministack only logs that, and answers that all is well."""
+    """Fail the request whose photo is not on the disk: ministack only logs that, and answers that all is well.
+
+    The photo is not there then; one that it was to replace is again, at the next start.
+    """
     _persist_object(bucket, key, record)
     if record["body"] is not None:
+        del s3._buckets[bucket]["objects"][key]  # noqa: SLF001
         raise OSError(f"{bucket}/{key} could not be written: is there room on the disk?")
 
 
