@@ -19,8 +19,8 @@ from infra.template import pipeline_template
 from infra.template_bucket import upload_template
 from local.child import Child
 from local.document_saver import DocumentSaver
-from local.ministack import REPOSITORY, KeptPhotos, Ministack, patch_quirks
-from local.opening import repair, restore, told
+from local.ministack import REPOSITORY, Kept, Ministack, patch_quirks
+from local.opening import put_ready, repair, told
 from local.state import Running, State
 from photo_labels.library.http_server import listen
 from photo_labels.library.target import (
@@ -110,13 +110,14 @@ class LocalCloud:
         is_new = self._running.enter_context(library.held())
         saved = library.documents.read()
         saving = ExitStack()  # stopped when nothing labels any more, and the tables can still be read
-        self._start(KeptPhotos(library.photos, saved.greatest_sequencer), saving)
-        restore(self.target, library.documents.items(saved))
+        items = self.state.folder / "items"
+        put_ready(items, library.documents.items(saved))
+        self._start(Kept(library.photos, items, saved.greatest_sequencer), saving)
         saving.callback(_stop_saving, DocumentSaver(self.target, library.documents))
         audit = repair(self.target)
         self._publish(library, told(library.folder, None if is_new else saved, audit))
 
-    def _start(self, kept: KeptPhotos | None = None, before_the_end: ExitStack | None = None) -> None:
+    def _start(self, kept: Kept | None = None, before_the_end: ExitStack | None = None) -> None:
         """Start all, and deploy; `before_the_end` is closed when the functions have ended, and AWS has not."""
         # Listened on from now on, since another program may take a port that is only known to be free.
         listener = self._running.enter_context(listen(0))

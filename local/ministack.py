@@ -39,10 +39,12 @@ def free_ports(number: int) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptPhotos:
-    """The photos of a library, which are there before ministack is."""
+class Kept:
+    """What of a library is there before ministack is."""
 
-    folder: Path
+    photos: Path
+    # Files of items, which are put into the tables that the stack makes, and deleted (`local/opening.py`).
+    items: Path
     # Any event's is to be greater.
     least_sequencer: int
 
@@ -55,7 +57,7 @@ class Ministack:
         state: Path,
         functions: Mapping[str, str],
         environment: Mapping[str, str],
-        kept: KeptPhotos | None = None,
+        kept: Kept | None = None,
     ) -> None:
         """Start it, its data in `state`, photos that are `kept` elsewhere.
 
@@ -74,9 +76,10 @@ class Ministack:
             "LOG_LEVEL": "WARNING",
             "S3_PERSIST": "1",  # photos on disk, not in memory
             "STATE_DIR": str(state / "state"),
-            "S3_DATA_DIR": str(kept.folder if kept else state / "s3"),
+            "S3_DATA_DIR": str(kept.photos if kept else state / "s3"),
             # Read by ministack_server.py; empty: there is no library.
             "PHOTOS_LIBRARY_SEQUENCER": str(kept.least_sequencer) if kept else "",
+            "PHOTOS_LIBRARY_ITEMS": str(kept.items) if kept else "",
             "TMPDIR": str(state),
         }
         settings |= {f"MINISTACK_LAMBDA_PROXY_{name}": url for name, url in functions.items()}

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 import os
 import re
 import runpy
@@ -30,6 +31,7 @@ _record = provisioners._cw_metric_alarm_record  # noqa: SLF001 - there is no oth
 _create_bucket = provisioners._s3_create  # noqa: SLF001
 _persist_object = s3._persist_object  # noqa: SLF001
 _insert = dynamodb._partiql_insert  # noqa: SLF001
+_create_table = provisioners._ddb_create  # noqa: SLF001
 _OF_ONE_METRIC = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit")
 _SIDECAR = ".meta.json"
 # Of a table's stream, in memory; it is read every second.
@@ -53,11 +55,12 @@ def _wildcards(pattern: str, ignore_case: bool) -> re.Pattern[str]:
     return re.compile(rf"{expression}\Z", re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 
 
-def _keep_a_library(least_sequencer: int) -> None:
+def _keep_a_library(least_sequencer: int, items: Path) -> None:
     """Have S3 keep photos for good; it has read those that are there when it was imported.
 
-    The stack's bucket gets them when it is made. Sequencers go on above `least_sequencer` where the clock was put
-    back: else every new event would be older than the documents.
+    The stack's bucket gets them when it is made, and its tables the items in files of their logical names, below
+    `items`. Sequencers go on above `least_sequencer` where the clock was put back: else every new event would be
+    older than the documents.
     """
     kept = dict(s3._buckets._data)  # noqa: SLF001
     s3._buckets._data.clear()  # noqa: SLF001 - CloudFormation refuses to make a bucket that is there
@@ -70,7 +73,18 @@ def _keep_a_library(least_sequencer: int) -> None:
                 _describe_again(name)
         return name, attributes
 
+    def create_table(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+        name, attributes = _create_table(logical_id, properties, stack)
+        lines = items / f"{logical_id}.items"
+        if lines.exists():
+            with lines.open("rb") as file:
+                for line in file:
+                    _insert(dynamodb._tables[name], {"item": json.loads(line)})  # noqa: SLF001
+            lines.unlink()
+        return name, attributes
+
     provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["create"] = create  # noqa: SLF001
+    provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]["create"] = create_table  # noqa: SLF001
     s3._event_sequence = itertools.count(max(time.time_ns() // 1000, least_sequencer + 1))  # noqa: SLF001
     s3._atomic_write = _write_durably  # noqa: SLF001
     s3._persist_object = _persist_or_fail  # noqa: SLF001
@@ -126,5 +140,5 @@ if __name__ == "__main__":
     iam_evaluator._fnmatch_compile = _wildcards  # noqa: SLF001
     provisioners._cw_metric_alarm_record = _record_with_metrics  # noqa: SLF001
     if _least := os.environ["PHOTOS_LIBRARY_SEQUENCER"]:
-        _keep_a_library(int(_least))
+        _keep_a_library(int(_least), Path(os.environ["PHOTOS_LIBRARY_ITEMS"]))
     runpy.run_module("ministack", run_name="__main__", alter_sys=True)

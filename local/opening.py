@@ -7,6 +7,7 @@ was not saved is labelled again, whatever the reason.
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -26,39 +27,25 @@ if TYPE_CHECKING:
     from photo_labels.library.auditing.findings import Audit
     from photo_labels.library.target import Target
 
-_MAX_OPERATIONS = 25
 _TO_LABEL = (Finding.NEVER_LABELLED, Finding.CALLED_REMOVED, Finding.OUTDATED)
 
 
-def restore(target: Target, items: Iterable[dict[str, Any]]) -> None:
-    """Put saved documents and their rows into the tables.
+def put_ready(folder: Path, items: Iterable[dict[str, Any]]) -> None:
+    """Write saved documents, and rows made of them, to where ministack puts them into the tables it makes.
 
     Tombstones whose time is over are among them: a purged photo that is still in the bucket would come back.
     """
-    client = target.client("dynamodb")
-    labels, index = target.outputs.image_labels_table, target.outputs.label_index_table
-    unwritten: list[tuple[str, dict[str, Any]]] = []
-    for item in items:
-        unwritten.append((labels, item))
-        unwritten += ((index, row) for row in _rows(item))
-        while len(unwritten) >= _MAX_OPERATIONS:
-            _write(client, unwritten[:_MAX_OPERATIONS])
-            del unwritten[:_MAX_OPERATIONS]
-    _write(client, unwritten)
+    folder.mkdir()
+    with (folder / "ImageLabels.items").open("w") as documents, (folder / "LabelIndex.items").open("w") as rows:
+        for item in items:
+            documents.write(json.dumps(item) + "\n")
+            rows.writelines(json.dumps(row) + "\n" for row in _rows(item))
 
 
 def _rows(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
     with suppress(NotOursError):  # somebody else's item is kept, and has no rows
         for row in Document.from_item(from_attributes(item)).rows():
             yield to_attributes(row.to_item())
-
-
-def _write(client: Any, items: list[tuple[str, dict[str, Any]]]) -> None:
-    requests: dict[str, Any] = {}
-    for table, item in items:
-        requests.setdefault(table, []).append({"PutRequest": {"Item": item}})
-    while requests:
-        requests = client.batch_write_item(RequestItems=requests)["UnprocessedItems"]
 
 
 def repair(target: Target) -> Audit:
