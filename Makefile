@@ -17,7 +17,7 @@ OF_HANDLER := tests/unit/promises tests/unit/decoders tests/unit/metadata $(pats
 # shell runs what is in it. The deploy tool takes nothing else: no variable that is set elsewhere changes what it does.
 VARIABLES := PHOTOS STACK REGION PROFILE ARCHITECTURE BASE_IMAGE YES EXISTING_BUCKET PREFIX VIA EMAIL PARAMETERS TAGS \
 	DATA N SEED ROUNDS RATE BESIDE TPS DUPLICATES SIZE TARGET RECOGNISER SLO WARMUP OUT KEEP MINUTES DIR ONLY \
-	PHOTOS_LOCAL_STATE PYTHON
+	LIBRARY PHOTOS_LOCAL_STATE PYTHON
 TOLD := $(foreach name,$(VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 $(foreach name,$(TOLD),$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 export PHOTOS PYTHON
@@ -62,8 +62,8 @@ help: ## list the targets
 demo: setup ## label photos on this machine: PHOTOS=dir for your own
 	@$(BIN)/python -m local demo "$${PHOTOS}"
 
-up: setup ## start a cloud for `photos --local`: PARAMETERS="Name=…"
-	@$(BIN)/python -m local up $(call told,PARAMETERS)
+up: setup ## start the local cloud: LIBRARY=dir (kept) PARAMETERS=
+	@$(BIN)/python -m local up $(or $(call told,PARAMETERS),"") $(call told,LIBRARY)
 
 down: setup ## stop the local cloud
 	@$(BIN)/python -m local down

@@ -106,6 +106,11 @@ def running_cloud(recogniser: str, seed: int) -> Iterator[LoadTestTarget]:
     running = State(LOCAL_STATE).running()
     if running is None:
         raise UserError("The local cloud has just stopped: run it again.")
+    if running.library:
+        raise UserError(
+            f"The local cloud keeps the library in {running.library}, which is no place for made-up photos: "
+            "`make down` first."
+        )
     url = running.rekognition_url
     settings = f"{url}/_rekognition/settings"
     before = ask_rekognition(settings)

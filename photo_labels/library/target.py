@@ -100,12 +100,22 @@ def local_session() -> boto3.Session:
     return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
 
 
+def state_folder() -> Path:
+    """Return the folder in which commands keep what they know of the local cloud: its library's, if it has one."""
+    try:
+        running = json.loads((LOCAL_STATE / STATE_FILE).read_text())
+        return Path(str(running["library"])) if running["library"] else LOCAL_STATE
+    except (OSError, ValueError, KeyError, TypeError):  # it does not run
+        return LOCAL_STATE
+
+
 def local_target(state: Path = LOCAL_STATE) -> Target:
     """Find the running local cloud. Raises UserError when there is none."""
     scrub_environment(os.environ)
     try:
         running = json.loads((state / STATE_FILE).read_text())
         endpoint_url, stack = str(running["endpoint_url"]), str(running["stack"])
+        library = str(running.get("library", ""))
     except FileNotFoundError:
         if not has_checkout():
             raise UserError(
@@ -117,7 +127,8 @@ def local_target(state: Path = LOCAL_STATE) -> Target:
             f"{state / STATE_FILE} is damaged, which says where the local cloud is: `make down && make up` starts "
             "it anew."
         ) from error
-    return described(Connection(local_session(), endpoint_url, "local"), stack)
+    where = f"local, library {library}" if library else "local"
+    return described(Connection(local_session(), endpoint_url, where), stack)
 
 
 def has_checkout() -> bool:

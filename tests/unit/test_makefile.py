@@ -49,7 +49,7 @@ PLACE = {
 }
 OPTIONS: dict[str, dict[str, str]] = {
     "demo": {"PHOTOS": ""},
-    "up": {"PARAMETERS": ""},
+    "up": {"PARAMETERS": "", "LIBRARY": ""},
     **{target: dict(PLACE) for target in DEPLOYING},
     "chaos": {"N": "--number", "SEED": "--seed"},
     "corpus": {"DIR": "--folder"},
@@ -116,6 +116,7 @@ WRONG = [
     ("deploy", "PARAMETERS", "MaxLabels 5"),
     ("deploy", "TAGS", "team"),
     ("up", "PARAMETERS", "MaxLabels"),
+    *(("up", "LIBRARY", folder) for folder in ("", "Makefile", "Makefile/mine")),
     ("demo", "PHOTOS", "/no such folder"),
     ("corpus", "DIR", "/no such folder"),
     ("corpus", "ONLY", "decoder please"),
