@@ -145,4 +145,4 @@ def show_audit(console: Console, audit: Audit) -> None:
         if count := audit.found[finding]:
             console.print(finding.counted(count), style="red", highlight=False)
     if not audit.found.total():
-        console.print("nothing is wrong", highlight=False)
+        console.print("nothing wrong was found", highlight=False)

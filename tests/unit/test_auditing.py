@@ -341,7 +341,7 @@ def test_given_credentials_that_end_when_audited_then_the_same_command_resumes_a
         meanwhile.setattr(Listing, "objects", raising(over))
         ended = run(cli.photos, ["audit"])
     assert ended.exception is over
-    assert "Not all was looked at. So far:\n0 photos, 2 documents, 0 index rows (2 LABELLED)" in ended.output
+    assert "Not all was looked at. So far:\nno photos, 2 documents, no index rows (2 LABELLED)" in ended.output
     assert "The same command resumes." in ended.output
     # Another audit does not resume this one: what it found is not repaired.
     assert "resumes" not in run(cli.photos, ["audit", "--repair", "--anew"]).output

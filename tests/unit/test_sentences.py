@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from photo_labels.commands.redrive import show_redriven
 from photo_labels.commands.status import status_table
 from photo_labels.library.auditing.findings import Audit, Finding
 from photo_labels.library.backfilling.backfill import BackfillCounts, BackfillScope
+from photo_labels.library.budget import BudgetStatus
 from photo_labels.library.costs import Scan
 from photo_labels.library.failures import DeadLettersSeen, Redriven
 from photo_labels.library.importing.ends import CANNOT_BE_LABELLED, PENDING, UNFINISHED, End
@@ -32,7 +34,9 @@ from photo_labels.library.sidecars.exporting import NAMED
 from photo_labels.library.sidecars.files import Outcome
 from photo_labels.library.skipped import Skipped
 from photo_labels.library.status import COUNTED, Queue, Status
+from photo_labels.records.budget import Budget, Counted
 from photo_labels.records.formats import NOT_A_PHOTO, TOO_SMALL
+from photo_labels.terminal.budget_text import budget_line
 from photo_labels.terminal.import_display import show_summary
 from photo_labels.terminal.scan_cost import _show_scan
 from photo_labels.terminal.sidecars_text import show_sidecars
@@ -110,6 +114,12 @@ def status(number: int) -> Status:
     return Status(Queue(number, number, number), none, none, none, none, True, counts, None, 5.0, {})
 
 
+def budget(used: int) -> BudgetStatus:
+    return BudgetStatus(
+        Budget(daily=5_000, monthly=None), Counted(20261126, used, used), datetime(2026, 11, 26, tzinfo=UTC)
+    )
+
+
 PLACE = BackfillScope("photos", "", False, False, ())
 
 # What is said of so many things; the texts below are what it is for NUMBERS.
@@ -147,11 +157,12 @@ SHOWN: dict[str, Shown] = {
     ),
     **{f"sidecars {outcome.name}": exported(outcome) for outcome in Outcome},
     "scan": lambda console, n: _show_scan(console, Scan(n, 0.0), "index row", is_local=True),
+    "budget": lambda console, n: console.print(budget_line(budget(n))),
     "status": lambda console, n: console.print(status_table(status(n))),
 }
 
 # Where figures stand in a table, or add up, none is a figure like others.
-WITH_ZEROS = {"status"}
+WITH_ZEROS = {"budget", "status"}
 ONE = re.compile(
     r"(?<![\d,.])1 \w+ (are|were|have|wait)\b"
     r"|(?<![\d,.])1 (\w+ )?(photo|file|document|row|letter|sidecar|other|object|folder|time)s\b"

@@ -241,7 +241,7 @@ def test_given_objects_that_s3_keeps_when_a_bucket_is_deleted_then_a_sentence() 
         refused = {"Key": "held.jpg", "Code": "AccessDenied", "Message": "under legal hold"}
         stub.add_response("delete_objects", {"Errors": [refused]})
         with pytest.raises(
-            UserError, match=r"does not delete 1 objects of b, the first held.jpg \(under legal hold"
+            UserError, match=r"does not delete 1 object of b, the first held.jpg \(under legal hold"
         ):
             empty_bucket(s3, "b")
 
