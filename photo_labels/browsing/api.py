@@ -17,7 +17,7 @@ from photo_labels.library.searching.times import ANY_TIME, TimeRange
 from photo_labels.library.searching.years import LOOKS_AT_A_TIME, months_with_photos, years_with_photos
 from photo_labels.library.table_reader import TableReader, documents_in
 from photo_labels.library.user_errors import UserError
-from photo_labels.records.timeline import local_time
+from photo_labels.records.timeline import local_time, year_partition
 
 if TYPE_CHECKING:
     from photo_labels.library.target import Target
@@ -29,6 +29,8 @@ _AT_A_TIME = 60
 _MAX_LOOKED_AT = 1_000
 _SCANNED_AT_A_TIME = 250
 _REMEMBERED = 5_000
+# Rows that are read to find out whether there are new photos.
+_NEWEST = 20
 # Where the timeline ends: photos of documents from before there was one follow, in no order.
 _UNDATED = "undated"
 _YEAR = re.compile(r"\d{4}", re.ASCII)
@@ -81,6 +83,23 @@ class Api:
         if not _YEAR.fullmatch(year):
             raise UserError(f"{year} is no year.")
         return {"months": months_with_photos(self._reader, year)}
+
+    def newest(self) -> dict[str, Any]:
+        """Return the ImageIDs of the newest rows by time, of this year and the next: 1 or 2 read units.
+
+        The next, since a camera's clock may be ahead. A row may be of a document that was replaced.
+        """
+        rows: list[dict[str, Any]] = []
+        for year in ANY_TIME.years()[:2]:
+            answer = self._reader.query(
+                KeyConditionExpression="Label = :year",
+                ExpressionAttributeValues={":year": {"S": year_partition(year)}},
+                ProjectionExpression="ImageID",
+                ScanIndexForward=False,
+                Limit=_NEWEST,
+            )
+            rows += answer["Items"]
+        return {"images": [row["ImageID"]["S"] for row in rows[:_NEWEST]]}
 
     def timeline(self, when: str, after: str | None) -> dict[str, Any]:
         """Return a page of all labelled photos, the newest first, and after them those without a date.

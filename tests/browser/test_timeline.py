@@ -118,7 +118,7 @@ def test_given_a_list_that_begins_at_a_year_when_gone_back_to_then_it_is_there_a
     expect(page.locator("#grid h2").first).to_have_text("July 2019")
     page.reload()
     expect(page.locator("#grid h2").first).to_have_text("July 2019")
-    page.get_by_role("button", name="Newest photos").click()
+    page.get_by_role("button", name="Remove 2019 and before").click()
     expect(page.locator("#grid h2").first).to_have_text("March 2026")
     page.go_back()
     expect(page.locator("#grid h2").first).to_have_text("July 2019")
@@ -138,7 +138,6 @@ def test_given_a_search_when_entered_then_one_list_and_details_say_when_where_an
     page.get_by_label("Labels", exact=True).first.fill("cat")
     page.keyboard.press("Enter")
     expect(page.locator("#said")).to_have_text("30 photos: Cat.")
-    expect(page.locator("#times")).to_be_hidden()
     assert headings(page) == []
     page.locator("#grid button").nth(3).click()
     expect(page.locator("#taken")).to_contain_text("14 July 2019 at 18:")
