@@ -188,6 +188,7 @@ class Browse:
             *(Route(f"/{path.name}", _file(path.name)) for path in _PAGE.iterdir() if path.suffix in _MEDIA_TYPES),
             Route("/api/labels", self._answering(lambda _: self._library.labels())),
             Route("/api/photos", self._answering(self._photos)),
+            Route("/api/facets", self._answering(self._facets)),
             Route("/api/years", self._answering(lambda _: self._library.years())),
             Route("/api/months", self._answering(self._months)),
             Route("/api/newest", self._answering(lambda _: self._newest.value())),
@@ -215,10 +216,20 @@ class Browse:
         asked = request.query_params
         text, after = asked.get("q", "").strip(), asked.get("after") or None
         if asked.get("kind") == "rejected":
-            return self._library.rejected(after)
+            return self._library.rejected(text, after)
         if text:
-            return self._library.search(text, _number(asked.get("min", "0")), after)
+            return self._library.search(text, _number(asked.get("min", "0")), after, asked.get("when", ""))
         return self._library.timeline(asked.get("when", ""), after)
+
+    def _facets(self, request: Request) -> dict[str, Any]:
+        asked = request.query_params
+        return self._library.facets(
+            asked.get("q", "").strip(),
+            _number(asked.get("min", "0")),
+            asked.get("when", ""),
+            asked.get("after") or None,
+            is_of_rejected=asked.get("kind") == "rejected",
+        )
 
     def _months(self, request: Request) -> dict[str, Any]:
         return self._library.months(request.query_params.get("year", ""))

@@ -1,6 +1,6 @@
 // What is searched for is in the address, so that it can be gone back to.
 
-import { hasLabel } from "./query.js";
+import { hasLabel, terms } from "./query.js";
 
 const NOTHING = { q: "", min: "0", kind: "labelled", when: "" };
 export const UNDATED = "undated"; // a time, too: that of photos without one
@@ -21,6 +21,13 @@ export function go(changes) {
   const hash = `#${new URLSearchParams(said)}`;
   if (hash === (location.hash || "#")) dispatchEvent(new Event("hashchange"));
   else location.hash = hash;
+}
+
+// Rejected photos have no labels: there only the other terms count.
+export const isIgnored = (term) => wanted.kind === "rejected" && hasLabel(term);
+export function asked() {
+  if (wanted.kind !== "rejected") return wanted;
+  return { kind: wanted.kind, q: terms(wanted.q).filter((term) => !isIgnored(term)).join(" and ") };
 }
 
 export const isOfLabels = () => wanted.kind !== "rejected" && hasLabel(wanted.q);

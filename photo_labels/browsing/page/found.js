@@ -1,11 +1,13 @@
 // What was found, in words: how many photos, what words were taken for, and what may have been meant.
 
-import { UNDATED, go, isByTime, wanted } from "./address.js";
+import { UNDATED, asked, go, isByTime, isIgnored, wanted } from "./address.js";
 import { at, button, photosInWords } from "./dom.js";
 import { more, photos } from "./photos.js";
-import { replaced } from "./query.js";
+import { replaced, terms } from "./query.js";
 
 const EMPTY = "No photo is labelled yet: `photos import DIR` uploads those of a folder.";
+
+const NO_LABELS = "Rejected photos have no labels: those of the search do not count here.";
 
 function count() {
   if (!photos.length && more === null && isByTime())
@@ -29,9 +31,10 @@ function unknown(word, close, excludingNone) {
 
 function say(answer) {
   const counted = count();
-  const found = answer.query ? `: ${answer.query}` : "";
+  const found = asked().q ? `: ${answer.query}` : "";
   at("said").replaceChildren(
     counted.endsWith(".") ? counted : `${counted}${found}.`,
+    terms(wanted.q).some(isIgnored) ? ` ${NO_LABELS}` : "",
     ...Object.entries(answer.taken ?? {}).flatMap(
       ([word, names]) => [` ${word}: searched as `, ...instead(word, names), "."]),
     ...(answer.hidden ?? []).map((label) => ` ${label} is hidden.`),

@@ -1,7 +1,7 @@
 // The photos of a search, page by page. Tells the rest of the page by events: `searched`, `loaded` and `failed`.
 
 import { at } from "./dom.js";
-import { isByTime, read, wanted } from "./address.js";
+import { asked, isByTime, read } from "./address.js";
 import { Unreachable, get } from "./network.js";
 
 const AHEAD = 2500; // so many pixels below the screen photos are asked for already
@@ -34,7 +34,7 @@ export async function load() {
   further("");
   const { signal } = running;
   try {
-    const answer = await get("api/photos", { ...wanted, after: more }, signal);
+    const answer = await get("api/photos", { ...asked(), after: more }, signal);
     if (signal.aborted) return;
     more = answer.more;
     inVain = answer.photos.length ? 0 : inVain + 1;

@@ -16,10 +16,10 @@ function rail() {
   if (!years || at("times").hidden) return;
   const focused = document.activeElement?.dataset.when;
   const year = (here ?? wanted.when).slice(0, 4);
-  const stops = years.map((one) => make("li", {}, stop(one, one, isHere(one)), ...(one === year ? monthsOf(one) : [])));
+  const stops = years.map((one) => [stop(one, one, isHere(one)), ...(one === year ? monthsOf(one) : [])]);
   if (hasUndated && isByTime())
-    stops.push(make("li", {}, Object.assign(stop(UNDATED, "No date", here === UNDATED), { className: "undated" })));
-  at("rail").replaceChildren(...stops);
+    stops.push([Object.assign(stop(UNDATED, "No date", here === UNDATED), { className: "undated" })]);
+  at("rail").replaceChildren(...stops.map((parts) => make("li", {}, ...parts)));
   // Whoever works by keyboard stays at the place that was chosen.
   if (focused) at("rail").querySelector(`[data-when="${focused}"]`)?.focus({ preventScroll: true });
   at("rail").querySelector("ol [aria-current]")?.scrollIntoView({ block: "nearest" });
