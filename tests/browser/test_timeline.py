@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from photo_labels.browsing.server import Browse
-from tests.browser.conftest import SAMPLES
+from tests.browser.conftest import SAMPLES, serving
 from tests.unit.conftest import deployed_target
 from tests.unit.deployed import BUCKET, MUNICH, dated, document, store
 from tests.waiting import eventually
@@ -57,12 +56,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browse]:
         patch.setattr("photo_labels.library.target.LOCAL_STATE", folder)
         patch.setattr("photo_labels.library.searching.times.FIRST_YEAR", 1900)  # moto is slow
         _fill(target)
-        server = Browse(target)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        yield server
-        server.stop()
-        thread.join()
+        with serving(Browse(target)) as server:
+            yield server
 
 
 def headings(page: Page) -> list[str]:

@@ -36,7 +36,7 @@ export const isByTime = () => !wanted.q && wanted.kind !== "rejected";
 
 export const inWords = (when, form = "long") => {
   if (when === UNDATED) return "Without a date";
-  if (when.length === 4) return when;
+  if (!/^\d{4}-\d{2}$/.test(when)) return when;
   return new Date(`${when}-01T00:00Z`)
     .toLocaleString("en", { month: form, year: form === "long" ? "numeric" : undefined, timeZone: "UTC" });
 };

@@ -4,8 +4,10 @@ import { UNDATED, go, inWords, isByTime, isOfLabels, wanted } from "./address.js
 import { at, button, make } from "./dom.js";
 import { terms } from "./query.js";
 
+let isRemoved = false; // who works by keyboard goes on with the next one
+
 function chip(text, changes) {
-  const remove = button(text, () => { go(changes); at("text").focus(); }, { ariaLabel: `Remove ${text}` });
+  const remove = button(text, () => { isRemoved = true; go(changes); }, { ariaLabel: `Remove ${text}` });
   remove.append(make("span", { ariaHidden: "true" }, " ✕"));
   return make("li", {}, remove);
 }
@@ -24,6 +26,8 @@ function chips() {
   if (wanted.kind === "rejected") shown.push(chip("Rejected", { kind: "labelled" }));
   at("chips").replaceChildren(...shown);
   at("chips").hidden = !shown.length;
+  if (isRemoved) (at("chips").querySelector("button") ?? at("text")).focus();
+  isRemoved = false;
 }
 
 addEventListener("searched", chips);

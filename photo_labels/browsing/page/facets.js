@@ -3,7 +3,7 @@
 
 import { go, isByTime, wanted } from "./address.js";
 import { at, button, make, photosInWords } from "./dom.js";
-import { Unreachable, get } from "./network.js";
+import { get } from "./network.js";
 import { more, photos } from "./photos.js";
 import { narrowed } from "./query.js";
 import { countedAt, counts as allCounts, merged } from "./vocabulary.js";
@@ -23,7 +23,7 @@ function loadedCounts() {
 
 function shown() {
   if (isByTime() && countedAt) return { counts: allCounts, atMost: merged, note: `counted ${day()}` };
-  if (counted) return { counts: counted.labels, atMost: [], note: progress() };
+  if (counted?.photos) return { counts: counted.labels, atMost: [], note: progress() };
   const note = more === null ? "of all photos found" : `of the ${photosInWords(photos.length)} shown`;
   return { counts: loadedCounts(), atMost: [], note };
 }
@@ -72,11 +72,11 @@ async function count(most) {
       counted.more = answer.more;
       show();
     }
-  } catch (error) {
+  } catch {
     if (signal.aborted) return;
-    if (!(error instanceof Unreachable) && !counted.photos) counted = null; // those of the photos shown are left
   }
-  if (counted) counted.isWaiting = true;
+  if (counted.more === undefined) counted = null; // those of the photos shown are left
+  else counted.isWaiting = true;
   show();
 }
 

@@ -40,7 +40,7 @@ async function whyNot(source) {
 // An image that is not seen is not loaded where it is lazy.
 function again(image, source, missing) {
   addEventListener("answering", () => {
-    if (image.getAttribute("src") !== source) return;
+    if (image.getAttribute("src") !== source || !image.isConnected) return;
     missing.remove();
     image.hidden = false;
     image.removeAttribute("src");

@@ -29,6 +29,10 @@ function show() {
   at("selected").hidden = chosen.size === 0;
   at("chosen").textContent = `${chosen.size.toLocaleString()} selected`;
   at("done").textContent = "";
+  offerAll();
+}
+
+function offerAll() {
   at("all-shown").disabled = chosen.size === photos.length;
 }
 
@@ -66,7 +70,7 @@ async function copyNames() {
 }
 
 addEventListener("searched", clear);
-addEventListener("loaded", show);
+addEventListener("loaded", offerAll);
 at("all-shown").addEventListener("click", () => { chosen = new Set(photos.keys()); show(); });
 at("open").addEventListener("click", openOriginals);
 at("copy").addEventListener("click", copyNames);
