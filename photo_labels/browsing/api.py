@@ -88,6 +88,7 @@ class Api:
         words = {
             "taken": meant.taken,
             "unknown": meant.unknown,
+            "apart": meant.apart,
             "excluding_none": meant.excluding_none,
             "hidden": meant.hidden,
         }

@@ -89,9 +89,20 @@ class SearchCriteria:
         return self.query is not None and REJECTED in leaves(self.query)
 
     @property
+    def has_driver(self) -> bool:
+        """Tell whether every photo that is wanted has one of some labels: their rows are read, then."""
+        return self.query is not None and drivers(self.query, lambda _: 0) is not None
+
+    @property
     def needs_scan(self) -> bool:
-        """Tell whether no row may tell of what is wanted, where no label is read."""
-        return self.is_undated or self.has_rejected or (has_term(self.query, Is) and not self.taken)
+        """Tell whether all documents are to be read, as no row tells of what is wanted."""
+        is_of_no_row = self.is_undated or self.has_rejected or (has_term(self.query, Is) and not self.taken)
+        return is_of_no_row and not self.has_driver
+
+    @property
+    def is_by_time(self) -> bool:
+        """Tell whether photos without a Timeline are not found."""
+        return bool(self.taken) or not (self.has_driver or self.needs_scan)
 
     def may_be(self, image: str) -> bool:
         """Tell whether a photo may be wanted, by its ImageID alone."""
@@ -150,12 +161,18 @@ class Searcher:
     def __init__(self, reader: TableReader, counts: Mapping[str, int]) -> None:
         """`counts`: photos by label as far as they are known, by which the rarest label is chosen."""
         self._reader = reader
+        self._kept = frozenset(counts)
         self._counts = dict(counts)
         self.spent = Spent()
 
     def has(self, label: str) -> bool:
         """Tell whether there are rows of a label."""
         return bool(self._counts.get(label)) or bool(self._count(label, 1))
+
+    def count(self, label: str) -> tuple[int, bool]:
+        """Return about how many photos a label has, by its rows, and whether that is all and not only at least."""
+        count = self._rarity(label)
+        return count, count < _MAX_COUNTED_ROWS or label in self._kept
 
     def page(
         self, wanted: SearchCriteria, limit: int, after: str | None = None, max_rows: float = math.inf
@@ -188,7 +205,7 @@ class Searcher:
     ) -> Iterator[tuple[_Row, Hit | None]]:
         """Look at rows one after another; `expected` is how many will be looked at, most likely."""
         read = drivers(wanted.query, self._rarity) if wanted.query else None
-        is_scan = read is None and wanted.needs_scan
+        is_scan = wanted.needs_scan
         if read is None and not is_scan and not wanted.is_of_some:
             raise NoLabelError("Name a label that the photos have, for there is no list of those that lack one.")
         places = _BY_SCAN if is_scan else _BY_TIME if read is None else _BY_LABELS
