@@ -192,6 +192,17 @@ def test_given_counts_of_an_earlier_day_when_shown_then_the_day_is(opened: Open)
     expect(page.locator("#counted")).to_have_text("counted on March 5, 2026")
 
 
+# Photos without a date
+
+
+def test_given_no_photo_without_a_date_when_that_is_known_then_the_years_do_not_lead_to_them(opened: Open) -> None:
+    page = opened()
+    expect(page.locator("#said")).to_have_text(ALL)
+    expect(page.locator("#rail > li > button")).to_have_text([str(datetime.now(UTC).year)])
+    page.evaluate("location.hash = 'when=undated'")
+    expect(page.locator("#said")).to_have_text("Every photo has a date.")
+
+
 # News
 
 

@@ -20,6 +20,7 @@ export function show(number) {
   at("next").disabled = number === photos.length - 1 && more === null;
   at("boxes").replaceChildren();
   at("labels").replaceChildren(...photo.labels.map(row));
+  at("labels").parentElement.hidden = !photo.labels.length;
   if (!at("photo").open) at("photo").showModal();
   if (number > photos.length - 5) load();
 }
