@@ -61,7 +61,8 @@ _MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascrip
 _COOKIE = "photo-labels"
 # Its address is another after each start.
 _LOCAL_CLOUD_LOST = (
-    "The local cloud does not answer. If it was stopped, start it with `make up`, and `photos browse` anew."
+    "The local cloud does not answer. If it was stopped, start it with `make up`, "
+    "and then `photos --local browse` again."
 )
 # Which browsers do not name.
 _USUAL_PORT = 80
