@@ -71,16 +71,16 @@ def serve(parameters: str = "") -> int:
 def demo(folder: str) -> int:
     """Run the pipeline on a folder of photos, in a local cloud that ends with it."""
     if not folder:
-        raise UserError("PHOTOS is empty: name a folder with `make demo PHOTOS=folder`, or leave it out.")
+        raise UserError("PHOTOS=: name a folder, or leave it out.")
     photos = as_written(folder)
     if not photos.is_dir():
-        raise UserError(f"There is no folder {folder}: name one with `make demo PHOTOS=folder`.")
+        raise UserError(f"PHOTOS={folder}: there is no such folder.")
     if not os.access(photos, os.R_OK | os.X_OK):
-        raise UserError(f"The folder {folder} cannot be read: name another with `make demo PHOTOS=folder`.")
+        raise UserError(f"PHOTOS={folder}: the folder cannot be read; name another.")
     with tempfile.TemporaryDirectory(prefix="photo-labels-") as state:
         started = time.monotonic()
         with LocalCloud(Path(state)) as cloud:
-            return demonstrate(cloud.target, photos, time.monotonic() - started)
+            return demonstrate(cloud.target, folder, time.monotonic() - started)
 
 
 def _read(parameters: str) -> dict[str, str]:
@@ -88,7 +88,7 @@ def _read(parameters: str) -> dict[str, str]:
     try:
         return pairs(parameters)
     except ValueError as error:
-        raise UserError(f"PARAMETERS: {error}.") from error
+        raise UserError(f"PARAMETERS={parameters}: {error}.") from error
 
 
 def _awaited(parameters: str) -> Running:

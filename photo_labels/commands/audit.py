@@ -36,12 +36,16 @@ if TYPE_CHECKING:
 def audit(session: Session, repair: bool, is_listed: bool, is_anew: bool) -> None:
     """Compare the bucket with the documents, and the documents with the index.
 
+    \b
+    photos audit
+    photos audit --list
+
     What changed in the last ten minutes may still be in the queue, and is no finding; what seems wrong is looked
     at once more, half a minute later. Lists the bucket and reads both tables, which AWS bills. After an
     interruption, run the same command again within a day: it resumes.
 
     Exit code 0: no findings; 1: findings, also if they are repaired.
-    """
+    """  # noqa: D301 - click reads \b
     target = session.target()
     auditor = Auditor(target, checkpoint=_checkpoint(target, is_listed=is_listed, is_repairing=repair))
     interrupted_at = None if is_anew else auditor.resume()

@@ -64,6 +64,11 @@ class BackfillOptions:
 def backfill(session: Session, /, **options: Any) -> None:
     """Label photos that were in a bucket before the pipeline, or were missed.
 
+    \b
+    photos backfill --dry-run
+    photos backfill
+    photos backfill s3://my-bucket/2019/ --dry-run
+
     Looks at every object there, or of the pipeline's own bucket, compares it with its document, and queues
     what has none or changed since. It ends when all is queued: photos that are uploaded meanwhile do not wait for
     them. No more is queued than is labelled within 10 days. After an interruption, run the same command again: it
@@ -72,7 +77,7 @@ def backfill(session: Session, /, **options: Any) -> None:
     After a change of MinConfidence, MaxLabels, filters of labels or ImageProperties: --all. Photos that were
     purged and did not change since are left out, for 60 days; --all --force brings them back. Exit code 0: all is
     queued; 3: no more may wait, it says when the same command goes on; 130: stopped by Ctrl-C.
-    """
+    """  # noqa: D301 - click reads \b
     asked = BackfillOptions(**options)
     if asked.is_forced and not asked.is_all:
         raise click.UsageError("--force goes with --all: what has no document is labelled in any case.")

@@ -84,12 +84,17 @@ class ExportOptions:
 def export(session: Session, /, **options: Any) -> None:
     """Write all documents to standard output: a line of JSON for each photo, or of CSV for each label.
 
+    \b
+    photos export > photos.jsonl
+    photos export --format csv --prefix holiday/ > labels.csv
+    photos export --format xmp sidecars
+
     With --format xmp, write a sidecar for each labelled photo instead, DIR/KEY.xmp, with its labels and boxes,
     which digiKam and others read; one that somebody else has made or changed stays as it is. Exit code 3: some
     could not be written.
 
     Reads the whole table of documents, once, and says what that costs.
-    """
+    """  # noqa: D301 - click reads \b
     asked = ExportOptions(**options)
     kind, folder = asked.kind, asked.folder
     if kind == "xmp" and not folder:

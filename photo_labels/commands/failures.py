@@ -38,11 +38,15 @@ _COUNTED = {
 def failures(session: Session, reason: str | None, is_json: bool) -> None:
     """List rejected photos and dead letters, with the reason, when, and how often they were tried.
 
+    \b
+    photos failures
+    photos failures --reason NotAPhoto
+
     Files that are no photos, and photos that are too small, are counted only: --reason NotAPhoto and --reason
     TooSmall list them. Reads the whole table of documents, and looks through the dead-letter queues for four
     minutes each at most; how many dead letters are left then is said, as SQS estimates it. Exit code 0: there are
     none; 1: there are some.
-    """
+    """  # noqa: D301 - click reads \b
     shown = Console(stderr=True) if is_json else session.console
     failed = Failures(session.target(shown))
     counts: Counter[tuple[str, str]] = Counter()

@@ -79,6 +79,12 @@ class ImportOptions:
 def import_(session: Session, /, **options: Any) -> None:
     """Upload the photos in PATHS, folders or files, and wait until each is labelled, or rejected with a reason.
 
+    \b
+    photos import ~/Pictures
+    photos import ~/Pictures --prefix holiday/ --exclude '*.png'
+    photos import ~/Pictures --dry-run
+    photos import --resume
+
     A photo has its path below the folder as its name. What was uploaded before is not uploaded again, also from a
     folder that was moved. After an interruption, run the same command again: it resumes. With --resume instead of
     PATHS nothing is uploaded: it waits for the labels of all that earlier imports have uploaded, or with --no-wait
@@ -91,7 +97,7 @@ def import_(session: Session, /, **options: Any) -> None:
     Exit code 0: all are labelled, or uploaded with --no-wait; 1: some cannot be labelled; 3: some are not
     uploaded, or not accounted for: it says why, and running it again may help; 130: stopped by Ctrl-C; 2: nothing
     could be done.
-    """
+    """  # noqa: D301 - click reads \b
     asked = ImportOptions(**options)
     if asked.is_resuming and (asked.paths or asked.chooses):
         raise click.UsageError(

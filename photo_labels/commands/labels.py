@@ -35,11 +35,15 @@ _MAX_UNUSED = 10
 def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool, map_file: Path | None) -> None:
     """List the labels that there are, and how many photos have each.
 
+    \b
+    photos labels
+    photos labels --json
+
     Reads the whole index, once: what was counted is kept, for this command, and for `photos search` to know
     names and which label is the rarest. Says what that costs, and asks above a cent.
 
     Of labels that --map merges, the counts are added up: a photo with two of them counts twice.
-    """
+    """  # noqa: D301 - click reads \b
     names = read_map(map_file)
     shown = Console(stderr=True) if is_json else session.console
     target = session.target(shown)

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.pass_obj
 def pause(session: Session) -> None:
-    """Stop labelling: photos wait in the queue, for ten days at most, and none is lost."""
+    """Stop labelling: photos wait in the queue, for ten days at most, and none is lost.
+
+    \b
+    photos pause
+    """  # noqa: D301 - click reads \b
     Mappings(session.target()).switch(on=False)
     session.console.print("Paused: photos wait in the queue, for ten days at most. `photos resume` continues.")
 
@@ -23,6 +27,10 @@ def pause(session: Session) -> None:
 @click.command()
 @click.pass_obj
 def resume(session: Session) -> None:
-    """Continue labelling: the photos that have waited, and new ones."""
+    """Continue labelling: the photos that have waited, and new ones.
+
+    \b
+    photos resume
+    """  # noqa: D301 - click reads \b
     Mappings(session.target()).switch(on=True)
     session.console.print("Resumed: the photos that have waited are labelled now.")

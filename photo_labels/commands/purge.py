@@ -36,12 +36,17 @@ if TYPE_CHECKING:
 def purge(session: Session, /, **asked: Any) -> None:
     """Remove the data about photos: documents, index rows, and dead letters.
 
+    \b
+    photos purge holiday/img_0001.jpg
+    photos purge s3://my-bucket/holiday/img_0001.jpg
+    photos purge --prefix holiday/
+
     IMAGE is a key, bucket/key, or s3://bucket/key. What happened to the photos until now is not labelled any more,
     also if it still waits in a queue; what is uploaded from now on is. Without --objects the photos stay in the
     bucket. For 60 days neither a backfill nor an audit brings them back, but `photos backfill --all --force` does.
 
     By prefix, all documents are read and the bucket is listed, once to count and once to remove.
-    """
+    """  # noqa: D301 - click reads \b
     objects, is_sure = asked.pop("objects"), asked.pop("is_sure")
     target = session.target()
     purger = Purger(target, _chosen(target, **asked), objects)

@@ -30,10 +30,14 @@ if TYPE_CHECKING:
 def redrive(session: Session, reason: str | None, dry_run: bool) -> None:
     """Send rejected photos and dead letters back to be labelled, after the cause is fixed.
 
+    \b
+    photos redrive --dry-run
+    photos redrive --reason ArchivedObject
+
     Each photo costs one Rekognition call. It can be interrupted and run again: nothing is lost, and what is sent
     twice is labelled once. Files that are no photos, and photos that are too small, are sent back with --reason
     NotAPhoto or TooSmall only.
-    """
+    """  # noqa: D301 - click reads \b
     target = session.target()
     failed = Failures(target)
     if dry_run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
     from photo_labels.library.searching.query import Query
     from photo_labels.library.searching.searcher import Hit
     from photo_labels.library.target import Target
+
+
+# An argument that may have been in quotes after its colon.
+_UNQUOTED = re.compile(r'(?:in|name):[^"]*\s', re.IGNORECASE)
+_HOW_TO_QUOTE = """A shell takes quotes away: say --in "my photos" or 'in:"my photos"' where there are spaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +204,10 @@ def search(context: click.Context, /, **options: Any) -> None:
     shown.print(safe(f"{total or 'No photo is found'}: {criteria_text(found.meant.said, wanted, asked.prefix)}"))
     if not total and not asked.after:
         show_why_none(found, wanted, shown)
+        if any(_UNQUOTED.match(word) for word in asked.words):
+            shown.print(
+                """A shell takes quotes away: say --in "my photos" or 'in:"my photos"' where there are spaces."""
+            )
     if asked.is_verbose:
         show_spent(shown, found.searcher.spent)
     sys.exit(0 if total else 1)
@@ -219,7 +229,7 @@ def _listed(found: Search, wanted: SearchCriteria, asked: SearchOptions, shown: 
         for hit in hits:
             click.echo(json.dumps(_line(hit) | _taken(found.meant)))
     elif hits:
-        is_by_time = any(hit.label is None for hit in hits)
+        is_by_time = any(hit.label is None and hit.document.timeline for hit in hits)
         shown.print(hits_table(hits, has_times=bool(is_by_time or wanted.taken or wanted.near)))
     if asked.is_opening:
         for link in links(target, [hit.document for hit in page.hits]):

@@ -36,16 +36,16 @@ _MAX_LISTED = 20
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask, also where looking for a name costs much.")
 @click.pass_obj
 def show(session: Session, image: str, is_opening: bool, is_json: bool, is_sure: bool) -> None:
-    """Show what is known about IMAGE: a key, bucket/key, s3://bucket/key, or a part of a file name.
+    """Show what is known about IMAGE, a photo's key or a part of its name.
 
     \b
     photos show 2019/07/IMG_0312.jpg
     photos show 0312
     photos show 'IMG_03*' --json
 
-    Where no photo has this very key, all names are read: it says what that costs, and asks above a cent. A part
-    with a slash is looked for in the whole key. Where several photos have it they are listed, and the exit code
-    is 1, as it is where there is none.
+    A key, bucket/key and s3://bucket/key are the very photo. Where there is none, all names are read, which it
+    says the cost of, and asks above a cent; a part with a slash is looked for in the whole key. Where several
+    photos have it they are listed, and the exit code is 1, as it is where none has it.
     """  # noqa: D301 - click reads \b
     shown = Console(stderr=True) if is_json else session.console
     target = session.target(shown)

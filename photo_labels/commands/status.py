@@ -37,8 +37,12 @@ _WATCHED_LOCALLY_S, _WATCHED_ON_AWS_S = 1.0, 10.0
 def status(session: Session, is_watching: bool, is_json: bool) -> None:
     """Show the pipeline's status: queues, dead letters, rates, the quota, alarms.
 
+    \b
+    photos status
+    photos status --watch
+
     Exit code 0: no alarm is active; 1: at least one is.
-    """
+    """  # noqa: D301 - click reads \b
     target = session.target(Console(stderr=True) if is_json else session.console)
     reader = StatusReader(target)
     found = reader.read()

@@ -140,6 +140,18 @@ def test_given_a_folder_with_few_photos_when_searched_then_only_their_documents_
         assert searcher.spent.documents == 10
 
 
+def test_given_unlabelled_photos_of_a_time_or_a_prefix_when_searched_then_no_more_than_needed_is_read() -> None:
+    index = Index()
+    for year in (2018, 2019):
+        for number in range(10):
+            index.put(dated(f"{year}/{number}.jpg", f"{year}-07-14T18:03:0{number}", {}))
+    for limits, read in (({"taken": TimeRange.parse("2019")}, 10), ({"beginning": "photos/2019/"}, 20)):
+        searcher = Searcher(TableReader(index.target), {})
+        hits = searcher.page(SearchCriteria(parse("is:unlabelled"), **limits), 100).hits
+        assert {hit.document.key for hit in hits} == {f"2019/{number}.jpg" for number in range(10)}
+        assert searcher.spent.documents == read
+
+
 def test_given_a_place_of_another_search_when_asked_to_go_on_there_then_a_sentence_says_so() -> None:
     searcher = Searcher(TableReader(Index().target), {})
     places = {"Cat": "090.00#0#1", "in:2019": "2019-07-14T18:03:22#0#1", "is:rejected": "@photos/a.jpg"}
@@ -238,6 +250,7 @@ def test_given_nothing_found_when_searched_then_what_there_is_of_each_label_is_s
     assert "Words side by side are one label: did you mean dining table and cat?" in apart
     assert "Did you mean Dog?" in run("dgo").output
     assert "Without a label photos are found by their times." in run("in:2031").output
+    assert "A shell takes quotes away" in run("cat", "in:my photos").output
 
 
 @pytest.mark.parametrize(
