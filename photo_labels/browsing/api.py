@@ -20,7 +20,7 @@ from photo_labels.library.searching.times import ANY_TIME, TimeRange
 from photo_labels.library.searching.years import LOOKS_AT_A_TIME, months_with_photos, years_with_photos
 from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
-from photo_labels.records.timeline import local_time
+from photo_labels.records.timeline import local_time, year_partition
 
 if TYPE_CHECKING:
     from photo_labels.library.searching.query import Query
@@ -32,6 +32,8 @@ _AT_A_TIME = 60
 # Rows or documents that are read for one answer; where few of them are wanted, the page asks again.
 _MAX_LOOKED_AT = 1_000
 _REMEMBERED = 5_000
+# Rows that are read to find out whether there are new photos.
+_NEWEST = 20
 # Where the timeline ends: photos of documents from before there was one follow, in no order.
 _UNDATED = "undated"
 _YEAR = re.compile(r"\d{4}", re.ASCII)
@@ -61,9 +63,12 @@ class Api:
             "at": vocabulary.at and vocabulary.at.isoformat(),
         }
 
-    def search(self, text: str, min_confidence: float, after: str | None) -> dict[str, Any]:
-        """Return a page of the photos that match a search. Raises UserError where the search is malformed."""
-        return self._searched(parse(text), min_confidence, after)
+    def search(self, text: str, min_confidence: float, after: str | None, when: str = "") -> dict[str, Any]:
+        """Return a page of the photos that match a search, those of a time as `photos search --taken` takes it.
+
+        Raises UserError where the search or the time is malformed.
+        """
+        return self._searched(parse(text), min_confidence, after, when)
 
     def rejected(self, text: str, after: str | None) -> dict[str, Any]:
         """Return a page of the photos that cannot be labelled, in no order, those that match a search, if any.
@@ -72,9 +77,12 @@ class Api:
         """
         return self._searched(_query_of(text, is_of_rejected=True), 0.0, after)
 
-    def _searched(self, query: Query | None, min_confidence: float, after: str | None) -> dict[str, Any]:
+    def _searched(
+        self, query: Query | None, min_confidence: float, after: str | None, when: str = ""
+    ) -> dict[str, Any]:
         found = Search.prepare(query, self._target, self._reader, self._names)
-        page = found.searcher.page(SearchCriteria(found.query, min_confidence), _AT_A_TIME, after, _MAX_LOOKED_AT)
+        wanted = SearchCriteria(found.query, min_confidence, taken=_taken(when))
+        page = found.searcher.page(wanted, _AT_A_TIME, after, _MAX_LOOKED_AT)
         photos = [self._photo(hit.document) for hit in page.hits]
         meant = found.meant
         words = {
@@ -89,17 +97,18 @@ class Api:
     def facets(
         self, text: str, min_confidence: float, when: str, after: str | None, *, is_of_rejected: bool = False
     ) -> dict[str, Any]:
-        """Count the labels of all photos of a search, or, where there is no text, of those by time.
+        """Count the labels of all photos of a search, also of one of a time, or, without a text, of those by time.
 
         Looks at up to 1,000 photos, one read unit or so each: the answer says where to go on, and answers are
         added up. Raises UserError as the search does.
         """
         query = _query_of(text, is_of_rejected=is_of_rejected)
         found = Search.prepare(query, self._target, self._reader, self._names)
-        wanted, place = SearchCriteria(found.query, min_confidence), after
         if query is None:
             wanted, place = _by_time(when, after)
             wanted = replace(wanted, min_confidence=min_confidence)
+        else:
+            wanted, place = SearchCriteria(found.query, min_confidence, taken=_taken(when)), after
         counted = facets.count(found.searcher, wanted, place, self._names)
         more = counted.more_after if query else _more_by_time(wanted, counted.more_after)
         units = found.searcher.spent.units
@@ -114,6 +123,23 @@ class Api:
         if not _YEAR.fullmatch(year):
             raise UserError(f"{year} is no year.")
         return {"months": months_with_photos(self._reader, year)}
+
+    def newest(self) -> dict[str, Any]:
+        """Return the ImageIDs of the newest rows by time, of this year and the next: 1 or 2 read units.
+
+        The next, since a camera's clock may be ahead. A row may be of a document that was replaced.
+        """
+        rows: list[dict[str, Any]] = []
+        for year in ANY_TIME.years()[:2]:
+            answer = self._reader.query(
+                KeyConditionExpression="Label = :year",
+                ExpressionAttributeValues={":year": {"S": year_partition(year)}},
+                ProjectionExpression="ImageID",
+                ScanIndexForward=False,
+                Limit=_NEWEST,
+            )
+            rows += answer["Items"]
+        return {"images": [row["ImageID"]["S"] for row in rows[:_NEWEST]]}
 
     def timeline(self, when: str, after: str | None) -> dict[str, Any]:
         """Return a page of all labelled photos, the newest first, and after them those without a date.
@@ -172,6 +198,10 @@ class Api:
 def _query_of(text: str, *, is_of_rejected: bool) -> Query | None:
     """Return what is searched for; None: all photos. Raises UserError where a text is malformed."""
     return joined(parse(text) if text else None, REJECTED if is_of_rejected else None)
+
+
+def _taken(when: str) -> TimeRange | None:
+    return TimeRange.parse(when) if when else None
 
 
 def _by_time(when: str, after: str | None) -> tuple[SearchCriteria, str | None]:
