@@ -49,7 +49,7 @@ pinned = $(call pip,$1) --require-hashes -r requirements/$2.txt
 .PHONY: help setup emulator demo up down image push deploy redeploy rollback destroy \
 	test coverage test-image test-browser test-chaos test-all histories chaos corpus smoke loadtest \
 	bench bench-quota bench-endurance bench-import bench-convert bench-browse bench-audit bench-backfill \
-	bench-live bench-alarms bench-slots bench-memory bench-metadata bench-limits bench-image figures lint docs wheel \
+	bench-live bench-alarms bench-slots bench-memory bench-metadata bench-vision bench-limits bench-image figures lint docs wheel \
 	audit format lock clean
 
 help: ## list the targets
@@ -160,6 +160,9 @@ bench-memory: .venv/.dev ## ask the page's server for 24 photos of 190 MB at onc
 
 bench-metadata: .venv/.loadtest $(READERS)/.installed ## compare what reads time and place of photos
 	@$(BIN)/python -m loadtest.benchmarks.metadata
+
+bench-vision: setup ## judge the vision models by photos: DIR= for your own
+	@$(BIN)/python -m local.models.evaluation $(call given,DIR,folder)
 
 bench-limits: .venv/.loadtest $(MINISTACK)/.installed ## find this machine's limits: half an hour; N=5000: less
 	@$(BIN)/python -m loadtest.benchmarks.limits $(call told,N)

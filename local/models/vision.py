@@ -1,7 +1,8 @@
 """Labels of a photo from two small vision models, in the form of Rekognition's DetectLabels response.
 
 The detector (COCO's 80 classes) finds people, cars, cups and their places; the classifier (ImageNet's 1,000)
-knows scenes, food and species. `local/models/README.md` tells where both and their table of labels come from.
+knows things, food and species, and by what it sees `scenes` tells of sky, trees or water. `local/models/README.md`
+tells where all of it comes from.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
+
+from local.models.classifier import Classifier
+from local.models.scenes import Scenes
+from local.models.session import load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,22 +30,20 @@ MODELS = Path(__file__).resolve().parent
 FLOOR = 10.0
 
 _DETECTOR_SIDE = 300
-_CLASSIFIER_SHORT_SIDE, _CLASSIFIER_SIDE = 256, 224
 # Pixels of the shorter side: twice what the detector sees. Decoding more only costs time and memory.
 ENOUGH = 600
 
 _SCORE_FLOOR = 0.2  # below it the detector mostly sees what is not there
 _OVERLAP = 0.5
-_DETECTOR_ODDS = 3.0  # its scores are low beside Rekognition's; as odds, trebled
-_DOUBT = 6.0
-_DOUBTFUL_AREA, _UNSEEN = 0.2, 0.05
-# A detection that fills much of the photo, and of which the classifier, which knows the thing, sees next to
-# nothing, is mostly wrong (a pagoda taken for a boat): its odds are divided by _DOUBT. Not so for people and
-# furniture, which ImageNet seldom calls a photo after.
-_BACKGROUND = {"Person Description", "Furniture and Furnishings"}
+_DOUBT, _AGREEMENT = 6.0, 3.0
+_UNSEEN, _SEEN = 0.05, 0.5
+# A detection of which the classifier, which knows the thing, sees next to nothing, is mostly wrong (a pagoda taken
+# for a boat): its odds are divided by _DOUBT; where it sees it, too, they are multiplied by _AGREEMENT. Not so for
+# people, furniture and cups, which ImageNet seldom calls a photo after.
+_BACKGROUND = {"Person Description", "Furniture and Furnishings", "Kitchen and Dining"}
 
-# Exponent on the classifier's probabilities: trained with smoothed labels, it is less sure than it is right. This
-# and _DETECTOR_ODDS are chosen on the sample photos: what is plain to see comes out at 80 per cent or more.
+# Exponent on the classifier's probabilities: trained with smoothed labels, it is less sure than it is right.
+# Chosen on the sample photos: what is plain to see comes out at 80 per cent or more.
 _SHARPNESS = 1.6
 
 
@@ -70,12 +73,13 @@ class LabelTable:
 
 
 class Vision:
-    """Both models, loaded. Calls from several threads at a time are fine; each uses one core."""
+    """The models, loaded. Calls from several threads at a time are fine; each uses one core."""
 
     def __init__(self, models: Path = MODELS) -> None:
         self.table = LabelTable(models)
-        self._detector = _session(models / "detector.onnx")
-        self._classifier = _session(models / "classifier.onnx")
+        self._detector = load(models / "detector.onnx")
+        self._classifier = Classifier(models)
+        self._scenes = Scenes(models)
         self._numbers = {name: number for number, name in enumerate(self.table.names)}
         classes = enumerate(self.table.classifier)
         lines = [(name, number) for number, own in classes for name in (own, *self.table.parents[own])]
@@ -87,12 +91,15 @@ class Vision:
 
         A label's parents are labels too, at least as sure as it is. More than ENOUGH pixels change nothing.
         """
-        seen = self._classify(photo)
+        middle = self._classifier.middle(photo)
+        seen = self._of_classes(middle)
         instances = self._detect(photo, seen)
         confidences = {name: float(seen[number]) for name, number in self._numbers.items()}
         for name, found in instances.items():
             sure = max(confidence for confidence, _ in found)
             confidences[name] = 1 - (1 - sure) * (1 - confidences[name])  # two witnesses, independent
+        for name, confidence in self._scenes.confidences(middle, self._classifier.whole(photo)).items():
+            confidences[name] = max(confidences[name], confidence)
         for name, confidence in list(confidences.items()):
             for parent in self.table.parents[name]:
                 confidences[parent] = max(confidences[parent], confidence)
@@ -103,17 +110,9 @@ class Vision:
         ]
         return sorted(labels, key=lambda label: (-label["Confidence"], -len(label["Parents"]), label["Name"]))
 
-    def _classify(self, photo: Image.Image) -> Floats:
+    def _of_classes(self, probabilities: Floats) -> Floats:
         """Return each label's probability: the sum over the classes below it, surer than any one of them."""
-        scale = _CLASSIFIER_SHORT_SIDE / min(photo.size)
-        width, height = (round(side * scale) for side in photo.size)
-        left, top = (width - _CLASSIFIER_SIDE) // 2, (height - _CLASSIFIER_SIDE) // 2
-        middle = photo.resize((width, height), Image.Resampling.BICUBIC).crop(
-            (left, top, left + _CLASSIFIER_SIDE, top + _CLASSIFIER_SIDE)
-        )
-        pixels = (np.asarray(middle, np.float32) - 127) / 128
-        (probabilities,) = self._classifier.run(None, {"image": pixels.transpose(2, 0, 1)[None]})
-        sharpened = probabilities[0] ** _SHARPNESS
+        sharpened = probabilities**_SHARPNESS
         shares = (sharpened / sharpened.sum())[self._classes]
         return np.bincount(self._labels, shares, minlength=len(self._numbers)).astype(np.float64)
 
@@ -127,28 +126,19 @@ class Vision:
             sure = np.flatnonzero(scores[0, :, column] >= _SCORE_FLOOR)
             if name and sure.size:
                 kept = sure[_without_overlaps(boxes[sure], scores[0, sure, column])]
-                found = [(self._confidence(name, scores[0, i, column], boxes[i], seen), boxes[i]) for i in kept]
+                found = [(self._confidence(name, scores[0, i, column], seen), boxes[i]) for i in kept]
                 instances[name] = sorted(found, key=lambda one: -one[0])
         return instances
 
-    def _confidence(self, name: str, score: float, box: Floats, seen: Floats) -> float:
+    def _confidence(self, name: str, score: float, seen: Floats) -> float:
         number = self._numbers[name]
-        odds = float(score) / (1 - float(score)) * _DETECTOR_ODDS
+        odds = float(score) / (1 - float(score))
         is_known = number in self._labels and self.table.categories[name] not in _BACKGROUND
-        if is_known and _area(box) >= _DOUBTFUL_AREA and seen[number] < _UNSEEN:
+        if is_known and seen[number] < _UNSEEN:
             odds /= _DOUBT
+        elif is_known and seen[number] >= _SEEN:
+            odds *= _AGREEMENT
         return odds / (1 + odds)
-
-
-def _session(model: Path) -> Any:
-    import onnxruntime  # noqa: PLC0415 - 40 MB and 0.2 s that the simulated recogniser does without
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # photos run side by side, each on one core
-    options.inter_op_num_threads = 1
-    # The weights are int8 only in the file: unpacked once at load, or the models run at half their speed.
-    options.add_session_config_entry("session.disable_quant_qdq", "1")
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _without_overlaps(boxes: Floats, scores: Floats) -> list[int]:

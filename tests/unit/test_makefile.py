@@ -86,6 +86,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "bench-live": {"N": ""},
     "bench-alarms": {"N": ""},
     "bench-limits": {"N": ""},
+    "bench-vision": {"DIR": "--folder"},
     "bench-endurance": {"MINUTES": ""},
     "bench-import": {"N": ""},
     "bench-image": {"BASE_IMAGE": ""},

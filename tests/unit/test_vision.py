@@ -43,8 +43,8 @@ def labels_of(vision: Vision, photo: Image.Image) -> dict[str, dict[str, Any]]:
         ("coffee", {"Cup", "Coffee", "Espresso", "Beverage", "Food"}),
         ("dogs", {"Dog", "Canine", "Spaniel", "Pet", "Mammal", "Animal"}),
         ("flower", {"Flower", "Plant"}),
-        ("mountain", {"Mountain", "Nature", "Outdoors"}),
-        ("pagoda", {"Building", "Architecture"}),
+        ("mountain", {"Mountain", "Nature", "Outdoors", "Sky", "Grass"}),
+        ("pagoda", {"Building", "Architecture", "Sky", "Tree", "Outdoors"}),
         ("rocket", {"Rocket", "Vehicle", "Transportation"}),
     ],
 )

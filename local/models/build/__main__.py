@@ -1,4 +1,4 @@
-"""Make `detector.onnx`, `classifier.onnx` and `labels.json` again, byte for byte.
+"""Make `detector.onnx`, `classifier.onnx`, `labels.json` and `scenes.json` again, byte for byte.
 
 For maintainers; users get the results with the repository. Needs npm, apt-get and dpkg-deb, and the packages of
 `requirements/models.txt` in a throw-away virtual environment:
@@ -18,11 +18,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from local.models.build import classifier, detector, labels, quantise, sources
+from local.models.build import classifier, detector, labels, quantise, scenes, sources
 from local.models.vision import Vision
 
 MODELS = Path(__file__).resolve().parent.parent
-SAMPLES = MODELS.parent / "samples"
+SAMPLES = MODELS.parents[1] / "samples"
 # Per cent; Rekognition's default MinConfidence.
 SURE = 55.0
 TOLERANCE = 5.0
@@ -42,9 +42,12 @@ def main() -> int:
     for name in ("detector.onnx", "classifier.onnx"):
         (MODELS / name).write_bytes(quantise.to_int8((exact / name).read_bytes()))
     labels.write(fetched.class_names, fetched.class_synsets, fetched.wordnet, MODELS / "labels.json")
-    shutil.copy(MODELS / "labels.json", exact)
+    scenes.write(MODELS, cache / "photos")
+    for name in ("labels.json", "scenes.json"):
+        shutil.copy(MODELS / name, exact)
 
-    for path in (MODELS / "detector.onnx", MODELS / "classifier.onnx", MODELS / "labels.json"):
+    for name in ("detector.onnx", "classifier.onnx", "labels.json", "scenes.json"):
+        path = MODELS / name
         print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.stat().st_size:>9,}  {path.name}")
     return 0 if _sees_the_same(Vision(exact), Vision(MODELS)) else 1
 
