@@ -92,7 +92,8 @@ class State:
         with self._telling():
             try:
                 with os.fdopen(os.open(self._mark, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as mark:
-                    fcntl.flock(mark, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    if mark.read() in {b"", _SIGNED}:  # a library has a lock, too, and no cloud publishes there
+                        fcntl.flock(mark, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return False
             except BlockingIOError:

@@ -67,6 +67,8 @@ def test_given_a_library_when_a_local_cloud_is_to_be_kept_in_it_then_nothing_in_
     with pytest.raises(UserError, match="PHOTOS_LOCAL_STATE"), State(library.folder).held():
         raise AssertionError
     assert content(library.folder) == before
+    with library.held():
+        assert not State(library.folder).is_held()
 
 
 def test_given_a_library_when_held_again_also_elsewhere_then_it_has_what_it_had(tmp_path: Path) -> None:
