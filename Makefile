@@ -162,7 +162,7 @@ bench-metadata: .venv/.loadtest $(READERS)/.installed ## compare what reads time
 	@$(BIN)/python -m loadtest.benchmarks.metadata
 
 bench-vision: setup ## judge the vision models by photos: DIR= for your own
-	@$(BIN)/python -m local.models.evaluation $(call given,DIR,folder)
+	@$(TOOL) local.models.evaluation $(call given,DIR,folder)
 
 bench-limits: .venv/.loadtest $(MINISTACK)/.installed ## find this machine's limits: half an hour; N=5000: less
 	@$(BIN)/python -m loadtest.benchmarks.limits $(call told,N)

@@ -14,6 +14,7 @@ from chaos.__main__ import main as chaos
 from corpus.__main__ import main as corpus
 from infra.__main__ import main as infra
 from loadtest.__main__ import main as loadtest
+from local.models.evaluation.__main__ import main as evaluation
 from photo_labels.cli import photos
 from smoke.__main__ import main as smoke
 
@@ -27,6 +28,7 @@ PROGRAMS: dict[str, click.Command] = {
     f"{MODULE} chaos": chaos,
     f"{MODULE} corpus": corpus,
     f"{MODULE} smoke": smoke,
+    f"{MODULE} local.models.evaluation": evaluation,
 }
 PAGES = PROGRAMS | {
     f"{program} {name}": command

@@ -120,6 +120,7 @@ WRONG = [
     *(("up", "LIBRARY", folder) for folder in ("", "Makefile", "Makefile/mine")),
     ("demo", "PHOTOS", "/no such folder"),
     ("corpus", "DIR", "/no such folder"),
+    ("bench-vision", "DIR", "/no such folder"),
     ("corpus", "ONLY", "decoder please"),
     ("chaos", "N", "-1"),
     ("chaos", "SEED", "x"),
