@@ -15,20 +15,24 @@ OF_HANDLER := tests/unit/promises tests/unit/decoders tests/unit/metadata $(pats
 
 # What is said on make's command line reaches the program letter for letter, in the environment: neither make nor the
 # shell runs what is in it. The deploy tool takes nothing else: no variable that is set elsewhere changes what it does.
-TOLD := $(foreach name,PHOTOS STACK REGION PROFILE ARCHITECTURE BASE_IMAGE YES EXISTING_BUCKET PREFIX VIA EMAIL PARAMETERS \
-	TAGS DATA N SEED ROUNDS RATE BESIDE TPS DUPLICATES SIZE TARGET RECOGNISER SLO WARMUP OUT KEEP MINUTES DIR ONLY PHOTOS_LOCAL_STATE PYTHON,\
-	$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+VARIABLES := PHOTOS STACK REGION PROFILE ARCHITECTURE BASE_IMAGE YES EXISTING_BUCKET PREFIX VIA EMAIL PARAMETERS TAGS \
+	DATA N SEED ROUNDS RATE BESIDE TPS DUPLICATES SIZE TARGET RECOGNISER SLO WARMUP OUT KEEP MINUTES DIR ONLY \
+	LIBRARY PHOTOS_LOCAL_STATE PYTHON
+TOLD := $(foreach name,$(VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 $(foreach name,$(TOLD),$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 export PHOTOS PYTHON
 told = $(if $(filter $1,$(TOLD)),"$${$1}")
 given = $(if $(filter $1,$(TOLD)),--$2 "$${$1}")
 number_sign := \#
 python = $(if $(filter ~/%,$(firstword $(value PYTHON))),"$${HOME}$${PYTHON$(number_sign)?}","$${PYTHON}")
-is = $(and $(filter $1,$(TOLD)),$(filter $2,$($1)))
+# A switch has one word; another one is an option's value, which the program refuses with a sentence.
+switch = $(if $(and $(filter $1,$(TOLD)),$($1)),--$3$(if $(filter-out 1,$(words $($1)))$(filter-out $2,$($1)),="$${$1}"))
+# What the programs then speak of, and not of their options.
+TOOL = MAKE_VARIABLES="$(VARIABLES)" $(BIN)/python -m
 
-DEPLOY = $(BIN)/python -m infra $(call given,STACK,stack) $(call given,REGION,region) \
+DEPLOY = $(TOOL) infra $(call given,STACK,stack) $(call given,REGION,region) \
 	$(call given,PROFILE,profile) $(call given,ARCHITECTURE,architecture) \
-	$(if $(value BASE_IMAGE),--base "$${BASE_IMAGE}") $(if $(call is,YES,1),--yes)
+	$(if $(value BASE_IMAGE),--base "$${BASE_IMAGE}") $(call switch,YES,1,yes)
 
 # Of the caller's settings for pip those hold that say where packages come from. Where they go to, and which code
 # runs, is said here: no PIP_USER, no PYTHONPATH, and no pip.conf that has the like (a venv's prefix is its own folder).
@@ -49,22 +53,22 @@ pinned = $(call pip,$1) --require-hashes -r requirements/$2.txt
 	audit format lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo 'make TARGET [NAME=value ...], for example make demo PHOTOS=~/Pictures'
+	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' \
+		$(MAKEFILE_LIST)
+
+## On this machine, without AWS
 
 demo: setup ## label photos on this machine: PHOTOS=dir for your own
 	@$(BIN)/python -m local demo "$${PHOTOS}"
 
-up: setup ## start a cloud for `photos --local`: PARAMETERS="Name=…"
-	@$(BIN)/python -m local up $(call told,PARAMETERS)
+up: setup ## start the local cloud: LIBRARY=dir (kept) PARAMETERS=
+	@$(BIN)/python -m local up $(or $(call told,PARAMETERS),"") $(call told,LIBRARY)
 
 down: setup ## stop the local cloud
 	@$(BIN)/python -m local down
 
-image: setup ## build the function's container image
-	@$(DEPLOY) image
-
-push: setup ## build it and push it to ECR
-	@$(DEPLOY) push
+## On AWS
 
 deploy: setup ## deploy to AWS: REGION= EMAIL= TAGS= PARAMETERS="Name=…"
 	@$(DEPLOY) deploy $(call given,EXISTING_BUCKET,existing-bucket) $(call given,PREFIX,prefix) \
@@ -77,7 +81,15 @@ rollback: setup ## run the previous image again
 	@$(DEPLOY) rollback
 
 destroy: setup ## remove the stacks; data stays, unless DATA=delete
-	@$(DEPLOY) destroy $(if $(call is,DATA,delete),--with-data)
+	@$(DEPLOY) destroy $(call switch,DATA,delete,with-data)
+
+image: setup ## build the function's container image
+	@$(DEPLOY) image
+
+push: setup ## build it and push it to ECR
+	@$(DEPLOY) push
+
+## Tests
 
 test: .venv/.dev $(MINISTACK)/.installed ## run the tests that need no Docker and no browser
 	@$(BIN)/python -m pytest --ignore tests/image --ignore tests/browser --ignore tests/chaos --numprocesses 2 --dist loadgroup
@@ -103,24 +115,27 @@ histories: .venv/.dev ## play made-up histories in virtual time: N= SEED=
 	@$(BIN)/python -m tests.histories $(or $(call told,N),100000) $(call told,SEED)
 
 chaos: .venv/.loadtest $(MINISTACK)/.installed ## inject every fault while photos flow: N= SEED=
-	@$(BIN)/python -m chaos $(call given,N,number) $(call given,SEED,seed)
+	@$(TOOL) chaos $(call given,N,number) $(call given,SEED,seed)
 
 corpus: setup ## judge the decoder by a folder: DIR= ONLY=decoder
-	@$(BIN)/python -m corpus $(call given,DIR,folder) $(if $(call is,ONLY,decoder),--decoder)
+	@$(TOOL) corpus $(call given,DIR,folder) $(call switch,ONLY,decoder,decoder)
 
 smoke: setup ## label one photo of each kind: TARGET=aws REGION= OUT=
-	@$(BIN)/python -m smoke $(call given,TARGET,target) $(call given,REGION,region) $(call given,PROFILE,profile) \
-		$(call given,OUT,out) $(if $(value BASE_IMAGE),--base "$${BASE_IMAGE}") $(if $(call is,YES,1),--yes)
+	@$(TOOL) smoke $(call given,TARGET,target) $(call given,REGION,region) $(call given,PROFILE,profile) \
+		$(call given,OUT,out) $(if $(value BASE_IMAGE),--base "$${BASE_IMAGE}") $(call switch,YES,1,yes)
 
-bench: setup $(BASELINES)/.installed ## compare the function with three usual designs: ROUNDS=
-	@$(BIN)/python -m loadtest.benchmarks.handler $(call given,ROUNDS,rounds)
+## Measurements
 
 loadtest: .venv/.loadtest $(MINISTACK)/.installed ## measure latency and loss: N= RATE= (docs/loadtest.md)
-	@$(BIN)/python -m loadtest $(call given,N,number) $(call given,RATE,rate) $(call given,PROFILE,shape) \
+	@$(TOOL) loadtest $(call given,N,number) $(call given,RATE,rate) $(call given,PROFILE,shape) \
 		$(call given,SIZE,size) $(call given,PHOTOS,photos) $(call given,TARGET,target) \
 		$(call given,RECOGNISER,recogniser) $(call given,SLO,slo) $(call given,SEED,seed) \
-		$(call given,WARMUP,warmup) $(call given,BESIDE,beside) $(call given,TPS,tps) $(call given,DUPLICATES,duplicates) $(call given,OUT,out) $(call given,STACK,stack) $(call given,REGION,region) \
-		$(if $(call is,KEEP,1),--keep) $(if $(call is,YES,1),--yes)
+		$(call given,WARMUP,warmup) $(call given,BESIDE,beside) $(call given,TPS,tps) \
+		$(call given,DUPLICATES,duplicates) $(call given,OUT,out) $(call given,STACK,stack) $(call given,REGION,region) \
+		$(call switch,KEEP,1,keep) $(call switch,YES,1,yes)
+
+bench: setup $(BASELINES)/.installed ## compare the function with three usual designs: ROUNDS=
+	@$(BIN)/python -m loadtest.benchmarks.handler $(call told,ROUNDS)
 
 bench-browse: .venv/.dev ## time searches of a million rows, and the page: N=
 	@$(BIN)/python -m loadtest.benchmarks.browse $(call told,N)
@@ -147,7 +162,7 @@ bench-metadata: .venv/.loadtest $(READERS)/.installed ## compare what reads time
 	@$(BIN)/python -m loadtest.benchmarks.metadata
 
 bench-vision: setup ## judge the vision models by photos: DIR= for your own
-	@$(BIN)/python -m local.models.evaluation $(call given,DIR,folder)
+	@$(TOOL) local.models.evaluation $(call given,DIR,folder)
 
 bench-limits: .venv/.loadtest $(MINISTACK)/.installed ## find this machine's limits: half an hour; N=5000: less
 	@$(BIN)/python -m loadtest.benchmarks.limits $(call told,N)
@@ -169,6 +184,8 @@ bench-image: setup $(RIE)/.installed ## compare the image with a plain one
 
 figures: .venv/.dev .venv/.loadtest $(MINISTACK)/.installed ## measure what the docs show again (two hours)
 	@$(BIN)/python -m loadtest.benchmarks.all_figures
+
+## Maintenance
 
 lint: .venv/.dev ## check style, types, template, help pages
 	@$(BIN)/ruff check

@@ -23,10 +23,17 @@ from photo_labels.terminal.ending import run
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--number", default=0, help="Photos, about. [those that each fault takes once]")
+@click.option(
+    "--number", default=0, type=click.IntRange(0), help="Photos, about. [those that each fault takes once]"
+)
 @click.option("--seed", default=0, show_default=True, help="What happens to which photos, and when.")
 def main(number: int, seed: int) -> None:
-    """Inject every fault into the pipeline, and check whether it loses a photo."""
+    """Inject every fault into the pipeline, and check whether it loses a photo.
+
+    \b
+    make chaos N=500 SEED=3
+    .venv/bin/python -m chaos --number 500 --seed 3
+    """  # noqa: D301 - click reads \b
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="photo-labels-") as folder:
         switch = Switch(Path(folder) / "faults.json")

@@ -21,7 +21,7 @@ from corpus.table import show, show_verdict
 from corpus.tools import installed
 from corpus.verdict import judged
 from local.cloud import LocalCloud
-from local.folders import as_written
+from local.folders import Folder
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import run
 
@@ -32,13 +32,20 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--folder", default="", help="With the files; those of the list are at OWNER/NAME/path.")
+@click.option(
+    "--folder", type=Folder(exists=True), help="With the files; those of the list are at OWNER/NAME/path."
+)
 @click.option("--decoder", is_flag=True, help="Decode them alone: no cloud, and no labels.")
-def main(folder: str, decoder: bool) -> None:
-    """Import a folder of awkward image files, and compare their ends with what libvips and ImageMagick show."""
-    place = as_written(folder).absolute()
-    if not folder or not place.is_dir():
+def main(folder: Path | None, decoder: bool) -> None:
+    """Import a folder of awkward image files, and compare their ends with what libvips and ImageMagick show.
+
+    \b
+    make corpus DIR=samples
+    .venv/bin/python -m corpus --folder samples
+    """  # noqa: D301 - click reads \b
+    if folder is None:
         raise UserError("Name a folder with image files: make corpus DIR=folder (corpus/README.md).")
+    place = folder.absolute()
     console = Console(highlight=False)
     with Console(stderr=True).status("starting") as status:
         ends = by_decoder(place, status.update) if decoder else _by_import(place, status.update)

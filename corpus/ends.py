@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corpus.decoding import BLANK, refusal
-from photo_labels.library.importing import journal
+from photo_labels.library.importing import ends as import_ends
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import Journal
@@ -65,11 +65,11 @@ def imported(target: Target, folder: Path, tell: Callable[[str], None]) -> list[
     ends = []
     for file in files:
         document = documents.get(images[file.path])
-        if file.end is journal.End.LABELLED:
+        if file.end is import_ends.End.LABELLED:
             ends.append(FileEnd(file.path, End.LABELLED))
-        elif file.end is journal.End.REJECTED and document:
+        elif file.end is import_ends.End.REJECTED and document:
             ends.append(FileEnd(file.path, End.REJECTED, document.reason or "", document.detail or ""))
-        elif file.end is journal.End.NOT_UPLOADED:
+        elif file.end in {import_ends.End.NOT_UPLOADED, import_ends.End.IMPOSSIBLE, import_ends.End.EMPTY}:
             ends.append(FileEnd(file.path, End.NOT_UPLOADED, detail=file.why))
         else:
             ends.append(FileEnd(file.path, End.UNACCOUNTED, detail=file.why))

@@ -143,7 +143,8 @@ def empty_bucket(s3: S3Client, bucket: str) -> None:
             answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
             if errors := answer.get("Errors"):
                 first = f"{errors[0]['Key']} ({errors[0]['Message']})"
-                raise UserError(f"S3 does not delete {len(errors)} objects of {bucket}, the first {first}.")
+                what = f"{len(errors):,} object{'' if len(errors) == 1 else 's'}"
+                raise UserError(f"S3 does not delete {what} of {bucket}, the first {first}.")
 
 
 def _waiting(target: Target) -> int:

@@ -57,7 +57,7 @@ class Display:
         """Ask; raises UserError where nobody can answer."""
         if self._yes:
             return True
-        return is_agreed(question, "YES=1")
+        return is_agreed(question)
 
     @contextmanager
     def working(self, what: str) -> Iterator[None]:

@@ -10,7 +10,6 @@ import math
 import sys
 import time
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,13 +24,14 @@ from loadtest.result_files import prepare, write
 from loadtest.schedule import PROFILES
 from loadtest.slo import objectives
 from loadtest.summary import show
-from local.folders import as_written
-from local.state import State
-from photo_labels.library.target import DEFAULT_STACK, LOCAL_STATE
+from local.folders import Folder
+from photo_labels.library.target import DEFAULT_STACK
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import is_agreed, run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from loadtest.mix import PhotoMix
     from loadtest.target import LoadTestTarget
 
@@ -42,59 +42,88 @@ _SHARE_BESIDE, _IMPORTED = 0.2, 30.0
 _LOOK_S = 0.5
 
 
-class Folder(click.Path):
-    """A folder as people write it."""
-
-    def __init__(self, *, exists: bool) -> None:
-        super().__init__(exists=exists, file_okay=False, path_type=Path)
+class Finite(click.FloatRange):
+    """A number that can be reckoned with: neither `nan` nor `inf`, which Python reads, too."""
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
-        if not value:
-            self.fail("it is empty: name a folder, or leave it out.", param, context)
-        return super().convert(as_written(value), param, context)
-
-
-class Share(click.FloatRange):
-    """A part of one."""
-
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
-        share = super().convert(value, param, context)
-        if math.isnan(share):
+        number = super().convert(value, param, context)
+        if not math.isfinite(number):
             self.fail(f"{value!r} is not a number.", param, context)
-        return share
+        return number
+
+
+def _read(read: Callable[[str], Any]) -> Callable[..., Any]:
+    """Return a callback that reads an option's text, and speaks of the option where that fails."""
+
+    def callback(_context: click.Context, _parameter: click.Parameter, text: str | None) -> Any:
+        try:
+            return read(text) if text else None
+        except UserError as error:
+            raise click.BadParameter(str(error)) from error
+
+    return callback
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--number", default=500, show_default=True, type=click.IntRange(1), help="Photos.")
-@click.option("--rate", type=click.FloatRange(0), help="Photos a second; 0: all at once. [25, or half the quota]")
-@click.option("--shape", "profile", type=click.Choice(list(PROFILES)), default="steady")
-@click.option("--beside", type=click.IntRange(0), default=0, help="Imported photos that wait beside them.")
+@click.option("--rate", type=Finite(0), help="Photos a second; 0: all at once. [25, or half the quota]")
 @click.option(
-    "--tps", type=click.FloatRange(0.5), default=5.0, show_default=True, help="With --beside: the quota."
+    "--shape",
+    "profile",
+    type=click.Choice(list(PROFILES)),
+    default="steady",
+    show_default=True,
+    help="Of their arrivals.",
 )
+@click.option("--beside", type=click.IntRange(0), default=0, help="Imported photos that wait beside them.")
+@click.option("--tps", type=Finite(0.5), default=5.0, show_default=True, help="With --beside: the quota.")
 @click.option(
     "--duplicates",
-    type=Share(0, 1, max_open=True),
+    type=Finite(0, 1, max_open=True),
     default=0.0,
     show_default=True,
     help="The share of the photos that are copies of earlier ones.",
 )
-@click.option("--size", help="Photos of one size: 2KB, 3MB.")
+@click.option("--size", callback=_read(mixes.one_size), help="Photos of one size: 2KB, 3MB.")
 @click.option("--photos", type=Folder(exists=True), help="A folder of yours.")
-@click.option("--target", type=click.Choice(["local", "aws"]), default="local", show_default=True)
-@click.option("--recogniser", type=click.Choice(targets.RECOGNISERS), default="simulated", show_default=True)
-@click.option("--slo", default="p95<1s,p99<2s,lost=0", show_default=True, help="What has to hold.")
-@click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--target",
+    type=click.Choice(["local", "up", "aws"]),
+    default="local",
+    show_default=True,
+    help="A local cloud of its own, that of `make up`, or a stack on AWS.",
+)
+@click.option(
+    "--recogniser",
+    type=click.Choice(targets.RECOGNISERS),
+    default="simulated",
+    show_default=True,
+    help="Locally: what labels.",
+)
+@click.option(
+    "--slo",
+    default="p95<1s,p99<2s,lost=0",
+    show_default=True,
+    callback=_read(objectives),
+    help="What has to hold.",
+)
+@click.option("--seed", default=0, show_default=True, help="Which photos, and how long Rekognition takes.")
 @click.option("--warmup", type=click.IntRange(0), help="Photos before, not counted. [those of a second]")
 @click.option("--out", type=Folder(exists=False), help="A folder for the reports, which is new or has none.")
 @click.option("--keep", is_flag=True, help="Leave photos, documents and rows.")
-@click.option("--stack", default=DEFAULT_STACK, show_default=True)
-@click.option("--region")
+@click.option("--stack", default=DEFAULT_STACK, show_default=True, help="With --target aws: the stack.")
+@click.option("--region", help="Its region; otherwise that of your AWS settings.")
 @click.option("--yes", is_flag=True, help="Do not ask what it costs.")
 def main(**options: Any) -> None:
-    """Send photos on a schedule, and follow each until a reader sees it."""
+    """Send photos on a schedule, and follow each until a reader sees it.
+
+    \b
+    make loadtest N=1000 RATE=10 OUT=report
+    .venv/bin/python -m loadtest --number 1000 --rate 10 --out report
+    """  # noqa: D301 - click reads \b
     console = Console(highlight=False, soft_wrap=True)
-    wanted = objectives(options["slo"])
+    if options["keep"] and options["target"] == "local":
+        raise UserError("KEEP=1 goes with TARGET=up or TARGET=aws: a cloud of its own ends with the load test.")
     mix = _mix(options)
     if options["out"]:
         prepare(options["out"])
@@ -111,7 +140,7 @@ def main(**options: Any) -> None:
             mix,
             options["seed"],
             math.ceil(rate) if options["warmup"] is None else options["warmup"],
-            wanted,
+            options["slo"] or [],
             options["keep"],
             options["duplicates"],
         )
@@ -130,15 +159,15 @@ def main(**options: Any) -> None:
 
 def _place(options: dict[str, Any]) -> AbstractContextManager[LoadTestTarget]:
     if options["beside"]:
-        if options["target"] == "aws" or options["recogniser"] == "vision" or State(LOCAL_STATE).is_held():
+        if options["target"] != "local" or options["recogniser"] == "vision":
             raise UserError(
-                "BESIDE= takes a local cloud of its own, with a simulated Rekognition: leave out TARGET=aws and "
-                "RECOGNISER=vision, and run `make down` first."
+                "BESIDE= takes a local cloud of its own, with a simulated Rekognition: leave out TARGET= and "
+                "RECOGNISER=vision."
             )
         return targets.own_cloud_with_quota(options["tps"], options["recogniser"], options["seed"])
     if options["target"] == "aws":
         return nullcontext(targets.on_aws(options["stack"], options["region"]))
-    if State(LOCAL_STATE).is_held():
+    if options["target"] == "up":
         return targets.running_cloud(options["recogniser"], options["seed"])
     rate = _LOCAL_RATE if options["rate"] is None else options["rate"]
     return targets.own_cloud(rate, options["recogniser"], options["seed"])
@@ -155,7 +184,8 @@ def _import_beside(count: int, place: LoadTestTarget, running: ExitStack) -> Non
 
 def _mix(options: dict[str, Any]) -> PhotoMix:
     if options["size"]:
-        return mixes.one_size(options["size"])
+        size: PhotoMix = options["size"]
+        return size
     return mixes.of_folder(options["photos"]) if options["photos"] else mixes.many_sizes()
 
 
@@ -166,7 +196,7 @@ def _agree(order: Order, place: LoadTestTarget, console: Console, *, yes: bool) 
     console.print(f"{place.simulated} {photos} photos cost about {usd:.2f} USD there, nearly all for Rekognition.")
     if yes:
         return
-    if not is_agreed("Go on?", "YES=1"):
+    if not is_agreed("Go on?"):
         raise UserError("Nothing was sent.")
 
 

@@ -83,13 +83,13 @@ def one_size(text: str) -> PhotoMix:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KM]?B?)", text.strip().upper())
     unit = _UNITS.get(found[2]) if found else None
     if not found or unit is None:
-        raise UserError(f"SIZE is a number of bytes, like 200KB or 3MB, not {text!r}.")
+        raise UserError(f"{text!r} is no number of bytes, like 200KB or 3MB.")
     size = round(float(found[1]) * unit)
     with Image.open(_SAMPLES / "coffee.jpg") as sample:
         photo = _jpeg(sample.resize((120, 80)), quality=30)
     smallest = len(photo) + TAIL_BYTES
     if not smallest <= size <= _MAX_BYTES:
-        raise UserError(f"SIZE must be from {smallest} bytes to 15 MB, not {text}.")
+        raise UserError(f"a photo has from {smallest} bytes to 15 MB.")
     return PhotoMix([photo + bytes(size - smallest)], [1], f"a photo of {_kb(size)}")
 
 

@@ -48,5 +48,6 @@ def _read(text: str) -> Objective:
     if found := _LOST.fullmatch(text):
         return Objective(text, "lost", int(found[2]) + (1 if found[1] == "=" else 0))
     raise UserError(
-        f"SLO does not know {text!r}: say p50, p90, p95, p99, p99.9 or max, like p95<1s or p99<800ms, or lost=0."
+        f"there is no objective {text!r}: say p50, p90, p95, p99, p99.9 or max, like p95<1s or p99<800ms, "
+        "or lost=0."
     )

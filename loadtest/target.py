@@ -1,4 +1,4 @@
-"""Where a load test runs: a local cloud of its own, the one that `make up` left running, or a stack on AWS."""
+"""Where a load test runs: a local cloud of its own; the one of `make up`, if asked for; or a stack on AWS."""
 
 from __future__ import annotations
 
@@ -106,6 +106,11 @@ def running_cloud(recogniser: str, seed: int) -> Iterator[LoadTestTarget]:
     running = State(LOCAL_STATE).running()
     if running is None:
         raise UserError("The local cloud has just stopped: run it again.")
+    if running.library:
+        raise UserError(
+            f"The local cloud keeps the library in {running.library}, which is no place for made-up photos: "
+            "`make down` first."
+        )
     url = running.rekognition_url
     settings = f"{url}/_rekognition/settings"
     before = ask_rekognition(settings)
@@ -113,10 +118,12 @@ def running_cloud(recogniser: str, seed: int) -> Iterator[LoadTestTarget]:
         {"mode": "vision"} if recogniser == "vision" else {"mode": "simulated", **_simulation(recogniser, seed)}
     )
     ask_rekognition(settings, wanted)
+    concurrency, tps = _concurrency(target), _tps(target, running.stack)
+    quota = f"a quota of {tps:g} calls a second" if tps else "no quota"
+    its = f"It is the one of `make up`, with {concurrency} environments and {quota}"
+    said = f"{_local(recogniser)} {its}: the figures compare with its own only."
     try:
-        yield LoadTestTarget(
-            target, f"{_local(recogniser)} It is the one of `make up`.", _concurrency(target), 0.0, False, url
-        )
+        yield LoadTestTarget(target, said, concurrency, tps, False, url)
     finally:
         ask_rekognition(settings, before)
 
@@ -124,10 +131,8 @@ def running_cloud(recogniser: str, seed: int) -> Iterator[LoadTestTarget]:
 def on_aws(stack: str, region: str | None) -> LoadTestTarget:
     """Find the stack. Raises UserError."""
     target = aws_target(stack, region, None)
-    found = target.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
     said = f"Nothing was simulated: {target.description}, stack {stack}."
-    return LoadTestTarget(target, said, _concurrency(target), float(parameters.get("RekognitionTps", 0)), False)
+    return LoadTestTarget(target, said, _concurrency(target), _tps(target, stack), False)
 
 
 def _local(recogniser: str) -> str:
@@ -148,6 +153,13 @@ def _concurrency(target: Target) -> int | None:
     mapping = target.client("lambda").get_event_source_mapping(UUID=target.outputs.labelling.mapping_id)
     most: int | None = mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
     return most
+
+
+def _tps(target: Target, stack: str) -> float:
+    """Return the quota that a stack keeps to; 0: none."""
+    found = target.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
+    return float(parameters.get("RekognitionTps", 0))
 
 
 def ask_rekognition(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -18,7 +18,9 @@ from infra.destroy import empty_bucket
 from infra.template import pipeline_template
 from infra.template_bucket import upload_template
 from local.child import Child
-from local.ministack import REPOSITORY, Ministack, patch_quirks
+from local.document_saver import DocumentSaver
+from local.ministack import REPOSITORY, Kept, Ministack, patch_quirks
+from local.opening import put_ready, repair, told
 from local.state import Running, State
 from photo_labels.library.http_server import listen
 from photo_labels.library.target import (
@@ -29,11 +31,13 @@ from photo_labels.library.target import (
     local_session,
     scrub_environment,
 )
-from photo_labels.library.user_errors import UserError
+from photo_labels.library.user_errors import USER_FACING_ERRORS, UserError, user_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from local.library import Library
 
 _ACCOUNT = "000000000000"
 # Here there is no registry's stack that has one.
@@ -52,12 +56,15 @@ class LocalCloud:
         recogniser: Sequence[str] = (),
         parameters: dict[str, str] | None = None,
         handler: str | None = None,
+        library: Library | None = None,
     ) -> None:
         """`recogniser`: options of `local.rekognition`; `parameters`: of the stack, over the local ones.
 
-        `handler`: to be run in both functions, instead of the image's own commands.
+        `handler`: to be run in both functions, instead of the image's own commands. `library`: where photos and
+        documents are kept; None: they are forgotten.
         """
         self.state = State(state)
+        self.library = library
         self._recogniser = recogniser
         self._handler = handler
         # A quota is Rekognition's, and here it has none; one environment for each core is as fast as it gets.
@@ -82,7 +89,11 @@ class LocalCloud:
         with ExitStack() as starting:
             starting.callback(self._running.close)
             self._running.enter_context(self.state.held())
-            self._start()
+            if self.library:
+                self._start_with(self.library)
+            else:
+                self._start()
+                self._publish()
             starting.pop_all()
         return self
 
@@ -94,14 +105,29 @@ class LocalCloud:
         """Tell whether all its processes run."""
         return all(child.is_running() for child in self._children)
 
-    def _start(self) -> None:
+    def _start_with(self, library: Library) -> None:
+        """Start over the photos of a library, and open it. Raises UserError."""
+        is_new = self._running.enter_context(library.held())
+        saved = library.documents.read()
+        saving = ExitStack()  # stopped when nothing labels any more, and the tables can still be read
+        items = self.state.folder / "items"
+        put_ready(items, library.documents.items(saved))
+        self._start(Kept(library.photos, items, saved.greatest_sequencer), saving)
+        saving.callback(_stop_saving, DocumentSaver(self.target, library.documents))
+        audit = repair(self.target)
+        self._publish(library, told(library.folder, None if is_new else saved, audit))
+
+    def _start(self, kept: Kept | None = None, before_the_end: ExitStack | None = None) -> None:
+        """Start all, and deploy; `before_the_end` is closed when the functions have ended, and AWS has not."""
         # Listened on from now on, since another program may take a port that is only known to be free.
         listener = self._running.enter_context(listen(0))
         self.environments_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         functions = [f"{DEFAULT_STACK}-{name}" for name in ("label", "convert")]
         urls = {function: f"{self.environments_url}/{function}" for function in functions}
-        ministack = Ministack(self.state.folder, urls, os.environ)
+        ministack = Ministack(self.state.folder, urls, os.environ, kept)
         self._keep(ministack.process)
+        if before_the_end:
+            self._running.push(before_the_end)
         self.endpoint_url = ministack.endpoint_url
         rekognition = self._child(
             "rekognition", "--exit-with-parent", "--s3-endpoint", self.endpoint_url, *self._recogniser
@@ -129,7 +155,11 @@ class LocalCloud:
                 FunctionName=function.name, ImageConfig={"Command": [self._handler]}
             )
         self._warm()
-        self.state.publish(Running(os.getpid(), self.endpoint_url, self.rekognition_url, DEFAULT_STACK))
+
+    def _publish(self, library: Library | None = None, opening: str = "") -> None:
+        folder = str(library.folder) if library else ""
+        running = Running(os.getpid(), self.endpoint_url, self.rekognition_url, DEFAULT_STACK, folder, opening)
+        self.state.publish(running)
 
     def _child(self, module: str, *options: str, inherited: Sequence[int] = ()) -> Child:
         child = Child(
@@ -196,3 +226,11 @@ class LocalCloud:
             ):
                 if "FunctionError" in answer:
                     raise UserError(f"The function does not start: {answer['Payload'].read().decode()}")
+
+
+def _stop_saving(saver: DocumentSaver) -> None:
+    """Save what is left; where that fails, the log says why, and the next start that it did not end in order."""
+    try:
+        saver.stop()
+    except USER_FACING_ERRORS as error:
+        print(f"Not all is saved: {user_message(error)}", file=sys.stderr, flush=True)

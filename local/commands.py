@@ -15,9 +15,12 @@ from infra.pairs import pairs
 from local.cloud import LocalCloud
 from local.demo import demonstrate
 from local.folders import as_written
+from local.library import Library
+from local.ministack import REPOSITORY
 from local.state import InUseError, State
 from photo_labels.library.target import LOCAL_STATE
 from photo_labels.library.user_errors import UserError
+from photo_labels.terminal.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,18 +31,25 @@ _STATE = State(LOCAL_STATE)
 _STOP_S = 30.0
 
 
-def up(parameters: str = "") -> int:
+def up(parameters: str = "", folder: str | None = None) -> int:
     """Start the local cloud in the background, unless it runs already.
 
-    `parameters`: of its stack, as for `make deploy`. Raises UserError.
+    `parameters`: of its stack, as for `make deploy`; `folder`: of a library, which it keeps. Raises UserError.
     """
+    library = None if folder is None else _library(folder)
     _read(parameters)
     how = "is running already" if _STATE.is_held() else "is up"
     if parameters and _STATE.is_held():
         raise UserError("The local cloud is running already: `make down` before you give it other PARAMETERS.")
-    running = _awaited(parameters)
+    running = _awaited(parameters, library)
+    if library and running.library != str(library.folder):
+        what = f"with the library in {running.library}" if running.library else "without a library"
+        raise UserError(f"The local cloud is running already, {what}: `make down` before you name a LIBRARY.")
     print(f"The local cloud {how}. Process {running.pid}, AWS at {running.endpoint_url}.")
-    print("Use it with `photos --local` (.venv/bin/photos); `make down` stops it and forgets its photos.")
+    if running.library:
+        print(safe(running.opening if how == "is up" else f"Its library is in {running.library}."))
+    kept = "stops it, and its library keeps the photos" if running.library else "stops it and forgets its photos"
+    print(f"Use it with `photos --local` (.venv/bin/photos); `make down` {kept}.")
     return 0
 
 
@@ -48,6 +58,7 @@ def down() -> int:
     if not _STATE.is_held():
         print("The local cloud is not running.")
         return 0
+    kept = _kept()
     end = time.monotonic() + _STOP_S
     while _STATE.is_held():
         _STATE.withdraw()  # again: it may be starting, and publish that in a moment
@@ -55,12 +66,20 @@ def down() -> int:
             raise UserError(f"The local cloud does not stop: {_STATE.log} may say why.")
         time.sleep(0.05)
     print("The local cloud has stopped.")
+    if kept:
+        if not kept.documents.was_closed():
+            raise UserError(
+                f"The library in {kept.folder} keeps its photos, but not all that is known of them was saved: "
+                f"{_STATE.log} says why. What is missing is labelled again when you `make up` with it."
+            )
+        print(safe(f"The library in {kept.folder} keeps its photos; `make up` with this LIBRARY opens it again."))
     return 0
 
 
-def serve(parameters: str = "") -> int:
+def serve(parameters: str = "", folder: str = "") -> int:
     """Run the local cloud until `down`, SIGTERM, or the end of one of its processes."""
-    with LocalCloud(LOCAL_STATE, parameters=_read(parameters)) as cloud:
+    library = Library(Path(folder)) if folder else None
+    with LocalCloud(LOCAL_STATE, parameters=_read(parameters), library=library) as cloud:
         while cloud.state.is_published():
             if not cloud.is_running():
                 raise UserError(f"A process of the local cloud has ended: the logs in {LOCAL_STATE} say why.")
@@ -71,16 +90,16 @@ def serve(parameters: str = "") -> int:
 def demo(folder: str) -> int:
     """Run the pipeline on a folder of photos, in a local cloud that ends with it."""
     if not folder:
-        raise UserError("PHOTOS is empty: name a folder with `make demo PHOTOS=folder`, or leave it out.")
+        raise UserError("PHOTOS=: name a folder, or leave it out.")
     photos = as_written(folder)
     if not photos.is_dir():
-        raise UserError(f"There is no folder {folder}: name one with `make demo PHOTOS=folder`.")
+        raise UserError(f"PHOTOS={folder}: there is no such folder.")
     if not os.access(photos, os.R_OK | os.X_OK):
-        raise UserError(f"The folder {folder} cannot be read: name another with `make demo PHOTOS=folder`.")
+        raise UserError(f"PHOTOS={folder}: the folder cannot be read; name another.")
     with tempfile.TemporaryDirectory(prefix="photo-labels-") as state:
         started = time.monotonic()
         with LocalCloud(Path(state)) as cloud:
-            return demonstrate(cloud.target, photos, time.monotonic() - started)
+            return demonstrate(cloud.target, folder, time.monotonic() - started)
 
 
 def _read(parameters: str) -> dict[str, str]:
@@ -88,26 +107,57 @@ def _read(parameters: str) -> dict[str, str]:
     try:
         return pairs(parameters)
     except ValueError as error:
-        raise UserError(f"PARAMETERS: {error}.") from error
+        raise UserError(f"PARAMETERS={parameters}: {error}.") from error
 
 
-def _awaited(parameters: str) -> Running:
+def _library(folder: str) -> Library:
+    """Return the library that is meant. Raises UserError where there can be none; makes and touches nothing."""
+    if not folder:
+        raise UserError("LIBRARY=: name a folder, or leave it out.")
+    try:
+        library = Library(as_written(folder).resolve())
+        _refuse_emptied(library.folder)
+        library.check()
+    except (OSError, RuntimeError) as error:  # a link to itself
+        raise UserError(f"LIBRARY={folder}: it leads to no folder; name another.") from error
+    except UserError as error:
+        raise UserError(f"LIBRARY={folder}: {error}") from error
+    return library
+
+
+def _refuse_emptied(path: Path) -> None:
+    for emptied in (REPOSITORY, LOCAL_STATE):
+        if path.is_relative_to(emptied.resolve()):
+            raise UserError(
+                f"{path} is in {emptied.resolve()}, of which parts are emptied at times: name a folder elsewhere."
+            )
+
+
+def _kept() -> Library | None:
+    """Return the library of the cloud that runs, if any."""
+    with suppress(UserError):  # what it has published is damaged: it is to stop all the same
+        if (running := _STATE.running()) and running.library:
+            return Library(Path(running.library))
+    return None
+
+
+def _awaited(parameters: str, library: Library | None) -> Running:
     """Return what the cloud that holds the folder publishes; start one where there is none."""
     while _STATE.is_held():
         if running := _STATE.running():
             return running
         time.sleep(0.05)
-    return _start(parameters)
+    return _start(parameters, library)
 
 
-def _start(parameters: str) -> Running:
+def _start(parameters: str, library: Library | None) -> Running:
     """Start a cloud; it is stopped again when this is interrupted. Raises UserError."""
     with suppress(InUseError), _STATE.held():
         pass  # it is ours, and empty; or another is quicker
     with ExitStack() as waiting:
         with _STATE.open_log() as log:
             serving = subprocess.Popen(
-                [sys.executable, "-m", "local", "serve", parameters],
+                [sys.executable, "-m", "local", "serve", parameters, *([library.folder] if library else [])],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
+from local.folders import as_typed, as_written
+from photo_labels.library.importing.ends import End
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
-from photo_labels.library.importing.journal import End, Journal
+from photo_labels.library.importing.journal import Journal
 from photo_labels.library.importing.patience import PATIENCE
 from photo_labels.library.searching.query import Has
 from photo_labels.library.searching.searcher import SearchCriteria, Searcher
@@ -22,8 +28,7 @@ from photo_labels.terminal.import_display import ImportDisplay, show_summary
 from photo_labels.terminal.text import labels_of, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from photo_labels.library.importing.journal import File
     from photo_labels.library.target import Target
@@ -31,10 +36,16 @@ if TYPE_CHECKING:
 
 # Nobody else's work is in the queues: a photo that has been tried for so long fails for good.
 _PATIENCE = replace(PATIENCE, retried_s=60.0)
+# Of more photos, so many from all over the folder are shown.
+_SHOWN = 20
 
 
-def demonstrate(target: Target, folder: Path, started_s: float) -> int:
-    """Import a folder, show what became of it, search for a label; returns the exit code of the import."""
+def demonstrate(target: Target, typed: str, started_s: float) -> int:
+    """Import a folder, show what became of it, search for a label; returns the exit code of the import.
+
+    `typed`: the folder as the user typed it.
+    """
+    folder = Path(os.path.abspath(as_written(typed)))  # noqa: PTH100 - as the finder does it
     console = Console(highlight=False)
     console.print(f"local cloud up in {started_s:.1f} s: stack deployed, function warm")
     with Journal(None) as journal:
@@ -47,12 +58,14 @@ def demonstrate(target: Target, folder: Path, started_s: float) -> int:
         if stop and stop.is_interruption:
             raise KeyboardInterrupt
         photos = _with_documents(target, journal)
-        console.print(_photos_table(photos))
+        console.print(_photos_table(photos, folder))
         show_summary(console, journal, finder)
         ends = journal.counts().ends
-    if label := _common([document.labels for _, document in photos if document]):
-        console.print(f"\n$ photos search {label!r}")
+    label = _common([document.labels for _, document in photos if document])
+    if label:
+        console.print(f"\n$ photos search {shlex.quote(label)}", markup=False)
         console.print(hits_table(Searcher(TableReader(target), {}).page(SearchCriteria(Has(label)), 5).hits))
+    _show_next(console, typed, label)
     return 0 if ends[End.LABELLED] + ends[End.REJECTED] == ends.total() else 1
 
 
@@ -69,13 +82,27 @@ def _common(labels: list[tuple[dict[str, str], ...]]) -> str | None:
     return max(counts, key=lambda name: counts[name]) if counts else None
 
 
-def _photos_table(photos: Iterable[tuple[File, Document | None]]) -> Table:
-    """Each imported photo with its labels and how long it took."""
-    table = Table("photo", "labels, with confidence in per cent", Column("seconds", justify="right"), expand=True)
-    for file, document in photos:
+def _show_next(console: Console, typed: str, label: str | None) -> None:
+    """Print commands that go on with the same photos, as they are typed in the checkout."""
+    commands = [f"import {as_typed(typed)}", *([f"search {shlex.quote(label)}"] if label else []), "browse"]
+    console.print("\nThe demo ends here, and its cloud with it. To go on with these photos:")
+    for line in ("make up", *(f".venv/bin/photos --local {command}" for command in commands)):
+        console.print(Text("  ") + safe(line), soft_wrap=True)
+
+
+def _photos_table(photos: Sequence[tuple[File, Document | None]], folder: Path) -> Table:
+    """Imported photos with their labels and how long each took: all, or some from all over the folder."""
+    shown, what = photos, "photo"
+    if len(photos) > _SHOWN:
+        shown = [photos[place * len(photos) // _SHOWN] for place in range(_SHOWN)]
+        what = f"photo ({_SHOWN} of {len(photos):,})"
+    table = Table(what, "labels, with confidence in per cent", Column("seconds", justify="right"), expand=True)
+    for file, document in shown:
         if document and document.status == "LABELLED":
             text = safe(labels_of(document))
         else:
             text = safe(f"{file.end.value if file.end else ''}: {file.why}")
-        table.add_row(safe(file.path.name), text, "" if file.seconds is None else f"{file.seconds:.2f}")
+        table.add_row(
+            safe(file.path.relative_to(folder)), text, "" if file.seconds is None else f"{file.seconds:.2f}"
+        )
     return table

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,11 +38,31 @@ def free_ports(number: int) -> list[int]:
     return ports
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What of a library is there before ministack is."""
+
+    photos: Path
+    # Files of items, which are put into the tables that the stack makes, and deleted (`local/opening.py`).
+    items: Path
+    # Any event's is to be greater.
+    least_sequencer: int
+
+
 class Ministack:
     """A running ministack; S3, SQS, DynamoDB, IAM, CloudFormation, SNS, Logs and the SQS-to-Lambda mapping."""
 
-    def __init__(self, state: Path, functions: Mapping[str, str], environment: Mapping[str, str]) -> None:
-        """Start it, its data in `state`; `functions` gives the URL that a function's invocations go to."""
+    def __init__(
+        self,
+        state: Path,
+        functions: Mapping[str, str],
+        environment: Mapping[str, str],
+        kept: Kept | None = None,
+    ) -> None:
+        """Start it, its data in `state`, photos that are `kept` elsewhere.
+
+        `functions` gives the URL that a function's invocations go to.
+        """
         if not PYTHON.exists():
             raise UserError("The local cloud is not set up: run `make setup`.")
         (port,) = free_ports(1)
@@ -55,7 +76,10 @@ class Ministack:
             "LOG_LEVEL": "WARNING",
             "S3_PERSIST": "1",  # photos on disk, not in memory
             "STATE_DIR": str(state / "state"),
-            "S3_DATA_DIR": str(state / "s3"),
+            "S3_DATA_DIR": str(kept.photos if kept else state / "s3"),
+            # Read by ministack_server.py; empty: there is no library.
+            "PHOTOS_LIBRARY_SEQUENCER": str(kept.least_sequencer) if kept else "",
+            "PHOTOS_LIBRARY_ITEMS": str(kept.items) if kept else "",
             "TMPDIR": str(state),
         }
         settings |= {f"MINISTACK_LAMBDA_PROXY_{name}": url for name, url in functions.items()}

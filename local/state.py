@@ -45,15 +45,20 @@ class Running:
     endpoint_url: str
     rekognition_url: str
     stack: str
+    # The folder of the library that it keeps; empty: none, it forgets its photos.
+    library: str = ""
+    # What was said of the library when it was opened.
+    opening: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ValueError where it is damaged, or of another shape."""
         found: Any = json.loads(text)
-        kinds: dict[str, type] = {"pid": int, "endpoint_url": str, "rekognition_url": str, "stack": str}
+        names = [field.name for field in fields(cls)]
+        kinds = dict.fromkeys(names, str) | {"pid": int}
         if not isinstance(found, dict) or any(type(found.get(name)) is not kind for name, kind in kinds.items()):
             raise ValueError("it is not what a local cloud says of itself")
-        return cls(**{field.name: found[field.name] for field in fields(cls)})
+        return cls(**{name: found[name] for name in names})
 
 
 class State:
@@ -75,7 +80,7 @@ class State:
             mark = self._open_mark()
         with mark:
             with self._telling():
-                _lock(mark)
+                lock(mark, "The local cloud is running already.")
                 if mark.read() != _SIGNED:
                     mark.truncate(0)
                     mark.write(_SIGNED)
@@ -87,7 +92,8 @@ class State:
         with self._telling():
             try:
                 with os.fdopen(os.open(self._mark, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as mark:
-                    fcntl.flock(mark, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    if mark.read() in {b"", _SIGNED}:  # a library has a lock, too, and no cloud publishes there
+                        fcntl.flock(mark, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return False
             except BlockingIOError:
@@ -176,15 +182,15 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _lock(mark: FileIO) -> None:
-    """Raises InUseError where another process has it locked."""
+def lock(mark: FileIO, why: str) -> None:
+    """Raises InUseError, with the reason, where another process has it locked."""
     end = time.monotonic() + _LOCK_S
     while True:
         try:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > end:
-                raise InUseError("The local cloud is running already.") from None
+                raise InUseError(why) from None
             time.sleep(0.02)
         else:
             return

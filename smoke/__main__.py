@@ -14,6 +14,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from local.folders import Folder
 from photo_labels.library.user_errors import UserError, user_message
 from photo_labels.terminal.ending import run
 from smoke import pipelines
@@ -25,14 +26,21 @@ _ALARM_S = {"local": 30.0, "aws": 600.0}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--target", type=click.Choice(["local", "aws"]), default="local", show_default=True)
-@click.option("--out", default=Path(".local/smoke"), show_default=True, type=click.Path(path_type=Path))
-@click.option("--region")
-@click.option("--profile")
+@click.option("--target", type=click.Choice(["local", "aws"]), default="local", show_default=True, help="Where.")
+@click.option(
+    "--out", default=Path(".local/smoke"), show_default=True, type=Folder(exists=False), help="For AWS's answers."
+)
+@click.option("--region", help="With --target aws: otherwise the region of your AWS settings.")
+@click.option("--profile", help="The profile of your AWS settings.")
 @click.option("--base", help="The base image, another one of the Debian family.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def main(target: str, out: Path, yes: bool, **options: Any) -> None:
-    """Walk through one photo of each kind, and keep each answer of AWS as it came."""
+    """Walk through one photo of each kind, and keep each answer of AWS as it came.
+
+    \b
+    make smoke
+    .venv/bin/python -m smoke --target local
+    """  # noqa: D301 - click reads \b
     console = Console(highlight=False, soft_wrap=True)
     where = pipelines.local() if target == "local" else pipelines.on_aws(**options, console=console, yes=yes)
     with where as (deployed, account):

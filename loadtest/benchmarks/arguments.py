@@ -7,13 +7,13 @@ import sys
 from photo_labels.library.user_errors import UserError
 
 
-def whole_number(default: int) -> int:
-    """Return the whole number above 0 that a benchmark was given, or the default. Raises UserError."""
-    text = sys.argv[1] if len(sys.argv) > 1 else str(default)
+def whole_number(default: int, variable: str = "N", *, place: int = 1, least: int = 1) -> int:
+    """Return the whole number that a make variable gave, the `place`th word, or the default. Raises UserError."""
+    text = sys.argv[place] if len(sys.argv) > place else str(default)
     try:
         number = int(text)
     except ValueError:
-        number = 0
-    if number < 1:
-        raise UserError(f"N= and MINUTES= take a whole number from 1 on, not {text!r}.")
+        number = least - 1
+    if number < least:
+        raise UserError(f"{variable}={text}: say a whole number from {least} on.")
     return number

@@ -110,4 +110,4 @@ def _table(run: Run, looks: Sequence[Look], started: float, minutes: int) -> Tab
 
 
 if __name__ == "__main__":
-    run(lambda: main(whole_number(_MINUTES)), "bench-endurance")
+    run(lambda: main(whole_number(_MINUTES, "MINUTES")), "bench-endurance")

@@ -5,7 +5,6 @@ Their batches alternate, so that other load on the machine affects all alike, an
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -27,6 +26,7 @@ from rich.table import Table
 from handler.deadline import Deadline
 from handler.decisions import Write
 from handler.storage import Storage
+from loadtest.benchmarks.arguments import whole_number
 from loadtest.benchmarks.baseline_process import (
     ASIDE,
     BASELINES,
@@ -44,6 +44,7 @@ from loadtest.benchmarks.measured import Figures, Measured, figures, measured, p
 from loadtest.benchmarks.stand_in import IMAGE_LABELS, LABEL_INDEX, WARM_UP, Latencies, take_record
 from local.child import Child
 from photo_labels.records.documents import Document, labels_from
+from photo_labels.terminal.ending import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -71,13 +72,8 @@ _GROUPS = {
 Results = dict[tuple[int, Baseline], list[Measured]]
 
 
-def main() -> None:
-    """Measure, and print the tables."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=_ROUNDS, help="batches of each size for each baseline")
-    rounds = parser.parse_args().rounds
-    if rounds < 1:
-        parser.error("there must be one round at least")
+def main(rounds: int) -> None:
+    """Measure, with so many batches of each size for each baseline, and print the tables."""
     console = Console()
     with tempfile.TemporaryDirectory() as folder, stand_in(Path(folder) / "stand-in.log") as url:
         log = Path(folder) / "baselines.log"
@@ -281,6 +277,6 @@ def group_of(module: str) -> str:
 
 if __name__ == "__main__":
     try:
-        main()
+        run(lambda: main(whole_number(_ROUNDS, "ROUNDS")), "bench")
     except BaselineError as error:
         raise SystemExit(str(error)) from error

@@ -21,6 +21,7 @@ from pillow_heif import register_heif_opener
 from rich.console import Console
 from rich.table import Table
 
+from loadtest.benchmarks.arguments import whole_number
 from loadtest.beside import BulkWork
 from loadtest.log import invocations
 from loadtest.mix import one_size
@@ -189,7 +190,7 @@ def _cells(phase: Phase, tps: float) -> list[str]:
 
 def main() -> None:
     """Measure each quota, and print a table."""
-    waiting = int(sys.argv[1]) if len(sys.argv) > 1 else _WAITING
+    waiting = whole_number(_WAITING)
     quotas = [float(tps) for tps in sys.argv[2:]] or list(_QUOTAS)
     table = Table(
         "quota", "live photos", "seen", "p50", "p95", "p99", "max", "bulk", "used",

@@ -5,21 +5,25 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from photo_labels.library.searching import facets
 from photo_labels.library.searching import vocabulary as vocabularies
 from photo_labels.library.searching.label_map import NO_MAP, LabelMap
-from photo_labels.library.searching.query import parse
+from photo_labels.library.searching.query import joined, parse
 from photo_labels.library.searching.search import Search, completed
 from photo_labels.library.searching.searcher import SearchCriteria, Searcher
+from photo_labels.library.searching.terms import REJECTED
 from photo_labels.library.searching.times import ANY_TIME, TimeRange
 from photo_labels.library.searching.years import LOOKS_AT_A_TIME, months_with_photos, years_with_photos
-from photo_labels.library.table_reader import TableReader, documents_in
+from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
-from photo_labels.records.timeline import local_time
+from photo_labels.records.timeline import local_time, year_partition
 
 if TYPE_CHECKING:
+    from photo_labels.library.searching.query import Query
     from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
 
@@ -27,8 +31,9 @@ if TYPE_CHECKING:
 _AT_A_TIME = 60
 # Rows or documents that are read for one answer; where few of them are wanted, the page asks again.
 _MAX_LOOKED_AT = 1_000
-_SCANNED_AT_A_TIME = 250
 _REMEMBERED = 5_000
+# Rows that are read to find out whether there are new photos.
+_NEWEST = 20
 # Where the timeline ends: photos of documents from before there was one follow, in no order.
 _UNDATED = "undated"
 _YEAR = re.compile(r"\d{4}", re.ASCII)
@@ -58,19 +63,56 @@ class Api:
             "at": vocabulary.at and vocabulary.at.isoformat(),
         }
 
-    def search(self, text: str, min_confidence: float, after: str | None) -> dict[str, Any]:
-        """Return a page of the photos that match a search. Raises UserError where the search is malformed."""
-        found = Search.prepare(parse(text), self._target, self._reader, self._names)
-        page = found.searcher.page(SearchCriteria(found.query, min_confidence), _AT_A_TIME, after, _MAX_LOOKED_AT)
+    def search(self, text: str, min_confidence: float, after: str | None, when: str = "") -> dict[str, Any]:
+        """Return a page of the photos that match a search, those of a time as `photos search --taken` takes it.
+
+        Raises UserError where the search or the time is malformed.
+        """
+        return self._searched(parse(text), min_confidence, after, when)
+
+    def rejected(self, text: str, after: str | None) -> dict[str, Any]:
+        """Return a page of the photos that cannot be labelled, in no order, those that match a search, if any.
+
+        An empty page may not be the last. Raises UserError where the search is malformed.
+        """
+        return self._searched(_query_of(text, is_of_rejected=True), 0.0, after)
+
+    def _searched(
+        self, query: Query | None, min_confidence: float, after: str | None, when: str = ""
+    ) -> dict[str, Any]:
+        found = Search.prepare(query, self._target, self._reader, self._names)
+        wanted = SearchCriteria(found.query, min_confidence, taken=_taken(when))
+        page = found.searcher.page(wanted, _AT_A_TIME, after, _MAX_LOOKED_AT)
         photos = [self._photo(hit.document) for hit in page.hits]
         meant = found.meant
         words = {
             "taken": meant.taken,
             "unknown": meant.unknown,
+            "apart": meant.apart,
             "excluding_none": meant.excluding_none,
             "hidden": meant.hidden,
         }
         return {"photos": photos, "more": page.more_after, "query": str(meant.said)} | words
+
+    def facets(
+        self, text: str, min_confidence: float, when: str, after: str | None, *, is_of_rejected: bool = False
+    ) -> dict[str, Any]:
+        """Count the labels of all photos of a search, also of one of a time, or, without a text, of those by time.
+
+        Looks at up to 1,000 photos, one read unit or so each: the answer says where to go on, and answers are
+        added up. Raises UserError as the search does.
+        """
+        query = _query_of(text, is_of_rejected=is_of_rejected)
+        found = Search.prepare(query, self._target, self._reader, self._names)
+        if query is None:
+            wanted, place = _by_time(when, after)
+            wanted = replace(wanted, min_confidence=min_confidence)
+        else:
+            wanted, place = SearchCriteria(found.query, min_confidence, taken=_taken(when)), after
+        counted = facets.count(found.searcher, wanted, place, self._names)
+        more = counted.more_after if query else _more_by_time(wanted, counted.more_after)
+        units = found.searcher.spent.units
+        return {"labels": counted.labels, "photos": counted.photos, "more": more, "units": units}
 
     def years(self) -> dict[str, Any]:
         """Return the years that have photos, the latest first: about 100 read units."""
@@ -82,39 +124,33 @@ class Api:
             raise UserError(f"{year} is no year.")
         return {"months": months_with_photos(self._reader, year)}
 
+    def newest(self) -> dict[str, Any]:
+        """Return the ImageIDs of the newest rows by time, of this year and the next: 1 or 2 read units.
+
+        The next, since a camera's clock may be ahead. A row may be of a document that was replaced.
+        """
+        rows: list[dict[str, Any]] = []
+        for year in ANY_TIME.years()[:2]:
+            answer = self._reader.query(
+                KeyConditionExpression="Label = :year",
+                ExpressionAttributeValues={":year": {"S": year_partition(year)}},
+                ProjectionExpression="ImageID",
+                ScanIndexForward=False,
+                Limit=_NEWEST,
+            )
+            rows += answer["Items"]
+        return {"images": [row["ImageID"]["S"] for row in rows[:_NEWEST]]}
+
     def timeline(self, when: str, after: str | None) -> dict[str, Any]:
         """Return a page of all labelled photos, the newest first, and after them those without a date.
 
         `when`: the year or month to begin with, or "undated"; "": the newest. An empty page may not be the last.
         Raises UserError.
         """
-        place = after or (_UNDATED if when == _UNDATED else None)
-        if place and place.startswith(_UNDATED):
-            answer = self._scanned("LABELLED", place.removeprefix(_UNDATED), is_undated=True)
-            return answer | {"more": answer["more"] and _UNDATED + answer["more"]}
-        wanted = SearchCriteria(None, taken=TimeRange.parse(f"..{when}"))
+        wanted, place = _by_time(when, after)
         page = Searcher(self._reader, {}).page(wanted, _AT_A_TIME, place, _MAX_LOOKED_AT)
-        return {"photos": [self._photo(hit.document) for hit in page.hits], "more": page.more_after or _UNDATED}
-
-    def rejected(self, after: str | None) -> dict[str, Any]:
-        """Return a page of the photos that cannot be labelled, in no order. An empty page may not be the last."""
-        return self._scanned("REJECTED", after)
-
-    def _scanned(self, status: str, after: str | None, *, is_undated: bool = False) -> dict[str, Any]:
-        """Return a page of all photos with a status, in no order; `is_undated`: only those without a date."""
-        photos: list[dict[str, Any]] = []
-        read, limit = 0, _AT_A_TIME
-        while True:
-            start: Any = {"ExclusiveStartKey": {"ImageID": {"S": after}}} if after else {}
-            answer = self._dynamodb.scan(TableName=self._target.outputs.image_labels_table, Limit=limit, **start)
-            wanted = [item for item in answer["Items"] if item.get("Status") == {"S": status}]
-            wanted = [item for item in wanted if not (is_undated and "Timeline" in item)]
-            photos += [self._photo(document) for document in documents_in(wanted)]
-            read += len(answer["Items"])
-            after = answer.get("LastEvaluatedKey", {}).get("ImageID", {}).get("S")
-            if after is None or len(photos) >= _AT_A_TIME // 2 or read >= _MAX_LOOKED_AT:
-                return {"photos": photos, "more": after}
-            limit = _SCANNED_AT_A_TIME
+        photos = [self._photo(hit.document) for hit in page.hits]
+        return {"photos": photos, "more": _more_by_time(wanted, page.more_after)}
 
     def document(self, image: str) -> Document | None:
         """Return the document of a photo that the page shows."""
@@ -157,6 +193,32 @@ class Api:
             self._seen.move_to_end(document.image_id)
             while len(self._seen) > _REMEMBERED:
                 self._seen.popitem(last=False)
+
+
+def _query_of(text: str, *, is_of_rejected: bool) -> Query | None:
+    """Return what is searched for; None: all photos. Raises UserError where a text is malformed."""
+    return joined(parse(text) if text else None, REJECTED if is_of_rejected else None)
+
+
+def _taken(when: str) -> TimeRange | None:
+    return TimeRange.parse(when) if when else None
+
+
+def _by_time(when: str, after: str | None) -> tuple[SearchCriteria, str | None]:
+    """Return what is looked for where all photos are, the newest first, and those without a date after them.
+
+    With the place to begin after; `when` and `after` as of `Api.timeline`. Raises UserError.
+    """
+    place = after or (_UNDATED if when == _UNDATED else None)
+    if place and place.startswith(_UNDATED):
+        return SearchCriteria(None, is_undated=True), place.removeprefix(_UNDATED) or None
+    return SearchCriteria(None, taken=TimeRange.parse(f"..{when}")), place
+
+
+def _more_by_time(wanted: SearchCriteria, more_after: str | None) -> str | None:
+    if wanted.is_undated:
+        return more_after and _UNDATED + more_after
+    return more_after or _UNDATED
 
 
 def _box(box: dict[str, Any]) -> list[float]:

@@ -27,8 +27,8 @@ from photo_labels.browsing.pictures import Pictures
 from photo_labels.library.http_server import create_server, listen
 from photo_labels.library.searching.label_map import NO_MAP, LabelMap
 from photo_labels.library.status import StatusReader
-from photo_labels.library.user_errors import USER_FACING_ERRORS, UserError, user_message
-from photo_labels.library.viewing import links
+from photo_labels.library.user_errors import USER_FACING_ERRORS, UserError, is_connection_lost, user_message
+from photo_labels.library.viewing import GonePhotoError, TooLargePhotoError, links
 from photo_labels.records.decoders.limits import UndecodableError
 
 if TYPE_CHECKING:
@@ -56,7 +56,14 @@ _HEADERS = {
 _NOT_KEPT = {"Cache-Control": "no-store"}
 # Of pictures: their URLs name the version of the photo.
 _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}
+# Not as the machine has them: a browser runs no module that is said to be plain text.
+_MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _COOKIE = "photo-labels"
+# Its address is another after each start.
+_LOCAL_CLOUD_LOST = (
+    "The local cloud does not answer. If it was stopped, start it with `make up`, "
+    "and then `photos --local browse` again."
+)
 # Which browsers do not name.
 _USUAL_PORT = 80
 _LOOK_S = 0.1
@@ -123,21 +130,39 @@ class Guard:
         )
 
 
+class _Cached:
+    """What is asked for once in a while, however many pages are open."""
+
+    def __init__(self, ask: Callable[[], dict[str, Any]], cached_s: float) -> None:
+        self._ask = ask
+        self._cached_s = cached_s
+        self._lock = threading.Lock()
+        self._told: dict[str, Any] = {}
+        self._until = 0.0
+
+    def value(self) -> dict[str, Any]:
+        with self._lock:
+            if time.monotonic() > self._until:
+                self._told = self._ask()
+                self._until = time.monotonic() + self._cached_s
+            return self._told
+
+
 class Browse:
     """The page's server."""
 
     def __init__(self, target: Target, port: int = 0, names: LabelMap = NO_MAP) -> None:
         self._target = target
         self._reader: StatusReader | None = None
-        self._lock = threading.Lock()
-        self._told: dict[str, Any] = {}
-        self._status_until = 0.0
         try:
             self._listener = listen(port)
         except OSError as error:
             raise UserError(f"Port {port} cannot be used ({error.strerror}): name another, or none.") from error
         self._port = self._listener.getsockname()[1]
         self._library = Api(target, names)
+        cached_s = _LOCALLY_S if target.is_local else _ON_AWS_S
+        self._status = _Cached(self._asked_status, cached_s)
+        self._newest = _Cached(self._library.newest, cached_s)
         self._pictures = Pictures(target)
         self._guard = Guard(self._app(), self._port)
         self._server = create_server(self._guard)
@@ -161,12 +186,14 @@ class Browse:
     def _app(self) -> ASGIApp:
         routes = [
             Route("/", _file("index.html")),
-            *(Route(f"/{name}", _file(name)) for name in ("page.css", "page.js", "icon.svg")),
-            Route("/api/labels", _answering(lambda _: self._library.labels())),
-            Route("/api/photos", _answering(self._photos)),
-            Route("/api/years", _answering(lambda _: self._library.years())),
-            Route("/api/months", _answering(self._months)),
-            Route("/api/status", _answering(self._status)),
+            *(Route(f"/{path.name}", _file(path.name)) for path in _PAGE.iterdir() if path.suffix in _MEDIA_TYPES),
+            Route("/api/labels", self._answering(lambda _: self._library.labels())),
+            Route("/api/photos", self._answering(self._photos)),
+            Route("/api/facets", self._answering(self._facets)),
+            Route("/api/years", self._answering(lambda _: self._library.years())),
+            Route("/api/months", self._answering(self._months)),
+            Route("/api/newest", self._answering(lambda _: self._newest.value())),
+            Route("/api/status", self._answering(lambda _: self._status.value())),
             Route("/thumbnail", self._picture(self._pictures.thumbnail)),
             Route("/view", self._picture(self._pictures.view)),
             Route("/original", self._original),
@@ -190,21 +217,23 @@ class Browse:
         asked = request.query_params
         text, after = asked.get("q", "").strip(), asked.get("after") or None
         if asked.get("kind") == "rejected":
-            return self._library.rejected(after)
+            return self._library.rejected(text, after)
         if text:
-            return self._library.search(text, _number(asked.get("min", "0")), after)
+            return self._library.search(text, _number(asked.get("min", "0")), after, asked.get("when", ""))
         return self._library.timeline(asked.get("when", ""), after)
+
+    def _facets(self, request: Request) -> dict[str, Any]:
+        asked = request.query_params
+        return self._library.facets(
+            asked.get("q", "").strip(),
+            _number(asked.get("min", "0")),
+            asked.get("when", ""),
+            asked.get("after") or None,
+            is_of_rejected=asked.get("kind") == "rejected",
+        )
 
     def _months(self, request: Request) -> dict[str, Any]:
         return self._library.months(request.query_params.get("year", ""))
-
-    def _status(self, _: Request) -> dict[str, Any]:
-        """Return the pipeline's status, cached, however many pages are open."""
-        with self._lock:
-            if time.monotonic() > self._status_until:
-                self._told = self._asked_status()
-                self._status_until = time.monotonic() + (_LOCALLY_S if self._target.is_local else _ON_AWS_S)
-            return self._told
 
     def _asked_status(self) -> dict[str, Any]:
         # Not before: who may only see photos sees them, and here why there is nothing else.
@@ -218,14 +247,25 @@ class Browse:
             "alarms": list(status.alarms),
         }
 
+    def _answering(self, find: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Response]:
+        def answer(request: Request) -> Response:
+            try:
+                return _json(find(request))
+            except USER_FACING_ERRORS as error:
+                if is_connection_lost(error):  # with 503 the page asks again by itself
+                    return _json(
+                        {"error": _LOCAL_CLOUD_LOST if self._target.is_local else user_message(error)}, 503
+                    )
+                return _json({"error": user_message(error)}, 400)
+
+        return answer
+
     def _picture(self, make: Callable[[Document, Callable[[], bool]], bytes]) -> Endpoint:
         def made(request: Request, is_gone: Callable[[], bool]) -> Response:
             try:
                 jpeg = make(self._asked_for(request), is_gone)
-            except UndecodableError as error:
-                return _said(error.detail, 415)
-            except USER_FACING_ERRORS as error:
-                return _said(user_message(error), 404)
+            except (UndecodableError, *USER_FACING_ERRORS) as error:
+                return _no_picture(error)
             return Response(jpeg, media_type="image/jpeg", headers=_KEPT)
 
         async def answer(request: Request) -> Response:
@@ -262,17 +302,16 @@ async def _watch(request: Request, gone: threading.Event) -> None:
 
 
 def _file(name: str) -> Callable[[Request], Response]:
-    return lambda _: FileResponse(_PAGE / name, headers=_NOT_KEPT)
+    path = _PAGE / name
+    return lambda _: FileResponse(path, headers=_NOT_KEPT, media_type=_MEDIA_TYPES[path.suffix])
 
 
-def _answering(find: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Response]:
-    def answer(request: Request) -> Response:
-        try:
-            return _json(find(request))
-        except USER_FACING_ERRORS as error:
-            return _json({"error": user_message(error)}, 400)
-
-    return answer
+def _no_picture(error: Exception) -> Response:
+    """Answer why there is no picture: the page has a word for each status."""
+    if isinstance(error, UndecodableError):
+        return _said(error.detail, 413 if error.reason == "PhotoTooLarge" else 415)
+    statuses: dict[type[Exception], int] = {GonePhotoError: 410, TooLargePhotoError: 413}
+    return _said(user_message(error), 503 if is_connection_lost(error) else statuses.get(type(error), 404))
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Response:

@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
 from photo_labels.library.audit import Auditor, Repairer
 from photo_labels.library.auditing.checkpoint import Checkpoint
@@ -16,7 +15,7 @@ from photo_labels.library.retention import QueueRoom
 from photo_labels.library.state_files import state_path
 from photo_labels.terminal.skipped_text import show_skipped
 from photo_labels.terminal.status_line import StatusLine
-from photo_labels.terminal.text import counted, safe
+from photo_labels.terminal.text import counted, safe, some
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,12 +35,16 @@ if TYPE_CHECKING:
 def audit(session: Session, repair: bool, is_listed: bool, is_anew: bool) -> None:
     """Compare the bucket with the documents, and the documents with the index.
 
+    \b
+    photos audit
+    photos audit --list
+
     What changed in the last ten minutes may still be in the queue, and is no finding; what seems wrong is looked
     at once more, half a minute later. Lists the bucket and reads both tables, which AWS bills. After an
     interruption, run the same command again within a day: it resumes.
 
     Exit code 0: no findings; 1: findings, also if they are repaired.
-    """
+    """  # noqa: D301 - click reads \b
     target = session.target()
     auditor = Auditor(target, checkpoint=_checkpoint(target, is_listed=is_listed, is_repairing=repair))
     interrupted_at = None if is_anew else auditor.resume()
@@ -51,7 +54,7 @@ def audit(session: Session, repair: bool, is_listed: bool, is_anew: bool) -> Non
             highlight=False,
         )
     with (
-        AuditDisplay(session.console, "auditing") as display,
+        AuditDisplay(session.console, "auditing", "photo") as display,
         Reconciler(target, QueueRoom(target)) as reconciler,
     ):
         repairer = Repairer(target, reconciler)
@@ -79,12 +82,16 @@ def audit(session: Session, repair: bool, is_listed: bool, is_anew: bool) -> Non
             raise
     show_audit(session.console, found)
     if repair and found.found:
-        session.console.print(
-            f"{counted(reconciler.sent, 'photo')} will be looked at by the function, "
-            f"{counted(repairer.rows_removed, 'row')} removed. Audit again when the queue is empty.",
-            highlight=False,
-        )
+        show_repaired(session.console, reconciler.sent, repairer.rows_removed)
     sys.exit(1 if found.found else 0)
+
+
+def show_repaired(console: Console, asked: int, rows_removed: int) -> None:
+    """Print what a repair did: photos that are to be looked at again, and stray rows that are gone."""
+    parts = [f"{some(asked, 'photo')} will be looked at by the function"]
+    if rows_removed:
+        parts.append(f"{counted(rows_removed, 'index row')} removed")
+    console.print(f"{', '.join(parts)}. Audit again when the queue is empty.", highlight=False)
 
 
 def _checkpoint(target: Target, *, is_listed: bool, is_repairing: bool) -> Checkpoint:
@@ -105,20 +112,25 @@ class AuditDisplay(StatusLine):
     """Shows what an audit has compared so far."""
 
     def show(self, audit: Audit) -> None:
-        self.tell(f"{_looked_at(audit)}; {sum(audit.found.values()):,} wrong")
+        self.tell(
+            audit.objects,
+            f"{sum(audit.found.values()):,} wrong",
+            counted(audit.documents.total(), "document"),
+            counted(audit.rows, "index row"),
+        )
 
     def list(self, problem: Problem) -> None:
         """Print one finding on a line of its own."""
         row = f" {problem.row.label} {problem.row.rank}" if problem.row else ""
         self._console.print(
-            safe(f"{problem.finding.value}:"), safe(f"{problem.bucket}/{problem.key}{row}"), soft_wrap=True
+            safe(f"{problem.finding.one}:"), safe(f"{problem.bucket}/{problem.key}{row}"), soft_wrap=True
         )
 
 
 def _looked_at(audit: Audit) -> str:
     return (
-        f"{counted(audit.objects, 'photo')}, {counted(audit.documents.total(), 'document')}, "
-        f"{counted(audit.rows, 'index row')}"
+        f"{some(audit.objects, 'photo')}, {some(audit.documents.total(), 'document')}, "
+        f"{some(audit.rows, 'index row')}"
     )
 
 
@@ -129,8 +141,8 @@ def show_audit(console: Console, audit: Audit) -> None:
     show_skipped(console, "file", audit.skipped)
     if audit.under_way:
         console.print(f"{audit.under_way:,} changed in the last minutes: under way", highlight=False)
-    table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right")
     for finding in Finding:
-        table.add_row(f"{audit.found[finding]:,}", finding.value, style="red" if audit.found[finding] else "")
-    console.print(table, highlight=False)
+        if count := audit.found[finding]:
+            console.print(finding.counted(count), style="red", highlight=False)
+    if not audit.found.total():
+        console.print("nothing wrong was found", highlight=False)

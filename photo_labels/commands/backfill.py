@@ -21,7 +21,7 @@ from photo_labels.terminal.budget_text import warn_of_budget
 from photo_labels.terminal.ending import agree
 from photo_labels.terminal.skipped_text import show_skipped
 from photo_labels.terminal.status_line import StatusLine
-from photo_labels.terminal.text import counted, duration, safe
+from photo_labels.terminal.text import cost_text, counted, duration, safe, some
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,6 +64,11 @@ class BackfillOptions:
 def backfill(session: Session, /, **options: Any) -> None:
     """Label photos that were in a bucket before the pipeline, or were missed.
 
+    \b
+    photos backfill --dry-run
+    photos backfill
+    photos backfill s3://my-bucket/2019/ --dry-run
+
     Looks at every object there, or of the pipeline's own bucket, compares it with its document, and queues
     what has none or changed since. It ends when all is queued: photos that are uploaded meanwhile do not wait for
     them. No more is queued than is labelled within 10 days. After an interruption, run the same command again: it
@@ -72,7 +77,7 @@ def backfill(session: Session, /, **options: Any) -> None:
     After a change of MinConfidence, MaxLabels, filters of labels or ImageProperties: --all. Photos that were
     purged and did not change since are left out, for 60 days; --all --force brings them back. Exit code 0: all is
     queued; 3: no more may wait, it says when the same command goes on; 130: stopped by Ctrl-C.
-    """
+    """  # noqa: D301 - click reads \b
     asked = BackfillOptions(**options)
     if asked.is_forced and not asked.is_all:
         raise click.UsageError("--force goes with --all: what has no document is labelled in any case.")
@@ -88,11 +93,11 @@ def run_backfill(target: Target, options: BackfillOptions, console: Console) -> 
     after = "" if options.is_anew or options.is_dry else backfill.stopped_after()
     if after:
         console.print(safe(f"resumes after {after}; --anew begins at the first object"))
-    room = QueueRoom(target)
+    room, about = QueueRoom(target), None
     if options.is_dry or not (options.is_sure or target.is_local):
-        with BackfillDisplay(console, "looking") as display:
+        with BackfillDisplay(console, "looking", "photo") as display:
             counts = backfill.count(after, display.show)
-        usd = usd_of(target, counts.to_label)
+        about, usd = counts.objects, usd_of(target, counts.to_label)
         show_backfill(console, place, counts, usd)
         warn_of_budget(room, counts.to_label, console)
         if options.is_dry or not counts.wanted:
@@ -101,22 +106,26 @@ def run_backfill(target: Target, options: BackfillOptions, console: Console) -> 
             agree("Go on?")
     try:
         with (
-            BackfillDisplay(console, "queueing") as display,
+            BackfillDisplay(console, "queueing", "photo", about=about) as display,
             Reconciler(target, room, THREADS) as reconciler,
         ):
             counts = backfill.run(after, reconciler, display.show)
     except BaseException:  # credentials that have ended, no more room, Ctrl-C
-        sent = counted(reconciler.sent, "photo")
-        console.print(f"{sent} queued will be labelled; the same command resumes.", style="red", highlight=False)
+        sent = reconciler.sent
+        queued = f"{counted(sent, 'photo')} queued will be labelled" if sent else "No photo is queued"
+        console.print(f"{queued}; the same command resumes.", style="red", highlight=False)
         raise
     if options.is_sure or target.is_local:
         show_backfill(console, place, counts, 0.0)
-    queued = counted(counts.wanted, "photo")
-    console.print(
-        f"{queued} queued: {_when_done(room)}; `{_what_is_left(target, place)}` tells what is left",
-        highlight=False,
-    )
+    console.print(queued_text(counts.wanted, _when_done(room), _what_is_left(target, place)), highlight=False)
     return 0
+
+
+def queued_text(queued: int, when: str, command: str) -> str:
+    """Return what was queued, when it will be labelled, and which command tells what is left."""
+    if not queued:
+        return "nothing to queue"
+    return f"{counted(queued, 'photo')} queued: {when}; `{command}` tells what is left"
 
 
 def _when_done(room: QueueRoom) -> str:
@@ -169,24 +178,24 @@ class BackfillDisplay(StatusLine):
 
     def show(self, progress: BackfillProgress) -> None:
         counts = progress.counts
-        self.tell(f"{counted(counts.objects, 'photo')}, {counts.wanted:,} to be labelled, at {progress.key}")
+        self.tell(counts.objects, f"{counts.wanted:,} to be labelled", f"at {progress.key}")
 
 
 def show_backfill(console: Console, place: BackfillScope, counts: BackfillCounts, usd: float) -> None:
     """Print what was found, and what labelling it costs."""
-    parts = [f"{count:,} {finding.value}" for finding, count in counts.found.items()]
+    parts = [finding.counted(count) for finding, count in counts.found.items() if count]
     if counts.purged:
         parts.append(f"{counts.purged:,} purged")
     if counts.dateless:
         parts.append(f"{counts.dateless:,} labelled without a date, which is filled in and not paid for")
     fitting = counts.objects - sum(counts.found.values()) - counts.purged - counts.dateless
-    console.print(
-        safe(f"{place}: {counted(counts.objects, 'photo')}, {', '.join([*parts, f'{fitting:,} labelled'])}"),
-        highlight=False,
-    )
+    if fitting:
+        parts.append(f"{fitting:,} labelled or rejected before")
+    sums = ", ".join([some(counts.objects, "photo"), *parts])
+    console.print(safe(f"{place}: {sums}"), highlight=False, soft_wrap=True)
     show_skipped(console, "file", counts.skipped)
     if usd:
         console.print(
-            f"{counts.to_label:,} to be labelled, at about {usd:,.2f} USD ({PRICES})",
+            f"{counts.to_label:,} to be labelled, at {cost_text(usd)} ({PRICES})",
             highlight=False,
         )

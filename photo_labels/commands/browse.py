@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 def browse(session: Session, port: int, is_opening: bool, map_file: Path | None) -> None:
     """Look at photos and their labels on a web page, served to this machine alone, until Ctrl-C.
 
+    \b
+    photos browse
+    photos browse --no-open --port 8080
+
     It asks AWS with your own credentials; the bucket stays closed to all others.
-    """
+    """  # noqa: D301 - click reads \b
     # A web server takes 200 ms to import, which would slow down `photos --help`.
     from photo_labels.browsing.server import Browse  # noqa: PLC0415
 

@@ -29,11 +29,11 @@ from photo_labels.terminal.ending import NOT_ALL_DONE
 from photo_labels.terminal.output import is_read
 from photo_labels.terminal.scan_cost import confirm_scan
 from photo_labels.terminal.sidecars_text import show_sidecars
-from photo_labels.terminal.status_line import StatusLine
-from photo_labels.terminal.text import counted, safe
+from photo_labels.terminal.status_line import StatusLine, beside_output
+from photo_labels.terminal.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from typing import TextIO
 
@@ -84,12 +84,17 @@ class ExportOptions:
 def export(session: Session, /, **options: Any) -> None:
     """Write all documents to standard output: a line of JSON for each photo, or of CSV for each label.
 
+    \b
+    photos export > photos.jsonl
+    photos export --format csv --prefix holiday/ > labels.csv
+    photos export --format xmp sidecars
+
     With --format xmp, write a sidecar for each labelled photo instead, DIR/KEY.xmp, with its labels and boxes,
     which digiKam and others read; one that somebody else has made or changed stays as it is. Exit code 3: some
     could not be written.
 
     Reads the whole table of documents, once, and says what that costs.
-    """
+    """  # noqa: D301 - click reads \b
     asked = ExportOptions(**options)
     kind, folder = asked.kind, asked.folder
     if kind == "xmp" and not folder:
@@ -100,13 +105,20 @@ def export(session: Session, /, **options: Any) -> None:
     names = read_map(asked.map_file)
     shown = session.console if folder else Console(stderr=True)
     target = session.target(shown)
-    confirm_scan(target, target.outputs.image_labels_table, "document", shown, is_sure=asked.is_sure)
+    about = confirm_scan(target, target.outputs.image_labels_table, "document", shown, is_sure=asked.is_sure)
     found = map(names.shown, documents(target, beginning_of(target.outputs.bucket, asked.prefix)))
     if folder:
-        sys.exit(write_sidecars(found, folder, shown, has_regions=not asked.has_no_boxes))
+        sys.exit(write_sidecars(found, folder, shown, about=about, has_regions=not asked.has_no_boxes))
     write = {"csv": write_csv, "jsonl": write_json}[kind]
-    with _said_where_not_all(shown):
-        write(takewhile(lambda _: is_read(), found), sys.stdout)  # reading on is paid for
+    progress = beside_output(shown)
+    with _said_where_not_all(shown), StatusLine(progress, "writing", "document", about=about) as display:
+        write(_told(takewhile(lambda _: is_read(), found), display), sys.stdout)  # reading on is paid for
+
+
+def _told(found: Iterable[Document], display: StatusLine) -> Iterator[Document]:
+    for number, document in enumerate(found, 1):
+        yield document
+        display.tell(number)
 
 
 @contextmanager
@@ -118,18 +130,19 @@ def _said_where_not_all(shown: Console) -> Iterator[None]:
         raise
 
 
-def write_sidecars(found: Iterator[Document], folder: Path, shown: Console, *, has_regions: bool) -> int:
-    """Write a sidecar for each photo, and print what became of them; return the exit code.
+def write_sidecars(
+    found: Iterable[Document], folder: Path, shown: Console, *, about: int | None = None, has_regions: bool
+) -> int:
+    """Write a sidecar for each photo, about so many, and print what became of them; return the exit code.
 
     Raises UserError where nothing can be written to the folder.
     """
     with SidecarFolder(folder) as opened, _said_where_not_all(shown):
         export = SidecarExport(opened, has_regions=has_regions)
         try:
-            with StatusLine(shown, "writing") as display:
-                for document in found:
+            with StatusLine(shown, "writing", "sidecar", about=about) as display:
+                for document in _told(found, display):
                     export.write(document)
-                    display.tell(counted(export.counts.total(), "sidecar"))
         finally:
             show_sidecars(shown, export)
     return NOT_ALL_DONE if export.not_written else 0

@@ -17,6 +17,7 @@ from rich.text import Text
 from photo_labels.commands import GIVEN
 from photo_labels.library.failures import Failures
 from photo_labels.records.formats import NOT_A_PHOTO, TOO_SMALL
+from photo_labels.terminal.status_line import StatusLine, beside_output
 from photo_labels.terminal.text import counted, safe
 
 if TYPE_CHECKING:
@@ -38,30 +39,38 @@ _COUNTED = {
 def failures(session: Session, reason: str | None, is_json: bool) -> None:
     """List rejected photos and dead letters, with the reason, when, and how often they were tried.
 
+    \b
+    photos failures
+    photos failures --reason NotAPhoto
+
     Files that are no photos, and photos that are too small, are counted only: --reason NotAPhoto and --reason
     TooSmall list them. Reads the whole table of documents, and looks through the dead-letter queues for four
     minutes each at most; how many dead letters are left then is said, as SQS estimates it. Exit code 0: there are
     none; 1: there are some.
-    """
+    """  # noqa: D301 - click reads \b
     shown = Console(stderr=True) if is_json else session.console
     failed = Failures(session.target(shown))
     counts: Counter[tuple[str, str]] = Counter()
     not_listed: Counter[str] = Counter()
-    for failure in chain(failed.rejected(), failed.dead_letters()):
-        if not failure.is_asked_for(reason):
-            not_listed[failure.reason] += 1
-            continue
-        counts[failure.kind, failure.reason] += 1
-        if is_json:
-            click.echo(json.dumps(_line(failure)))
-        else:
-            show_failure(shown, failure)
+    with StatusLine(beside_output(shown) if is_json else shown, "looking", "failure") as display:
+        for number, failure in enumerate(chain(failed.rejected(), failed.dead_letters()), 1):
+            display.tell(number)
+            if not failure.is_asked_for(reason):
+                not_listed[failure.reason] += 1
+                continue
+            counts[failure.kind, failure.reason] += 1
+            if is_json:
+                click.echo(json.dumps(_line(failure)))
+            else:
+                show_failure(shown, failure)
     if is_json:
         click.echo(json.dumps(_counted(counts, failed.seen)))
-    else:
+    elif counts or not reason:
         show_reasons(shown, counts)
     if reason is None:
         show_counted(shown, not_listed)
+    elif not counts:
+        show_none_of(shown, reason, not_listed)
     show_seen(shown, failed.seen)
     sys.exit(1 if counts or failed.seen.left else 0)
 
@@ -94,7 +103,7 @@ def show_failure(console: Console, failure: Failure) -> None:
     console.print(
         Text(f"{failure.kind}, {failure.at:%Y-%m-%d %H:%M:%S}{tried}: ") + safe(failure.what), soft_wrap=True
     )
-    console.print(Padding(safe(f"{failure.reason}: {failure.detail}"), (0, 0, 0, 4)))
+    console.print(Padding(safe(f"{failure.reason}: {failure.detail}"), (0, 0, 0, 4), expand=False))
 
 
 def show_counted(console: Console, counts: Counter[str]) -> None:
@@ -106,6 +115,15 @@ def show_counted(console: Console, counts: Counter[str]) -> None:
                 f"{what}: `photos failures --reason {reason}` lists {'it' if count == 1 else 'them'}",
                 highlight=False,
             )
+
+
+def show_none_of(console: Console, reason: str, others: Counter[str]) -> None:
+    """Print that no failure has a reason, and which reasons there are."""
+    sentence = f"No failure has the reason {reason}"
+    if others:
+        reasons = (f"{one} ({count:,})" for one, count in others.most_common())
+        sentence += f"; there {'is' if len(others) == 1 else 'are'} {', '.join(reasons)}"
+    console.print(safe(f"{sentence}."), soft_wrap=True)
 
 
 def show_reasons(console: Console, counts: Counter[tuple[str, str]]) -> None:
@@ -124,7 +142,7 @@ def show_seen(console: Console, seen: DeadLettersSeen) -> None:
     if seen.left:
         about = seen.looked_at + seen.left
         console.print(
-            f"{counted(seen.looked_at, 'dead letter')} looked at of about {about:,}: those that are hidden, or "
-            "were not reached in four minutes, are not among these. `photos redrive` takes all of them.",
+            f"{seen.looked_at:,} of about {counted(about, 'dead letter')} looked at: the others are hidden, or "
+            "were not reached in four minutes. `photos redrive` takes all of them.",
             highlight=False,
         )

@@ -15,9 +15,10 @@ from rich.console import Console
 
 from photo_labels.commands import GIVEN, GIVEN_PATH
 from photo_labels.library.costs import ASK_ABOVE_USD, PRICES, usd_of
+from photo_labels.library.importing.ends import CANNOT_BE_LABELLED, UNFINISHED, End
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
-from photo_labels.library.importing.journal import End, Journal
+from photo_labels.library.importing.journal import Journal
 from photo_labels.library.retention import QueueRoom
 from photo_labels.library.skipped import most_frequent
 from photo_labels.library.state_files import state_path
@@ -25,7 +26,7 @@ from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.budget_text import warn_of_budget
 from photo_labels.terminal.ending import INTERRUPTED, NOT_ALL_DONE, agree
 from photo_labels.terminal.import_display import ImportDisplay, show_summary
-from photo_labels.terminal.text import counted, safe
+from photo_labels.terminal.text import cost_text, counted, safe, size_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +80,12 @@ class ImportOptions:
 def import_(session: Session, /, **options: Any) -> None:
     """Upload the photos in PATHS, folders or files, and wait until each is labelled, or rejected with a reason.
 
+    \b
+    photos import ~/Pictures
+    photos import ~/Pictures --prefix holiday/ --exclude '*.png'
+    photos import ~/Pictures --dry-run
+    photos import --resume
+
     A photo has its path below the folder as its name. What was uploaded before is not uploaded again, also from a
     folder that was moved. After an interruption, run the same command again: it resumes. With --resume instead of
     PATHS nothing is uploaded: it waits for the labels of all that earlier imports have uploaded, or with --no-wait
@@ -88,10 +95,10 @@ def import_(session: Session, /, **options: Any) -> None:
     if it is hidden, and if it is no photo it is not uploaded, which the exit code says. A shell makes names of
     DIR/*: pass DIR, or leave videos out with --exclude.
 
-    Exit code 0: all are labelled, or uploaded with --no-wait; 1: some cannot be labelled; 3: some are not
-    uploaded, or not accounted for: it says why, and running it again may help; 130: stopped by Ctrl-C; 2: nothing
-    could be done.
-    """
+    Exit code 0: all are labelled, or uploaded with --no-wait, but for empty files; 1: some cannot be labelled or
+    uploaded as they are, which running it again does not change; 3: some are not uploaded, or not accounted for,
+    and running it again may help; 130: stopped by Ctrl-C; 2: nothing could be done.
+    """  # noqa: D301 - click reads \b
     asked = ImportOptions(**options)
     if asked.is_resuming and (asked.paths or asked.chooses):
         raise click.UsageError(
@@ -134,6 +141,8 @@ def _import(target: Target, options: ImportOptions, console: Console) -> int:
         else:
             with ImportDisplay(console, is_dry=options.is_dry) as display:
                 importer.find(finder, options.paths, display.found)
+                importer.on_progress = display.look
+                importer.look_at_known()
             if not options.is_dry:
                 _agree(journal, target, options, room, console)
         with ImportDisplay(console, is_dry=options.is_dry) as display:
@@ -150,8 +159,8 @@ def _import(target: Target, options: ImportOptions, console: Console) -> int:
             show_summary(console, journal, finder)
         if stop:
             console.print(safe(stop.why), style="red")
-        if counts.ends[End.UPLOADED]:
-            console.print("photos import --resume says later what became of those that are uploaded.")
+        if count := counts.ends[End.UPLOADED]:
+            console.print(f"`photos import --resume` says later what became of {'it' if count == 1 else 'them'}.")
         if options.is_json:
             _print_json(journal, finder)
         return _exit_code(counts, stop)
@@ -163,7 +172,7 @@ def _agree(
     """Print what an import is about to do, and ask where it may cost more than a dollar."""
     most, size = journal.to_upload()
     usd = usd_of(target, most)
-    show_plan(console, journal.counts().found, f"up to {most:,}" if most else "none", size, usd)
+    show_plan(console, journal.counts().found, f"up to {most:,}" if most > 1 else f"{most:,}", size, usd)
     warn_of_budget(room, most, console)
     if usd > ASK_ABOVE_USD and not options.is_sure:
         agree("Go on?")
@@ -172,9 +181,10 @@ def _agree(
 def _exit_code(counts: ImportCounts, stop: Stop | None) -> int:
     if stop:
         return INTERRUPTED if stop.is_interruption else NOT_ALL_DONE
-    if counts.ends[End.NOT_UPLOADED] or counts.ends[End.UNACCOUNTED]:
+    ends = +counts.ends
+    if ends.keys() & UNFINISHED:
         return NOT_ALL_DONE
-    return _SOME_CANNOT_BE_LABELLED if counts.ends[End.REJECTED] or counts.ends[End.REMOVED] else 0
+    return _SOME_CANNOT_BE_LABELLED if ends.keys() & CANNOT_BE_LABELLED else 0
 
 
 def _print_json(journal: Journal, finder: PhotoFinder) -> None:
@@ -209,7 +219,8 @@ def _print_json(journal: Journal, finder: PhotoFinder) -> None:
 
 
 def show_plan(console: Console, found: int, new: str, size: int, usd: float) -> None:
-    """Print what an import is about to do; `new`: how many photos it uploads, in words."""
-    cost = f", at about {usd:,.2f} USD ({PRICES})" if usd else ""
-    amount = f", {size / 1e6:,.1f} MB{cost}" if size else ""
-    console.print(f"{counted(found, 'photo')}, {new} to upload{amount}", highlight=False)
+    """Print what an import is about to do; `new`: how many photos it uploads, in words; "0": none."""
+    cost = f", at {cost_text(usd)} ({PRICES})" if usd else ""
+    amount = f", {size_text(size)}{cost}" if size else ""
+    what = "none" if new == "0" else new
+    console.print(f"{counted(found, 'photo')}, {what} to upload{amount}", highlight=False)

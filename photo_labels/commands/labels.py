@@ -35,19 +35,23 @@ _MAX_UNUSED = 10
 def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool, map_file: Path | None) -> None:
     """List the labels that there are, and how many photos have each.
 
+    \b
+    photos labels
+    photos labels --json
+
     Reads the whole index, once: what was counted is kept, for this command, and for `photos search` to know
     names and which label is the rarest. Says what that costs, and asks above a cent.
 
     Of labels that --map merges, the counts are added up: a photo with two of them counts twice.
-    """
+    """  # noqa: D301 - click reads \b
     names = read_map(map_file)
     shown = Console(stderr=True) if is_json else session.console
     target = session.target(shown)
     vocabulary = vocabularies.kept(target)
     if is_refreshing or vocabulary.at is None:
-        confirm_scan(target, target.outputs.label_index_table, "index row", shown, is_sure=is_sure)
-        with StatusLine(shown, "counting") as display:
-            vocabulary = vocabularies.count(target, lambda rows: display.tell(counted(rows, "index row")))
+        about = confirm_scan(target, target.outputs.label_index_table, "index row", shown, is_sure=is_sure)
+        with StatusLine(shown, "counting", "index row", about=about) as display:
+            vocabulary = vocabularies.count(target, display.tell)
         try:
             vocabularies.keep(target, vocabulary)
         except UserError as error:  # they were paid for, and are shown
@@ -55,16 +59,21 @@ def labels(session: Session, is_refreshing: bool, is_sure: bool, is_json: bool, 
     counts, merged = names.counts(vocabulary.counts), names.merged_of(vocabulary.counts)
     if is_json:
         for name, count in counts.items():
-            several = {"merged": merged[name]} if name in merged else {}
+            # A photo with two of them counts twice.
+            several = {"at_most": True, "merged": merged[name]} if name in merged else {}
             click.echo(json.dumps({"label": name, "photos": count} | several))
-    else:
+    elif counts:
         shown.print(counts_table(counts, merged))
     shown.print(
-        f"{counted(len(counts), 'label')}, counted {vocabulary.at:%Y-%m-%d %H:%M} UTC; --refresh counts again",
+        f"{_how_many(counts)}, counted {vocabulary.at:%Y-%m-%d %H:%M} UTC; --refresh counts again",
         highlight=False,
     )
     if unused := names.unused(vocabulary.counts):
         shown.print(safe(f"The map names labels that no photo has: {_some(unused)}."), soft_wrap=True)
+
+
+def _how_many(counts: Mapping[str, int]) -> str:
+    return counted(len(counts), "label") if counts else "No photo has a label"
 
 
 def _some(labels: list[str]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from photo_labels.commands import GIVEN, map_option, read_map
@@ -16,9 +18,10 @@ from photo_labels.library.searching import vocabulary as vocabularies
 from photo_labels.library.searching.label_map import NO_MAP
 from photo_labels.library.searching.places import Near
 from photo_labels.library.searching.quality import QualityRange
-from photo_labels.library.searching.query import parse
+from photo_labels.library.searching.query import joined, parse
 from photo_labels.library.searching.search import Search, completed
 from photo_labels.library.searching.searcher import NoLabelError, SearchCriteria
+from photo_labels.library.searching.terms import InFolder, Named
 from photo_labels.library.searching.times import TimeRange
 from photo_labels.library.searching.years import LOOKS_AT_A_TIME
 from photo_labels.library.state_files import state_folders
@@ -27,15 +30,22 @@ from photo_labels.library.user_errors import UserError
 from photo_labels.library.viewing import launch, links
 from photo_labels.records.image_properties import MEASURES
 from photo_labels.terminal.hits_table import hits_table
+from photo_labels.terminal.scan_cost import confirm_scan
+from photo_labels.terminal.search_text import criteria_text, show_meaning, show_spent, show_why_none, total_of
 from photo_labels.terminal.text import counted, safe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from photo_labels.commands import Session
     from photo_labels.library.searching.meanings import Interpretation
     from photo_labels.library.searching.query import Query
-    from photo_labels.library.searching.searcher import Hit, Page, Spent
+    from photo_labels.library.searching.searcher import Hit
+    from photo_labels.library.target import Target
+
+
+# An argument that may have been in quotes after its colon.
+_UNQUOTED = re.compile(r'(?:in|name):[^"]*\s', re.IGNORECASE)
+_HOW_TO_QUOTE = """A shell takes quotes away: say --in "my photos" or 'in:"my photos"' where there are spaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,8 @@ class SearchOptions:
     """The options of a search."""
 
     words: tuple[str, ...]
+    folder: str | None
+    name: str | None
     min_confidence: float
     taken: str | None
     near: str | None
@@ -57,7 +69,21 @@ class SearchOptions:
     is_json: bool
     is_opening: bool
     is_verbose: bool
+    is_sure: bool
     map_file: Path | None
+
+
+class Time(click.ParamType[Any]):
+    """A day or a time, ISO 8601; in UTC where it has no offset."""
+
+    name = "time"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        try:
+            time = datetime.fromisoformat(value)
+            return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{value} is no time: say 2026-11-01 or 2026-11-01T18:00:00.", parameter, context)
 
 
 def _completed(context: click.Context, _parameter: click.Parameter, beginning: str) -> list[str]:
@@ -71,10 +97,23 @@ def _completed(context: click.Context, _parameter: click.Parameter, beginning: s
 @click.command()
 @click.argument(
     "words",
-    metavar="[LABEL [and|or|not LABEL]...]",
+    metavar="[LABEL|TERM [and|or|not LABEL|TERM]...]",
     type=GIVEN,
     nargs=-1,
     shell_complete=_completed,
+)
+@click.option(
+    "--in",
+    "folder",
+    type=GIVEN,
+    metavar="FOLDER",
+    help="Only photos in a folder of that name or path, wherever it is: 2019, holiday/2019; /2019: at the top.",
+)
+@click.option(
+    "--name",
+    type=GIVEN,
+    metavar="PATTERN",
+    help="Only photos with such a file name: 'IMG_03*', * for any letters and ? for one; 0312: with that in it.",
 )
 @click.option(
     "--min-confidence",
@@ -93,10 +132,13 @@ def _completed(context: click.Context, _parameter: click.Parameter, beginning: s
 )
 @click.option(
     "--since",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
-    help="Only photos uploaded since then, in UTC.",
+    type=Time(),
+    metavar="TIME",
+    help="Only photos uploaded since then: 2026-11-01 or 2026-11-01T18:00:00, in UTC, or with +02:00.",
 )
-@click.option("--prefix", default="", help="Only photos whose keys begin with this, or s3://bucket/this.")
+@click.option(
+    "--prefix", default="", help="Only photos whose keys begin with these very letters, or s3://bucket/these."
+)
 @click.option(
     "--sharpness", type=GIVEN, metavar="RANGE", help="Only photos as sharp as that: '>60', '<=40', 40..60."
 )
@@ -110,9 +152,10 @@ def _completed(context: click.Context, _parameter: click.Parameter, beginning: s
 @click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each photo.")
 @click.option("--open", "is_opening", is_flag=True, help="Open the photos that are shown, in the browser.")
 @map_option
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask, also where it costs much.")
 @click.option("-v", "is_verbose", is_flag=True, help="Say what was read.")
-@click.pass_obj
-def search(session: Session, /, **options: Any) -> None:
+@click.pass_context
+def search(context: click.Context, /, **options: Any) -> None:
     """Find photos by their labels, highest confidence first; without labels, the newest first.
 
     \b
@@ -121,47 +164,95 @@ def search(session: Session, /, **options: Any) -> None:
     photos search '(dog or cat) and dining table' --since 2026-11-01
     photos search dog --taken 2018..2020 --near 48.1,11.6,20km
     photos search --taken 2019-07
-    photos search --sharpness '<20' --prefix 2019/
+    photos search --sharpness '<20' --in 2019
     photos search cat --sharpness '>60' --brightness 20..80
+    photos search 'dog in:2019 not name:IMG_03*'
+    photos search 'is:rejected or is:unlabelled'
 
     Upper and lower case are the same. A word that is no label is searched for as those that mean it, and said
-    so: puppy as Dog. Exit code 0: there are some; 1: there are none.
+    so: puppy as Dog. Words side by side are one label.
+
+    in: and name: do what --in and --name do, and `and`, `or` and `not` join them as they do labels; spaces go in
+    double quotes, as in 'in:"my photos"', and so does a label with a colon. is:unlabelled are photos in which
+    nothing was found, is:rejected those that cannot be labelled. All documents are read for these two, unless
+    each photo has to have some label, too; it says what that costs, and asks above a cent.
+
+    Exit code 0: there are some; 1: there are none.
     """  # noqa: D301 - click reads \b
-    asked = SearchOptions(**options)
-    said = parse(" ".join(asked.words)) if asked.words else None
+    asked, session = SearchOptions(**options), context.obj
+    said = _asked_for(asked)
     limits = _limits(asked)
     if not (said or limits.is_of_some or asked.prefix):
-        raise click.UsageError("Name a label, or say which photos: --taken 2019, --near, --prefix and so on.")
+        raise click.UsageError("Name a label, or say which photos: --taken 2019, --in, --near and so on.")
+    if asked.is_counting:
+        _refuse_with_count(context)
     shown = Console(stderr=True) if asked.is_json else session.console
     target = session.target(shown)
     names = read_map(asked.map_file)
     found = Search.prepare(said, target, TableReader(target, connections=LOOKS_AT_A_TIME), names)
-    searcher = found.searcher
-    _tell(found.meant, asked.map_file, shown)
+    show_meaning(found.meant, asked.map_file, shown)
     beginning = beginning_of(target.outputs.bucket, asked.prefix)
     wanted = replace(limits, query=found.query, beginning=beginning)
+    if wanted.needs_scan:
+        confirm_scan(target, target.outputs.image_labels_table, "document", shown, is_sure=asked.is_sure)
     try:
-        if asked.is_counting:
-            count = sum(1 for _ in searcher.hits(wanted))
-        else:
-            page = searcher.page(wanted, asked.limit, asked.after)
-            count = len(page.hits)
+        total = (
+            _counted(found, wanted, asked) if asked.is_counting else _listed(found, wanted, asked, shown, target)
+        )
     except NoLabelError as error:
         raise UserError(f"{error} Or say when they were taken; --taken .. is any time.") from error
-    if asked.is_counting and asked.is_json:
-        click.echo(json.dumps({"count": count} | _taken(found.meant)))
-    elif not asked.is_counting:
-        _show(found, page, shown, wanted, is_json=asked.is_json)
-        if asked.is_opening:
-            for link in links(target, [hit.document for hit in page.hits]):
-                launch(link)
-    total = counted(count, "photo") if count else "No photo is found"
-    shown.print(safe(f"{total}: {_said(found.meant.said, wanted, asked.prefix)}"))
-    if not count:
-        _hint(wanted, shown)
+    shown.print(safe(f"{total or 'No photo is found'}: {criteria_text(found.meant.said, wanted, asked.prefix)}"))
+    if not total and not asked.after:
+        show_why_none(found, wanted, shown)
+        if any(_UNQUOTED.match(word) for word in asked.words):
+            shown.print(
+                """A shell takes quotes away: say --in "my photos" or 'in:"my photos"' where there are spaces."""
+            )
     if asked.is_verbose:
-        show_spent(shown, searcher.spent)
-    sys.exit(0 if count else 1)
+        show_spent(shown, found.searcher.spent)
+    sys.exit(0 if total else 1)
+
+
+def _counted(found: Search, wanted: SearchCriteria, asked: SearchOptions) -> str:
+    """Count the photos, and return how many there are as a text; "": there are none."""
+    count = sum(1 for _ in found.searcher.hits(wanted))
+    if asked.is_json:
+        click.echo(json.dumps({"count": count} | _taken(found.meant)))
+    return counted(count, "photo") if count else ""
+
+
+def _listed(found: Search, wanted: SearchCriteria, asked: SearchOptions, shown: Console, target: Target) -> str:
+    """Show a page of the photos, and return how many it has as a text; "": there are none."""
+    page = found.searcher.page(wanted, asked.limit, asked.after)
+    hits = [found.shown(hit) for hit in page.hits]
+    if asked.is_json:
+        for hit in hits:
+            click.echo(json.dumps(_line(hit) | _taken(found.meant)))
+    elif hits:
+        is_by_time = any(hit.label is None and hit.document.timeline for hit in hits)
+        shown.print(hits_table(hits, has_times=bool(is_by_time or wanted.taken or wanted.near)))
+    if asked.is_opening:
+        for link in links(target, [hit.document for hit in page.hits]):
+            launch(link)
+    if page.more_after:
+        shown.print(safe(f"there are more: --after '{page.more_after}'"), soft_wrap=True)
+    return total_of(page, asked.after)
+
+
+def _asked_for(asked: SearchOptions) -> Query | None:
+    """Return the query of the words and of the options that are terms. Raises UserError."""
+    return joined(
+        parse(" ".join(asked.words)) if asked.words else None,
+        InFolder.parse(asked.folder) if asked.folder else None,
+        Named.parse(asked.name) if asked.name else None,
+    )
+
+
+def _refuse_with_count(context: click.Context) -> None:
+    """Raise UsageError where an option says which photos are shown, and none are."""
+    for name, option in {"limit": "--limit", "after": "--after", "is_opening": "--open"}.items():
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--count counts all photos and shows none: leave out {option}.")
 
 
 def _limits(asked: SearchOptions) -> SearchCriteria:
@@ -169,67 +260,13 @@ def _limits(asked: SearchOptions) -> SearchCriteria:
     return SearchCriteria(
         query=None,
         min_confidence=asked.min_confidence,
-        since=asked.since and asked.since.replace(tzinfo=UTC),
+        since=asked.since,
         quality=tuple(
             QualityRange.parse(name, text) for name in MEASURES if (text := getattr(asked, name.lower()))
         ),
         taken=TimeRange.parse(asked.taken) if asked.taken else None,
         near=Near.parse(asked.near) if asked.near else None,
     )
-
-
-def _tell(meant: Interpretation, map_file: Path | None, shown: Console) -> None:
-    """Print what words were taken for, and which are no labels of photos."""
-    for word, names in meant.taken.items():
-        shown.print(safe(f"{word}: searched as {' or '.join(names)}"))
-    for label in meant.hidden:
-        shown.print(safe(f"{label} is hidden by {map_file}."))
-    for label, close in meant.unknown.items():
-        unknown = f"No photo is labelled {label}"
-        unknown += ": `not` leaves out nothing." if label in meant.excluding_none else "."
-        hint = f"Did you mean {' or '.join(close)}?" if close else "`photos labels` lists those that there are."
-        shown.print(safe(f"{unknown} {hint}"))
-
-
-def _hint(wanted: SearchCriteria, shown: Console) -> None:
-    """Say of which photos is known what was searched for in vain."""
-    if wanted.quality:
-        shown.print("Quality is known of photos that were labelled while the parameter ImageProperties was true.")
-    if wanted.near:
-        shown.print(
-            "Places are known of photos that were labelled while the parameter PhotoMetadata was"
-            " time-and-location; `photos backfill --all` fills in the others."
-        )
-    elif wanted.taken or not wanted.query:
-        shown.print(
-            "Times are known of photos that were labelled while the parameter PhotoMetadata was time or"
-            " time-and-location; `photos backfill --all` fills in the others."
-        )
-
-
-def _said(query: Query | None, wanted: SearchCriteria, prefix: str) -> str:
-    """Return what is searched for, as it was understood."""
-    since = wanted.since and f"uploaded since {_in_words(wanted.since)}"
-    keys = prefix and f"keys beginning with {prefix}"
-    time = wanted.taken and f"taken {wanted.taken}"
-    place = wanted.near and f"near {wanted.near}"
-    return ", ".join(str(part) for part in (query, time, place, since, keys, *wanted.quality) if part)
-
-
-def _in_words(since: datetime) -> str:
-    return f"{since:%Y-%m-%d %H:%M:%S} UTC".replace(" 00:00:00", "")
-
-
-def _show(found: Search, page: Page, shown: Console, wanted: SearchCriteria, *, is_json: bool) -> None:
-    hits = [found.shown(hit) for hit in page.hits]
-    if is_json:
-        for hit in hits:
-            click.echo(json.dumps(_line(hit) | _taken(found.meant)))
-    elif hits:
-        is_by_time = any(hit.label is None for hit in hits)
-        shown.print(hits_table(hits, has_times=bool(is_by_time or wanted.taken or wanted.near)))
-    if page.more_after:
-        shown.print(safe(f"there are more: --after '{page.more_after}'"))
 
 
 def _taken(meant: Interpretation) -> dict[str, Any]:
@@ -243,6 +280,8 @@ def _line(hit: Hit) -> dict[str, Any]:
     measured = document.image_properties or {}
     return {
         "image": document.image_id,
+        "status": document.status,
+        "reason": document.reason,
         "label": hit.label,
         "confidence": hit.confidence,
         "labels": {label["Name"]: float(label["Confidence"]) for label in document.labels},
@@ -252,12 +291,3 @@ def _line(hit: Hit) -> dict[str, Any]:
         "location": place and {"latitude": place[0], "longitude": place[1]},
         "quality": {name.lower(): float(measured[name]) for name in MEASURES if name in measured},
     }
-
-
-def show_spent(console: Console, spent: Spent) -> None:
-    """Print what a search has read."""
-    console.print(
-        f"read {counted(spent.rows, 'index row')} and {counted(spent.documents, 'document')}: "
-        f"{spent.units:,.1f} read units",
-        highlight=False,
-    )

@@ -11,31 +11,54 @@ from rich.table import Column, Table
 
 from photo_labels.commands import GIVEN
 from photo_labels.commands.export import as_json
+from photo_labels.library.searching import by_name
 from photo_labels.library.table_reader import TableReader, candidates
 from photo_labels.library.viewing import drawn_photo, launch
 from photo_labels.records.image_properties import MEASURES
+from photo_labels.terminal.scan_cost import confirm_scan
+from photo_labels.terminal.status_line import StatusLine
 from photo_labels.terminal.text import safe
 
 if TYPE_CHECKING:
     from photo_labels.commands import Session
+    from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
+
+
+# Photos that are listed where several have a part of a name.
+_MAX_LISTED = 20
 
 
 @click.command()
 @click.argument("image", type=GIVEN)
 @click.option("--open", "is_opening", is_flag=True, help="Open the photo with its boxes drawn.")
 @click.option("--json", "is_json", is_flag=True, help="Print the document as JSON.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask, also where looking for a name costs much.")
 @click.pass_obj
-def show(session: Session, image: str, is_opening: bool, is_json: bool) -> None:
-    """Show what is known about IMAGE: a key, bucket/key, or s3://bucket/key."""
+def show(session: Session, image: str, is_opening: bool, is_json: bool, is_sure: bool) -> None:
+    """Show what is known about IMAGE, a photo's key or a part of its name.
+
+    \b
+    photos show 2019/07/IMG_0312.jpg
+    photos show 0312
+    photos show 'IMG_03*' --json
+
+    A key, bucket/key and s3://bucket/key are the very photo. Where there is none, all names are read, which it
+    says the cost of, and asks above a cent; a part with a slash is looked for in the whole key. Where several
+    photos have it they are listed, and the exit code is 1, as it is where none has it.
+    """  # noqa: D301 - click reads \b
     shown = Console(stderr=True) if is_json else session.console
     target = session.target(shown)
-    bucket = target.outputs.bucket
-    wanted = candidates(bucket, image)
-    known = TableReader(target).documents(wanted)
+    reader = TableReader(target)
+    wanted = candidates(target.outputs.bucket, image)
+    known = reader.documents(wanted)
     document = next((known[one] for one in wanted if one in known), None)
+    if document is None and not image.startswith("s3://"):
+        document = _named(target, reader, image, shown, is_sure=is_sure)
     if document is None:
-        shown.print(safe(f"Nothing is known of {image}: it is not in {bucket}, or not labelled yet."))
+        shown.print(
+            safe(f"Nothing is known of {image}: it is not in {target.outputs.bucket}, or not labelled yet.")
+        )
         sys.exit(1)
     if is_json:
         click.echo(as_json(document))
@@ -47,6 +70,27 @@ def show(session: Session, image: str, is_opening: bool, is_json: bool) -> None:
         launch(path)
 
 
+def _named(target: Target, reader: TableReader, part: str, shown: Console, *, is_sure: bool) -> Document | None:
+    """Return the document of the one photo with a part in its name; exit where several have it, or a similar one.
+
+    None: there is none.
+    """
+    about = confirm_scan(target, target.outputs.image_labels_table, "name", shown, is_sure=is_sure)
+    with StatusLine(shown, "reading", "name", about=about) as display:
+        found = by_name.find(reader, part, display.tell)
+    keys = [candidate.removeprefix(f"{target.outputs.bucket}/") for candidate in found.matching or found.close]
+    if found.close:
+        shown.print(safe(f"No photo has {part} in its name. Did you mean {' or '.join(keys)}?"))
+        sys.exit(1)
+    if len(keys) > 1:
+        for key in keys[:_MAX_LISTED]:
+            shown.print(safe(key), soft_wrap=True)
+        which = f"the first {_MAX_LISTED} of them are" if len(keys) > _MAX_LISTED else "these are"
+        shown.print(safe(f"{len(keys):,} photos have {part} in their names: {which} above. Name one of them."))
+        sys.exit(1)
+    return reader.documents(found.matching).get(found.matching[0]) if found.matching else None
+
+
 def show_document(console: Console, document: Document) -> None:
     """Print a document, and its labels as a table."""
     facts = Table.grid(padding=(0, 2))
@@ -56,7 +100,7 @@ def show_document(console: Console, document: Document) -> None:
         "reason": document.reason and f"{document.reason}: {document.detail}",
         "size": document.size and f"{document.size:,} bytes",
         "version": document.version_id,
-        "taken": document.taken_at and _taken(document),
+        "taken": _taken(document),
         "camera": document.camera,
         "location": document.place and "{}, {}".format(*document.place),
         "uploaded": document.event_time,
@@ -72,13 +116,18 @@ def show_document(console: Console, document: Document) -> None:
         if value:
             facts.add_row(name, safe(value))
     console.print(facts)
-    if document.status == "LABELLED":
+    if document.labels:
         console.print(_labels_table(document))
+    elif document.status == "LABELLED":
+        console.print("no labels: nothing in it is sure enough")
 
 
-def _taken(document: Document) -> str:
+def _taken(document: Document) -> str | None:
+    """Return when it was taken, and by what it is found where it does not say; None: nothing is known of that."""
+    if document.taken_at is None:
+        return document.timeline and f"it does not say; by its upload it is of {document.timeline}"
     if document.is_dated or not document.timeline:
-        return f"{document.taken_at}"
+        return document.taken_at
     return f"{document.taken_at}, as the photo says; by its upload it is of {document.timeline}"
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Of what may wait, so much is no news.
 _WORTH_SAYING = 0.1
+# What was only now queued is gone sooner than the last minutes' rate tells.
+_LONG_S, _MUCH_LONGER = 600.0, 1.5
 # On AWS each look costs a few calls of CloudWatch, which has news once a minute.
 _WATCHED_LOCALLY_S, _WATCHED_ON_AWS_S = 1.0, 10.0
 
@@ -37,8 +39,12 @@ _WATCHED_LOCALLY_S, _WATCHED_ON_AWS_S = 1.0, 10.0
 def status(session: Session, is_watching: bool, is_json: bool) -> None:
     """Show the pipeline's status: queues, dead letters, rates, the quota, alarms.
 
+    \b
+    photos status
+    photos status --watch
+
     Exit code 0: no alarm is active; 1: at least one is.
-    """
+    """  # noqa: D301 - click reads \b
     target = session.target(Console(stderr=True) if is_json else session.console)
     reader = StatusReader(target)
     found = reader.read()
@@ -101,10 +107,15 @@ def status_table(status: Status) -> Table:
 
 def _backlog(status: Status) -> str:
     if status.gone_in_s is None:
-        return "not getting less"
+        return "not getting less" if status.is_on else "waits until labelling is resumed"
     if not status.gone_in_s:
         return "none"
-    share = status.gone_in_s / LONGEST_WAIT.total_seconds()
+    seconds, best_s = status.gone_in_s, status.gone_at_quota_s
+    when = f"gone in about {duration(seconds)}"
+    if not status.budget and best_s and seconds > max(_LONG_S, _MUCH_LONGER * best_s):
+        when = f"gone in {duration(best_s)} at the quota, {duration(seconds)} at the last {MINUTES} minutes' rate"
+        seconds = best_s
+    share = seconds / LONGEST_WAIT.total_seconds()
     margin = f", of the {LONGEST_WAIT.days} days that photos may wait" if share > _WORTH_SAYING else ""
     late = ": queue nothing more, SQS deletes what waits for 12" if share > 1 else ""
     if lost := status.lost_after(RETENTION.days):
@@ -112,4 +123,4 @@ def _backlog(status: Status) -> str:
             f": the budget lasts for all but {lost:,} of them within {RETENTION.days} days, after which SQS "
             "deletes what waits. Raise it, or queue those again later: photos backfill"
         )
-    return f"gone in about {duration(status.gone_in_s)}{margin}{late}"
+    return f"{when}{margin}{late}"

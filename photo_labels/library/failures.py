@@ -52,8 +52,10 @@ class Failure:
     message: Any = field(default=None, compare=False)
 
     def is_asked_for(self, reason: str | None) -> bool:
-        """Tell whether it has this reason; None: any that an alarm rings for."""
-        return self.reason not in REASONS_WITHOUT_ALARM if reason is None else self.reason == reason
+        """Tell whether it has this reason, in large or small letters; None: any that an alarm rings for."""
+        if reason is None:
+            return self.reason not in REASONS_WITHOUT_ALARM
+        return self.reason.casefold() == reason.casefold()
 
 
 @dataclass(slots=True)
@@ -73,8 +75,9 @@ class Redriven:
     messages: int = 0
     # SQS moves the messages itself, all of them, and goes on when it is not watched.
     by_task: bool = False
-    # Dead letters that were not asked for, by reason.
+    # Dead letters, and rejected photos, that were not asked for, by reason.
     left: Counter[str] = field(default_factory=Counter)
+    left_photos: Counter[str] = field(default_factory=Counter)
     # About as many dead letters were not looked at.
     not_seen: int = 0
 
@@ -136,15 +139,20 @@ class Failures:
                     yield from map(_failure, messages)
             self.seen.left += look.left
 
-    def redrive(self, reason: str | None, reconciler: Reconciler) -> Redriven:
+    def redrive(
+        self,
+        reason: str | None,
+        reconciler: Reconciler,
+        tell: Callable[[Redriven], None] = lambda _: None,
+    ) -> Redriven:
         """Send failures back, those of one reason or all: rejected photos to be labelled again, and dead letters.
 
         Files that are no photos, and photos that are too small, are sent back where their reason is given: they
         would end as they did.
 
         Nothing is lost when it is stopped: a dead letter is deleted when it is in the queue, and a photo or a
-        message that is sent twice is done once. SQS's own task continues, and a later call finds it. Raises
-        UserError when SQS does not take messages.
+        message that is sent twice is done once. SQS's own task continues, and a later call finds it. `tell` gets
+        what was sent so far. Raises UserError when SQS does not take messages.
         """
         redriven = Redriven()
         for failure in self.rejected():
@@ -152,17 +160,23 @@ class Failures:
                 bucket, _, key = failure.what.partition("/")
                 reconciler.ask(bucket, key, force=True)
                 redriven.photos += 1
+            else:
+                redriven.left_photos[failure.reason] += 1
+            tell(redriven)
         for dead_letters in self._queues:
             if reason is None and dead_letters in self._movable and self._start_task(dead_letters):
                 redriven.by_task = True
                 redriven.messages += self._watched(dead_letters)
             else:
-                self._send_back(dead_letters, reason, redriven)
+                self._send_back(dead_letters, reason, redriven, tell)
+            tell(redriven)
         return redriven
 
     # ------------------------------------------------------------ by receiving and sending
 
-    def _send_back(self, dead_letters: str, reason: str | None, redriven: Redriven) -> None:
+    def _send_back(
+        self, dead_letters: str, reason: str | None, redriven: Redriven, tell: Callable[[Redriven], None]
+    ) -> None:
         look = self._look(dead_letters)
         with closing(look.pages()) as pages:
             for messages in pages:
@@ -171,6 +185,7 @@ class Failures:
                 redriven.left.update(failure.reason for failure in page if failure not in wanted)
                 self._move(dead_letters, look, wanted)
                 redriven.messages += len(wanted)
+                tell(redriven)
         redriven.not_seen += look.left
 
     def _move(self, dead_letters: str, look: DeadLetterLook, failures: Sequence[Failure]) -> None:
@@ -224,7 +239,8 @@ class Failures:
         moved = int(task.get("ApproximateNumberOfMessagesMoved", 0))
         if task["Status"] != "COMPLETED":
             why = task.get("FailureReason", task["Status"])
-            raise UserError(f"SQS moved {moved} messages and stopped ({why}): the others are where they were.")
+            what = f"{moved:,} message{'' if moved == 1 else 's'}"
+            raise UserError(f"SQS moved {what} and stopped ({why}): the others are where they were.")
         return moved
 
     def _newest_task(self, source: str) -> dict[str, Any]:

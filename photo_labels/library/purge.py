@@ -99,6 +99,16 @@ class Purged:
     # A few.
     keys: list[str] = field(default_factory=list, compare=False)
 
+    @property
+    def photos(self) -> int:
+        """Return how many photos it is about."""
+        return self.documents + self.unlabelled
+
+    @property
+    def is_any(self) -> bool:
+        """Tell whether there is anything, dead letters aside."""
+        return bool(self.photos or self.objects)
+
     def add(self, key: str) -> None:
         """Remember a key as an example, up to a few."""
         if len(self.keys) < _KEYS_NAMED and key not in self.keys:
@@ -134,18 +144,23 @@ class Purger:
         self._executor = executor
         # What was removed so far.
         self.purged = Purged()
+        # How many rows photos had when their objects went: then the function removes what is known of them, too.
+        self._rows_before: dict[str, int] = {}
 
-    def count(self) -> Purged:
-        """Only look; messages are not looked at before they are removed."""
+    def count(self, tell: Callable[[Purged], None] = lambda _: None) -> Purged:
+        """Only look; messages are not looked at before they are removed. `tell` gets what was found so far."""
         there = Purged()
         for documents in self._documents():
             for document in documents:
-                _count(there, document.key, document)
+                _count(there, document.key, _rows_of(document))
+            tell(there)
         for images in self._unknown():
             for image in images:
                 _count(there, image.partition("/")[2], None)
+            tell(there)
         for _, objects in self._objects(there):
             _add(there, objects)
+            tell(there)
         return there
 
     def run(self, tell: Callable[[Purged], None]) -> Purged:
@@ -162,6 +177,7 @@ class Purger:
             # Another may have been uploaded since.
             old = [one for one in objects if one["LastModified"] <= until]
             if old:
+                self._remember_rows(bucket, {one["Key"] for one in old}, until)
                 self._delete_objects(bucket, old)
             _add(purged, old)
             tell(purged)
@@ -173,6 +189,12 @@ class Purger:
         return purged
 
     # ------------------------------------------------------------ documents and rows
+
+    def _remember_rows(self, bucket: str, keys: Collection[str], until: datetime) -> None:
+        """Count the rows of photos whose objects are about to go, while they are there."""
+        for image, document in self._reader.documents([image_id(bucket, key) for key in keys]).items():
+            if document.purged_at is None and not _is_later(document, until):
+                self._rows_before.setdefault(image, sum(1 for _ in document.rows()))
 
     def _documents(self) -> Iterator[list[Document]]:
         """Read them; by prefix all documents are read, for DynamoDB has no other way."""
@@ -216,9 +238,13 @@ class Purger:
     def _purge(self, photos: Mapping[str, Document | None], until: datetime) -> None:
         """Purge photos, by their ImageIDs, with the documents that they have."""
         with self._executor(_THREADS) as pool:
-            for replaced in pool.map(partial(self._put_mark, until), photos, photos.values()):
-                if replaced:
-                    _count(self.purged, replaced.key, replaced)
+            done = pool.map(partial(self._put_mark, until), photos, photos.values())
+            for image, replaced in zip(photos, done, strict=True):
+                rows = self._rows_before.pop(image, None)
+                if rows is not None:
+                    _count(self.purged, image.partition("/")[2], rows)
+                elif replaced:
+                    _count(self.purged, replaced.key, _rows_of(replaced))
 
     def _put_mark(self, until: datetime, image: str, document: Document | None) -> Document | None:
         """Put a mark in place of a document, or of none, unless that is of what happened later.
@@ -359,13 +385,19 @@ def _add(purged: Purged, versions: Sequence[Any]) -> None:
         purged.add(one["Key"])
 
 
-def _count(purged: Purged, key: str, document: Document | None) -> None:
-    if document and document.purged_at is None:
-        purged.documents += 1
-        purged.rows += sum(1 for _ in document.rows())
-    else:
+def _count(purged: Purged, key: str, rows: int | None) -> None:
+    """Count a photo; `rows`: of its document, None where it has none."""
+    if rows is None:
         purged.unlabelled += 1
+    else:
+        purged.documents += 1
+        purged.rows += rows
     purged.add(key)
+
+
+def _rows_of(document: Document) -> int | None:
+    """Return how many rows a document has; None: it is a mark, which says nothing about the photo."""
+    return None if document.purged_at else sum(1 for _ in document.rows())
 
 
 def _is_later(document: Document, until: datetime) -> bool:

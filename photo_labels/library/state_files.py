@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def state_path(target: Target, name: str) -> Path:
     """Return the path of a command's state: with the local cloud, or in the user's state folder."""
     if target.is_local:
-        return targets.LOCAL_STATE / name
+        return targets.state_folder() / name
     return _users_state() / f"{target.outputs.bucket}.{name}"
 
 
@@ -60,7 +60,7 @@ def private(path: Path) -> Path:
 
 def state_folders() -> tuple[Path, ...]:
     """Return all folders in which `state_path` may be."""
-    return targets.LOCAL_STATE, _users_state()
+    return targets.state_folder(), _users_state()
 
 
 def _users_state() -> Path:

@@ -108,10 +108,19 @@ class Status:
         """
         if not self.waiting:
             return 0.0
-        rate = self.photos_a_second or self.tps
-        if not rate or not self.is_on:
+        if not self.is_on:
             return None
-        return self.budget.takes_s(self.waiting, self.tps) if self.budget else self.waiting / rate
+        if self.budget:
+            return self.budget.takes_s(self.waiting, self.tps)
+        return self.waiting / self.photos_a_second if self.photos_a_second else self.gone_at_quota_s
+
+    @property
+    def gone_at_quota_s(self) -> float | None:
+        """Until the backlog is gone, at the quota; None: it is not known, or labelling is paused.
+
+        What was only now queued shows in no rate of the last minutes, which may have been idle.
+        """
+        return self.waiting / self.tps if self.tps and self.is_on else None
 
     def lost_after(self, days: float) -> int:
         """Return about how many of those that wait are not labelled within so many days, because of the budget."""
@@ -144,13 +153,21 @@ class StatusReader:
         counts, oldest_s = self._counted_in_logs() if self._is_local else self._counted_by_cloudwatch()
         return Status(
             **self._queues(),
-            is_on=self._mappings.are_on(),
+            is_on=self.is_on(),
             counts={name: counts.get(name, 0.0) for name in COUNTED},
             oldest_s=oldest_s,
             tps=self.tps,
             alarms=self._alarms(),
-            budget=read_budget(self._target, self._variables),
+            budget=self.budget(),
         )
+
+    def is_on(self) -> bool:
+        """Look once whether the queues are worked on. Raises ClientError where AWS refuses a call."""
+        return self._mappings.are_on()
+
+    def budget(self) -> BudgetStatus | None:
+        """Look once what is left; None: there is no budget. Raises ClientError where AWS refuses the call."""
+        return read_budget(self._target, self._variables)
 
     def _queues(self) -> dict[str, Queue]:
         """Return the lanes; a stack of before there were lanes has the live ones only."""

@@ -39,7 +39,7 @@ def documents_in(items: Iterable[dict[str, Any]]) -> Iterator[Document]:
 
 
 class TableReader:
-    """Reads a pipeline's tables, consistently."""
+    """Reads a pipeline's tables, consistently but for scans."""
 
     def __init__(
         self,
@@ -58,6 +58,10 @@ class TableReader:
     def query(self, **asked: Any) -> Any:
         """Run a query of the index; return a page of its answer."""
         return self._client.query(TableName=self._index_table, ReturnConsumedCapacity="TOTAL", **asked)
+
+    def scan(self, **asked: Any) -> Any:
+        """Run a scan of the documents, eventually consistent for half the price; return a page of its answer."""
+        return self._client.scan(TableName=self._labels_table, ReturnConsumedCapacity="TOTAL", **asked)
 
     def documents(
         self, images: Sequence[str], on_answer: Callable[[Any], None] = lambda _: None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import (
@@ -15,6 +17,7 @@ from botocore.exceptions import (
     ConfigParseError,
     HTTPClientError,
     InvalidRegionError,
+    NoCredentialsError,
     ProfileNotFound,
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
@@ -34,7 +37,12 @@ LOCAL_STATE = Path(os.environ.get("PHOTOS_LOCAL_STATE") or _CHECKOUT / ".local" 
 STATE_FILE = "cloud.json"
 DEFAULT_STACK = "photo-labels"
 _FOREIGN = ("AWS_", "BOTO_")
+_LOOK_S = 0.5
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+class AwsSettingsError(UserError):
+    """AWS cannot be used with the settings that there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +100,24 @@ def local_session() -> boto3.Session:
     return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
 
 
+def state_folder() -> Path:
+    """Return the folder in which commands keep what they know of the local cloud: its library's, if it has one."""
+    try:
+        running = json.loads((LOCAL_STATE / STATE_FILE).read_text())
+        return Path(str(running["library"])) if running["library"] else LOCAL_STATE
+    except (OSError, ValueError, KeyError, TypeError):  # it does not run
+        return LOCAL_STATE
+
+
 def local_target(state: Path = LOCAL_STATE) -> Target:
     """Find the running local cloud. Raises UserError when there is none."""
     scrub_environment(os.environ)
     try:
         running = json.loads((state / STATE_FILE).read_text())
         endpoint_url, stack = str(running["endpoint_url"]), str(running["stack"])
+        library = str(running.get("library", ""))
     except FileNotFoundError:
-        if not (_CHECKOUT / "Makefile").is_file():  # `photos` was installed from a wheel
+        if not has_checkout():
             raise UserError(
                 "The local cloud needs a checkout of the repository: run `make up` and .venv/bin/photos there."
             ) from None
@@ -109,7 +127,23 @@ def local_target(state: Path = LOCAL_STATE) -> Target:
             f"{state / STATE_FILE} is damaged, which says where the local cloud is: `make down && make up` starts "
             "it anew."
         ) from error
-    return described(Connection(local_session(), endpoint_url, "local"), stack)
+    where = f"local, library {library}" if library else "local"
+    return described(Connection(local_session(), endpoint_url, where), stack)
+
+
+def has_checkout() -> bool:
+    """Tell whether this is a checkout, where `make up` starts a local cloud, and not installed from a wheel."""
+    return (_CHECKOUT / "Makefile").is_file()
+
+
+def is_local_cloud_up(state: Path = LOCAL_STATE) -> bool:
+    """Tell whether a local cloud is running: what a crash leaves behind names one, but that answers nobody."""
+    try:
+        url = urlsplit(str(json.loads((state / STATE_FILE).read_text())["endpoint_url"]))
+        with socket.create_connection((url.hostname or "", url.port or 0), timeout=_LOOK_S):
+            return True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def aws_connection(region: str | None, profile: str | None) -> tuple[Connection, str]:
@@ -123,20 +157,20 @@ def aws_connection(region: str | None, profile: str | None) -> tuple[Connection,
     try:
         session = boto3.Session(botocore_session=CheckedSession(profile=profile), region_name=region)
         if not session.region_name:
-            raise UserError("No AWS region is set: set AWS_REGION, or pass --region (REGION=… to make).")
+            raise AwsSettingsError("No AWS region is set: set AWS_REGION, or pass --region.")
         sts = Connection(session, None, "AWS").client("sts")
         account = sts.get_caller_identity()["Account"]
     except (ConfigParseError, InvalidRegionError, ProfileNotFound) as error:
-        raise UserError(
-            f"Your AWS settings cannot be used ({error}): correct them, pass --region or --profile, "
-            "or do without AWS (photos --local)."
+        raise AwsSettingsError(
+            f"Your AWS settings cannot be used ({error}): correct them, or pass --region or --profile."
         ) from error
+    except NoCredentialsError as error:
+        raise AwsSettingsError("There are no AWS credentials: log in, or pass --profile.") from error
     except (HTTPClientError, NoConnectionError) as error:
         raise UserError(f"AWS cannot be reached ({error}): check the network and the region.") from error
     except (BotoCoreError, ClientError) as error:
-        raise UserError(
-            f"AWS does not take your credentials ({error}): log in, pass --profile, "
-            "or do without AWS (photos --local)."
+        raise AwsSettingsError(
+            f"AWS does not take your credentials ({error}): log in, or pass --profile."
         ) from error
     return Connection(session, None, f"account {account}, {session.region_name}"), account
 

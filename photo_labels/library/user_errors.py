@@ -63,11 +63,16 @@ def are_credentials_over(error: BaseException) -> bool:
     return isinstance(error, _NO_CREDENTIALS)
 
 
+def is_connection_lost(error: BaseException) -> bool:
+    """Tell whether nobody answered: the same may work later."""
+    return isinstance(error, (HTTPClientError, NoConnectionError))
+
+
 def user_message(error: Exception) -> str:
     """Return what one of USER_FACING_ERRORS, or an OSError, means, as a sentence for the user."""
     if are_credentials_over(error):
         return f"Your AWS credentials are not valid any more ({_said(error)}): log in and run it again."
-    if isinstance(error, (HTTPClientError, NoConnectionError)):
+    if is_connection_lost(error):
         return f"No connection ({error}): check the network; the local cloud is started with `make up`."
     if isinstance(error, ClientError):
         return f"AWS refuses {error.operation_name}: {error.response['Error'].get('Message', error)}"

@@ -32,6 +32,18 @@ _COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080")
 _LINE_SHARE = 250
 
 
+class GonePhotoError(UserError):
+    """The photo is not in the bucket any more."""
+
+
+class TooLargePhotoError(UserError):
+    """The photo is larger than what is decoded."""
+
+
+# Of S3; `NoSuchKey` only for who may list the bucket.
+_GONE = ("NoSuchKey", "NoSuchVersion")
+
+
 def launch(where: str | Path) -> None:
     """Open a link, or a file, in the user's browser, or say that there is none; Ctrl-C here does not end that."""
     link = where.as_uri() if isinstance(where, Path) else where
@@ -53,17 +65,19 @@ def links(target: Target, documents: Iterable[Document]) -> list[str]:
 def requested_photo(s3: Any, document: Document) -> Iterator[tuple[int, StreamingBody]]:
     """Ask for a photo, the version that was labelled: gives its size in bytes, and what `downloaded` reads.
 
-    Raises UserError where it is gone, or too large to be shown.
+    Raises UserError where it cannot be had: GonePhotoError, TooLargePhotoError.
     """
     version = {"VersionId": document.version_id} if document.version_id else {}
     try:
         answer = s3.get_object(Bucket=document.bucket, Key=document.key, **version)
     except (ClientError, UnicodeEncodeError) as error:  # what is not UTF-8 is no key of S3's
-        raise UserError(f"{document.key} cannot be had from the bucket ({error}).") from error
+        is_gone = isinstance(error, ClientError) and error.response["Error"]["Code"] in _GONE
+        kind = GonePhotoError if is_gone else UserError
+        raise kind(f"{document.key} cannot be had from the bucket ({error}).") from error
     with closing(answer["Body"]) as body:
         size = answer["ContentLength"]
         if size > MAX_FILE_BYTES:
-            raise UserError(f"{document.key} has {size / 1e6:,.0f} MB, which is too much to show.")
+            raise TooLargePhotoError(f"{document.key} has {size / 1e6:,.0f} MB, which is too much to show.")
         yield size, body
 
 

@@ -41,9 +41,10 @@ def budget_warning(room: QueueRoom, photos: int) -> str:
     budget = room.budget
     if budget is None or budget.left >= photos:
         return ""
+    left = f"{budget.left:,}" if budget.left else "nothing"
     takes_s = room.labelled_in_s(photos)
     end = f"in about {duration(takes_s)}" if takes_s else "in more than a year"
     return (
-        f"The budget of Rekognition calls has {budget.left:,} left today: {counted(photos, 'photo')} and what "
+        f"The budget of Rekognition calls has {left} left today: {counted(photos, 'photo')} and what "
         f"waits already will be labelled {end}. Raise DailyBudgetPhotos or MonthlyBudgetPhotos for more."
     )

@@ -18,6 +18,7 @@ from photo_labels.library.user_errors import (
     are_credentials_over,
     user_message,
 )
+from photo_labels.terminal.make import in_words_of_make, wrong_value
 from photo_labels.terminal.output import prepare
 from photo_labels.terminal.text import safe
 
@@ -65,13 +66,16 @@ def _exit_code(command: Callable[[], Any], name: str) -> Any:
     try:
         return command()
     except click.ClickException as error:
-        error.show()
+        if wrong := wrong_value(error):
+            _say(f"{name}: {wrong}")
+        else:
+            error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         _say(f"{name}: stopped")
         return INTERRUPTED
     except (*USER_FACING_ERRORS, OSError) as error:
-        _say(f"{name}: {user_message(error)}")
+        _say(f"{name}: {in_words_of_make(user_message(error))}")
         return NOT_ALL_DONE if isinstance(error, NotAllDoneError) or are_credentials_over(error) else _NOT_DONE
 
 
@@ -79,13 +83,10 @@ def _say(text: str) -> None:
     Console(stderr=True).print(safe(text), soft_wrap=True)
 
 
-def is_agreed(question: str, beforehand: str) -> bool:
-    """Ask a question on the terminal. Raises UserError where there is none.
-
-    `beforehand`: what answers yes beforehand, say `--yes`.
-    """
+def is_agreed(question: str) -> bool:
+    """Ask a question on the terminal. Raises UserError where there is none."""
     if not is_answered():
-        raise UserError(f"{question} Not interactive: pass {beforehand}.")
+        raise UserError(f"{question} Not interactive: pass --yes.")
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
@@ -97,6 +98,6 @@ def is_answered() -> bool:
 
 def agree(question: str) -> None:
     """Ask whether a command of `photos` may continue; exit with 1 where the answer is no."""
-    if not is_agreed(question, "--yes"):
+    if not is_agreed(question):
         print("Nothing was done.", file=sys.stderr)
         sys.exit(_NOT_AGREED)

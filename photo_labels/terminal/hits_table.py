@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from photo_labels.library.searching.searcher import Hit
+    from photo_labels.records.documents import Document
 
 
 def hits_table(hits: Sequence[Hit], *, has_times: bool = False) -> Table:
@@ -26,5 +27,12 @@ def hits_table(hits: Sequence[Hit], *, has_times: bool = False) -> Table:
     for hit in hits:
         confidence = [] if hit.confidence is None else [f"{hit.confidence:.2f}"]
         time = [safe(time_text(hit.document))] if has_times else []
-        table.add_row(*confidence, *time, safe(hit.document.key), safe(labels_of(hit.document)))
+        table.add_row(*confidence, *time, safe(hit.document.key), safe(_found(hit.document)))
     return table
+
+
+def _found(document: Document) -> str:
+    """Return what was found in a photo; of a rejected one, why nothing was."""
+    if document.status == "REJECTED":
+        return f"rejected: {document.detail or document.reason}"
+    return labels_of(document)

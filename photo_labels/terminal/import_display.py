@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from rich.text import Text
 
-from photo_labels.library.importing.journal import End
+from photo_labels.library.importing.ends import PENDING, End
+from photo_labels.library.importing.patience import Hold
 from photo_labels.records.decoders.limits import SHORTEST_SIDE
 from photo_labels.records.formats import TOO_SMALL
 from photo_labels.terminal.skipped_text import show_skipped
+from photo_labels.terminal.status_line import StatusLine
 from photo_labels.terminal.text import counted, duration, safe, spread
 
 if TYPE_CHECKING:
@@ -22,97 +22,107 @@ if TYPE_CHECKING:
     from photo_labels.library.importing.importer import ImportProgress
     from photo_labels.library.importing.journal import Journal
 
-# Without news for so long it is said what is waited for, where it is no more than so many photos.
-_QUIET_S = 60.0
+# Without news for so long, and where there is no terminal, it is said what is waited for.
+_QUIET_S, _QUIET_ELSEWHERE_S = 2.0, 60.0
+# Where it is no more than so many photos, by name.
 _FEW = 10
+_HELD = {
+    Hold.PAUSED: ("paused: photos resume continues", "paused"),
+    Hold.OVER_BUDGET: ("budget spent: photos status says until when", "budget spent"),
+}
 
 
 class ImportDisplay:
     """How far an import is, in one line; where there is no terminal only what holds it up, once."""
 
     def __init__(self, console: Console, *, is_dry: bool = False) -> None:
-        self._is_dry = is_dry
+        self._doing = "looking" if is_dry else "importing"
+        self._done = "to upload" if is_dry else "uploaded"
         self._console = console
         self._told = ""
-        self._bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[details]}", markup=False),  # names of photos are in it
-            TimeRemainingColumn(elapsed_when_finished=True),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-            speed_estimate_period=60,
-        )
-        self._task = self._bar.add_task("finding", total=None, details="")
+        self._line = StatusLine(console, "finding", "photo")
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        self._line.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        self._line.__exit__()
 
     def found(self, count: int) -> None:
-        self._bar.update(self._task, completed=count, refresh=True)
+        self._line.tell(count)
+
+    def look(self, progress: ImportProgress) -> None:
+        """Show how many of those are known to have ended that were imported before."""
+        self._line.tell(progress.counts.ended, total=progress.counts.found, doing="looking")
 
     def show(self, progress: ImportProgress) -> None:
         counts = progress.counts
-        parts = [
-            f"{counts.uploaded:,} {'to upload' if self._is_dry else 'uploaded'}",
-            *(f"{counts.ends[end]:,} {end.value}" for end in End if counts.ends[end]),
-            f"{counts.waiting:,} waiting",
+        held = _held(progress)
+        if not self._console.is_terminal:
+            self._tell_once(progress)
+        problems = [
+            f"{counts.ends[end]:,} {end.value}" for end in End if counts.ends[end] and end is not End.LABELLED
         ]
-        if waiting := _waiting(progress):
-            self._tell_once(progress, waiting)
-            parts.append(waiting)
-        if progress.offline_s:
-            parts = [f"no connection to AWS for {progress.offline_s:.0f} s"]
-        speed = self._bar.tasks[self._task].speed
-        if speed:
-            parts.append(f"{speed:.1f}/s")
-        self._bar.update(
-            self._task,
-            description="looking" if self._is_dry else "importing",
+        self._line.tell(
+            counts.ended,
+            held or "",
+            *problems,
+            f"{counts.uploaded:,} {self._done}" if counts.uploaded else "",
+            _left(progress) if not held and counts.waiting <= _FEW else _number_left(counts.waiting),
             total=counts.found,
-            completed=counts.ended,
-            details=", ".join(parts),
-            refresh=True,
+            doing=self._doing,
+            is_held=bool(held),
         )
 
-    def _tell_once(self, progress: ImportProgress, waiting: str) -> None:
-        """Print what is waited for where there is no bar to show it; again only where something else holds it."""
-        what = progress.hold.value if progress.hold else "news"
-        if not self._console.is_terminal and what != self._told:
-            self._console.print(safe(waiting), highlight=False)
+    def _tell_once(self, progress: ImportProgress) -> None:
+        """Print what holds it up, or is waited for; again only where something else holds it."""
+        text = progress.hold.value if progress.hold else _waiting(progress, _QUIET_ELSEWHERE_S)
+        what = text if progress.hold else "news"
+        if text and what != self._told:
+            self._console.print(safe(text), highlight=False, soft_wrap=True)
             self._told = what
 
 
-def _waiting(progress: ImportProgress) -> str:
-    """Say what is waited for, and what holds it up; empty: it goes on."""
-    if progress.quiet_s < _QUIET_S or not progress.waits_for:
+def _held(progress: ImportProgress) -> tuple[str, ...] | None:
+    """Return what holds an import up, in several lengths; None: nothing that is known."""
+    if progress.offline_s:
+        return f"no connection to AWS for {duration(progress.offline_s)}", "no connection"
+    return _HELD[progress.hold] if progress.hold else None
+
+
+def _left(progress: ImportProgress) -> str:
+    return _waiting(progress, _QUIET_S) or _number_left(progress.counts.waiting)
+
+
+def _number_left(waiting: int) -> str:
+    return f"{waiting:,} waiting" if waiting else ""
+
+
+def _waiting(progress: ImportProgress, quiet_s: float) -> str:
+    """Say what is waited for, where there has been no news for so long; empty: it goes on."""
+    if progress.quiet_s < quiet_s or not progress.waits_for:
         return ""
     count, first = progress.counts.waiting, safe(progress.waits_for).plain
     what = first if count <= 1 else f"{first} and {counted(count - 1, 'other')}"
     if count > _FEW:
         what = counted(count, "photo")
-    hold = f": {progress.hold.value}" if progress.hold else ""
-    return f"waiting for {what} for {duration(progress.quiet_s)}{hold}"
+    return f"waiting for {what} for {duration(progress.quiet_s)}"
 
 
 def show_summary(console: Console, journal: Journal, finder: PhotoFinder) -> None:
     """Print numbers that add up, what was skipped, then every file that is not labelled, with its reason."""
     counts = journal.counts()
-    always = set() if counts.ends[End.TO_UPLOAD] or counts.ends[End.UPLOADED] else {End.LABELLED, End.REJECTED}
+    always = set() if any(counts.ends[end] for end in PENDING) else {End.LABELLED, End.REJECTED}
     ends = [end for end in End if counts.ends[end] or end in always]
     parts = " + ".join(f"{counts.ends[end]:,} {end.value}" for end in ends)
     console.print(f"{counted(counts.found, 'photo')} = {parts}", highlight=False)
+    copies = max(0, counts.copies - counts.ends[End.COPY])
     known = [
         text
         for count, text in (
             (counts.there_before, f"{counts.there_before:,} in the bucket before"),
-            (counts.copies, f"{counts.copies:,} with the content of another, which is in the bucket once"),
+            (copies, f"{copies:,} with the content of another, which is in the bucket once"),
         )
         if count
     ]
@@ -132,9 +142,11 @@ def show_not_labelled(console: Console, journal: Journal) -> None:
     for file in journal.files(but_labelled=True):
         if file.end is End.REJECTED and file.why.startswith(f"{TOO_SMALL}: "):
             small += 1
-        elif file.end and file.end not in {End.UPLOADED, End.TO_UPLOAD}:
+        elif file.end is End.EMPTY:
             console.print(Text(f"{file.end.value}: ") + safe(file.path), soft_wrap=True)
-            console.print(Padding(safe(file.why), (0, 0, 0, 4)))
+        elif file.end and file.end not in PENDING:
+            console.print(Text(f"{file.end.value}: ") + safe(file.path), soft_wrap=True)
+            console.print(Padding(safe(file.why), (0, 0, 0, 4), expand=False))
     if small:
         console.print(
             f"{End.REJECTED.value}: {small:,} too small (below {SHORTEST_SIDE} pixels a side): "

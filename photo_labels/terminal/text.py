@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 _NARROWEST = 20
+_CENT = 0.01
 
 
 def safe(text: object) -> Text:
@@ -26,6 +27,24 @@ def safe(text: object) -> Text:
 def counted(number: int, noun: str) -> str:
     """A number of things: "1 photo", "2 photos"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def size_text(size: float) -> str:
+    """Return a number of bytes as "12 bytes", "340.0 KB", "1.2 MB"."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "KB")):
+        if size >= unit:
+            return f"{size / unit:,.1f} {name}"
+    return counted(int(size), "byte")
+
+
+def some(number: int, noun: str) -> str:
+    """Return "no photos", "1 photo", "2 photos"."""
+    return counted(number, noun) if number else f"no {noun}s"
+
+
+def cost_text(usd: float) -> str:
+    """Return "about 1.23 USD", or that it is less than a cent."""
+    return f"about {usd:,.2f} USD" if usd >= _CENT / 2 else "less than 0.01 USD"
 
 
 def listing(title: str, parts: Sequence[str], width: int) -> Text:

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,6 +67,18 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         yield cloud.target
 
 
+@contextmanager
+def serving(server: Browse) -> Iterator[Browse]:
+    """Run a page's server meanwhile."""
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join()
+
+
 @pytest.fixture(scope="session")
 def served(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browse]:
     """A running `photos browse`."""
@@ -74,12 +87,8 @@ def served(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         patch.setenv("XDG_CACHE_HOME", str(folder))
         patch.setattr("photo_labels.library.target.LOCAL_STATE", folder)
         vocabulary.keep(target, vocabulary.count(target, lambda _: None))
-        server = Browse(target)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        yield server
-        server.stop()
-        thread.join()
+        with serving(Browse(target)) as server:
+            yield server
 
 
 @pytest.fixture(scope="session")
@@ -92,8 +101,8 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 def _is_wrong(message: ConsoleMessage) -> bool:
-    """Whether the console tells of an error; what the server refuses (4xx) is none of the page's."""
-    return message.type == "error" and "responded with a status of 4" not in message.text
+    """Whether the console tells of an error; what is refused, or not answered at all, is none of the page's."""
+    return message.type == "error" and not message.text.startswith("Failed to load resource: ")
 
 
 @pytest.fixture

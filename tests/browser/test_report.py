@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
@@ -23,22 +23,24 @@ from loadtest.slo import objectives
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from playwright.sync_api import Browser
 
-def outcome_of(number: int) -> Measurement:
-    """A run of which everything is known."""
+
+def outcome_of(number: int, photos: str = "photos", slowness: float = 1.0) -> Measurement:
+    """A run of which everything is known; each step of a photo took some 20 ms, times its slowness."""
     chance = np.random.default_rng(1)
     intended = intended_s(number, 50, "steady")
     samples = Samples(intended, np.full(number, 1000, dtype=np.int32))
     at = intended
     for stage in STAGES:
-        at = at + chance.lognormal(-4, 0.5, number)
+        at = at + slowness * chance.lognormal(-4, 0.5, number)
         samples.column(stage)[:] = at
     samples.last_miss[:] = samples.seen - 0.01
     samples.end[:] = End.LABELLED
     run = Run(Plan("run/", intended, [b""], [0] * number, 16, 1, 1), samples, started_at=1_790_000_000.0)
     run.gauge.at, run.gauge.own_cpu = [0.5, 1.0], [0.2, 0.3]
     run.gauge.waiting, run.gauge.in_flight = [3, 4], [5, 6]
-    setting = Setting("Everything is simulated.", "local", number, 50.0, "steady", "photos", 0, 0.0, 2)
+    setting = Setting("Everything is simulated.", "local", number, 50.0, "steady", photos, 0, 0.0, 2)
     warmup = {"photos": 0, "cold_starts": 0, "latency_ms": {"p50": None, "max": None}}
     figures = results(
         setting, run, Work(), objectives("p95<1s,lost=0"), [],
@@ -83,6 +85,30 @@ def test_given_report_when_opened_then_every_chart_is_drawn_as_wide_as_there_is_
         widths = [int(width) for width in re.findall(r'class="main-svg"[^>]* width="(\d+)', drawn)]
         assert widest / 2 < max(widths) < widest, name
         assert not [colour for colour in of_the_other if colour in drawn], name
+
+
+LONG = f"200 of the 12,345 photos of /home/someone/{'a_folder_of_photos' * 8}/& more"
+# Elements that are wider than their room, or stand out of the page.
+TOO_WIDE = """() => [...document.querySelectorAll("html, body, main, main *")]
+    .filter((one) => !one.closest("svg") && getComputedStyle(one).display !== "inline")
+    .filter((one) => one.scrollWidth > one.clientWidth || one.getBoundingClientRect().right > innerWidth)
+    .map((one) => `${one.tagName}.${one.className}: ${one.textContent.slice(0, 40)}`)"""
+
+
+@pytest.mark.parametrize(("photos", "slowness"), [("photos", 1.0), (LONG, 3000.0)], ids=["usual", "long"])
+def test_given_a_report_when_opened_at_any_width_then_nothing_is_cut_off(
+    browser: Browser, tmp_path: Path, photos: str, slowness: float
+) -> None:
+    write(outcome_of(300, photos, slowness), tmp_path)
+    themes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for width in (390, 768, 1280):
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        for theme in themes:
+            page.emulate_media(color_scheme=theme)
+            page.goto((tmp_path / "report.html").as_uri())
+            page.locator("#generator .main-svg").first.wait_for()
+            assert page.evaluate(TOO_WIDE) == [], f"{width} pixels, {theme}"
+        page.close()
 
 
 def test_given_the_report_of_a_large_run_when_opened_then_it_is_not_larger_for_that(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from photo_labels.browsing.server import Browse
-from tests.browser.conftest import SAMPLES
+from tests.browser.conftest import SAMPLES, serving
 from tests.unit.conftest import deployed_target
 from tests.unit.deployed import BUCKET, MUNICH, dated, document, store
 from tests.waiting import eventually
@@ -57,12 +56,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browse]:
         patch.setattr("photo_labels.library.target.LOCAL_STATE", folder)
         patch.setattr("photo_labels.library.searching.times.FIRST_YEAR", 1900)  # moto is slow
         _fill(target)
-        server = Browse(target)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        yield server
-        server.stop()
-        thread.join()
+        with serving(Browse(target)) as server:
+            yield server
 
 
 def headings(page: Page) -> list[str]:
@@ -118,7 +113,7 @@ def test_given_a_list_that_begins_at_a_year_when_gone_back_to_then_it_is_there_a
     expect(page.locator("#grid h2").first).to_have_text("July 2019")
     page.reload()
     expect(page.locator("#grid h2").first).to_have_text("July 2019")
-    page.get_by_role("button", name="Newest photos").click()
+    page.get_by_role("button", name="Remove 2019 and before").click()
     expect(page.locator("#grid h2").first).to_have_text("March 2026")
     page.go_back()
     expect(page.locator("#grid h2").first).to_have_text("July 2019")
@@ -138,7 +133,6 @@ def test_given_a_search_when_entered_then_one_list_and_details_say_when_where_an
     page.get_by_label("Labels", exact=True).first.fill("cat")
     page.keyboard.press("Enter")
     expect(page.locator("#said")).to_have_text("30 photos: Cat.")
-    expect(page.locator("#times")).to_be_hidden()
     assert headings(page) == []
     page.locator("#grid button").nth(3).click()
     expect(page.locator("#taken")).to_contain_text("14 July 2019 at 18:")

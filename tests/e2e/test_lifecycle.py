@@ -250,6 +250,23 @@ def test_given_a_running_cloud_with_photos_when_looked_at_then_its_files_are_its
     assert not [path for path in [running.state, *kept] if path.stat().st_mode & 0o077]
 
 
+def test_given_a_running_cloud_when_load_tested_then_another_is_measured_unless_asked_for(
+    running: Machine,
+) -> None:
+    few = ("--number", "3", "--size", "2KB", "--rate", "0", "--slo", "lost=0")
+    own = running.run(*few, module="loadtest")
+    assert own.returncode == 0, own.stderr
+    assert own.stdout.startswith("Local cloud on ")
+    assert "`make up`" not in own.stdout
+    assert running.run("--local", "export", "--yes", module="photo_labels").stdout == ""
+    asked = running.run(*few, "--target", "up", "--keep", module="loadtest")
+    assert asked.returncode == 0, asked.stderr
+    said = r"^Local cloud .* It is the one of `make up`, with \d+ environments and no quota: .* its own only\.$"
+    assert re.match(said, asked.stdout.splitlines()[0])
+    kept = running.run("--local", "export", "--yes", module="photo_labels").stdout.splitlines()
+    assert len(kept) == 3
+
+
 def test_given_running_servers_when_looked_at_then_they_listen_on_loopback_only(running: Machine) -> None:
     listening = [
         connection.laddr.ip
@@ -267,6 +284,42 @@ def test_given_a_hostile_environment_when_demonstrated_then_it_is_unmoved(tmp_pa
     assert "Cat" in demo.stdout
 
 
+def test_given_the_samples_when_demonstrated_then_it_prints_what_readme_and_tour_show(tmp_path: Path) -> None:
+    demo = Machine(tmp_path / "cloud", {"COLUMNS": "80"}).run("demo", "samples")
+    assert demo.returncode == 0, demo.stderr
+    printed = [_without_figures(line) for line in demo.stdout.splitlines()]
+    for page in ("README.md", "docs/tour.md"):
+        text = (REPOSITORY / page).read_text(encoding="utf-8")
+        shown = re.search(r"^\$ make demo\n(.*?)\n(?=```|\n\$ make test)", text, re.DOTALL | re.MULTILINE)
+        assert shown
+        rest = iter(printed)
+        for line in shown[1].splitlines():
+            assert line == "…" or _without_figures(line) in rest, f"{page} shows {line!r}"
+    [word] = re.findall(r"\.venv/bin/photos --local search (\S+)", demo.stdout)
+    assert f"$ photos search {word}\n" in demo.stdout
+
+
+def _without_figures(line: str) -> str:
+    """Return a line without what every machine prints otherwise: times, and the last digits of confidences."""
+    return re.sub(r" *\d+\.\d\d?", " 0", line)
+
+
+def test_given_many_photos_in_folders_when_demonstrated_then_some_are_shown_with_their_paths(
+    tmp_path: Path,
+) -> None:
+    for number in range(41):
+        (tmp_path / "my photos" / f"{number % 2}").mkdir(parents=True, exist_ok=True)
+        photo = (REPOSITORY / "samples" / "cat.jpg").read_bytes() + bytes([number])
+        (tmp_path / "my photos" / f"{number % 2}" / f"{number}.jpg").write_bytes(photo)
+    demo = Machine(tmp_path / "cloud", {"HOME": str(tmp_path)}).run("demo", "~/my photos")
+    assert demo.returncode == 0, demo.stderr
+    table = demo.stdout.partition("41 photos = 41 labelled")[0]
+    assert "photo (20 of 41)" in table
+    assert re.findall(r"[01]/\d+\.jpg", table)
+    assert len(re.findall(r"\.jpg", table)) == 20
+    assert ".venv/bin/photos --local import ~/'my photos'\n" in demo.stdout
+
+
 @pytest.mark.parametrize("folder", ["missing", "empty", "README.md"])
 def test_given_a_folder_without_photos_when_demonstrated_then_the_message_says_so(
     tmp_path: Path, folder: str
@@ -282,7 +335,7 @@ def test_given_a_folder_without_photos_when_demonstrated_then_the_message_says_s
 def test_given_an_empty_word_when_demonstrated_then_it_is_not_the_current_folder(tmp_path: Path) -> None:
     demo = Machine(tmp_path / "cloud").run("demo", "")
     assert (demo.returncode, demo.stdout) == (2, "")
-    assert "PHOTOS is empty" in demo.stderr
+    assert "PHOTOS=: name a folder" in demo.stderr
 
 
 def test_given_names_that_the_terminal_cannot_show_when_demonstrated_then_they_are_labelled(

@@ -131,10 +131,12 @@ def test_given_an_interruption_when_load_tested_then_what_was_sent_is_removed(
 @pytest.mark.parametrize(
     ("options", "user_message"),
     [
-        (("--number", "10"), "pass YES=1"),
+        (("--number", "10"), "pass --yes"),
         (("--yes", "--stack", "another"), "There is no stack 'another'"),
-        (("--slo", "p95"), "SLO does not know 'p95'"),
-        (("--size", "huge"), "SIZE is a number of bytes"),
+        (("--target", "local", "--keep"), "KEEP=1 goes with TARGET=up or TARGET=aws"),
+        (("--target", "up", "--beside", "5"), "BESIDE= takes a local cloud of its own"),
+        (("--slo", "p95"), "there is no objective 'p95'"),
+        (("--size", "huge"), "'huge' is no number of bytes"),
         (("--shape", "wave"), "'wave' is not one of"),
         (("--out", "/dev/null/folder"), "Reports cannot be written there"),
         (("--photos", "/dev"), "There is no JPEG or PNG in /dev"),

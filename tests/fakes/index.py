@@ -72,3 +72,14 @@ class Index(Client):
         images = [key["ImageID"]["S"] for key in request["Keys"]]
         assert len(images) == len(set(images)) <= 100
         return {"Responses": {table: [self._documents[one] for one in images if one in self._documents]}}
+
+    def scan(self, **parameters: Any) -> dict[str, Any]:
+        self._called("Scan", parameters)
+        assert "ConsistentRead" not in parameters, "it is paid for twice"
+        images = sorted(self._documents)
+        begin = bisect_right(images, parameters.get("ExclusiveStartKey", {"ImageID": {"S": ""}})["ImageID"]["S"])
+        some = images[begin : begin + parameters.get("Limit", _PAGE)]
+        answer: dict[str, Any] = {"Items": [self._documents[one] for one in some], "Count": len(some)}
+        if len(some) == parameters.get("Limit", _PAGE):
+            answer["LastEvaluatedKey"] = {"ImageID": {"S": some[-1]}}
+        return answer

@@ -8,8 +8,11 @@ import traceback
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
+from loadtest.benchmarks.arguments import whole_number
+from photo_labels.terminal import ending
 from tests.histories.check import run
 
+_NUMBER = 100_000
 _AT_A_TIME = 200
 
 
@@ -32,8 +35,8 @@ def some(first: int, number: int) -> list[tuple[int, str]]:
 
 
 def main() -> None:
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    number = whole_number(_NUMBER)
+    seed = whole_number(0, "SEED", place=2, least=0)
     started = time.monotonic()
     kinds: Counter[str] = Counter()
     with ProcessPoolExecutor() as pool:
@@ -48,4 +51,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ending.run(main, "histories")

@@ -312,9 +312,9 @@ def test_given_the_command_when_something_is_wrong_then_it_says_what_and_exits_w
     store(target, document("esc\x1b[31m.jpg", {"Dog": 90.0}))
     wrong = run(cli.photos, ["audit", "--list", "--repair"])
     assert wrong.exit_code == 1
-    assert "1  documents of photos that are gone" in wrong.output
-    assert "documents of photos that are gone: photos/esc\\x1b[31m.jpg" in wrong.output
-    assert "1 photo will be looked at by the function, 0 rows removed." in wrong.output
+    assert "1 document of a photo that is gone\n" in wrong.output
+    assert "document of a photo that is gone: photos/esc\\x1b[31m.jpg" in wrong.output
+    assert "1 photo will be looked at by the function. Audit again" in wrong.output
     assert [message["key"] for message in messages(target)] == ["esc\x1b[31m.jpg"]
 
 
@@ -341,7 +341,7 @@ def test_given_credentials_that_end_when_audited_then_the_same_command_resumes_a
         meanwhile.setattr(Listing, "objects", raising(over))
         ended = run(cli.photos, ["audit"])
     assert ended.exception is over
-    assert "Not all was looked at. So far:\n0 photos, 2 documents, 0 index rows (2 LABELLED)" in ended.output
+    assert "Not all was looked at. So far:\nno photos, 2 documents, no index rows (2 LABELLED)" in ended.output
     assert "The same command resumes." in ended.output
     # Another audit does not resume this one: what it found is not repaired.
     assert "resumes" not in run(cli.photos, ["audit", "--repair", "--anew"]).output

@@ -6,6 +6,7 @@ import http.client
 import io
 import logging
 import os
+import re
 import signal
 import socket
 import threading
@@ -13,9 +14,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, urlsplit
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from PIL import Image
 
-from photo_labels.browsing.server import Browse
+from photo_labels.browsing.server import _PAGE, Browse
+from photo_labels.library.user_errors import UserError
+from photo_labels.library.viewing import GonePhotoError, TooLargePhotoError
+from photo_labels.records.decoders.limits import UndecodableError
 from tests.unit.deployed import BUCKET, document, store
 from tests.waiting import eventually
 
@@ -116,6 +121,47 @@ def test_given_browsers_that_go_away_when_their_pictures_wait_then_these_are_not
     last.close()
     eventually(lambda: not served.is_decoding)
     assert len(list((tmp_path / "photo-labels").iterdir())) == 2
+
+
+def test_given_the_page_when_it_loads_then_each_module_that_it_imports_is_served_as_a_script(
+    served: Served,
+) -> None:
+    known, left = set(), {"page.js"}
+    while left:
+        known.add(name := left.pop())
+        answer = served.client.request(name)
+        assert (answer.status, answer.headers["content-type"]) == (200, "text/javascript; charset=utf-8"), name
+        left |= set(re.findall(r'"\./([\w.]+)"', answer.read().decode())) - known
+    assert known == {path.name for path in _PAGE.glob("*.js")}
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (UserError("Nothing is known."), 404),
+        (GonePhotoError("It is gone."), 410),
+        (TooLargePhotoError("It is too large."), 413),
+        (UndecodableError("PhotoTooLarge", "It has too many pixels."), 413),
+        (UndecodableError("BrokenPhoto", "It is broken."), 415),
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), 503),
+    ],
+)
+def test_given_a_photo_without_a_picture_when_asked_for_then_the_status_says_why(
+    served: Served, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("photo_labels.browsing.pictures.Pictures._decoded", fail)
+    answer = served.client.request(f"thumbnail?image={quote(f'{BUCKET}/0.png')}")
+    assert answer.status == status
+    assert len(answer.read()) > 10
+
+
+def test_given_a_photo_that_was_deleted_when_asked_for_then_it_is_gone(served: Served, target: Target) -> None:
+    target.client("s3").delete_object(Bucket=BUCKET, Key="0.png")
+    answer = served.client.request(f"view?image={quote(f'{BUCKET}/0.png')}")
+    assert (answer.status, b"cannot be had" in answer.read()) == (410, True)
 
 
 def test_given_pictures_under_way_when_stopped_then_it_ends_and_nothing_is_in_its_log(

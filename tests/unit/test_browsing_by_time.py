@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from photo_labels.browsing.api import Api
 from photo_labels.library.user_errors import UserError
-from tests.unit.deployed import MUNICH, dated, document, put, store
+from tests.unit.deployed import BUCKET, MUNICH, dated, document, put, store
 
 if TYPE_CHECKING:
     from photo_labels.library.target import Target
@@ -73,6 +74,31 @@ def test_given_years_and_months_when_asked_for_then_those_that_have_rows_latest_
     assert api.years() == {"years": ["2022", "2019", "2011", "1911"]}
     assert api.months("2019") == {"months": ["2019-07", "2019-02"]}
     assert api.months("1990") == {"months": []}
+
+
+def test_given_photos_of_this_year_when_the_newest_are_asked_for_then_they_are_named_newest_first(
+    api: Api, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert api.newest() == {"images": []}
+    year = datetime.now(UTC).year
+    for time in (f"{year}-01-02", f"{year}-01-01", f"{year + 1}-01-01"):
+        store(target, dated(f"{time}.jpg", f"{time}T00:00:00", {"Cat": 90.0}))
+    ahead, second, first = (
+        f"{BUCKET}/{day}.jpg" for day in (f"{year + 1}-01-01", f"{year}-01-02", f"{year}-01-01")
+    )
+    assert api.newest() == {"images": [ahead, second, first]}
+    monkeypatch.setattr("photo_labels.browsing.api._NEWEST", 2)
+    assert api.newest() == {"images": [ahead, second]}
+
+
+@pytest.mark.parametrize(("when", "keys"), [("", 7), ("2019", 3), ("2019-07", 2), ("2011..2018", 1), ("1990", 0)])
+def test_given_a_time_when_searched_and_counted_then_only_photos_of_it(api: Api, when: str, keys: int) -> None:
+    found = api.search("cat", 0, None, when)
+    while found["more"]:
+        more = api.search("cat", 0, found["more"], when)
+        found = {"photos": found["photos"] + more["photos"], "more": more["more"]}
+    assert len(found["photos"]) == keys
+    assert api.facets("cat", 0, when, None)["photos"] == keys
 
 
 @pytest.mark.parametrize("text", ["", "19", "2019-07", "99999", "@taken", "٢٠١٩"])

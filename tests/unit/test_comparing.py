@@ -111,5 +111,5 @@ def test_given_a_multipart_photo_of_the_same_size_when_imported_then_it_is_said_
         io.BytesIO(PHOTO[:-1] + b"!"), BUCKET, "large.jpg", Config=TransferConfig(multipart_threshold=8 * MB)
     )
     ended = disk.run(is_waiting=False)
-    assert ended.ends() == {"large.jpg": "not uploaded"}
+    assert ended.ends() == {"large.jpg": "impossible to upload"}
     assert "S3 does not tell whether it is this one" in ended.files["large.jpg"].why

@@ -74,12 +74,18 @@ def test_given_the_docs_when_listed_then_the_readme_leads_to_each() -> None:
     assert [page for page in PAGES if re.fullmatch(r"docs/[\w-]+\.md", page) and f"]({page})" not in readme] == []
 
 
-def test_given_the_makefile_when_asked_for_help_then_its_lines_fit_80_columns() -> None:
-    told = subprocess.run(
-        ["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-    ).stdout
-    assert "make demo" in told
+def test_given_make_help_when_read_then_each_target_is_in_a_group_and_lines_fit_80_columns() -> None:
+    command = ["make", "--no-print-directory", "help"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
     assert [line for line in told.splitlines() if len(line) > 80] == []
+    usage, *groups = told.split("\n\n")
+    assert "make demo PHOTOS=" in usage
+    listed = [line.split()[1] for group in groups for line in group.splitlines()[1:]]
+    assert all(re.fullmatch(r"[A-Z][A-Za-z, ]+\n(  make .+\n?)+", group) for group in groups)
+    phony = re.search(r"^\.PHONY: ((?:.*\\\n)*.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert phony
+    targets = set(phony[1].replace("\\", " ").split())
+    assert sorted(listed) == sorted(targets - {"help", "setup", "emulator"})
 
 
 TIMES = "\N{MULTIPLICATION SIGN}"

@@ -181,7 +181,7 @@ def test_given_somebody_when_asked_then_only_yes_is_yes(
     someone: None, monkeypatch: pytest.MonkeyPatch, answer: str, meant: bool
 ) -> None:
     monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"readline": lambda _: answer})())
-    assert is_agreed("Go on?", "--yes") == meant
+    assert is_agreed("Go on?") == meant
     if not meant:
         with pytest.raises(SystemExit) as how:
             agree("Go on?")

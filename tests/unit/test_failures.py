@@ -454,6 +454,23 @@ def test_given_the_commands_when_there_are_failures_then_they_say_what_to_know(
     assert len(left(target, "BulkQueueUrl")) == 2
 
 
+@pytest.mark.parametrize("command", [["failures"], ["redrive"], ["redrive", "--dry-run"]])
+def test_given_a_reason_that_none_has_when_asked_for_then_it_is_said_which_there_are(
+    without_task: Target, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setattr(cli, "aws_target", lambda *_: without_task)
+    monkeypatch.setattr("photo_labels.commands.redrive.QueueRoom", lambda _: None)
+    for key in ("a.jpg", "b.jpg"):
+        store(without_task, document(key, {}, status="REJECTED", reason="UnknownFormat", detail="No."))
+    run = CliRunner().invoke
+    said = run(cli.photos, [*command, "--reason", "broken"])
+    assert (said.exit_code, said.output.splitlines()[-1]) == (
+        0,
+        "No failure has the reason broken; there is UnknownFormat (2).",
+    )
+    assert "UnknownFormat" in run(cli.photos, ["failures", "--reason", "unknownformat"]).output
+
+
 def test_given_json_when_listed_then_lines_and_what_was_counted_and_what_estimated(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -470,8 +487,8 @@ def test_given_json_when_listed_then_lines_and_what_was_counted_and_what_estimat
     assert (dead["kind"], dead["reason"]) == ("dead letter", RECEIVED_TOO_OFTEN)
     assert (counts["dead_letters_looked_at"], counts["dead_letters_not_looked_at_estimated"]) == (1, 1)
     assert {one["count"] for one in counts["counts"]} == {1}
-    assert "1 dead letter looked at of about 2" in listed.stderr
-    assert "1 dead letter looked at of about 2" in CliRunner().invoke(cli.photos, ["redrive", "--dry-run"]).output
+    assert "1 of about 2 dead letters looked at" in listed.stderr
+    assert "1 of about 2 dead letters looked at" in CliRunner().invoke(cli.photos, ["redrive", "--dry-run"]).output
 
 
 def test_given_dead_letters_of_both_queues_when_redriven_then_each_goes_to_its_own_queue(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from loadtest.__main__ import Folder
 from loadtest.benchmarks.arguments import whole_number
 from loadtest.result_files import prepare
-from local.folders import as_written
+from local.folders import Folder, as_typed, as_written
 from photo_labels.library.user_errors import UserError
 
 
@@ -26,6 +26,33 @@ def test_given_a_tilde_when_read_then_it_is_the_home_folder(
 @pytest.mark.parametrize("text", ["~nobody of that name/x", "./~", "a/~/b", " ~", "it's"])
 def test_given_another_tilde_or_none_when_read_then_it_is_what_is_written(text: str) -> None:
     assert as_written(text) == Path(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "samples",
+        "~",
+        "~/",
+        "~/my photos/it's",
+        "a b/*",
+        "-x",
+        "$HOME",
+        "~nobody of that name/x",
+        "./~",
+        "日本\n",
+        "it's",
+    ],
+)
+def test_given_a_folder_when_printed_as_typed_then_the_shell_makes_that_very_folder_of_it(
+    text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    word = subprocess.run(
+        ["sh", "-c", f"printf %s {as_typed(text)}"], capture_output=True, text=True, check=True
+    ).stdout
+    assert Path(word) == as_written(text)
+    assert not word.startswith("-")
 
 
 @click.command()

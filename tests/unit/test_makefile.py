@@ -16,6 +16,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from photo_labels.terminal.make import in_words_of_make
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -47,11 +49,11 @@ PLACE = {
 }
 OPTIONS: dict[str, dict[str, str]] = {
     "demo": {"PHOTOS": ""},
-    "up": {"PARAMETERS": ""},
+    "up": {"PARAMETERS": "", "LIBRARY": ""},
     **{target: dict(PLACE) for target in DEPLOYING},
     "chaos": {"N": "--number", "SEED": "--seed"},
     "corpus": {"DIR": "--folder"},
-    "bench": {"ROUNDS": "--rounds"},
+    "bench": {"ROUNDS": ""},
     "loadtest": {
         "N": "--number",
         "RATE": "--rate",
@@ -105,8 +107,64 @@ SWITCHES = {
     ("destroy", "DATA"): ("delete", "--with-data"),
     ("corpus", "ONLY"): ("decoder", "--decoder"),
 }
+COUNTED = tuple(target for target in OPTIONS if target.startswith("bench-") and "N" in OPTIONS[target])
+WRONG = [
+    *((target, "ARCHITECTURE", "sparc") for target in DEPLOYING),
+    *((target, "YES", "true") for target in (*DEPLOYING, "loadtest", "smoke")),
+    ("destroy", "DATA", "remove"),
+    ("deploy", "VIA", "pigeon"),
+    ("deploy", "EMAIL", "me@home"),
+    ("deploy", "PARAMETERS", "MaxLabels 5"),
+    ("deploy", "TAGS", "team"),
+    ("up", "PARAMETERS", "MaxLabels"),
+    *(("up", "LIBRARY", folder) for folder in ("", "Makefile", "Makefile/mine")),
+    ("demo", "PHOTOS", "/no such folder"),
+    ("corpus", "DIR", "/no such folder"),
+    ("bench-vision", "DIR", "/no such folder"),
+    ("corpus", "ONLY", "decoder please"),
+    ("chaos", "N", "-1"),
+    ("chaos", "SEED", "x"),
+    ("bench", "ROUNDS", "x"),
+    ("histories", "N", "x"),
+    ("histories", "SEED", "-1"),
+    *((target, "N", "0") for target in COUNTED),
+    ("bench-endurance", "MINUTES", "1.5"),
+    ("smoke", "TARGET", "x"),
+    ("smoke", "OUT", ""),
+    ("loadtest", "N", "abc"),
+    ("loadtest", "RATE", "inf"),
+    ("loadtest", "PROFILE", "wave"),
+    ("loadtest", "SIZE", "huge"),
+    ("loadtest", "PHOTOS", "/no such folder"),
+    ("loadtest", "TARGET", "foo"),
+    ("loadtest", "RECOGNISER", "me"),
+    ("loadtest", "SLO", "p95"),
+    ("loadtest", "SEED", "x"),
+    ("loadtest", "WARMUP", "-1"),
+    ("loadtest", "BESIDE", "-1"),
+    ("loadtest", "TPS", "nan"),
+    ("loadtest", "DUPLICATES", "1"),
+    ("loadtest", "OUT", ""),
+    ("loadtest", "KEEP", "yes"),
+]
+# What may be any text until AWS, or Docker, has a word to say.
+ANY = {"STACK", "REGION", "PROFILE", "BASE_IMAGE", "EXISTING_BUCKET", "PREFIX"}
+
 # Variables that the Makefile itself gives a value.
-OURS = {"BIN", "DEPLOY", "UV", "MINISTACK", "RIE", "BASELINES", "READERS", "AUDIT", "OF_HANDLER", "MAKEFILE_LIST"}
+OURS = {
+    "BIN",
+    "DEPLOY",
+    "TOOL",
+    "VARIABLES",
+    "UV",
+    "MINISTACK",
+    "RIE",
+    "BASELINES",
+    "READERS",
+    "AUDIT",
+    "OF_HANDLER",
+    "MAKEFILE_LIST",
+}
 OF_THE_CALLER = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 
 
@@ -221,15 +279,52 @@ def test_given_a_folder_for_the_local_cloud_when_said_to_make_then_it_is_that_ve
 
 
 def test_given_the_makefile_when_read_then_every_variable_that_a_person_sets_is_in_these_tests() -> None:
-    told = re.search(r"^TOLD := \$\(foreach name,(.*?),\\?$", MAKEFILE, re.DOTALL | re.MULTILINE)
+    told = re.search(r"^VARIABLES := ((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)
     assert told
     named = set(told[1].replace("\\", " ").split())
     tested = {name for options in OPTIONS.values() for name in options} | {name for _, name in SWITCHES}
     assert named == tested | {"PHOTOS_LOCAL_STATE", "PYTHON"}
     helped = {name for text in re.findall(r"##(.*)", MAKEFILE) for name in re.findall(r"\b([A-Z_]+)=", text)}
     assert {"PHOTOS", "PARAMETERS", "MINUTES"} <= helped <= named
-    recipes = "\n".join(re.findall(r"^\t.*|^DEPLOY = (?:.*\\\n)*.*", MAKEFILE, re.MULTILINE))
+    recipes = "\n".join(re.findall(r"^\t.*|^(?:DEPLOY|TOOL) = (?:.*\\\n)*.*", MAKEFILE, re.MULTILINE))
     assert set(re.findall(r"(?<!\$)\$[({]([A-Z_]+)[)}]", recipes)) <= OURS
+
+
+@pytest.mark.parametrize(("target", "name", "value"), WRONG)
+def test_given_a_wrong_value_when_made_then_the_sentence_names_the_variable_as_it_was_written(
+    checkout: Checkout, target: str, name: str, value: str
+) -> None:
+    asked = checkout.make(target, f"{name}={value}")[-1]
+    done = subprocess.run(
+        [sys.executable, *asked["argv"]],
+        cwd=checkout.folder,
+        env=asked["environment"] | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert f": {name}={value}: " in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not done.stdout
+    assert not re.search(r"--[a-z]|Usage|valid (integer|float)", done.stderr)
+
+
+def test_given_the_variables_when_compared_with_these_tests_then_each_is_tried_wrong() -> None:
+    taken = {(target, name) for target, options in OPTIONS.items() for name in options} | SWITCHES.keys()
+    tried = {(target, name) for target, name, _ in WRONG}
+    assert tried == {one for one in taken if one[1] not in ANY or one == ("loadtest", "PROFILE")}
+
+
+def test_given_a_sentence_about_options_when_make_called_then_it_is_about_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = "Pass --stack or --yes; `photos --stack x` and --local are no variables."
+    monkeypatch.delenv("MAKE_VARIABLES", raising=False)
+    assert in_words_of_make(said) == said
+    monkeypatch.setenv("MAKE_VARIABLES", "STACK YES")
+    assert in_words_of_make(said) == "Pass STACK=… or YES=1; `photos --stack x` and --local are no variables."
 
 
 def test_given_a_python_in_the_home_folder_when_made_then_that_one_is_taken(tmp_path: Path) -> None:

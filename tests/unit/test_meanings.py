@@ -294,7 +294,7 @@ def test_given_a_map_when_commands_run_then_labels_are_called_as_in_it(
     assert "machine is hidden by" in hidden.output
     listed = run(target, monkeypatch, "labels", "--json", *own)
     assert [json.loads(line) for line in listed.stdout.splitlines()] == [
-        {"label": "Handy", "photos": 3, "merged": ["Phone", "Mobile Phone"]}
+        {"label": "Handy", "photos": 3, "at_most": True, "merged": ["Phone", "Mobile Phone"]}
     ]
     assert "≤ 3 │ Handy" in run(target, monkeypatch, "labels", *own).output
     exported = run(target, monkeypatch, "export", "--format", "csv", "--yes", *own)

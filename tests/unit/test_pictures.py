@@ -353,7 +353,7 @@ def test_given_more_documents_than_are_read_at_time_when_all_are_asked_for_then_
     for number in range(150):
         store(target, document(f"{number}.jpg", {}, status="REJECTED" if number % 50 == 0 else "LABELLED"))
     library = Api(target)
-    for read, expected in ((partial(library.timeline, ""), 147), (library.rejected, 3)):
+    for read, expected in ((partial(library.timeline, ""), 147), (partial(library.rejected, ""), 3)):
         found, after = list[str](), None
         while True:
             page = read(after)

@@ -14,13 +14,16 @@ from photo_labels.library.searching.query import (
     Query,
     drivers,
     holds,
-    labels_in,
+    leaves,
+    may_hold,
     parse,
     renamed,
 )
+from photo_labels.library.searching.terms import REJECTED, UNLABELLED, InFolder, Named
 from photo_labels.library.user_errors import UserError
 
-LABELS = ("Cat", "Dog", "Dining Table", "Salt and Pepper")
+LABELS = ("Cat", "Dog", "Dining Table", "Salt and Pepper", "in:2019")
+KEYS = ("a.jpg", "2019/IMG_1.jpg", "my photos/a (1).jpg", "x/(old)/SS.jpg")
 A, B, C = Has("a"), Has("b"), Has("c")
 
 
@@ -38,6 +41,13 @@ A, B, C = Has("a"), Has("b"), Has("c")
         ('"salt and pepper" or a', Or((Has("salt and pepper"), A))),
         ('"not closed', Has("not closed")),
         ("((a))", A),
+        ("(a or b) c", And((Or((A, B)), C))),
+        ("a in:2019/", And((A, InFolder("2019/")))),
+        ("in:2019 dining table name:IMG_03*", And((InFolder("2019"), Has("dining table"), Named("IMG_03*")))),
+        ('In:"my photos/"', InFolder("my photos/")),
+        ("(a or name:IMG(1)*)", Or((A, Named("IMG(1)*")))),
+        ("not is:rejected or IS:Unlabelled", Or((Not(REJECTED), UNLABELLED))),
+        ('"in:2019" or "a:b"', Or((Has("in:2019"), Has("a:b")))),
     ],
 )
 def test_given_a_text_when_parsed_then_it_is_that_query(text: str, query: Query) -> None:
@@ -58,6 +68,14 @@ def test_given_a_text_when_parsed_then_it_is_that_query(text: str, query: Query)
         ("(" * 201, "has 201 words"),
         ("(" * 200, "lacks a label"),
         ("not " * 200, "lacks a label"),
+        ("in: 2019", "in: lacks a folder"),
+        ("in:/", "in: lacks a folder"),
+        ('name:""', "name: lacks a file name"),
+        ("is:reject", "Did you mean is:rejected?"),
+        ("is:", "Say is:unlabelled or is:rejected."),
+        ("nam:IMG_03*", "Did you mean name:IMG_03*?"),
+        ("colour:red", 'A label with a colon goes in double quotes: "colour:red".'),
+        ("and:a", "A search has no and: in it."),
     ],
 )
 def test_given_a_text_that_makes_no_sense_when_parsed_then_a_sentence_says_why(text: str, said: str) -> None:
@@ -67,7 +85,12 @@ def test_given_a_text_that_makes_no_sense_when_parsed_then_a_sentence_says_why(t
 
 
 queries = st.recursive(
-    st.sampled_from(["Cat", "Dog", "Dining Table"]).map(Has),
+    st.one_of(
+        st.sampled_from(LABELS).map(Has),
+        st.sampled_from(["2019", "/my photos/", "(old)"]).map(InFolder),
+        st.sampled_from(["IMG*", "a (1).jpg", "ß", "?"]).map(Named),
+        st.sampled_from([REJECTED, UNLABELLED]),
+    ),
     lambda inner: st.one_of(
         inner.map(Not),
         st.lists(inner, min_size=2, max_size=3).map(lambda some: And(tuple(some))),
@@ -77,11 +100,20 @@ queries = st.recursive(
 )
 
 
-@given(queries, st.sets(st.sampled_from(LABELS)))
-def test_given_any_query_when_printed_and_parsed_then_it_means_the_same(query: Query, labels: set[str]) -> None:
+@given(queries, st.sets(st.sampled_from(LABELS)), st.sampled_from(KEYS), st.booleans())
+def test_given_any_query_when_printed_and_parsed_then_it_means_the_same(
+    query: Query, labels: set[str], key: str, is_rejected: bool
+) -> None:
     again = parse(str(query))
-    assert holds(again, labels) == holds(query, labels)
-    assert set(labels_in(again)) == set(labels_in(query))
+    assert holds(again, labels, key, is_rejected=is_rejected) == holds(query, labels, key, is_rejected=is_rejected)
+    assert set(leaves(again)) == set(leaves(query))
+
+
+@given(queries, st.sets(st.sampled_from(LABELS)), st.sampled_from(KEYS), st.booleans())
+def test_given_any_query_when_a_key_rules_a_photo_out_then_no_labels_make_it_wanted(
+    query: Query, labels: set[str], key: str, is_rejected: bool
+) -> None:
+    assert may_hold(query, key) or not holds(query, labels, key, is_rejected=is_rejected)
 
 
 @given(queries, st.dictionaries(st.sampled_from(LABELS), st.integers(0, 9)), st.sets(st.sampled_from(LABELS)))
@@ -91,23 +123,23 @@ def test_given_any_query_when_its_drivers_are_read_then_no_photo_is_missed(
     read = drivers(query, lambda label: counts.get(label, 0))
     if read is None:
         assert _may_have_nothing(query), "some labels must be there, so that they could be read"
-    elif holds(query, labels):
+    elif any(holds(query, labels, key) for key in KEYS):
         assert labels & read
 
 
 def _may_have_nothing(query: Query) -> bool:
-    """Whether somewhere a photo is wanted for what it lacks."""
-    return any(isinstance(one, Not) for one in _parts(query))
+    """Whether somewhere a photo is wanted for what it lacks, or for what is no label."""
+    return any(not isinstance(one, Has | And | Or) for one in _parts(query))
 
 
 def _parts(query: Query) -> list[Query]:
     match query:
-        case Has():
-            return [query]
         case Not(inner):
             return [query, *_parts(inner)]
         case And(some) | Or(some):
             return [query, *(part for one in some for part in _parts(one))]
+        case _:
+            return [query]
 
 
 def test_given_several_labels_when_drivers_are_chosen_then_they_are_the_rarest() -> None:

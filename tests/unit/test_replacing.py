@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from photo_labels.library.importing.ends import End
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
-from photo_labels.library.importing.journal import End, Journal
+from photo_labels.library.importing.journal import Journal
 from photo_labels.library.target import Target
 from tests.unit.deployed import BUCKET
 
@@ -126,13 +127,13 @@ class History:
         there = {hashlib.sha256(content).digest() for content in after.values()}
         for file, end in ends.items():
             is_there = hashlib.sha256(file.read_bytes()).digest() in there
-            assert end in {End.UPLOADED, End.NOT_UPLOADED}
-            assert is_there or end is End.NOT_UPLOADED, "a photo is said to be there that is not"
+            assert end in {End.UPLOADED, End.IMPOSSIBLE}
+            assert is_there or end is End.IMPOSSIBLE, "a photo is said to be there that is not"
         # What a dry run says is what happens.
-        assert {file: end is End.NOT_UPLOADED for file, end in would.items()} == {
-            file: end is End.NOT_UPLOADED for file, end in ends.items()
+        assert {file: end is End.IMPOSSIBLE for file, end in would.items()} == {
+            file: end is End.IMPOSSIBLE for file, end in ends.items()
         }
-        assert list(would.values()).count(End.TO_UPLOAD) >= len(after) - len(before)
+        assert list(would.values()).count(End.TO_UPLOAD) == len(after) - len(before)
 
     def _ends(self, path: Path, *, is_dry: bool) -> dict[Path, End | None]:
         with Journal(self._journal) as opened, opened.copied() as copy:
@@ -162,7 +163,10 @@ def test_given_copies_when_the_first_is_read_slowest_then_a_dry_run_says_what_th
     disk.target.client("s3").put_object(Bucket=BUCKET, Key="copy.jpg", Body=b"photo")
     disk.write("a.jpg", "copy.jpg", body=b"photo")
     own, disk.journal_path = disk.journal_path, None
-    assert disk.run(is_dry=True, is_waiting=False).ends() == dict.fromkeys(("a.jpg", "copy.jpg"), "to upload")
+    assert disk.run(is_dry=True, is_waiting=False).ends() == {
+        "a.jpg": "to upload",
+        "copy.jpg": "with the content of another",
+    }
     disk.journal_path = own
     is_copy_sent = threading.Event()
     disk.before_put = lambda key: is_copy_sent.set() if key == "copy.jpg" else None
@@ -186,7 +190,7 @@ def test_given_two_cards_at_one_mount_point_when_imported_then_the_second_photo_
     shutil.rmtree(disk.folder)
     disk.write("DCIM/IMG_0001.JPG", body=b"other card")
     ended = disk.run()
-    assert ended.ends() == {"IMG_0001.JPG": "not uploaded"}
+    assert ended.ends() == {"IMG_0001.JPG": "impossible to upload"}
     assert "use --prefix for this one, or --replace that one" in ended.told
     assert disk.content("DCIM/IMG_0001.JPG") == b"first card"
     assert disk.run(finder=PhotoFinder("card 2/")).ends() == {"IMG_0001.JPG": "labelled"}
@@ -203,7 +207,7 @@ def test_given_two_folders_that_are_both_here_when_imported_then_they_are_told_a
     monkeypatch.chdir(disk.folder / "A")
     assert disk.run(paths=[here]).ends() == {"IMG_0001.JPG": "labelled"}
     monkeypatch.chdir(disk.folder / "B")
-    assert disk.run(paths=[here]).ends() == {"IMG_0001.JPG": "not uploaded"}
+    assert disk.run(paths=[here]).ends() == {"IMG_0001.JPG": "impossible to upload"}
     assert disk.content("IMG_0001.JPG") == b"A"
 
 
@@ -237,4 +241,4 @@ def test_given_a_journal_of_an_older_version_when_imported_then_nothing_is_uploa
     assert disk.run().ends() == first.ends()
     assert disk.puts == {"a.jpg": 1, "b.jpg": 1}
     disk.write("a.jpg", body=b"other")
-    assert disk.run().ends() == {"a.jpg": "not uploaded", "b.jpg": "labelled"}
+    assert disk.run().ends() == {"a.jpg": "impossible to upload", "b.jpg": "labelled"}

@@ -197,6 +197,8 @@ def test_given_dated_photos_when_searched_as_json_then_lines_say_when_where_and_
         0,
         {
             "image": f"{BUCKET}/a.jpg",
+            "status": "LABELLED",
+            "reason": None,
             "label": None,
             "confidence": None,
             "labels": {"Cat": 90.0},
@@ -301,7 +303,7 @@ def test_given_a_time_without_photos_when_searched_then_it_says_of_which_times_a
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "Name a label, or say which photos: --taken 2019, --near, --prefix and so on."),
+        ([], "Name a label, or say which photos: --taken 2019, --in, --near and so on."),
         (["--prefix", ""], "Name a label, or say which photos"),
         (["--min-confidence", "50"], "Name a label, or say which photos"),
         (["not", "dog"], "of those that lack one. Or say when they were taken; --taken .. is any time."),

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from photo_labels import cli
+from photo_labels.commands.status import status_table
 from photo_labels.library.budget import BudgetStatus
 from photo_labels.library.status import COUNTED, Queue, Status, StatusReader
 from photo_labels.library.target import Target
@@ -125,6 +126,27 @@ def test_given_backlog_when_asked_when_it_is_gone_then_by_rate_or_quota_or_nobod
     none = Queue(0, 0, 0)
     status = Status(none, none, Queue(backlog, 0, 0), none, none, is_on, counts, None, tps, {})
     assert status.gone_in_s == gone_in_s
+
+
+@pytest.mark.parametrize(
+    ("backlog", "labelled", "told"),
+    [
+        (100_000, 3, "gone in 5.6 h at the quota, 115.7 days at the last 5 minutes' rate"),
+        (100_000, 1_500, "gone in about 5.6 h"),
+        (2, 3, "gone in about 3 min"),
+        (100_000, 0, "gone in about 5.6 h"),
+    ],
+)
+def test_given_what_was_only_now_queued_when_asked_when_it_is_gone_then_both_rates_are_told(
+    backlog: int, labelled: int, told: str
+) -> None:
+    counts = dict.fromkeys(COUNTED, 0) | {"ImagesLabelled": labelled}
+    none = Queue(0, 0, 0)
+    status = Status(none, none, Queue(backlog, 0, 0), none, none, True, counts, None, 5.0, {})
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(status_table(status))
+    assert f"backlog          {told}" in captured.get()
 
 
 def test_given_photos_rejected_live_and_of_bulk_work_when_asked_then_both_count() -> None:

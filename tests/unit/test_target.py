@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ from photo_labels.library.target import (
     Target,
     aws_connection,
     described,
+    is_local_cloud_up,
     local_target,
     scrub_environment,
 )
@@ -111,6 +113,89 @@ def test_given_credential_process_that_breaks_later_when_renewed_then_credential
     with pytest.raises(CredentialRetrievalError) as over:
         credentials.get_frozen_credentials()
     assert are_credentials_over(over.value)
+
+
+@pytest.fixture
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A user without any AWS settings, who types a search."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("PHOTOS_TARGET", raising=False)
+    scrub_environment(os.environ)
+    monkeypatch.setattr(sys, "argv", [".venv/bin/photos", "search", "dining table", "--prefix", "it's/"])
+
+
+def said_without(*options: str) -> str:
+    error = CliRunner().invoke(cli.photos, [*options, "search", "dining table"]).exception
+    assert isinstance(error, UserError)
+    return str(error)
+
+
+TYPED = """.venv/bin/photos --local search 'dining table' --prefix 'it'"'"'s/'"""
+
+
+@pytest.mark.usefixtures("nothing_set")
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ([], "No AWS region is set: "),
+        (["--region", "eu-west-1"], "There are no AWS credentials: "),
+        (["--profile", "nobody"], "Your AWS settings cannot be used "),
+    ],
+)
+def test_given_no_aws_and_a_local_cloud_when_asked_then_local_is_suggested_and_not_done(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], why: str
+) -> None:
+    monkeypatch.setattr(cli, "is_local_cloud_up", lambda: True)
+    monkeypatch.setattr(cli, "local_target", lambda: pytest.fail("it guesses"))
+    said = said_without(*options)
+    assert said.startswith(why)
+    assert said.endswith(f". The local cloud is running: {TYPED}")
+
+
+@pytest.mark.usefixtures("nothing_set")
+@pytest.mark.parametrize("has_checkout", [True, False])
+def test_given_no_aws_and_no_local_cloud_when_asked_then_make_up_is_suggested_in_a_checkout(
+    monkeypatch: pytest.MonkeyPatch, has_checkout: bool
+) -> None:
+    monkeypatch.setattr(cli, "is_local_cloud_up", lambda: False)
+    monkeypatch.setattr(cli, "has_checkout", lambda: has_checkout)
+    own = "No AWS region is set: set AWS_REGION, or pass --region."
+    assert said_without() == own + (f" Or do without AWS: make up && {TYPED}" if has_checkout else "")
+
+
+def test_given_a_local_cloud_when_looked_for_then_it_is_up_as_long_as_it_answers(tmp_path: Path) -> None:
+    assert not is_local_cloud_up(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        (tmp_path / "cloud.json").write_text(json.dumps({"endpoint_url": url}))
+        assert is_local_cloud_up(tmp_path)
+    assert not is_local_cloud_up(tmp_path)
+    for damaged in ("", "{", "[]", '{"endpoint_url": "http://127.0.0.1:99999"}', '{"endpoint_url": 1}', "\0"):
+        (tmp_path / "cloud.json").write_text(damaged)
+        assert not is_local_cloud_up(tmp_path)
+
+
+def test_given_local_behind_the_command_when_typed_then_the_message_puts_it_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(sys, "argv", [".venv/bin/photos", "search", "dog", "--local"])
+    said = CliRunner().invoke(cli.photos, sys.argv[1:])
+    assert said.exit_code == 2
+    assert "Error: --local goes before the command: .venv/bin/photos --local search dog\n" in said.output
+
+
+def test_given_photos_on_the_path_when_typed_then_it_is_suggested_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").touch(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "photos"), "status"])
+    assert cli._typed_with_local() == "photos --local status"
+    monkeypatch.setattr(sys, "argv", ["/somewhere/photo_labels/__main__.py", "status"])
+    monkeypatch.setattr(sys, "orig_argv", ["python3", "-m", "photo_labels", "status"])
+    assert cli._typed_with_local() == "python3 -m photo_labels --local status"
 
 
 @pytest.mark.parametrize("told", ["lokal", "LOCAL", "AWS "])

@@ -19,7 +19,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from local.folders import as_written
+from local.folders import Folder
 from local.models.evaluation.decoding import decoded
 from local.models.evaluation.photos import LIST, Photo, fetch, photos_in
 from local.models.evaluation.score import LEAST, Score, Seen, score, sure
@@ -35,12 +35,20 @@ _CACHE = Path(tempfile.gettempdir()) / "photo-labels-photos"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--folder", default="", help="With photos of one's own, and a photos.tsv, if there is one.")
-def main(folder: str) -> None:
-    """Say how many labels of photos are right, how many are found, and what it takes."""
+@click.option(
+    "--folder", type=Folder(exists=True), help="With your own photos, and a photos.tsv, if there is one."
+)
+def main(folder: Path | None) -> None:
+    """Say how many labels of photos are right, how many are found, and what it takes.
+
+    \b
+    make bench-vision
+    make bench-vision DIR=samples
+    .venv/bin/python -m local.models.evaluation --folder samples
+    """  # noqa: D301 - click reads \b
     console = Console(highlight=False)
     with Console(stderr=True).status("starting") as status:
-        parts = _own(as_written(folder)) if folder else _listed(status.update)
+        parts = _own(folder) if folder else _listed(status.update)
         vision = Vision()
         answers = {name: _answers(photos, vision, status.update) for name, photos in parts.items()}
     answers = {name: some for name, some in answers.items() if some}
@@ -82,8 +90,6 @@ def _listed(tell: Callable[[str], None]) -> dict[str, dict[Path, Photo | None]]:
 
 def _own(folder: Path) -> dict[str, dict[Path, Photo | None]]:
     """Raises UserError."""
-    if not folder.is_dir():
-        raise UserError("Name a folder with photos: make bench-vision DIR=folder.")
     try:
         expected = photos_in(folder / LIST.name) if (folder / LIST.name).is_file() else []
     except (KeyError, ValueError) as error:

@@ -28,6 +28,25 @@ class Finding(Enum):
     ROWS_MISSING = "documents of which index rows are missing"
     STRAY_ROW = "index rows that no document backs"
 
+    @property
+    def one(self) -> str:
+        """Return the text for one of them."""
+        return _ONE[self]
+
+    def counted(self, number: int) -> str:
+        """Return so many of them as a text: "1 photo without a document"."""
+        return f"{number:,} {self.one if number == 1 else self.value}"
+
+
+_ONE = {
+    Finding.NEVER_LABELLED: "photo without a document",
+    Finding.CALLED_REMOVED: "photo that its document calls removed",
+    Finding.OUTDATED: "photo that changed after it was labelled",
+    Finding.GONE: "document of a photo that is gone",
+    Finding.ROWS_MISSING: "document of which index rows are missing",
+    Finding.STRAY_ROW: "index row that no document backs",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

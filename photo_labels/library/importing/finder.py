@@ -6,11 +6,12 @@ import os
 import stat
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from photo_labels.library.importing.ends import End
 from photo_labels.library.importing.folders import why_skipped
 from photo_labels.library.key_filter import KeyFilter
 from photo_labels.library.skipped import Skipped, skip
@@ -41,7 +42,7 @@ _MAX_KEY_BYTES = 1024
 class FoundFile:
     """A file that is a photo by its name or its content, or that was named.
 
-    `why` says why it is not uploaded, where it is not.
+    `end` and `why` say what becomes of it without an upload, and why.
     """
 
     # Absolute, so that it names the same file wherever the command is run.
@@ -49,9 +50,17 @@ class FoundFile:
     key: str
     size: int = 0
     stamp: str = ""
+    end: End | None = None
     why: str = ""
-    # By the patterns of who named it: no failure.
-    is_left_out: bool = False
+
+
+def _refused(path: Path, why: str, end: End = End.IMPOSSIBLE) -> FoundFile:
+    return FoundFile(path, "", end=end, why=why)
+
+
+def end_of(error: OSError) -> End:
+    """Return the end of a file that could not be read: a disk may recover, a permission has to be given."""
+    return End.IMPOSSIBLE if isinstance(error, PermissionError) else End.NOT_UPLOADED
 
 
 def stamp_of(status: os.stat_result) -> str:
@@ -121,7 +130,7 @@ class PhotoFinder:
                     folders.append(_listed(Path(entry.path)))
             elif _is_link_to_folder(entry):
                 why = "It is a link to a folder: name that folder to have it imported."
-                yield FoundFile(Path(entry.path), "", why=why)
+                yield _refused(Path(entry.path), why)
             else:
                 yield from self._file(Path(entry.path), Path(entry.path).relative_to(root).as_posix())
 
@@ -153,16 +162,18 @@ class PhotoFinder:
         """Look at a file that was named itself."""
         said, name = name_says(path.name), _composed(path.name)
         if option := self._left_out_by(name):
-            return FoundFile(path, "", why=f"{option} leaves it out.", is_left_out=True)
+            return _refused(path, f"{option} leaves it out.", End.LEFT_OUT)
         if said is NameSays.NO_PHOTO:
-            return FoundFile(path, "", why=why_no_photo(path.name))
+            return _refused(path, why_no_photo(path.name))
         if not self.keys.has_suffix(name):
             endings = ", ".join(self.keys.suffixes)
             why = f"The pipeline labels only what ends in {endings} (its parameter KeySuffixes): rename it."
-            return FoundFile(path, "", why=why)
+            return _refused(path, why)
         found = self._looked_at(path, path.name)
-        if not found.why and said is NameSays.NOTHING and not _begins_like_photo(path):
-            return FoundFile(path, "", why="It is no photo: it begins like none of a format that is known here.")
+        if found.end is End.EMPTY:  # among many of a folder it is a warning, but this one was asked for
+            return replace(found, end=End.IMPOSSIBLE)
+        if not found.end and said is NameSays.NOTHING and not _begins_like_photo(path):
+            return _refused(path, "It is no photo: it begins like none of a format that is known here.")
         return found
 
     def _left_out_by(self, name: str) -> str:
@@ -179,20 +190,24 @@ class PhotoFinder:
         try:
             status = path.stat()
         except OSError as error:
-            what = "It is a link to nothing" if path.is_symlink() else f"It cannot be read: {error.strerror}"
-            return FoundFile(path, "", why=f"{what}.")
+            is_link = path.is_symlink()
+            why = "It is a link to nothing." if is_link else f"It cannot be read: {error.strerror}."
+            return _refused(path, why, End.IMPOSSIBLE if is_link else end_of(error))
         if not stat.S_ISREG(status.st_mode):
-            return FoundFile(path, "", why="It is no file.")
+            return _refused(path, "It is no file.")
         if not status.st_size:
-            return FoundFile(path, "", why="It is empty (0 bytes).")
-        key = _composed(self.prefix + name)
+            return _refused(path, "It is empty (0 bytes).", End.EMPTY)
+        return self._with_key(path, _composed(self.prefix + name), status)
+
+    @staticmethod
+    def _with_key(path: Path, key: str, status: os.stat_result) -> FoundFile:
         try:
             length = len(key.encode())
         except UnicodeEncodeError:  # the file system's bytes, which Python keeps as lone surrogates
-            return FoundFile(path, "", why="Its name is not valid UTF-8: rename it.")
+            return _refused(path, "Its name is not valid UTF-8: rename it.")
         if length > _MAX_KEY_BYTES:
             too_long = f"Its key would have {length:,} bytes, and S3 takes {_MAX_KEY_BYTES:,}: shorten its path."
-            return FoundFile(path, "", why=too_long)
+            return _refused(path, too_long)
         return FoundFile(path, key, status.st_size, stamp_of(status))
 
 
@@ -218,7 +233,7 @@ def _listed(folder: Path) -> Iterator[os.DirEntry[str] | FoundFile]:
         with os.scandir(folder) as entries:
             return iter(sorted(entries, key=lambda entry: entry.name))
     except OSError as error:
-        return iter([FoundFile(folder, "", why=f"The folder cannot be read: {error.strerror}.")])
+        return iter([_refused(folder, f"The folder cannot be read: {error.strerror}.", end_of(error))])
 
 
 def _is_link_to_folder(entry: os.DirEntry[str]) -> bool:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
+from photo_labels.library.importing.ends import End
 from photo_labels.library.importing.finder import NO_SUFFIX
-from photo_labels.library.importing.journal import AT_ONCE, End
+from photo_labels.library.importing.journal import AT_ONCE
 from photo_labels.library.importing.line import AT_A_TIME, Line
 from photo_labels.library.importing.pace import MOST, Pace
 from photo_labels.library.importing.patience import PATIENCE, Watch
@@ -136,6 +137,17 @@ class Importer:
             raise UserError(_nothing_in(paths, finder))
         self._journal.look_for_known(self._clock())
 
+    def look_at_known(self) -> None:
+        """Look once at each photo that was imported before: so it is known which have to be uploaded again.
+
+        The others either end, or wait for their labels as what is uploaded now does.
+        """
+        self._journal.look_for_all()
+        while some := self._journal.to_look_for(AT_ONCE, AT_A_TIME):
+            self._look_for(some)
+            self._tell()
+        self._journal.look_for_known(self._clock())
+
     def find_open(self) -> None:
         """Find what earlier imports have uploaded and have not seen the end of.
 
@@ -177,6 +189,8 @@ class Importer:
             self._pause(_LOOK_S)
         self._tell()
         try:
+            if is_waiting and not self._is_pausing:
+                self._watch.look_for_hold()
             self._look_for(looked_for)
             return bool(self._uploading) or not (self._is_all_sent and is_waiting and self._is_stuck())
         except (HTTPClientError, NoConnectionError) as error:
@@ -334,14 +348,12 @@ class Importer:
         self._tell_at = self._clock() + max(_TELL_S, 20 * (self._clock() - now))
 
     def _close(self, stop: Stop | None, *, is_waiting: bool) -> None:
-        new = known = End.UPLOADED
-        why = "It is uploaded, and will be labelled later."
         if self._is_dry:
-            new, why = End.TO_UPLOAD, ""
-        elif is_waiting and not stop:
-            new = known = End.UNACCOUNTED
-            why = self._why_not()
-        self._journal.close(new, known, why, "The import was stopped before its turn: run it again.")
+            self._journal.close_dry()
+        end, why = End.UPLOADED, "It is uploaded, and will be labelled later."
+        if is_waiting and not stop:
+            end, why = End.UNACCOUNTED, self._why_not()
+        self._journal.close(end, why, "The import was stopped before its turn: run it again.")
 
     def _why_not(self) -> str:
         said = self._given_up.value if self._given_up else ""
@@ -355,7 +367,7 @@ class Importer:
 def _nothing_in(paths: Sequence[Path], finder: PhotoFinder) -> str:
     """Say that there is nothing to import, and what there is instead."""
     named, files = ", ".join(str(path) for path in paths), finder.left_alone.total()
-    sentences = [f"There are no photos in {named}: of {files:,} files none is to be imported."]
+    sentences = [f"There are no photos in {named}: {_none_of(files)}."]
     if finder.skipped:
         sentences.append(f"Skipped: {', '.join(parts_of(finder.skipped))}.")
     if finder.skipped_folders:
@@ -363,3 +375,9 @@ def _nothing_in(paths: Sequence[Path], finder: PhotoFinder) -> str:
     if unlabelled := finder.left_alone[NO_SUFFIX]:
         sentences.append(f"{unlabelled:,} would not be labelled: see the parameter KeySuffixes.")
     return " ".join(sentences)
+
+
+def _none_of(files: int) -> str:
+    if files == 0:
+        return "no file is there to be imported"
+    return "the file there is not to be imported" if files == 1 else f"of {files:,} files none is to be imported"

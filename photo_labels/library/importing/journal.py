@@ -18,10 +18,10 @@ import threading
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from photo_labels.library.importing.ends import End
 from photo_labels.library.state_files import private
 from photo_labels.library.user_errors import UserError
 
@@ -86,22 +86,6 @@ DROP INDEX IF EXISTS contents_to_look_for;
 _PAGE = 500
 # In the place of times: of those that `look_for_all` has called, and of those that nobody looks for.
 AT_ONCE, _ASLEEP = -math.inf, math.inf
-
-
-class End(Enum):
-    """What became of a file."""
-
-    LABELLED = "labelled"
-    REJECTED = "rejected"
-    # And not waited for.
-    UPLOADED = "uploaded"
-    REMOVED = "removed meanwhile"
-    # In a dry run.
-    TO_UPLOAD = "to upload"
-    NOT_UPLOADED = "not uploaded"
-    # By --include or --exclude, though it was named.
-    LEFT_OUT = "left out"
-    UNACCOUNTED = "unaccounted for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,11 +226,12 @@ class Journal:
                 self._add(database, one)
 
     def _add(self, database: sqlite3.Connection, one: FoundFile) -> None:
-        why, not_uploaded = one.why, End.LEFT_OUT if one.is_left_out else End.NOT_UPLOADED
+        why, end = one.why, one.end
         if not why:
             same = database.execute("SELECT path FROM files WHERE is_found AND key = ?", (one.key,)).fetchone()
             if same and same[0] != os.fsencode(one.path):
                 why = f"Its key would be that of {os.fsdecode(same[0])}: import one of them with another --prefix."
+                end = End.IMPOSSIBLE
         database.execute(
             """
             INSERT INTO files (path, size, stamp, key, is_found, end, why) VALUES (?, ?, ?, ?, 1, ?, ?)
@@ -260,16 +245,22 @@ class Journal:
                 one.size,
                 one.stamp,
                 None if why else one.key,
-                not_uploaded.value if why else None,
+                end.value if end else None,
                 why,
             ),
         )
 
     def to_upload(self) -> tuple[int, int]:
-        """Files that have to be read, as most of them uploaded, and their bytes."""
+        """Return how many files may be uploaded at most, and their bytes.
+
+        Those that have to be read, and those whose content is in the bucket under the name of one of these, which
+        may be put over it.
+        """
         [(files, size)] = self._all(
-            "SELECT count(*), total(size) FROM files LEFT JOIN contents USING (sha256)"
-            " WHERE is_found AND end IS NULL AND etag IS NULL"
+            "WITH unread AS (SELECT path, files.key FROM files LEFT JOIN contents USING (sha256)"
+            " WHERE is_found AND end IS NULL AND etag IS NULL)"
+            " SELECT count(*), total(size) FROM files LEFT JOIN contents USING (sha256) WHERE is_found"
+            " AND (path IN (SELECT path FROM unread) OR contents.key IN (SELECT key FROM unread))"
         )
         return files, int(size)
 
@@ -340,8 +331,8 @@ class Journal:
             )
             database.execute("DELETE FROM claims WHERE sha256 = ?", (sha256,))
             database.execute(
-                "UPDATE files SET end = NULL, why = '' WHERE is_found AND sha256 = ? AND end = ?",
-                (sha256, End.NOT_UPLOADED.value),
+                "UPDATE files SET end = NULL, why = '' WHERE is_found AND sha256 = ? AND end IN (?, ?)",
+                (sha256, End.NOT_UPLOADED.value, End.IMPOSSIBLE.value),
             )
 
     def release(self, file: File) -> None:
@@ -349,17 +340,18 @@ class Journal:
         with self._transaction() as database:
             database.execute("DELETE FROM claims WHERE path = ?", (os.fsencode(file.path),))
 
-    def not_uploaded(self, file: File, why: str, sha256: bytes | None = None) -> None:
+    def not_uploaded(self, file: File, end: End, why: str, sha256: bytes | None = None) -> None:
         """Record that a file is not in the bucket, and why; its claim is given up.
 
-        `sha256`: of its content, where that is known; another file that has it may upload it still.
+        `end`: NOT_UPLOADED or IMPOSSIBLE. `sha256`: of its content, where that is known; another file that has
+        it may upload it still.
         """
         path = os.fsencode(file.path)
         with self._transaction() as database:
             database.execute("DELETE FROM claims WHERE path = ?", (path,))
             database.execute(
                 "UPDATE files SET sha256 = ?, end = ?, why = ? WHERE path = ?",
-                (sha256, End.NOT_UPLOADED.value, why, path),
+                (sha256, end.value, why, path),
             )
 
     # Waiting
@@ -447,21 +439,30 @@ class Journal:
                 "UPDATE files SET sha256 = NULL WHERE is_found AND end IS NULL AND sha256 = ?", (one.sha256,)
             )
 
-    def close(self, new: End, known: End, why: str, why_not: str) -> None:
-        """Give an end to every file that has none: `new` to what this run has uploaded, `known` to what was there.
+    def close(self, end: End, why: str, why_not: str) -> None:
+        """Give an end to every file that has none: `end` to what is in the bucket, NOT_UPLOADED to what is not.
 
-        `why` is told of both, `why_not` of what is not in the bucket.
+        `why` is told of the first, `why_not` of the others.
         """
         with self._transaction() as database:
-            for end, is_new in ((new, 1), (known, 0)):
-                database.execute(
-                    "UPDATE files SET end = ?, why = ? WHERE is_found AND end IS NULL AND sha256 IN"
-                    " (SELECT sha256 FROM contents WHERE is_new = ?)",
-                    (end.value, why, is_new),
-                )
+            database.execute(
+                "UPDATE files SET end = ?, why = ? WHERE is_found AND end IS NULL"
+                " AND sha256 IN (SELECT sha256 FROM contents)",
+                (end.value, why),
+            )
             database.execute(
                 "UPDATE files SET end = ?, why = ? WHERE is_found AND end IS NULL",
                 (End.NOT_UPLOADED.value, why_not),
+            )
+
+    def close_dry(self) -> None:
+        """Give their ends to the files of a dry run that would be uploaded, and to those that are there."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE files SET end = (SELECT CASE WHEN NOT is_new THEN ? WHEN contents.key = files.key THEN ?"
+                " ELSE ? END FROM contents WHERE contents.sha256 = files.sha256)"
+                " WHERE is_found AND end IS NULL",
+                (End.IN_BUCKET.value, End.TO_UPLOAD.value, End.COPY.value),
             )
 
     # Telling

@@ -33,6 +33,7 @@ from photo_labels.records.messages import MAX_BACKOFF_S, VISIBILITY_TIMEOUT_S
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from photo_labels.library.budget import BudgetStatus
     from photo_labels.library.importing.journal import Journal
     from photo_labels.library.status import Status
     from photo_labels.library.target import Target
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 _QUIET = 0.1
 # As often within `retried_s` the pipeline's status is read, a few calls to CloudWatch: every five minutes.
 _STATUSES = 3
+# Whether labelling is paused is looked at again after so long, a few calls, and not while photos end.
+_HOLD_EVERY_S, _ENDING_S = 15.0, 5.0
 # Whoever has taken longer has not found a slot at once, and has stood in a queue.
 _HAS_WAITED_S = 60.0
 # So many have to have ended that were uploaded later: one alone may have been tried again.
@@ -102,6 +105,8 @@ class Watch:
         # When the queues were last seen, are to be seen again, and the status was last read.
         self.looked_at = self._look_at = self._status_at = -math.inf
         self._total = 0
+        # When a photo has last ended, and when to look again whether labelling is paused.
+        self._ended_at = self._hold_at = -math.inf
         self._status_reader: StatusReader | None = None
         self._given_up: GivenUp | None = None
         self.hold: Hold | None = None
@@ -125,14 +130,41 @@ class Watch:
         self._note_news()
         self._turn_at = math.inf
 
+    def look_for_hold(self) -> None:
+        """See whether labelling is paused or the budget is spent: at once, and now and then while nothing ends.
+
+        To be called again and again, also while photos are uploaded. Raises as `given_up` does, but for refusals.
+        """
+        now = self._clock()
+        if now < max(self._hold_at, self._ended_at + _ENDING_S):
+            return
+        self._hold_at = now + _HOLD_EVERY_S
+        try:
+            reader = self._reader()
+            is_on, budget = reader.is_on(), reader.budget()
+        except ClientError as error:
+            _raise_if_over(error)
+        else:
+            self._hold(is_on=is_on, budget=budget, now=now)
+
+    def _hold(self, *, is_on: bool, budget: BudgetStatus | None, now: float) -> None:
+        self.hold = None
+        if not is_on:
+            self.hold = Hold.PAUSED
+        elif budget and budget.spent_until:
+            self.hold = Hold.OVER_BUDGET
+        if self.hold:
+            self._held_at, self._turn_at = now, math.inf
+
     def ended(self, place: int, document: Document) -> None:
         """Take note of a photo that has ended, by its place in line."""
         self._note_news()
+        self._ended_at, self.hold = self._news_at, None
         if document.event_time and _seconds(document.event_time, document.labelled_at) > _HAS_WAITED_S:
             self._ended = sorted([*self._ended, place])[-_LATER:]
 
     def _note_news(self) -> None:
-        self._news_at, self._given_up, self.hold = self._clock(), None, None
+        self._news_at, self._given_up = self._clock(), None
 
     def given_up(self) -> GivenUp | None:
         """Tell whether, and why, not to wait any longer; to be called again and again.
@@ -170,23 +202,19 @@ class Watch:
         status = self._status()
         if is_first or (status and status.photos_a_second):
             self._moved_at = now
-        self.hold = None
-        if status and not status.is_on:
-            self.hold = Hold.PAUSED
-        elif status and status.budget and status.budget.spent_until:
-            self.hold = Hold.OVER_BUDGET
-        if self.hold:
-            self._held_at, self._turn_at = now, math.inf
+        self._hold(is_on=status is None or status.is_on, budget=status.budget if status else None, now=now)
 
     def _status(self) -> Status | None:
         """Read the pipeline's status; None: it does not tell, and the queues have to do."""
         try:
-            self._status_reader = self._status_reader or StatusReader(self._target)
-            return self._status_reader.read()
+            return self._reader().read()
         except ClientError as error:
-            if are_credentials_over(error):
-                raise
+            _raise_if_over(error)
             return None
+
+    def _reader(self) -> StatusReader:
+        self._status_reader = self._status_reader or StatusReader(self._target)
+        return self._status_reader
 
     def _verdict(self, now: float) -> GivenUp | None:
         patience, since = self._patience, max(self._news_at, self._held_at)
@@ -197,6 +225,12 @@ class Watch:
         if self._filled_at == now and now - max(since, self._moved_at) >= patience.standing_s:
             return GivenUp.STANDING
         return GivenUp.TOO_OLD if now - self._news_at >= patience.retention_s else None
+
+
+def _raise_if_over(error: ClientError) -> None:
+    """Take a refusal of AWS for no answer, but for credentials that are over."""
+    if are_credentials_over(error):
+        raise error
 
 
 def _seconds(start: str, end: str) -> float:

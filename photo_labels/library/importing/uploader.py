@@ -20,7 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
 from photo_labels.library.importing.comparison import Comparison, compare
-from photo_labels.library.importing.finder import stamp_of
+from photo_labels.library.importing.ends import End
+from photo_labels.library.importing.finder import end_of, stamp_of
 from photo_labels.library.importing.pace import MOST
 from photo_labels.library.retention import NoRoomError
 from photo_labels.library.user_errors import are_credentials_over, user_message
@@ -182,12 +183,12 @@ class Uploader:
         file = upload.file
         try:
             with file.path.open("rb") as body:
-                if why := _unfit(file, body):
-                    self._journal.not_uploaded(file, why)
+                if unfit := _unfit(file, body):
+                    self._journal.not_uploaded(file, *unfit)
                 else:
                     self._put(upload, body)
         except OSError as error:
-            self._journal.not_uploaded(file, f"It cannot be read: {error.strerror or error}.")
+            self._journal.not_uploaded(file, end_of(error), f"It cannot be read: {error.strerror or error}.")
         except ClientError as error:
             code = code_of(error)
             if code in _SLOW_DOWN:
@@ -196,7 +197,7 @@ class Uploader:
                 raise StopError("The bucket is not there any more: is the stack?") from error
             if are_credentials_over(error):
                 raise StopError(user_message(error)) from error
-            self._journal.not_uploaded(file, f"S3 did not take it: {error}")
+            self._journal.not_uploaded(file, End.NOT_UPLOADED, f"S3 did not take it: {error}")
         except (HTTPClientError, NoConnectionError) as error:
             raise ConnectionLostError(str(error)) from error
         except BotoCoreError as error:
@@ -214,8 +215,8 @@ class Uploader:
         except ClientError as error:
             if code_of(error) not in _TAKEN:
                 raise
-            if why := self._taken(file, body, sha256):
-                self._journal.not_uploaded(file, why, sha256)
+            if refused := self._taken(file, body, sha256):
+                self._journal.not_uploaded(file, *refused, sha256)
         else:
             self._journal.uploaded(file, sha256, etag, self._now(), is_new=True)
 
@@ -226,26 +227,26 @@ class Uploader:
         except NoRoomError as error:
             raise StopError(str(error)) from error
 
-    def _taken(self, file: File, body: BufferedReader, sha256: bytes) -> str:
+    def _taken(self, file: File, body: BufferedReader, sha256: bytes) -> tuple[End, str] | None:
         """See whether what is under the key is this very photo, and replace it where that was asked for.
 
-        Return why it is not uploaded, where it is not.
+        Return its end, and why it is not uploaded, where it is not.
         """
         there = self._bucket.head(file.key)
         comparison = compare(there, body, sha256, lambda: self._bucket.size_of_first_part(file.key))
         if comparison is Comparison.SAME:
             self._journal.uploaded(file, sha256, _etag(there), self._now(), is_new=False)
-            return ""
+            return None
         if not self._is_replacing:
-            return _REFUSALS[comparison].format(key=file.key)
+            return End.IMPOSSIBLE, _REFUSALS[comparison].format(key=file.key)
         try:
             etag = self._bucket.put(file.key, body, sha256, over=_etag(there))
         except ClientError as error:
             if code_of(error) not in {*_TAKEN, "NoSuchKey"}:
                 raise
-            return "Others write to its key: import it again."
+            return End.NOT_UPLOADED, "Others write to its key: import it again."
         self._journal.uploaded(file, sha256, etag, self._now(), is_new=True)
-        return ""
+        return None
 
 
 _REFUSALS = {
@@ -260,13 +261,13 @@ _REFUSALS = {
 }
 
 
-def _unfit(file: File, body: BufferedReader) -> str:
+def _unfit(file: File, body: BufferedReader) -> tuple[End, str] | None:
     status = os.fstat(body.fileno())
     if (status.st_size, stamp_of(status)) != (file.size, file.stamp):
-        return "It has changed since it was found: import it again when nothing writes to it."
+        return End.NOT_UPLOADED, "It has changed since it was found: import it again when nothing writes to it."
     if status.st_size > _MAX_BYTES:
-        return "It is larger than 5 GB, which is S3's limit for one PUT."
-    return ""
+        return End.IMPOSSIBLE, "It is larger than 5 GB, which is S3's limit for one PUT."
+    return None
 
 
 def _etag(answer: Any) -> str:

@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from itertools import islice
+from itertools import combinations, islice, pairwise
 from typing import TYPE_CHECKING
 
 from photo_labels.library.searching.query import Has, Or, excluded, labels_in, renamed
 from photo_labels.library.searching.thesaurus import is_label_name, thesaurus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from photo_labels.library.searching.label_map import LabelMap
     from photo_labels.library.searching.query import Query
@@ -33,6 +33,7 @@ _MAX_ASKED, _MAX_ASKED_NEAR = 36, 12
 # Of them, of the narrower meanings of one.
 _MAX_NARROWER = 4
 _CLOSE = 3
+_MAX_WORDS_APART = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Interpretation:
     taken: dict[str, list[str]]
     # Words that no photo is labelled with, with what may be meant.
     unknown: dict[str, list[str]]
+    # Of them, those of several words that are labels by themselves, in order.
+    apart: dict[str, list[str]]
     # Of them, those after `not`: no photo is left out for them.
     excluding_none: list[str]
     # Words that are labels which the user hides.
@@ -67,7 +70,7 @@ class Interpreter:
     def interpret(self, query: Query | None) -> Interpretation:
         """Return a query with the labels that are meant."""
         if query is None:
-            return Interpretation(None, None, {}, {}, [], [])
+            return Interpretation(None, None, {}, {}, {}, [], [])
         after_not = set(excluded(query))
         meant = {word: self._names(word, is_exact=word in after_not) for word in labels_in(query)}
         taken = {word: names for word, names in meant.items() if names and not _is_same(word, names)}
@@ -78,6 +81,7 @@ class Interpreter:
             renamed(query, lambda word: _any(meant[word] or [word])),
             taken,
             {word: self._close_to(word, is_exact=word in after_not) for word in unknown},
+            {word: apart for word in unknown if (apart := self._apart(word))},
             [word for word in unknown if word in after_not],
             hidden,
         )
@@ -167,8 +171,31 @@ class Interpreter:
         if close := get_close_matches(word.casefold(), folded, _CLOSE):
             return [folded[one] for one in close]
         alike = get_close_matches(word.casefold(), thesaurus().alike(word), _CLOSE)
-        meant = (name for one in alike for name in self._names(one, is_exact=is_exact))
-        return list(dict.fromkeys(meant))[:_CLOSE]
+        return self._meant_by(_swapped(word), is_exact) or self._meant_by(alike, is_exact)
+
+    def _meant_by(self, words: Iterable[str], is_exact: bool) -> list[str]:
+        """Return names that words mean, a few."""
+        names = (name for one in words if thesaurus().senses(one) for name in self._names(one, is_exact=is_exact))
+        return list(dict.fromkeys(names))[:_CLOSE]
+
+    def _apart(self, text: str) -> list[str]:
+        """Return the fewest parts of a text that each mean some label; none: there are no such parts."""
+        words = text.split()
+        if len(words) > _MAX_WORDS_APART:
+            return []
+        for number in range(1, len(words)):
+            for cuts in combinations(range(1, len(words)), number):
+                ends = pairwise((0, *cuts, len(words)))
+                parts = [" ".join(words[start:end]) for start, end in ends]
+                if all(self._names(part, is_exact=True) for part in parts):
+                    return parts
+        return []
+
+
+def _swapped(word: str) -> Iterator[str]:
+    """Return a word with any two neighbouring letters swapped: a likely mistake, which difflib rates low."""
+    for at in range(len(word) - 1):
+        yield word[:at] + word[at + 1] + word[at] + word[at + 2 :]
 
 
 def _labels_of(sense: int) -> list[str]:

@@ -2,9 +2,12 @@
 
 query -> the labels whose rows are read: one for `and`, the rarest; several for `or`
 -> their rows, merged, the surest first; where there is no such label, the rows by time, the newest first, of any
-time where none is said
+time where none is said; of keys that are not searched for, no more is read
 -> the documents of so many rows as are shown: what a row says counts only where they back it,
 and all else that is searched for is looked up in them
+
+What no row tells of (rejected photos, those without any label, those without a time) is found by a scan of all
+documents, in no order.
 """
 
 from __future__ import annotations
@@ -15,11 +18,13 @@ import re
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
-from photo_labels.library.searching.query import drivers, holds
+from photo_labels.library.searching.query import drivers, has_term, holds, leaves, may_hold
+from photo_labels.library.searching.terms import REJECTED, InFolder, Is, Named
 from photo_labels.library.searching.times import ANY_TIME
 from photo_labels.library.searching.years import years_with_photos
-from photo_labels.library.table_reader import MAX_READ_ITEMS
+from photo_labels.library.table_reader import MAX_READ_ITEMS, documents_in
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.attributes import from_attributes
 from photo_labels.records.documents import backs, iso
@@ -47,7 +52,8 @@ _MAX_TIME_ROWS = 3_000
 _MAX_DOCUMENTS_FIRST = 100
 # Years that are queried one after another, without a look which of them have photos.
 _FEW_YEARS = 4
-_TIME_RANK = re.compile(r"\d{4}-")
+# How a place begins where a page ends: in rows by labels, in rows by time, in a scan of the documents.
+_BY_LABELS, _BY_TIME, _BY_SCAN = re.compile(r"\d{3}\."), re.compile(r"\d{4}-"), re.compile("@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +74,40 @@ class SearchCriteria:
     taken: TimeRange | None = None
     # Where; a photo that does not say is left out.
     near: Near | None = None
+    # Only photos without a Timeline.
+    is_undated: bool = False
 
     @property
     def is_of_some(self) -> bool:
         """Tell whether it is of some photos, whatever their labels are: then there may be no label to read."""
-        return bool(self.taken or self.near or self.since or self.beginning or self.quality)
+        is_of_keys = has_term(self.query, InFolder, Named)
+        return bool(self.taken or self.near or self.since or self.beginning or self.quality or is_of_keys)
+
+    @property
+    def has_rejected(self) -> bool:
+        """Tell whether it is of rejected photos, too."""
+        return self.query is not None and REJECTED in leaves(self.query)
+
+    @property
+    def has_driver(self) -> bool:
+        """Tell whether every photo that is wanted has one of some labels: their rows are read, then."""
+        return self.query is not None and drivers(self.query, lambda _: 0) is not None
+
+    @property
+    def needs_scan(self) -> bool:
+        """Tell whether all documents are to be read, as no row tells of what is wanted."""
+        is_of_no_row = self.is_undated or self.has_rejected or (has_term(self.query, Is) and not self.taken)
+        return is_of_no_row and not self.has_driver
+
+    @property
+    def is_by_time(self) -> bool:
+        """Tell whether photos without a Timeline are not found."""
+        return bool(self.taken) or not (self.has_driver or self.needs_scan)
+
+    def may_be(self, image: str) -> bool:
+        """Tell whether a photo may be wanted, by its ImageID alone."""
+        key = image.partition("/")[2]
+        return image.startswith(self.beginning) and (self.query is None or may_hold(self.query, key))
 
 
 class NoLabelError(UserError):
@@ -81,10 +116,11 @@ class NoLabelError(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A photo that was found, by one of its labels, or by its time."""
+    """A photo that was found, by one of its labels, by its time or by a scan."""
 
-    # None: by its time.
+    # None: by no label.
     label: str | None
+    # Where it is in what was looked at: a page may begin behind it.
     rank: str
     document: Document
 
@@ -95,7 +131,7 @@ class Hit:
 
 @dataclass(slots=True)
 class Page:
-    """Some of what was found: by labels, the surest first; by time, the newest first."""
+    """Some of what was found: by labels, the surest first; by time, the newest first; by a scan, in no order."""
 
     hits: list[Hit] = field(default_factory=list)
     # Where the next page begins; None: there is none.
@@ -125,12 +161,18 @@ class Searcher:
     def __init__(self, reader: TableReader, counts: Mapping[str, int]) -> None:
         """`counts`: photos by label as far as they are known, by which the rarest label is chosen."""
         self._reader = reader
+        self._kept = frozenset(counts)
         self._counts = dict(counts)
         self.spent = Spent()
 
     def has(self, label: str) -> bool:
         """Tell whether there are rows of a label."""
         return bool(self._counts.get(label)) or bool(self._count(label, 1))
+
+    def count(self, label: str) -> tuple[int, bool]:
+        """Return about how many photos a label has, by its rows, and whether that is all and not only at least."""
+        count = self._rarity(label)
+        return count, count < _MAX_COUNTED_ROWS or label in self._kept
 
     def page(
         self, wanted: SearchCriteria, limit: int, after: str | None = None, max_rows: float = math.inf
@@ -163,25 +205,51 @@ class Searcher:
     ) -> Iterator[tuple[_Row, Hit | None]]:
         """Look at rows one after another; `expected` is how many will be looked at, most likely."""
         read = drivers(wanted.query, self._rarity) if wanted.query else None
-        is_by_time = read is None
-        if is_by_time and not wanted.is_of_some:
+        is_scan = wanted.needs_scan
+        if read is None and not is_scan and not wanted.is_of_some:
             raise NoLabelError("Name a label that the photos have, for there is no list of those that lack one.")
-        if after and is_by_time != bool(_TIME_RANK.match(after)):
+        places = _BY_SCAN if is_scan else _BY_TIME if read is None else _BY_LABELS
+        if after and not places.match(after):
             raise UserError(f"{after} is no place in this search: take --after from what the same search printed.")
+        if is_scan:
+            yield from self._scanned(wanted, expected + 1, after)
+            return
         if read is None:
             rows = self._rows_by_time(wanted.taken or ANY_TIME, expected + 1, after)
         else:
             rows = self._rows_by_labels(read, wanted, expected + 1, after)
-        rows = (row for row in rows if row.image.startswith(wanted.beginning))
+        rows = (row for row in rows if wanted.may_be(row.image))
         at_a_time = min(expected + 1, MAX_READ_ITEMS)
         while some := list(islice(rows, at_a_time)):
             documents = self._documents(some)
             for row in some:
                 document = documents.get(row.image)
                 is_wanted = document and _is_wanted(document, row, wanted, read)
-                label = None if is_by_time else row.label
+                label = None if read is None else row.label
                 yield row, Hit(label, row.rank, document) if document and is_wanted else None
             at_a_time = min(2 * at_a_time, MAX_READ_ITEMS)
+
+    def _scanned(self, wanted: SearchCriteria, page: int, after: str | None) -> Iterator[tuple[_Row, Hit | None]]:
+        """Look at all documents, those after a place, one after another."""
+        scan: dict[str, Any] = {"Limit": min(page, _MAX_QUERY_ROWS)}
+        if after:
+            scan["ExclusiveStartKey"] = {"ImageID": {"S": unquote(after[1:])}}
+        while True:
+            answer = self._reader.scan(**scan)
+            self._note(answer)
+            self.spent.documents += len(answer["Items"])
+            documents = {document.image_id: document for document in documents_in(answer["Items"])}
+            for item in answer["Items"]:
+                image = item["ImageID"]["S"]
+                # A terminal shows it as it is, and a shell takes it in quotes.
+                row = _Row("", f"@{quote(image)}", image)
+                document = documents.get(image)
+                is_wanted = document and wanted.may_be(image) and _is_of(document, wanted)
+                yield row, Hit(None, row.rank, document) if document and is_wanted else None
+            if "LastEvaluatedKey" not in answer:
+                return
+            scan["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            scan["Limit"] = min(2 * scan["Limit"], _MAX_QUERY_ROWS)
 
     def _rarity(self, label: str) -> int:
         if label not in self._counts:
@@ -290,21 +358,30 @@ def _is_wanted(document: Document, row: _Row, wanted: SearchCriteria, read: Iter
 
     `read`: the labels whose rows are looked at; None: rows by time are, of which a photo has one.
     """
-    if not backs(document, row.label, row.rank) or not _fits(document, wanted):
+    if not backs(document, row.label, row.rank) or not _is_of(document, wanted):
         return False
-    least = min_rank(wanted.min_confidence)
-    ranks = {one.label: one.rank for one in document.rows() if is_label(one.label) and one.rank >= least}
-    if wanted.query and not holds(wanted.query, ranks):
-        return False
+    ranks = ranks_of(document, wanted.min_confidence)
     first = max(((ranks[label], label) for label in read or () if label in ranks), default=None)
     return read is None or first == (row.rank, row.label)
 
 
-def _fits(document: Document, wanted: SearchCriteria) -> bool:
-    """Tell whether a photo is wanted, whatever its labels are."""
+def _is_of(document: Document, wanted: SearchCriteria) -> bool:
+    """Tell whether a photo is wanted, by whatever it is found."""
+    is_rejected = document.status == "REJECTED"
+    if document.status != "LABELLED" and not (is_rejected and wanted.has_rejected):
+        return False
+    labels = ranks_of(document, wanted.min_confidence)
     return (
-        (not wanted.since or (document.event_time or document.labelled_at) >= iso(wanted.since))
+        (not wanted.query or holds(wanted.query, labels, document.key, is_rejected=is_rejected))
+        and (not wanted.since or (document.event_time or document.labelled_at) >= iso(wanted.since))
         and (not wanted.taken or (document.timeline is not None and document.timeline in wanted.taken))
+        and (not wanted.is_undated or document.timeline is None)
         and (not wanted.near or (document.place is not None and document.place in wanted.near))
         and all(one.holds(document) for one in wanted.quality)
     )
+
+
+def ranks_of(document: Document, min_confidence: float) -> dict[str, str]:
+    """Return the ranks of a photo's labels, of those that are sure enough."""
+    least = min_rank(min_confidence)
+    return {one.label: one.rank for one in document.rows() if is_label(one.label) and one.rank >= least}

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from photo_labels.records.documents import Document
 
 
+# Of each kind so many photos are remembered, to be named.
+NAMED = 10
+
+
 class SidecarExport:
     """Writes the sidecars of photos into a folder, and counts them."""
 
@@ -24,8 +28,8 @@ class SidecarExport:
         self._folder = folder
         self._has_regions = has_regions
         self.counts: Counter[Outcome] = Counter()
-        # The key of the first photo that ended so.
-        self.first: dict[Outcome, str] = {}
+        # The keys of the first photos that ended so.
+        self.first: dict[Outcome, list[str]] = {outcome: [] for outcome in Outcome}
         # Photos that have no labels because they were rejected.
         self.rejected = 0
         # Sidecars that have labels only, since nobody knows how the photo is turned that the boxes are of.
@@ -47,7 +51,8 @@ class SidecarExport:
         text = packet(paths_of(document.labels), regions, stored.size if stored else None)
         outcome = self._folder.write(document.key, document.image_id, sealed(text, document.image_id))
         self.counts[outcome] += 1
-        self.first.setdefault(outcome, document.key)
+        if len(self.first[outcome]) < NAMED:
+            self.first[outcome].append(document.key)
         if stored and not turn and outcome in {Outcome.WRITTEN, Outcome.UNCHANGED}:
             self.without_boxes += 1
 

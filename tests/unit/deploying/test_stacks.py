@@ -13,7 +13,7 @@ import pytest
 from botocore.stub import Stubber
 from rich.console import Console
 
-from infra.__main__ import _pairs
+from infra.__main__ import EMAIL, _pairs
 from infra.destroy import _empty_template_bucket, _waiting, empty_bucket
 from infra.display import Display
 from infra.function import MappingState
@@ -23,6 +23,7 @@ from infra.template import pipeline_template
 from infra.template_bucket import upload_template
 from photo_labels.library.user_errors import UserError
 from tests.fakes.stack import outputs_of_stack
+from tests.infra.template import read
 from tests.unit.deploying.shared import event
 
 
@@ -240,7 +241,7 @@ def test_given_objects_that_s3_keeps_when_a_bucket_is_deleted_then_a_sentence() 
         refused = {"Key": "held.jpg", "Code": "AccessDenied", "Message": "under legal hold"}
         stub.add_response("delete_objects", {"Errors": [refused]})
         with pytest.raises(
-            UserError, match=r"does not delete 1 objects of b, the first held.jpg \(under legal hold"
+            UserError, match=r"does not delete 1 object of b, the first held.jpg \(under legal hold"
         ):
             empty_bucket(s3, "b")
 
@@ -344,6 +345,10 @@ def test_given_names_of_categories_with_blanks_when_read_then_the_filter_has_all
         _pairs(context, context, (f"{said} more",))
 
 
+def test_given_the_template_when_read_then_the_tool_takes_the_addresses_that_it_takes() -> None:
+    assert read("pipeline.yaml")["Parameters"]["AlarmEmail"]["AllowedPattern"] == EMAIL.pattern
+
+
 def test_given_what_would_be_made_again_when_shown_then_it_stands_out() -> None:
     console = Console(record=True, width=100)
     changes = (Change("Modify", "ImageLabels", "AWS::DynamoDB::Table", "True"), Change("Add", "Queue", "x", ""))
@@ -356,7 +361,7 @@ def test_given_what_would_be_made_again_when_shown_then_it_stands_out() -> None:
 def test_given_nobody_to_ask_when_a_question_is_asked_then_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False)
     assert Display(Console(), yes=True).confirmed("Change it?")
-    with pytest.raises(UserError, match="YES=1"):
+    with pytest.raises(UserError, match="--yes"):
         Display(Console(), yes=False).confirmed("Change it?")
 
 

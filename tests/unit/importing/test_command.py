@@ -95,7 +95,7 @@ def test_given_photos_that_are_too_small_when_imported_with_json_then_each_has_i
         (["a.jpg"], 0),
         (["a.jpg", "bad.jpg"], 1),
         (["a.jpg", "tiny.jpg"], 1),
-        (["a.jpg", "bad.jpg", "\u00e9.jpg", "e\u0301.jpg"], 3),
+        (["a.jpg", "bad.jpg", "\u00e9.jpg", "e\u0301.jpg"], 1),
     ],
 )
 def test_given_an_end_when_imported_then_the_exit_code_says_which(
@@ -145,7 +145,7 @@ def test_given_no_wait_when_imported_then_all_are_uploaded_and_the_next_run_wait
     ("name", "told"),
     [
         ("missing", "does not exist"),
-        ("empty", "of 0 files none is to be imported.$"),
+        ("empty", "no file is there to be imported.$"),
         (
             "without",
             r"of 3 files none is to be imported\. Skipped: \.txt 2 \(a document\), \.mov 1 \(a video\)\.$",
@@ -163,6 +163,16 @@ def test_given_nothing_to_import_when_asked_then_it_is_said_what_is_there(
     assert re.search(told, str(error.value))
 
 
+def test_given_empty_files_among_others_when_imported_then_they_are_a_warning_with_a_count(
+    disk: Disk, runner: Callable[..., Any]
+) -> None:
+    disk.write("a.jpg")
+    disk.write("empty.jpg", "e 2.jpg", body=b"")
+    ended = runner(disk.folder)
+    assert (ended.exit_code, "3 photos = 1 labelled + 0 rejected + 2 empty" in ended.output) == (0, True)
+    assert f"empty: {disk.folder / 'empty.jpg'}" in "".join(ended.output.split("\n"))
+
+
 # Files that are named themselves
 
 VIDEO = "By its name it is a video, and no photo that can be labelled."
@@ -171,10 +181,10 @@ NAMED = [
     ("a.jpg", "labelled", None),
     (".hidden.jpg", "labelled", None),
     ("bad.jpg", "rejected", "Bad: It is."),
-    ("film.mov", "not uploaded", VIDEO),
-    (".DS_Store", "not uploaded", "By its name it is a file of an operating system,"),
-    ("film", "not uploaded", "It is no photo: it begins like none"),
-    ("empty", "not uploaded", "It is empty (0 bytes)."),
+    ("film.mov", "impossible to upload", VIDEO),
+    (".DS_Store", "impossible to upload", "By its name it is a file of an operating system,"),
+    ("film", "impossible to upload", "It is no photo: it begins like none"),
+    ("empty", "impossible to upload", "It is empty (0 bytes)."),
     ("raw.jpg", "left out", "--exclude leaves it out."),
     ("raw.mov", "left out", "--exclude leaves it out."),
 ]
@@ -188,25 +198,25 @@ def test_given_files_that_are_named_when_imported_then_each_has_an_end_and_a_lin
     names = [disk.folder / name for name, _, _ in NAMED]
     ended = runner(*names, disk.folder / "folder", "--json", "--exclude", "raw*")
     *lines, sums = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert ended.exit_code == 3
+    assert ended.exit_code == 1
     assert {Path(line["path"]).name: line["end"] for line in lines} == {name: end for name, end, _ in NAMED}
     reasons = {Path(line["path"]).name: line["why"] or "" for line in lines}
     assert all(reasons[name].startswith(why or "") for name, _, why in NAMED)
     assert sums["files"] == len(NAMED) == sum(sums["ends"].values())
     assert sums["skipped"] == [{"suffix": ".mov", "files": 1, "why": "a video"}]
     told = " ".join(ended.stderr.split())
-    assert "9 photos = 2 labelled + 1 rejected + 4 not uploaded + 2 left out" in told
-    assert f"not uploaded: {disk.folder / 'film.mov'} {VIDEO}" in told
+    assert "9 photos = 2 labelled + 1 rejected + 4 impossible to upload + 2 left out" in told
+    assert f"impossible to upload: {disk.folder / 'film.mov'} {VIDEO}" in told
 
 
 @pytest.mark.parametrize(
     ("names", "options", "code"),
     [
-        (["film.mov"], [], 3),
-        (["a.jpg", "film.mov"], [], 3),
+        (["film.mov"], [], 1),
+        (["a.jpg", "film.mov"], [], 1),
         (["a.jpg", "film.mov"], ["--exclude", "*.mov"], 0),
         (["a.jpg", "film.mov"], ["--include", "*.jpg"], 0),
-        (["a.jpg", "film.mov"], ["--dry-run"], 3),
+        (["a.jpg", "film.mov"], ["--dry-run"], 1),
         (["."], [], 0),
     ],
 )
@@ -221,7 +231,7 @@ def test_given_a_file_beyond_key_suffixes_when_named_then_it_is_said_which_are_l
     disk.write("a.jpg", "b.png")
     finder = PhotoFinder("", keys=KeyFilter("", (".jpg", ".heic")))
     ended = disk.run(finder=finder, paths=[disk.folder / "a.jpg", disk.folder / "b.png"])
-    assert ended.ends() == {"a.jpg": "labelled", "b.png": "not uploaded"}
+    assert ended.ends() == {"a.jpg": "labelled", "b.png": "impossible to upload"}
     assert "labels only what ends in .jpg, .heic (its parameter KeySuffixes)" in ended.told
 
 

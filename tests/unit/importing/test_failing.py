@@ -18,9 +18,10 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
+from photo_labels.library.importing.ends import End
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer, ImportProgress
-from photo_labels.library.importing.journal import End, Journal
+from photo_labels.library.importing.journal import Journal
 from photo_labels.library.importing.line import Line
 from photo_labels.library.importing.pace import MOST
 from photo_labels.library.importing.patience import Patience
@@ -232,7 +233,7 @@ def test_given_link_that_leads_in_circle_when_found_then_it_is_named_and_others_
     disk.write("a.jpg")
     (disk.folder / "loop.jpg").symlink_to("loop.jpg")
     ended = disk.run()
-    assert ended.ends() == {"a.jpg": "labelled", "loop.jpg": "not uploaded"}
+    assert ended.ends() == {"a.jpg": "labelled", "loop.jpg": "impossible to upload"}
 
 
 def test_given_credentials_that_expire_when_importing_then_it_stops_at_once(disk: Disk) -> None:

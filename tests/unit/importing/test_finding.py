@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from photo_labels.library.importing.ends import End
 from photo_labels.library.importing.finder import NO_SUFFIX, NOT_A_PHOTO, PhotoFinder
-from photo_labels.library.importing.journal import End
 from photo_labels.library.key_filter import KeyFilter
 from photo_labels.library.user_errors import UserError
 
@@ -47,16 +47,16 @@ def test_given_a_folder_of_everything_when_imported_then_the_numbers_add_up(disk
     disk.write("/".join(["d" * 204] * 5) + "/long.jpg")
     (disk.folder / os.fsdecode(b"latin-\xe9.jpg")).write_bytes(b"a name of another time")
     ended = disk.run()
-    assert ended.counts.ends == {End.LABELLED: 4, End.REJECTED: 1, End.NOT_UPLOADED: 6}
+    assert ended.counts.ends == {End.LABELLED: 4, End.REJECTED: 1, End.IMPOSSIBLE: 5, End.EMPTY: 1}
     assert ended.counts.copies == 1
-    assert "11 photos = 4 labelled + 1 rejected + 6 not uploaded" in ended.told
+    assert "11 photos = 4 labelled + 1 rejected + 5 impossible to upload + 1 empty" in ended.told
     assert "1 with the content of another" in ended.told
     assert "2 files skipped: .jpg 1 (hidden), .txt 1 (a document)" in ended.told
     for why in (
         "Bad: It is.",
         "It is a link to nothing.",
         "It is a link to a folder: name that folder",
-        "It is empty (0 bytes).",
+        "empty: ",
         "It is no file.",
         "S3 takes 1,024: shorten its path.",
         "Its name is not valid UTF-8: rename it.",
@@ -89,7 +89,11 @@ def test_given_folders_nested_deeper_than_the_recursion_limit_when_imported_then
     os.close(here)
     disk.write("b.jpg")
     try:
-        assert disk.run().ends() == {"a.jpg": "not uploaded", "b.jpg": "labelled", "deep.jpg": "not uploaded"}
+        assert disk.run().ends() == {
+            "a.jpg": "empty",
+            "b.jpg": "labelled",
+            "deep.jpg": "empty",
+        }
     finally:  # Python's own rmtree, with which pytest tidies up, is not up to it
         subprocess.run(["rm", "-rf", disk.folder / "d"], check=True)
 
@@ -133,7 +137,7 @@ def test_given_folder_that_cannot_be_read_when_imported_then_it_is_named(
 
     monkeypatch.setattr(os, "scandir", refuse)
     ended = disk.run()
-    assert ended.ends() == {"a.jpg": "labelled", "closed": "not uploaded"}
+    assert ended.ends() == {"a.jpg": "labelled", "closed": "impossible to upload"}
     assert "The folder cannot be read: Permission denied." in ended.told
 
 
@@ -167,7 +171,7 @@ def test_given_names_that_collide_when_composed_then_the_second_is_named_with_th
     composed, decomposed = (unicodedata.normalize(form, "é.jpg") for form in ("NFC", "NFD"))
     disk.write(composed, decomposed)
     ended = disk.run()
-    assert sorted(ended.ends().values()) == ["labelled", "not uploaded"]
+    assert sorted(ended.ends().values()) == ["impossible to upload", "labelled"]
     assert disk.puts == {composed: 1}
     assert "another --prefix" in ended.told
 
@@ -194,5 +198,5 @@ def test_given_a_file_without_suffix_that_cannot_be_read_when_imported_then_it_i
     monkeypatch.setattr(Path, "open", refused)
     assert [file.key for file in PhotoFinder("").find([disk.folder])] == ["scan"]
     ended = disk.run()
-    assert ended.counts.ends == {End.NOT_UPLOADED: 1}
+    assert ended.counts.ends == {End.IMPOSSIBLE: 1}
     assert "It cannot be read: Permission denied" in ended.told

@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +16,9 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from photo_labels.library.budget import BudgetStatus
+from photo_labels.library.importing.ends import End
 from photo_labels.library.importing.importer import Importer, ImportProgress
-from photo_labels.library.importing.journal import End, File, ImportCounts, Journal
+from photo_labels.library.importing.journal import File, ImportCounts, Journal
 from photo_labels.library.importing.patience import PATIENCE, GivenUp, Hold, Patience, Watch
 from photo_labels.library.status import COUNTED, Queue, Status
 from photo_labels.records.budget import Budget, Counted
@@ -263,11 +265,12 @@ def test_given_no_terminal_when_little_is_left_and_nothing_ends_then_it_is_named
         progress(3, quiet_s=59.0),
         progress(3, quiet_s=180.0),
         progress(2, quiet_s=240.0),
+        progress(40, quiet_s=0.0, hold=Hold.PAUSED),
         progress(40, quiet_s=300.0, hold=Hold.PAUSED),
     )
     assert lines == [
         "waiting for [b]IMG\\x1b_1.jpg and 2 others for 3 min",
-        "waiting for 40 photos for 5 min: labelling is paused: photos resume continues",
+        "labelling is paused: photos resume continues",
     ]
 
 
@@ -276,3 +279,43 @@ def test_given_a_terminal_when_one_is_left_and_nothing_ends_then_the_bar_names_i
     with ImportDisplay(Console(file=file, width=200, force_terminal=True)) as display:
         display.show(progress(1, quiet_s=180.0))
     assert "waiting for [b]IMG\\x1b_1.jpg for 3 min" in file.getvalue()
+
+
+def test_given_a_pause_when_nothing_ends_then_it_is_known_at_once_and_looked_at_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[float] = []
+    cloud: Any = Cloud([NEVER])
+
+    def is_on() -> bool:
+        looks.append(cloud.now)
+        return bool(cloud.now >= 100.0)
+
+    status = SimpleNamespace(is_on=is_on, budget=lambda: None)
+    monkeypatch.setattr("photo_labels.library.importing.patience.StatusReader", lambda _: status)
+    with Journal(None) as journal:
+        watch = Watch(cloud, journal, PATIENCE, lambda: cloud.now)
+        holds = []
+        for second in range(120):
+            cloud.now = float(second)
+            watch.uploaded()
+            watch.look_for_hold()
+            holds.append(watch.hold)
+    assert holds[0] is Hold.PAUSED
+    assert looks == [15.0 * number for number in range(8)]
+    assert (holds[104], holds[105]) == (Hold.PAUSED, None)
+
+
+def test_given_photos_that_end_when_uploading_then_nobody_looks_for_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cloud: Any = Cloud([NEVER])
+    monkeypatch.setattr("photo_labels.library.importing.patience.StatusReader", refused)
+    with Journal(None) as journal:
+        watch = Watch(cloud, journal, PATIENCE, lambda: cloud.now)
+        watch.ended(0, document("a.jpg", {"Cat": 99}))
+        watch.look_for_hold()
+        assert watch.looked_at == NEVER * -1
+        cloud.now = 5.0
+        watch.look_for_hold()  # refused: nobody knows
+    assert watch.hold is None

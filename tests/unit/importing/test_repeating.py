@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +11,8 @@ from photo_labels.records.heads import head_of
 from tests.unit.deployed import BUCKET, document, store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.unit.disk import Disk
 
 from tests.unit.importing.shared import Killed
@@ -45,7 +47,7 @@ def test_given_changed_file_when_imported_again_then_it_is_named(
     disk.run()
     disk.write("a.jpg", body=b"edited")
     ended = disk.run()
-    assert ended.ends() == {"a.jpg": "not uploaded", "b.jpg": "labelled"}
+    assert ended.ends() == {"a.jpg": "impossible to upload", "b.jpg": "labelled"}
     assert "or of this one before it changed" in ended.told
     assert disk.content("a.jpg") == b"a.jpg"
     assert disk.run(is_replacing=True).ends() == {"a.jpg": "labelled", "b.jpg": "labelled"}
@@ -108,7 +110,7 @@ def test_given_another_photo_of_that_name_when_imported_then_it_is_not_overwritt
     s3.put_object(Bucket=BUCKET, Key="a.jpg", Body=b"of somebody else")
     disk.write("a.jpg")
     ended = disk.run()
-    assert ended.ends() == {"a.jpg": "not uploaded"}
+    assert ended.ends() == {"a.jpg": "impossible to upload"}
     assert "--prefix" in ended.told
     assert s3.get_object(Bucket=BUCKET, Key="a.jpg")["Body"].read() == b"of somebody else"
     assert disk.run(is_replacing=True).ends() == {"a.jpg": "labelled"}
@@ -177,3 +179,47 @@ def test_given_uploads_new_and_over_another_when_looked_at_then_each_is_marked_a
         key: head_of(s3.head_object(Bucket=BUCKET, Key=f"{key}.jpg")).is_bulk for key in ("new", "same", "other")
     }
     assert marked == {"new": True, "same": False, "other": True}
+
+
+def test_given_photos_gone_from_the_bucket_when_imported_then_the_plan_counts_them_and_the_dry_run_does(
+    disk: Disk, runner: Callable[..., Any]
+) -> None:
+    disk.write("a.jpg", "b.jpg", "c.jpg")
+    assert runner(disk.folder).exit_code == 0
+    assert "3 photos, none to upload" in runner(disk.folder).output
+    for key in ("a.jpg", "b.jpg"):
+        disk.target.client("s3").delete_object(Bucket=BUCKET, Key=key)
+        store(disk.target, document(key, {}, status="REMOVED", etag=None))
+    dry = runner(disk.folder, "--dry-run").output
+    assert "3 photos, 2 to upload, 10 bytes" in dry
+    assert "3 photos = 1 labelled + 2 to upload" in dry
+    again = runner(disk.folder).output
+    assert "3 photos, up to 2 to upload, 10 bytes" in again
+    assert "3 photos = 3 labelled" in again
+
+
+def test_given_copies_and_what_is_there_when_run_dry_then_it_says_how_many_are_uploaded(
+    disk: Disk, runner: Callable[..., Any]
+) -> None:
+    disk.write("there.jpg", body=b"same")
+    assert runner(disk.folder).exit_code == 0
+    disk.write("copy of it.jpg", body=b"same")
+    disk.write("x.jpg", "y.jpg", body=b"new")
+    dry = " ".join(runner(disk.folder, "--dry-run").output.split())
+    assert "4 photos, 1 to upload" in dry
+    assert "4 photos = 1 labelled + 1 to upload + 1 with the content of another + 1 in the bucket already" in dry
+    assert "later what became of" not in dry
+    before = disk.target.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"]
+    assert "4 photos = 4 labelled" in runner(disk.folder).output
+    assert disk.target.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == before + 1
+
+
+def test_given_an_edited_photo_with_a_copy_when_replacing_then_the_plan_counts_the_copy(
+    disk: Disk, runner: Callable[..., Any]
+) -> None:
+    disk.write("a.jpg", "copy.jpg", body=b"same")
+    assert runner(disk.folder).exit_code == 0
+    disk.write("a.jpg", body=b"edited")
+    assert "2 photos, up to 2 to upload" in runner(disk.folder, "--replace").output
+    keys = disk.target.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert [one["Key"] for one in keys] == ["a.jpg", "copy.jpg"]

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from photo_labels.library.importing.journal import End, File, Journal
+from photo_labels.library.importing.ends import End
+from photo_labels.library.importing.journal import File, Journal
 from photo_labels.library.importing.line import Line
 from photo_labels.library.importing.patience import PATIENCE
 from photo_labels.library.table_reader import TableReader
