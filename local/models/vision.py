@@ -95,11 +95,11 @@ class Vision:
         seen = self._of_classes(middle)
         instances = self._detect(photo, seen)
         confidences = {name: float(seen[number]) for name, number in self._numbers.items()}
+        for name, confidence in self._scenes.confidences(middle, self._classifier.whole(photo)).items():
+            confidences[name] = max(confidences[name], confidence)
         for name, found in instances.items():
             sure = max(confidence for confidence, _ in found)
             confidences[name] = 1 - (1 - sure) * (1 - confidences[name])  # two witnesses, independent
-        for name, confidence in self._scenes.confidences(middle, self._classifier.whole(photo)).items():
-            confidences[name] = max(confidences[name], confidence)
         for name, confidence in list(confidences.items()):
             for parent in self.table.parents[name]:
                 confidences[parent] = max(confidences[parent], confidence)

@@ -50,7 +50,7 @@ def test_given_weights_when_a_class_is_likely_then_its_weight_decides(tmp_path: 
     confidences = Scenes(tmp_path).confidences(likely, likely)
 
     assert confidences["Sky"] > 0.7
-    assert confidences["Water"] == 0.5
+    assert confidences["Water"] == pytest.approx(2 / 3)
     assert evidence(likely, likely).sum() == pytest.approx(0)
 
 

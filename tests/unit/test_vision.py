@@ -42,7 +42,7 @@ def labels_of(vision: Vision, photo: Image.Image) -> dict[str, dict[str, Any]]:
         ("cat", {"Cat", "Pet", "Mammal", "Animal"}),
         ("coffee", {"Cup", "Coffee", "Espresso", "Beverage", "Food"}),
         ("dogs", {"Dog", "Canine", "Spaniel", "Pet", "Mammal", "Animal"}),
-        ("flower", {"Flower", "Plant"}),
+        ("flower", {"Flower", "Plant", "Outdoors"}),
         ("mountain", {"Mountain", "Nature", "Outdoors", "Sky", "Grass"}),
         ("pagoda", {"Building", "Architecture", "Sky", "Tree", "Outdoors"}),
         ("rocket", {"Rocket", "Vehicle", "Transportation"}),
@@ -60,6 +60,12 @@ def test_given_a_pagoda_when_labelled_then_the_detectors_boat_is_doubted(vision:
     labels = labels_of(vision, sample("pagoda"))
 
     assert labels["Boat"]["Confidence"] < 55 < labels["Building"]["Confidence"]
+
+
+def test_given_a_person_when_two_witnesses_see_them_then_the_label_is_surer_than_its_box(vision: Vision) -> None:
+    person = labels_of(vision, sample("astronaut"))["Person"]
+
+    assert person["Confidence"] > 90 > person["Instances"][0]["Confidence"]
 
 
 def test_given_a_cat_when_labelled_then_its_label_has_rekognitions_form(vision: Vision) -> None:

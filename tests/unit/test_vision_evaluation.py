@@ -69,6 +69,7 @@ def test_given_an_answer_when_read_then_labels_count_from_a_confidence_on() -> N
     answer = [{"Name": "Cat", "Confidence": 55.0}, {"Name": "Dog", "Confidence": 54.9}]
 
     assert sure(answer, 55) == {"Cat"}
+    assert sure(answer, 0, 55) == {"Dog"}
 
 
 def test_given_the_list_when_read_then_its_lines_are_whole_and_its_parts_alike() -> None:
@@ -125,6 +126,7 @@ def test_given_a_folder_of_ones_own_when_judged_then_by_its_list_and_what_is_wro
     done = CliRunner().invoke(main, ["--folder", str(tmp_path)], catch_exceptions=False)
 
     assert re.search(r"yours +1 +80 % +0% +0% ", done.output)
+    assert re.search(r"95 to 100 % +75%", done.output)
     assert re.search(r"\[b\]katze\.jpg: .*Cat", done.output)
 
 
@@ -135,6 +137,7 @@ def test_given_a_folder_without_a_list_when_judged_then_labels_are_counted_alone
     done = CliRunner().invoke(main, ["--folder", str(tmp_path)], catch_exceptions=False)
 
     assert re.search(r"yours +1 +55 % +0% +- +- +- ", done.output)
+    assert "confidence" not in done.output
 
 
 @pytest.mark.parametrize("content", [b"name\ncat.jpg\n", b"\xff\xfe"])

@@ -4,11 +4,12 @@ By default those of `photos.tsv`, in two parts: `tuning`, by which thresholds an
 out`, by which nothing is but which scenes are kept. With DIR= those of a folder of one's own: beside a
 `photos.tsv` with the columns file, subject, labels and plausible, judged by it; without one, only counted and
 timed. From: so many per cent on a label counts. CPU: a photo's labels, once it is decoded. What is named as wrong
-is so from 80 per cent on.
+is so from 80 per cent on. The second table: of the labels said with that confidence, so many are right.
 """
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from rich.table import Table
 from local.folders import Folder
 from local.models.evaluation.decoding import decoded
 from local.models.evaluation.photos import LIST, Photo, fetch, photos_in
-from local.models.evaluation.score import LEAST, Score, Seen, score, sure
+from local.models.evaluation.score import BANDS, LEAST, Score, Seen, score, sure
 from local.models.vision import Vision
 from photo_labels.library.user_errors import UserError
 from photo_labels.terminal.ending import run
@@ -61,8 +62,10 @@ def main(folder: Path | None) -> None:
         for name, some in answers.items():
             scored = score([one.seen(least) for one in some], vision.table)
             table.add_row(name, *_cells(scored, least))
-    console.print(table)
+    console.print(table, "")
     last = list(answers.values())[-1]
+    if any(one.expected for one in last):
+        console.print(_calibration(answers, vision))
     _show_wrong([one.seen(LEAST[0]) for one in last], vision, console)
 
 
@@ -75,8 +78,8 @@ class _Answer:
     cpu_s: float
     expected: Photo | None
 
-    def seen(self, least: float) -> Seen:
-        return Seen(self.file, sure(self.labels, least), self.cpu_s, self.expected)
+    def seen(self, least: float, below: float = math.inf) -> Seen:
+        return Seen(self.file, sure(self.labels, least, below), self.cpu_s, self.expected)
 
 
 def _listed(tell: Callable[[str], None]) -> dict[str, dict[Path, Photo | None]]:
@@ -113,14 +116,27 @@ def _answers(photos: dict[Path, Photo | None], vision: Vision, tell: Callable[[s
     return answers
 
 
+def _calibration(answers: dict[str, list[_Answer]], vision: Vision) -> Table:
+    table = Table("confidence", *(f"right, {name}" for name in answers), box=None)
+    for least, below in zip(BANDS, (math.inf, *BANDS), strict=False):
+        scores = [score([one.seen(least, below) for one in some], vision.table) for some in answers.values()]
+        shares = (_percent(scored.precision) for scored in scores)
+        table.add_row(f"{least:.0f} to {min(below, 100):.0f} %", *shares)
+    return table
+
+
 def _cells(scored: Score, least: float) -> list[str]:
     shares = (scored.without_labels, scored.subjects_named, scored.precision, scored.recall)
     return [
         f"{scored.photos:,}",
         f"{least:.0f} %",
-        *("-" if share is None else f"{share:.0%}" for share in shares),
+        *(_percent(share) for share in shares),
         f"{scored.cpu_ms:.0f} ms",
     ]
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}"
 
 
 def _show_wrong(seen: Sequence[Seen], vision: Vision, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 # Per cent: what the pipeline asks for by default, and what DetectLabels gives by default.
 LEAST = (80.0, 55.0)
+# Per cent: how often labels are right of which a confidence from here to the next is said.
+BANDS = (95.0, 90.0, 80.0, 55.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,6 @@ def score(seen: Sequence[Seen], table: LabelTable) -> Score:
     )
 
 
-def sure(labels: Sequence[Mapping[str, Any]], least: float) -> frozenset[str]:
-    """Return the names in a response's `Labels` of at least so many per cent."""
-    return frozenset(label["Name"] for label in labels if label["Confidence"] >= least)
+def sure(labels: Sequence[Mapping[str, Any]], least: float, below: float = math.inf) -> frozenset[str]:
+    """Return the names in a response's `Labels` of at least so many per cent, and less than `below`."""
+    return frozenset(label["Name"] for label in labels if least <= label["Confidence"] < below)
