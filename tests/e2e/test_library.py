@@ -7,6 +7,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.library import Library
 from local.ministack import REPOSITORY
@@ -227,6 +228,7 @@ def test_given_a_full_disk_when_photos_come_then_the_import_says_so_and_nothing_
     assert "ministack_server.py" in " ".join(ministack.cmdline())
     ministack.rlimit(psutil.RLIMIT_FSIZE, (1000, 1000))
     assert "1 not uploaded" in home.photos("import", str(SAMPLES / "dogs.jpg"), code=3)
+    assert not list(home.library.rglob("*.tmp"))
     serving.rlimit(psutil.RLIMIT_FSIZE, (1000, 1000))
     home.photos("purge", "cat.jpg", "--yes")
     stopped = home.run("down")
@@ -236,3 +238,18 @@ def test_given_a_full_disk_when_photos_come_then_the_import_says_so_and_nothing_
     assert "has 1 photo. It did not end in order the last time: nothing is missing." in started
     assert home.documents() == known
     assert "1 labelled" in home.photos("import", str(SAMPLES / "dogs.jpg"))
+
+
+def test_given_a_disk_that_takes_two_names_for_one_when_both_come_then_the_first_photo_stays(home: Home) -> None:
+    home.up()
+    target = local_target(home.state)
+    s3, bucket = target.client("s3"), target.outputs.bucket
+    s3.put_object(Bucket=bucket, Key="2019/A.jpg", Body=(SAMPLES / "cat.jpg").read_bytes())
+    (file,) = home.library.rglob("A.jpg")
+    file.with_name("a.JPG").hardlink_to(file)  # so it is on macOS
+    with pytest.raises(ClientError, match="InternalError"):
+        s3.put_object(Bucket=bucket, Key="2019/a.JPG", Body=b"another")
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["2019/A.jpg"]
+    assert file.read_bytes() == (SAMPLES / "cat.jpg").read_bytes()
+    s3.put_object(Bucket=bucket, Key="2019/A.jpg", Body=(SAMPLES / "dogs.jpg").read_bytes())
+    assert file.read_bytes() == (SAMPLES / "dogs.jpg").read_bytes()
