@@ -115,8 +115,10 @@ def _library(folder: str) -> Library:
     if not folder:
         raise UserError("LIBRARY=: name a folder, or leave it out.")
     try:
-        library = Library(as_written(folder).resolve())
+        written = as_written(folder)
+        library = Library(written.resolve())
         _refuse_emptied(library.folder)
+        _refuse_emptied(Path(os.path.abspath(written)))  # noqa: PTH100 - .local may be a link to another disk
         library.check()
     except (OSError, RuntimeError) as error:  # a link to itself
         raise UserError(f"LIBRARY={folder}: it leads to no folder; name another.") from error
