@@ -7,6 +7,7 @@ counted.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import zlib
@@ -48,7 +49,7 @@ class DocumentLog:
         self._unwritten: list[bytes] = []
 
     def read(self) -> Saved:
-        """Read what is saved, and write the file anew where much of it counts no more.
+        """Read what is saved, and write the file anew where some of it counts no more.
 
         Raises UserError where it cannot be read or written; nothing is lost then.
         """
@@ -60,7 +61,7 @@ class DocumentLog:
         return saved
 
     def items(self, saved: Saved) -> Iterator[dict[str, Any]]:
-        """Yield the items that are saved, in DynamoDB's form."""
+        """Yield the items that are saved, as DynamoDB's JSON has them. Raises UserError as `read` does."""
         with self._telling():
             if not saved.places:
                 return
@@ -183,8 +184,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def _line(said: dict[str, Any]) -> bytes:
-    content = json.dumps(said, separators=(",", ":")).encode()
+    content = json.dumps(said, separators=(",", ":"), default=_binary).encode()
     return _checked(content)
+
+
+def _binary(value: bytes) -> str:
+    """Return a binary attribute, which somebody else added, as DynamoDB's JSON has it."""
+    return base64.b64encode(value).decode()
 
 
 def _checked(content: bytes) -> bytes:
