@@ -44,6 +44,8 @@ _ACCOUNT = "000000000000"
 _TEMPLATES = f"{DEFAULT_STACK}-templates"
 # Nothing reads it: ministack hands invocations to the environments, which run the working tree.
 _IMAGE = f"{_ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
+# How long the stack may take: a library's documents are put into its tables meanwhile, 2,000 a second at best.
+_DEPLOYED_S, _LOOK_S = 1800.0, 0.1
 
 
 class LocalCloud:
@@ -206,7 +208,8 @@ class LocalCloud:
         s3.delete_bucket(Bucket=_TEMPLATES)
         try:
             client.get_waiter("stack_create_complete").wait(
-                StackName=DEFAULT_STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+                StackName=DEFAULT_STACK,
+                WaiterConfig={"Delay": _LOOK_S, "MaxAttempts": int(_DEPLOYED_S / _LOOK_S)},
             )
         except (WaiterError, ClientError) as error:
             events = client.describe_stack_events(StackName=DEFAULT_STACK)["StackEvents"]
