@@ -58,7 +58,7 @@ def down() -> int:
     if not _STATE.is_held():
         print("The local cloud is not running.")
         return 0
-    kept = _kept()
+    kept = _open_library()
     end = time.monotonic() + _STOP_S
     while _STATE.is_held():
         _STATE.withdraw()  # again: it may be starting, and publish that in a moment
@@ -135,7 +135,7 @@ def _refuse_emptied(path: Path) -> None:
             )
 
 
-def _kept() -> Library | None:
+def _open_library() -> Library | None:
     """Return the library of the cloud that runs, if any."""
     with suppress(UserError):  # what it has published is damaged: it is to stop all the same
         if (running := _STATE.running()) and running.library:

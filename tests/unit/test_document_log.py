@@ -84,7 +84,7 @@ def test_given_a_file_that_is_cut_off_or_damaged_when_read_then_all_other_lines_
     kept = [name for name, line in zip(names, lines[1:-1], strict=True) if b"\n" + line in b"\n" + damaged]
     again = DocumentLog(path)
     saved = again.read()
-    assert list(saved.places) == kept
+    assert list(saved.offsets) == kept
     again.open()
     again.save([("bucket/new.jpg", item("bucket/new.jpg"))])
     again.close()
