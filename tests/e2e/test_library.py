@@ -128,7 +128,7 @@ def test_given_a_clock_that_was_put_back_when_photos_change_then_the_newest_coun
     eventually(lambda: "cat.jpg" in home.found("flower"), within_s=60)
     eventually(lambda: "dogs.jpg" not in home.documents(), within_s=60)
     assert home.photos("search", "animal", "--json", code=1) == ""
-    assert "0  index rows that no document backs" in home.photos("audit")
+    assert "nothing wrong was found" in home.photos("audit")
 
 
 def ended(library: Path, how: str) -> None:
@@ -187,7 +187,7 @@ def test_given_a_running_cloud_when_started_otherwise_then_it_says_which_library
     assert f"Its library is in {home.library}." in home.up(library=link)
     assert f"Its library is in {home.library}." in home.run("up").stdout
     assert f"local, library {home.library}" in home.photos("status")
-    loaded = home.run("--number", "1", module="loadtest")
+    loaded = home.run("--number", "1", "--target", "up", module="loadtest")
     assert (loaded.returncode, "no place for made-up photos: `make down` first" in loaded.stderr) == (2, True)
     other = home.run("up", "", str(home.library.with_name("other")))
     assert (other.returncode, other.stdout) == (2, "")
@@ -247,7 +247,7 @@ def test_given_a_disk_that_takes_two_names_for_one_when_both_come_then_the_first
     s3.put_object(Bucket=bucket, Key="2019/A.jpg", Body=(SAMPLES / "cat.jpg").read_bytes())
     (file,) = home.library.rglob("A.jpg")
     file.with_name("a.JPG").hardlink_to(file)  # so it is on macOS
-    with pytest.raises(ClientError, match="InternalError"):
+    with pytest.raises(ClientError, match=r"\(500\)"):
         s3.put_object(Bucket=bucket, Key="2019/a.JPG", Body=b"another")
     assert [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["2019/A.jpg"]
     assert file.read_bytes() == (SAMPLES / "cat.jpg").read_bytes()
