@@ -11,6 +11,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
 from infra.pairs import pairs
 from local.cloud import LocalCloud
 from local.demo import demonstrate
@@ -167,10 +169,12 @@ def _start(parameters: str, library: Library | None) -> Running:
             )
         waiting.callback(serving.wait)
         waiting.callback(serving.terminate)
-        while not (running := _STATE.running()):
-            if serving.poll() is not None and not _STATE.is_held():
-                raise UserError(f"The local cloud did not start: {_STATE.last_line()}")
-            time.sleep(0.05)
+        what = "opening the library" if library else "starting the local cloud"
+        with Console(stderr=True).status(what):
+            while not (running := _STATE.running()):
+                if serving.poll() is not None and not _STATE.is_held():
+                    raise UserError(f"The local cloud did not start: {_STATE.last_line()}")
+                time.sleep(0.05)
         waiting.pop_all()
     return running
 
