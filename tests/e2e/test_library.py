@@ -104,6 +104,8 @@ def test_given_a_library_when_stopped_and_started_again_then_all_is_as_it_was(ho
     assert "7 photos, none to upload" in home.photos("import", *again)
     assert home.calls() == 0
     target = local_target(home.state)
+    expiry = target.client("dynamodb").describe_time_to_live(TableName=target.outputs.image_labels_table)
+    assert expiry["TimeToLiveDescription"]["TimeToLiveStatus"] == "DISABLED"  # or purged photos would come back
     for name in ALL:
         found = target.client("s3").get_object(Bucket=target.outputs.bucket, Key=name)
         assert found["Body"].read() == (SAMPLES / name).read_bytes()
