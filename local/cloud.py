@@ -19,8 +19,8 @@ from infra.template import pipeline_template
 from infra.template_bucket import upload_template
 from local.child import Child
 from local.document_saver import DocumentSaver
-from local.ministack import REPOSITORY, Kept, Ministack, patch_quirks
-from local.opening import put_ready, repair, told
+from local.ministack import REPOSITORY, LibraryFiles, Ministack, patch_quirks
+from local.opening import opening_text, repair, write_items
 from local.state import Running, State
 from photo_labels.library.http_server import listen
 from photo_labels.library.target import (
@@ -44,6 +44,8 @@ _ACCOUNT = "000000000000"
 _TEMPLATES = f"{DEFAULT_STACK}-templates"
 # Nothing reads it: ministack hands invocations to the environments, which run the working tree.
 _IMAGE = f"{_ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/photo-labels@sha256:" + "0" * 64
+# How long the stack may take: a library's documents are put into its tables meanwhile, 2,000 a second at best.
+_DEPLOYED_S, _LOOK_S = 1800.0, 0.1
 
 
 class LocalCloud:
@@ -111,13 +113,13 @@ class LocalCloud:
         saved = library.documents.read()
         saving = ExitStack()  # stopped when nothing labels any more, and the tables can still be read
         items = self.state.folder / "items"
-        put_ready(items, library.documents.items(saved))
-        self._start(Kept(library.photos, items, saved.greatest_sequencer), saving)
+        write_items(items, library.documents.items(saved))
+        self._start(LibraryFiles(library.photos, items, saved.greatest_sequencer), saving)
         saving.callback(_stop_saving, DocumentSaver(self.target, library.documents))
         audit = repair(self.target)
-        self._publish(library, told(library.folder, None if is_new else saved, audit))
+        self._publish(library, opening_text(library.folder, None if is_new else saved, audit))
 
-    def _start(self, kept: Kept | None = None, before_the_end: ExitStack | None = None) -> None:
+    def _start(self, kept: LibraryFiles | None = None, before_the_end: ExitStack | None = None) -> None:
         """Start all, and deploy; `before_the_end` is closed when the functions have ended, and AWS has not."""
         # Listened on from now on, since another program may take a port that is only known to be free.
         listener = self._running.enter_context(listen(0))
@@ -206,7 +208,8 @@ class LocalCloud:
         s3.delete_bucket(Bucket=_TEMPLATES)
         try:
             client.get_waiter("stack_create_complete").wait(
-                StackName=DEFAULT_STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+                StackName=DEFAULT_STACK,
+                WaiterConfig={"Delay": _LOOK_S, "MaxAttempts": int(_DEPLOYED_S / _LOOK_S)},
             )
         except (WaiterError, ClientError) as error:
             events = client.describe_stack_events(StackName=DEFAULT_STACK)["StackEvents"]

@@ -11,6 +11,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
 from infra.pairs import pairs
 from local.cloud import LocalCloud
 from local.demo import demonstrate
@@ -58,7 +60,7 @@ def down() -> int:
     if not _STATE.is_held():
         print("The local cloud is not running.")
         return 0
-    kept = _kept()
+    kept = _open_library()
     end = time.monotonic() + _STOP_S
     while _STATE.is_held():
         _STATE.withdraw()  # again: it may be starting, and publish that in a moment
@@ -115,8 +117,10 @@ def _library(folder: str) -> Library:
     if not folder:
         raise UserError("LIBRARY=: name a folder, or leave it out.")
     try:
-        library = Library(as_written(folder).resolve())
+        written = as_written(folder)
+        library = Library(written.resolve())
         _refuse_emptied(library.folder)
+        _refuse_emptied(Path(os.path.abspath(written)))  # noqa: PTH100 - .local may be a link to another disk
         library.check()
     except (OSError, RuntimeError) as error:  # a link to itself
         raise UserError(f"LIBRARY={folder}: it leads to no folder; name another.") from error
@@ -133,7 +137,7 @@ def _refuse_emptied(path: Path) -> None:
             )
 
 
-def _kept() -> Library | None:
+def _open_library() -> Library | None:
     """Return the library of the cloud that runs, if any."""
     with suppress(UserError):  # what it has published is damaged: it is to stop all the same
         if (running := _STATE.running()) and running.library:
@@ -165,10 +169,12 @@ def _start(parameters: str, library: Library | None) -> Running:
             )
         waiting.callback(serving.wait)
         waiting.callback(serving.terminate)
-        while not (running := _STATE.running()):
-            if serving.poll() is not None and not _STATE.is_held():
-                raise UserError(f"The local cloud did not start: {_STATE.last_line()}")
-            time.sleep(0.05)
+        what = "opening the library" if library else "starting the local cloud"
+        with Console(stderr=True).status(what):
+            while not (running := _STATE.running()):
+                if serving.poll() is not None and not _STATE.is_held():
+                    raise UserError(f"The local cloud did not start: {_STATE.last_line()}")
+                time.sleep(0.05)
         waiting.pop_all()
     return running
 

@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from local.folders import as_typed, as_written
-from photo_labels.library.importing.ends import End
+from photo_labels.library.importing.ends import CANNOT_BE_LABELLED, UNFINISHED, End
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import Journal
@@ -41,8 +41,9 @@ _SHOWN = 20
 
 
 def demonstrate(target: Target, typed: str, started_s: float) -> int:
-    """Import a folder, show what became of it, search for a label; returns the exit code of the import.
+    """Import a folder, show what became of it, search for a label; return the exit code.
 
+    0: each photo is labelled, or rejected with a reason; 1: some are not uploaded, or not accounted for.
     `typed`: the folder as the user typed it.
     """
     folder = Path(os.path.abspath(as_written(typed)))  # noqa: PTH100 - as the finder does it
@@ -66,7 +67,7 @@ def demonstrate(target: Target, typed: str, started_s: float) -> int:
         console.print(f"\n$ photos search {shlex.quote(label)}", markup=False)
         console.print(hits_table(Searcher(TableReader(target), {}).page(SearchCriteria(Has(label)), 5).hits))
     _show_next(console, typed, label)
-    return 0 if ends[End.LABELLED] + ends[End.REJECTED] == ends.total() else 1
+    return 1 if (+ends).keys() & (UNFINISHED | CANNOT_BE_LABELLED - {End.REJECTED}) else 0
 
 
 def _with_documents(target: Target, journal: Journal) -> list[tuple[File, Document | None]]:

@@ -7,17 +7,18 @@ counted.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import zlib
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from photo_labels.library.user_errors import UserError
+from local.state import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 _ITEM, _GONE, _LIBRARY = "item", "gone", "library"
@@ -29,13 +30,13 @@ _CHECKSUM_DIGITS = 8
 class Saved:
     """What the file says."""
 
-    # By ImageID: where its last line begins.
-    places: dict[str, int] = field(default_factory=dict)
+    # By ImageID: where its last line begins, in bytes.
+    offsets: dict[str, int] = field(default_factory=dict)
     was_closed: bool = False
     damaged: int = 0
-    # Lines that say nothing any more.
-    superfluous: int = 0
-    # As a number; of all documents.
+    # Lines that later ones have replaced, and those of what is gone.
+    outdated: int = 0
+    # Of all documents, as a number.
     greatest_sequencer: int = 0
 
 
@@ -48,25 +49,25 @@ class DocumentLog:
         self._unwritten: list[bytes] = []
 
     def read(self) -> Saved:
-        """Read what is saved, and write the file anew where much of it counts no more.
+        """Read what is saved, and write the file anew where some of it counts no more.
 
         Raises UserError where it cannot be read or written; nothing is lost then.
         """
-        with self._telling():
+        with self._disk_errors():
             saved = self._read()
-            if saved.damaged or saved.superfluous:
+            if saved.damaged or saved.outdated:
                 self._write_anew(saved)
-                saved.places = self._read().places
+                saved.offsets = self._read().offsets
         return saved
 
     def items(self, saved: Saved) -> Iterator[dict[str, Any]]:
-        """Yield the items that are saved, in DynamoDB's form."""
-        with self._telling():
-            if not saved.places:
+        """Yield the items that are saved, as DynamoDB's JSON has them. Raises UserError as `read` does."""
+        with self._disk_errors():
+            if not saved.offsets:
                 return
             with self._path.open("rb") as file:
-                for place in saved.places.values():
-                    file.seek(place)
+                for offset in saved.offsets.values():
+                    file.seek(offset)
                     yield _parse(file.readline())[_ITEM]
 
     def open(self) -> None:
@@ -87,7 +88,7 @@ class DocumentLog:
     def was_closed(self) -> bool:
         """Tell whether the last that was done is `close`."""
         last = b""
-        with self._telling():
+        with self._disk_errors():
             if self._path.is_file():
                 with self._path.open("rb") as file:
                     file.seek(max(0, self._path.stat().st_size - len(_CLOSED_LINE)))
@@ -98,30 +99,30 @@ class DocumentLog:
         saved = Saved()
         if not self._path.exists():
             return saved
-        place = items = 0
+        offset = items = 0
         with self._path.open("rb") as file:
             for line in file:
                 said = _parse(line)
                 saved.was_closed = said.get(_LIBRARY) == _CLOSED
                 if item := said.get(_ITEM):
                     items += 1
-                    saved.places[item["ImageID"]["S"]] = place
+                    saved.offsets[item["ImageID"]["S"]] = offset
                     saved.greatest_sequencer = max(saved.greatest_sequencer, _number(item))
                 elif image := said.get(_GONE):
                     items += 1
-                    saved.places.pop(image, None)
+                    saved.offsets.pop(image, None)
                 elif not said:
                     saved.damaged += 1
-                place += len(line)
-        saved.superfluous = items - len(saved.places)
+                offset += len(line)
+        saved.outdated = items - len(saved.offsets)
         return saved
 
     def _write_anew(self, saved: Saved) -> None:
         new = self._path.with_suffix(".new")
         try:
             with self._path.open("rb") as old, os.fdopen(_opened(new, os.O_TRUNC), "wb") as file:
-                for place in saved.places.values():
-                    old.seek(place)
+                for offset in saved.offsets.values():
+                    old.seek(offset)
                     file.write(old.readline())
                 if saved.was_closed:
                     file.write(_CLOSED_LINE)
@@ -137,7 +138,7 @@ class DocumentLog:
         self._unwritten += map(_line, said)
         if not self._unwritten:
             return
-        with self._telling():
+        with self._disk_errors():
             file = _opened(self._path, os.O_APPEND)
             try:
                 _write_all(file, b"".join(self._unwritten))
@@ -145,15 +146,11 @@ class DocumentLog:
                 os.close(file)
         self._unwritten = []
 
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise UserError(
-                f"The library cannot be kept in {self._path.parent} ({error.strerror or error}): make room, or "
-                "see to it that you may write there."
-            ) from error
+    def _disk_errors(self) -> AbstractContextManager[None]:
+        return disk_errors(
+            f"The library cannot be kept in {self._path.parent}",
+            "make room, or see to it that you may write there",
+        )
 
 
 def _opened(path: Path, flag: int) -> int:
@@ -183,8 +180,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def _line(said: dict[str, Any]) -> bytes:
-    content = json.dumps(said, separators=(",", ":")).encode()
+    content = json.dumps(said, separators=(",", ":"), default=_binary).encode()
     return _checked(content)
+
+
+def _binary(value: bytes) -> str:
+    """Return a binary attribute, which somebody else added, as DynamoDB's JSON has it."""
+    return base64.b64encode(value).decode()
 
 
 def _checked(content: bytes) -> bytes:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from local.document_log import DocumentLog, sync_folder
-from local.state import MARK, lock
+from local.state import MARK, disk_errors, lock
 from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _SIGNED = re.compile(rf"{re.escape(_TITLE)}\nformat (\d{{1,9}})\n".encode())
 
 
 class Library:
-    """A folder that is a library, or is to become one."""
+    """A folder that is a library, or is to become one: new, or empty."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,14 +37,14 @@ class Library:
 
     @contextmanager
     def held(self) -> Iterator[bool]:
-        """Be the only one that uses it, and make it where the folder is new or empty; gives whether it was.
+        """Keep others from using it; a new or empty folder becomes a library. Yields whether it was new.
 
         Raises UserError, and has touched nothing in it, where it is no library, of a newer format, or in use.
         """
-        with self._telling():
+        with self._disk_errors():
             mark = self._open_mark()
         with mark:
-            with self._telling():
+            with self._disk_errors():
                 lock(mark, f"The library in {self.folder} is in use by another local cloud: stop that one first.")
                 is_new = not mark.read()
                 if is_new:
@@ -55,7 +55,7 @@ class Library:
 
     def check(self) -> None:
         """Raise as `held` does where it cannot be one; make nothing, and touch nothing."""
-        with self._telling(), suppress(FileNotFoundError):  # it is to be made
+        with self._disk_errors(), suppress(FileNotFoundError):  # it is to be made
             self._check_names()
 
     def _open_mark(self) -> FileIO:
@@ -86,12 +86,9 @@ class Library:
             )
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            yield
-        except (NotADirectoryError, FileExistsError) as error:
-            raise UserError(f"{self.folder} is no folder: name another.") from error
-        except OSError as error:
-            raise UserError(
-                f"No library can be kept in {self.folder} ({error.strerror or error}): name another folder."
-            ) from error
+    def _disk_errors(self) -> Iterator[None]:
+        with disk_errors(f"No library can be kept in {self.folder}", "name another folder"):
+            try:
+                yield
+            except (NotADirectoryError, FileExistsError) as error:
+                raise UserError(f"{self.folder} is no folder: name another.") from error

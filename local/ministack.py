@@ -39,8 +39,8 @@ def free_ports(number: int) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What of a library is there before ministack is."""
+class LibraryFiles:
+    """What a library has when ministack starts."""
 
     photos: Path
     # Files of items, which are put into the tables that the stack makes, and deleted (`local/opening.py`).
@@ -57,7 +57,7 @@ class Ministack:
         state: Path,
         functions: Mapping[str, str],
         environment: Mapping[str, str],
-        kept: Kept | None = None,
+        kept: LibraryFiles | None = None,
     ) -> None:
         """Start it, its data in `state`, photos that are `kept` elsewhere.
 

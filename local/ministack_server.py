@@ -20,6 +20,8 @@ import os
 import re
 import runpy
 import time
+import unicodedata
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -106,22 +108,50 @@ def _persist_or_fail(bucket: str, key: str, record: Any) -> None:
 
     The photo is not there then; one that it was to replace is again, at the next start.
     """
-    _persist_object(bucket, key, record)
-    if record["body"] is not None:
-        del s3._buckets[bucket]["objects"][key]  # noqa: SLF001
-        raise OSError(f"{bucket}/{key} could not be written: is there room on the disk?")
+    other = _other_in_its_file(bucket, key)
+    if not other:
+        _persist_object(bucket, key, record)
+        if record["body"] is None:
+            return
+    del s3._buckets[bucket]["objects"][key]  # noqa: SLF001
+    why = f"this disk takes its name for that of {other}" if other else "is there room on the disk?"
+    raise OSError(f"{bucket}/{key} could not be written: {why}")
+
+
+def _other_in_its_file(bucket: str, key: str) -> str | None:
+    """Return the photo whose file this one would overwrite; None: there is none.
+
+    For macOS `a.JPG` and `A.jpg` are one name, for S3 they are two.
+    """
+    path = s3._object_disk_path(bucket, key)  # noqa: SLF001
+    if not os.path.exists(path):  # noqa: PTH110 - a text of ministack's
+        return None
+    for other in list(s3._buckets[bucket]["objects"]):  # noqa: SLF001
+        if other != key and _folded(other) == _folded(key):
+            with suppress(FileNotFoundError):
+                if os.path.samefile(s3._object_disk_path(bucket, other), path):  # noqa: SLF001, PTH121
+                    return str(other)
+    return None
+
+
+def _folded(key: str) -> str:
+    return unicodedata.normalize("NFD", key).casefold()
 
 
 def _write_durably(path: str, data: bytes | str, *, text: bool = False) -> None:
     """Write a file atomically, so that it is whole after a power cut, too; readable by its user only."""
-    new, sidecar = f"{path}.tmp", Path(f"{path}{_SIDECAR}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data.encode() if isinstance(data, str) else data)
-        file.flush()
-        os.fsync(file.fileno())
+    new, sidecar = Path(f"{path}.tmp"), Path(f"{path}{_SIDECAR}")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        new.unlink(missing_ok=True)  # the room that it takes is missing elsewhere
+        raise
     if not text:
         sidecar.unlink(missing_ok=True)  # lest new bytes have the old ones' ETag, if it ends here
-    Path(new).replace(path)
+    new.replace(path)
     folder = os.open(sidecar.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -1,4 +1,4 @@
-"""Opening a library: its documents and their rows into the tables, and what they lack into the queue.
+"""Opens a library: puts its documents and their rows into the tables, and queues the photos that lack them.
 
 The stack is new at each start, of the present template, and the photos are in its bucket already. Only documents
 are saved; rows are made again of them. Then bucket and tables are compared as `photos audit` does it, so that what
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _TO_LABEL = (Finding.NEVER_LABELLED, Finding.CALLED_REMOVED, Finding.OUTDATED)
 
 
-def put_ready(folder: Path, items: Iterable[dict[str, Any]]) -> None:
+def write_items(folder: Path, items: Iterable[dict[str, Any]]) -> None:
     """Write saved documents, and rows made of them, to where ministack puts them into the tables it makes.
 
     Tombstones whose time is over are among them: a purged photo that is still in the bucket would come back.
@@ -55,8 +55,8 @@ def repair(target: Target) -> Audit:
         return auditor.run(Repairer(target, reconciler).repair)
 
 
-def told(folder: Path, saved: Saved | None, audit: Audit) -> str:
-    """Say what is in a library, and what was done about its last end; `saved` None: it is new."""
+def opening_text(folder: Path, saved: Saved | None, audit: Audit) -> str:
+    """Return what is in a library, and what is done about how it was closed; `saved` None: it is new."""
     if saved is None:
         return f"The library in {folder} is new."
     photos = f"The library in {folder} has {counted(audit.objects, 'photo')}."

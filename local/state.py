@@ -22,6 +22,7 @@ from photo_labels.library.user_errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from io import FileIO
     from pathlib import Path
     from typing import IO
@@ -76,10 +77,10 @@ class State:
 
         Raises UserError, and has touched nothing in it, where it is somebody else's, or in use.
         """
-        with self._telling():
+        with self._disk_errors():
             mark = self._open_mark()
         with mark:
-            with self._telling():
+            with self._disk_errors():
                 lock(mark, "The local cloud is running already.")
                 if mark.read() != _SIGNED:
                     mark.truncate(0)
@@ -89,7 +90,7 @@ class State:
 
     def is_held(self) -> bool:
         """Tell whether a cloud is running or starting in it. Raises UserError where that cannot be seen."""
-        with self._telling():
+        with self._disk_errors():
             try:
                 with os.fdopen(os.open(self._mark, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as mark:
                     if mark.read() in {b"", _SIGNED}:  # a library has a lock, too, and no cloud publishes there
@@ -103,12 +104,12 @@ class State:
     def open_log(self) -> IO[bytes]:
         """Start a new log; for whoever holds the folder, which is known to be ours then."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC | os.O_NOFOLLOW
-        with self._telling():
+        with self._disk_errors():
             return os.fdopen(os.open(self.log, flags, 0o600), "ab")
 
     def last_line(self) -> str:
         """Return the last line of the log."""
-        with self._telling():
+        with self._disk_errors():
             return (
                 self.log.read_text(errors="replace").strip().splitlines()
                 or ["it said nothing; is there room on the disk?"]
@@ -117,14 +118,14 @@ class State:
     def publish(self, running: Running) -> None:
         """Publish atomically, readable by its user only, that the cloud runs."""
         new = self._file.with_suffix(".new")
-        with self._telling():
+        with self._disk_errors():
             new.touch(mode=0o600)
             new.write_text(json.dumps(asdict(running)))
             new.replace(self._file)
 
     def withdraw(self) -> None:
         """Withdraw it: a cloud that does not find what it has published stops."""
-        with self._telling():
+        with self._disk_errors():
             _remove(self._file)
 
     def is_published(self) -> bool:
@@ -132,7 +133,7 @@ class State:
 
     def running(self) -> Running | None:
         """Return what the cloud in it says of itself; None: nothing. Raises UserError where that is damaged."""
-        with self._telling():
+        with self._disk_errors():
             try:
                 return Running.parse(self._file.read_text())
             except (FileNotFoundError, NotADirectoryError):
@@ -163,15 +164,11 @@ class State:
             if path.name not in (MARK, LOG):
                 _remove(path)
 
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise UserError(
-                f"The local cloud cannot be kept in {self.folder} ({error.strerror or error}): make room, or name "
-                "another folder (PHOTOS_LOCAL_STATE for `make up`, otherwise TMPDIR)."
-            ) from error
+    def _disk_errors(self) -> AbstractContextManager[None]:
+        return disk_errors(
+            f"The local cloud cannot be kept in {self.folder}",
+            "make room, or name another folder (PHOTOS_LOCAL_STATE for `make up`, otherwise TMPDIR)",
+        )
 
 
 def _remove(path: Path) -> None:
@@ -180,6 +177,15 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(what: str, advice: str) -> Iterator[None]:
+    """Raise UserError where the disk fails: what cannot be done, why, and what the user may do about it."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{what} ({error.strerror or error}): {advice}.") from error
 
 
 def lock(mark: FileIO, why: str) -> None:

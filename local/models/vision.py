@@ -132,13 +132,11 @@ class Vision:
 
     def _confidence(self, name: str, score: float, seen: Floats) -> float:
         number = self._numbers[name]
-        odds = float(score) / (1 - float(score))
-        is_known = number in self._labels and self.table.categories[name] not in _BACKGROUND
-        if is_known and seen[number] < _UNSEEN:
-            odds /= _DOUBT
-        elif is_known and seen[number] >= _SEEN:
-            odds *= _AGREEMENT
-        return odds / (1 + odds)
+        factor = 1.0
+        if number in self._labels and self.table.categories[name] not in _BACKGROUND:
+            factor = 1 / _DOUBT if seen[number] < _UNSEEN else _AGREEMENT if seen[number] >= _SEEN else 1.0
+        # As odds / (1 + odds), and a score of 1 has none.
+        return float(score) * factor / (float(score) * factor + 1 - float(score))
 
 
 def _without_overlaps(boxes: Floats, scores: Floats) -> list[int]:

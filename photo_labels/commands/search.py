@@ -205,9 +205,7 @@ def search(context: click.Context, /, **options: Any) -> None:
     if not total and not asked.after:
         show_why_none(found, wanted, shown)
         if any(_UNQUOTED.match(word) for word in asked.words):
-            shown.print(
-                """A shell takes quotes away: say --in "my photos" or 'in:"my photos"' where there are spaces."""
-            )
+            shown.print(_HOW_TO_QUOTE)
     if asked.is_verbose:
         show_spent(shown, found.searcher.spent)
     sys.exit(0 if total else 1)

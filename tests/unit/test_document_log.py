@@ -84,7 +84,7 @@ def test_given_a_file_that_is_cut_off_or_damaged_when_read_then_all_other_lines_
     kept = [name for name, line in zip(names, lines[1:-1], strict=True) if b"\n" + line in b"\n" + damaged]
     again = DocumentLog(path)
     saved = again.read()
-    assert list(saved.places) == kept
+    assert list(saved.offsets) == kept
     again.open()
     again.save([("bucket/new.jpg", item("bucket/new.jpg"))])
     again.close()
@@ -136,6 +136,16 @@ def test_given_a_full_disk_when_saved_then_what_was_there_stays_and_the_next_sav
     log.save([])
     log.close()
     assert list(read(path)) == ["bucket/a.jpg", "bucket/b.jpg", "bucket/c.jpg"]
+
+
+def test_given_binary_attributes_of_somebody_else_when_saved_then_they_are_as_dynamodbs_json_has_them(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "documents.log"
+    own = {"Hash": {"B": b"\0\xff"}, "Some": {"L": [{"BS": [b"a", b"b"]}]}}
+    DocumentLog(path).save([("bucket/a.jpg", item("bucket/a.jpg") | own)])
+    saved = read(path)["bucket/a.jpg"]
+    assert (saved["Hash"], saved["Some"]) == ({"B": "AP8="}, {"L": [{"BS": ["YQ==", "Yg=="]}]})
 
 
 def test_given_a_full_disk_when_it_would_be_written_anew_then_it_stays_as_it_is(

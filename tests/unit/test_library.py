@@ -13,7 +13,7 @@ from local import commands
 from local.document_log import DocumentLog, Saved
 from local.document_saver import DocumentSaver
 from local.library import FORMAT, Library
-from local.opening import told
+from local.opening import opening_text
 from local.state import MARK, InUseError, Running, State
 from photo_labels.library import target as targets
 from photo_labels.library.auditing.findings import Audit, Finding
@@ -187,9 +187,9 @@ def test_given_how_a_library_was_left_when_opened_then_it_is_said(
     audit = Audit(objects=8)
     audit.found[Finding.NEVER_LABELLED] = lacking
     audit.found[Finding.GONE] = 5
-    text = told(Path("/l"), Saved(was_closed=was_closed, damaged=damaged), audit)
+    text = opening_text(Path("/l"), Saved(was_closed=was_closed, damaged=damaged), audit)
     assert text == said.replace("…", "The library in /l has 8 photos.")
-    assert told(Path("/l"), None, Audit()) == "The library in /l is new."
+    assert opening_text(Path("/l"), None, Audit()) == "The library in /l is new."
 
 
 class Streams:
@@ -243,4 +243,4 @@ def test_given_changes_when_stopped_then_all_are_saved_also_where_the_iterator_i
     streams.is_over = is_over
     saver.stop()
     assert log.was_closed()
-    assert list(log.read().places) == expected
+    assert list(log.read().offsets) == expected

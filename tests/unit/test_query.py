@@ -22,7 +22,7 @@ from photo_labels.library.searching.query import (
 from photo_labels.library.searching.terms import REJECTED, UNLABELLED, InFolder, Named
 from photo_labels.library.user_errors import UserError
 
-LABELS = ("Cat", "Dog", "Dining Table", "Salt and Pepper", "in:2019")
+LABELS = ("Cat", "Dog", "Dining Table", "Salt and Pepper", "in:2019", "Dog (big)")
 KEYS = ("a.jpg", "2019/IMG_1.jpg", "my photos/a (1).jpg", "x/(old)/SS.jpg")
 A, B, C = Has("a"), Has("b"), Has("c")
 

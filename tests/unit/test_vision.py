@@ -120,6 +120,19 @@ def test_given_any_photo_when_labelled_then_surest_come_first_and_parents_are_at
                 assert labels[parent["Name"]]["Confidence"] >= label["Confidence"]
 
 
+def test_given_a_detector_that_has_no_doubt_when_labelled_then_its_label_is_as_sure_as_can_be(
+    vision: Vision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Detector:
+        def run(self, *_: Any) -> Any:
+            scores = np.zeros((1, 1917, 90), np.float32)
+            scores[0, 0, vision.table.detector.index("Person")] = 1
+            return scores, np.full((1, 1917, 1, 4), 0.5, np.float32)
+
+    monkeypatch.setattr(vision, "_detector", Detector())
+    assert labels_of(vision, Image.new("RGB", (80, 80)))["Person"]["Confidence"] == 100
+
+
 def test_given_a_photo_on_its_side_with_exif_when_labelled_then_boxes_are_of_the_upright_photo(
     vision: Vision,
 ) -> None:

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -50,7 +51,7 @@ _LOOK_S = 0.05
 _TELL_S = 0.2
 _FOUND_AT_A_TIME = 500
 _PURGED = (
-    "What was known of it was purged, and it has not changed since: `photos backfill --all --force s3://{image}` "
+    "What was known of it was purged, and it has not changed since: `photos backfill --all --force {place}` "
     "labels it again."
 )
 
@@ -305,7 +306,9 @@ class Importer:
                 self._note_gone(one)
                 return True
             if document and document.was_purged_after(last_modified):
-                self._journal.ended(one, End.PURGED, _PURGED.format(image=document.image_id), None)
+                self._journal.ended(
+                    one, End.PURGED, _PURGED.format(place=quote(f"s3://{document.image_id}")), None
+                )
                 return True
         self._journal.look_again(one, self._line.again_at(one))
         return False

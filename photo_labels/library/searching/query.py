@@ -37,7 +37,7 @@ class Has:
     label: str
 
     def __str__(self) -> str:
-        needs_quotes = ":" in self.label or not set(_JOINTS).isdisjoint(self.label.lower().split())
+        needs_quotes = set(":()") & set(self.label) or not set(_JOINTS).isdisjoint(self.label.lower().split())
         return f'"{self.label}"' if needs_quotes else self.label
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fnmatch import translate
 from functools import cached_property
 from typing import Final
 from unicodedata import normalize
@@ -79,11 +80,9 @@ class Named:
 
     @cached_property
     def _regex(self) -> re.Pattern[str]:
-        # No [a-z] of shells: files named IMG[1].jpg are more frequent than searches for one of some letters.
         pattern = self.pattern if set("*?") & set(self.pattern) else f"*{self.pattern}*"
-        parts = re.split(r"([*?])", folded(pattern))
-        wild = {"*": ".*", "?": "."}
-        return re.compile("".join(wild.get(part) or re.escape(part) for part in parts), re.DOTALL)
+        # No [a-z] of shells: files named IMG[1].jpg are more frequent than searches for one of some letters.
+        return re.compile(translate(folded(pattern).replace("[", "[[]")))
 
 
 @dataclass(frozen=True)

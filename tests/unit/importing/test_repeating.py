@@ -133,14 +133,15 @@ def test_given_photo_deleted_from_bucket_when_imported_again_then_it_is_uploaded
 def test_given_a_purged_photo_still_in_the_bucket_when_imported_again_then_it_ends_at_once(
     disk: Disk, is_known: bool
 ) -> None:
-    disk.write("lost.jpg")
+    disk.write("lost ones.jpg")
     disk.run(is_waiting=False)
-    store(disk.target, document("lost.jpg", {}, status="REMOVED", etag=None, purged_at="2999-01-01T00:00:00.999Z"))
+    purged = {"status": "REMOVED", "etag": None, "purged_at": "2999-01-01T00:00:00.999Z"}
+    store(disk.target, document("lost ones.jpg", {}, **purged))
     if not is_known and disk.journal_path:
         disk.journal_path.unlink()
     ended = disk.run()
-    assert ended.ends() == {"lost.jpg": "purged"}
-    assert "`photos backfill --all --force s3://" in ended.told
+    assert ended.ends() == {"lost ones.jpg": "purged"}
+    assert f"--force 's3://{BUCKET}/lost ones.jpg'`" in " ".join(ended.told.split())
     assert disk.puts.total() == 1
 
 
