@@ -16,7 +16,7 @@ from rich.console import Console
 from photo_labels.commands.audit import show_audit, show_repaired
 from photo_labels.commands.backfill import queued_text, show_backfill
 from photo_labels.commands.failures import show_counted, show_none_of, show_reasons, show_seen
-from photo_labels.commands.import_ import show_plan
+from photo_labels.commands.import_ import resume_text, show_plan
 from photo_labels.commands.purge import show_removed, show_there
 from photo_labels.commands.redrive import show_redriven
 from photo_labels.commands.status import status_table
@@ -127,6 +127,7 @@ SHOWN: dict[str, Shown] = {
     "import plan": lambda console, n: show_plan(console, max(n, 1), f"{n:,}", n * 400_000, n * 0.001),
     "import nothing": lambda console, n: console.print(_nothing_in([Path("/p")], found(n)), soft_wrap=True),
     **{f"import {end.value}": summary(end) for end in End},
+    "import not waited for": lambda console, n: console.print(resume_text(max(n, 1))),
     "skipped": lambda console, n: show_skipped(console, "folder", tally(n)),
     "backfill": lambda console, n: show_backfill(
         console, PLACE, BackfillCounts(2 * n, Counter({Finding.NEVER_LABELLED: n}), 0, 0, Counter(), n), n * 0.5
