@@ -93,7 +93,7 @@ def _named(target: Target, reader: TableReader, part: str, shown: Console, *, is
 
 def show_document(console: Console, document: Document) -> None:
     """Print a document, and its labels as a table."""
-    facts = Table.grid(padding=(0, 2))
+    facts = Table.grid("", Column(overflow="fold"), padding=(0, 2))
     for name, value in {
         "image": document.image_id,
         "status": document.status,

@@ -90,7 +90,7 @@ class ImportDisplay:
 def _held(progress: ImportProgress) -> tuple[str, ...] | None:
     """Return what holds an import up, in several lengths; None: nothing that is known."""
     if progress.offline_s:
-        return f"no connection to AWS for {duration(progress.offline_s)}", "no connection"
+        return f"no connection for {duration(progress.offline_s)}", "no connection"
     return _HELD[progress.hold] if progress.hold else None
 
 
@@ -113,8 +113,11 @@ def _waiting(progress: ImportProgress, quiet_s: float) -> str:
     return f"waiting for {what} for {duration(progress.quiet_s)}"
 
 
-def show_summary(console: Console, journal: Journal, finder: PhotoFinder) -> None:
-    """Print numbers that add up, what was skipped, then every file that is not labelled, with its reason."""
+def show_summary(console: Console, journal: Journal, finder: PhotoFinder, *, is_over: bool = False) -> None:
+    """Print numbers that add up, what was skipped, then every file that is not labelled, with its reason.
+
+    `is_over`: the pipeline ends with the import, so that no command could list more.
+    """
     counts = journal.counts()
     always = set() if any(counts.ends[end] for end in PENDING) else {End.LABELLED, End.REJECTED}
     ends = [end for end in End if counts.ends[end] or end in always]
@@ -136,10 +139,10 @@ def show_summary(console: Console, journal: Journal, finder: PhotoFinder) -> Non
     seconds = journal.seconds()
     if seconds:
         console.print(f"upload to searchable: {spread(seconds)}", highlight=False)
-    show_not_labelled(console, journal)
+    show_not_labelled(console, journal, is_over=is_over)
 
 
-def show_not_labelled(console: Console, journal: Journal) -> None:
+def show_not_labelled(console: Console, journal: Journal, *, is_over: bool) -> None:
     """Every file that is not to be labelled any more, and why; in one line those that are too small.
 
     So are many that another run may help and that have one reason, as all that an interruption has left.
@@ -157,9 +160,10 @@ def show_not_labelled(console: Console, journal: Journal) -> None:
     for (end, why), path in first.items():
         _show_file(console, end, f"{counted(alike[end, why], 'photo')}, the first is {path}", why)
     if small:
+        them = "it" if small == 1 else "them"
+        where = "" if is_over else f": `photos failures --reason {TOO_SMALL}` lists {them}"
         console.print(
-            f"{End.REJECTED.value}: {small:,} too small (below {SHORTEST_SIDE} pixels a side): "
-            f"`photos failures --reason {TOO_SMALL}` lists {'it' if small == 1 else 'them'}",
+            f"{End.REJECTED.value}: {small:,} too small (below {SHORTEST_SIDE} pixels a side){where}",
             highlight=False,
         )
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from PIL import Image
 
 from local.state import State
 from tests.waiting import eventually
@@ -302,6 +303,18 @@ def test_given_the_samples_when_demonstrated_then_it_prints_what_readme_and_tour
 def _without_figures(line: str) -> str:
     """Return a line without what every machine prints otherwise: times, and the last digits of confidences."""
     return re.sub(r" *\d+\.\d\d?", " 0", line)
+
+
+def test_given_files_that_cannot_be_labelled_when_demonstrated_then_it_tells_them_and_ends_well(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "empty.jpg").touch()
+    Image.new("RGB", (79, 80), "red").save(tmp_path / "photos" / "small.jpg")
+    demo = Machine(tmp_path / "cloud", {"COLUMNS": "80"}).run("demo", str(tmp_path / "photos"))
+    assert demo.returncode == 0, demo.stderr
+    assert "2 photos = 0 labelled + 1 rejected + 1 empty\n" in demo.stdout
+    assert "rejected: 1 too small (below 80 pixels a side)\n" in demo.stdout  # the cloud that could list it ends
 
 
 def test_given_many_photos_in_folders_when_demonstrated_then_some_are_shown_with_their_paths(
