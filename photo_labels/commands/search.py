@@ -160,7 +160,7 @@ def search(context: click.Context, /, **options: Any) -> None:
 
     \b
     photos search dog
-    photos search dog and cat not indoors
+    photos search mountain and sky not building
     photos search '(dog or cat) and dining table' --since 2026-11-01
     photos search dog --taken 2018..2020 --near 48.1,11.6,20km
     photos search --taken 2019-07

@@ -13,6 +13,8 @@ class End(Enum):
     # And not waited for.
     UPLOADED = "uploaded"
     REMOVED = "removed meanwhile"
+    # It has not changed since its data was purged.
+    PURGED = "purged"
     # These three in a dry run.
     TO_UPLOAD = "to upload"
     COPY = "with the content of another"
@@ -31,6 +33,6 @@ class End(Enum):
 # Running the same command again may help.
 UNFINISHED = frozenset({End.NOT_UPLOADED, End.UNACCOUNTED})
 # It does not.
-CANNOT_BE_LABELLED = frozenset({End.REJECTED, End.REMOVED, End.IMPOSSIBLE})
+CANNOT_BE_LABELLED = frozenset({End.REJECTED, End.REMOVED, End.PURGED, End.IMPOSSIBLE})
 # Of what is still to be labelled, and of what is no failure.
 PENDING = frozenset({End.UPLOADED, End.TO_UPLOAD, End.COPY, End.IN_BUCKET})

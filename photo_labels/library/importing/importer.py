@@ -49,6 +49,10 @@ _RECONNECT_S = 3.0
 _LOOK_S = 0.05
 _TELL_S = 0.2
 _FOUND_AT_A_TIME = 500
+_PURGED = (
+    "What was known of it was purged, and it has not changed since: `photos backfill --all --force s3://{image}` "
+    "labels it again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,15 +299,22 @@ class Importer:
             self._journal.ended(one, end, why, self._clock() - one.since if one.is_new else None)
             self._watch.ended(one.place, document)
             return True
-        is_doubtful = not one.is_there or (document is not None and document.status == "REMOVED")
-        if is_doubtful and not self._objects.is_there(one.key, one.etag):
-            if one.is_new or self._is_resuming:
-                self._journal.ended(one, End.REMOVED, "Somebody deleted it from the bucket, or replaced it.", None)
-            else:
-                self._journal.gone(one)
-            return True
+        if not one.is_there or (document is not None and document.status == "REMOVED"):
+            last_modified = self._objects.last_modified(one.key, one.etag)
+            if last_modified is None:
+                self._note_gone(one)
+                return True
+            if document and document.was_purged_after(last_modified):
+                self._journal.ended(one, End.PURGED, _PURGED.format(image=document.image_id), None)
+                return True
         self._journal.look_again(one, self._line.again_at(one))
         return False
+
+    def _note_gone(self, one: Waiting) -> None:
+        if one.is_new or self._is_resuming:
+            self._journal.ended(one, End.REMOVED, "Somebody deleted it from the bucket, or replaced it.", None)
+        else:
+            self._journal.gone(one)
 
     def _is_stuck(self) -> bool:
         """Tell whether not to wait any longer.

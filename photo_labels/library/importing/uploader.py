@@ -30,6 +30,7 @@ from photo_labels.records.heads import BULK, LANE_METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
     from io import BufferedReader
 
     from photo_labels.library.importing.journal import File, Journal
@@ -88,14 +89,16 @@ class Bucket:
         """Ask for the first of the parts in which an object was uploaded."""
         return int(self._s3.head_object(Bucket=self._name, Key=key, PartNumber=1)["ContentLength"])
 
-    def is_there(self, key: str, etag: str) -> bool:
-        """Ask whether a key still has that content."""
+    def last_modified(self, key: str, etag: str) -> datetime | None:
+        """Ask when a key got that content; None: it does not have it any more."""
         try:
-            return _etag(self.head(key)) == etag
+            there = self.head(key)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
-                return False
+                return None
             raise
+        moment: datetime = there["LastModified"]
+        return moment if _etag(there) == etag else None
 
 
 class UntouchedBucket(Bucket):

@@ -1,7 +1,7 @@
 """What is searched for: labels and terms, joined by and, or, not, and parentheses.
 
     dog
-    dog and cat not indoors
+    mountain and sky not building
     (dog or cat) and dining table
     dog in:2019 not name:IMG_03*
 

@@ -129,6 +129,30 @@ def test_given_photo_deleted_from_bucket_when_imported_again_then_it_is_uploaded
     assert disk.puts.total() == 2
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+def test_given_a_purged_photo_still_in_the_bucket_when_imported_again_then_it_ends_at_once(
+    disk: Disk, is_known: bool
+) -> None:
+    disk.write("lost.jpg")
+    disk.run(is_waiting=False)
+    store(disk.target, document("lost.jpg", {}, status="REMOVED", etag=None, purged_at="2999-01-01T00:00:00.999Z"))
+    if not is_known and disk.journal_path:
+        disk.journal_path.unlink()
+    ended = disk.run()
+    assert ended.ends() == {"lost.jpg": "purged"}
+    assert "`photos backfill --all --force s3://" in ended.told
+    assert disk.puts.total() == 1
+
+
+def test_given_a_photo_uploaded_after_its_purge_when_imported_then_its_labels_are_waited_for(disk: Disk) -> None:
+    disk.write("lost.jpg")
+    purged_at = "2019-01-01T00:00:00.999Z"
+    store(disk.target, document("lost.jpg", {}, status="REMOVED", etag=None, purged_at=purged_at))
+    assert disk.run(is_waiting=False).ends() == {"lost.jpg": "uploaded"}
+    assert disk.run(is_waiting=False).ends() == {"lost.jpg": "uploaded"}
+    assert disk.puts.total() == 1
+
+
 def test_given_changed_file_that_was_deleted_from_bucket_when_imported_again_then_it_is_new(
     disk: Disk,
 ) -> None:
