@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -300,9 +301,27 @@ def test_given_the_samples_when_demonstrated_then_it_prints_what_readme_and_tour
     assert f"$ photos search {word}\n" in demo.stdout
 
 
+def test_given_the_samples_when_the_tour_is_taken_then_its_commands_print_what_it_shows(tmp_path: Path) -> None:
+    text = (REPOSITORY / "docs" / "tour.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"^```\n(\$ make up\n.*?)^```", text, re.DOTALL | re.MULTILINE)
+    machine = Machine(tmp_path / "cloud", {"COLUMNS": "80"})
+    try:
+        for command, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+            program, *words = shlex.split(command)
+            ran = machine.run(*words, module="local" if program == "make" else "photo_labels")
+            printed = ran.stdout + ran.stderr
+            assert list(map(_without_figures, printed.splitlines())) == list(
+                map(_without_figures, shown.splitlines())
+            ), command
+    finally:
+        machine.run("down")
+
+
 def _without_figures(line: str) -> str:
     """Return a line without what every machine prints otherwise: times, and the last digits of confidences."""
-    return re.sub(r" *\d+\.\d\d?", " 0", line)
+    line = re.sub(r"\d{4}-\d\d-\d\dT[\d:]{8}(\.\d{3}Z)?", "(then)", line)
+    line = re.sub(r"Process \d+, AWS at http://127\.0\.0\.1:\d+", "Process 1", line)
+    return re.sub(r" *\d+\.\d\d?", " 0", line).rstrip()
 
 
 def test_given_files_that_cannot_be_labelled_when_demonstrated_then_it_tells_them_and_ends_well(
