@@ -324,7 +324,7 @@ def _without_figures(line: str) -> str:
     return re.sub(r" *\d+\.\d\d?", " 0", line).rstrip()
 
 
-def test_given_files_that_cannot_be_labelled_when_demonstrated_then_it_tells_them_and_ends_well(
+def test_given_files_without_labels_when_demonstrated_then_it_tells_them_and_ends_well(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "photos").mkdir()

@@ -189,7 +189,7 @@ def test_given_somebody_when_asked_then_only_yes_is_yes(
 
 
 @pytest.mark.parametrize("program", ["photo_labels", "local"])
-def test_given_ctrl_c_while_a_program_is_still_being_read_when_it_ends_then_there_is_no_traceback(
+def test_given_ctrl_c_while_a_program_is_being_read_when_it_ends_then_without_a_traceback(
     program: str,
 ) -> None:
     interrupted_by = """if True:
