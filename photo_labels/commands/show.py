@@ -57,7 +57,10 @@ def show(session: Session, image: str, is_opening: bool, is_json: bool, is_sure:
         document = _named(target, reader, image, shown, is_sure=is_sure)
     if document is None:
         shown.print(
-            safe(f"Nothing is known of {image}: it is not in {target.outputs.bucket}, or not labelled yet.")
+            safe(
+                f"Nothing is known of {image}: it is not in {target.outputs.bucket}, is not labelled yet, or was "
+                "imported as a copy of a photo that has another name there."
+            )
         )
         sys.exit(1)
     if is_json:
