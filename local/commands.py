@@ -50,8 +50,9 @@ def up(parameters: str = "", folder: str | None = None) -> int:
     print(f"The local cloud {how}. Process {running.pid}, AWS at {running.endpoint_url}.")
     if running.library:
         print(safe(running.opening if how == "is up" else f"Its library is in {running.library}."))
-    kept = "stops it, and its library keeps the photos" if running.library else "stops it and forgets its photos"
-    print(f"Use it with `photos --local` (.venv/bin/photos); `make down` {kept}.")
+    print("Use it with `.venv/bin/photos --local`, or set PHOTOS_TARGET=local.")
+    kept = "; its library keeps the photos" if running.library else " and forgets its photos"
+    print(f"`make down` stops it{kept}.")
     return 0
 
 

@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from local.folders import as_typed, as_written
-from photo_labels.library.importing.ends import CANNOT_BE_LABELLED, UNFINISHED, End
+from photo_labels.library.importing.ends import End
 from photo_labels.library.importing.finder import PhotoFinder
 from photo_labels.library.importing.importer import Importer
 from photo_labels.library.importing.journal import Journal
@@ -60,14 +60,14 @@ def demonstrate(target: Target, typed: str, started_s: float) -> int:
             raise KeyboardInterrupt
         photos = _with_documents(target, journal)
         console.print(_photos_table(photos, folder))
-        show_summary(console, journal, finder)
+        show_summary(console, journal, finder, is_over=True)
         ends = journal.counts().ends
     label = _common([document.labels for _, document in photos if document])
     if label:
         console.print(f"\n$ photos search {shlex.quote(label)}", markup=False)
         console.print(hits_table(Searcher(TableReader(target), {}).page(SearchCriteria(Has(label)), 5).hits))
     _show_next(console, typed, label)
-    return 1 if (+ends).keys() & (UNFINISHED | CANNOT_BE_LABELLED - {End.REJECTED}) else 0
+    return 0 if (+ends).keys() <= {End.LABELLED, End.REJECTED, End.EMPTY} else 1
 
 
 def _with_documents(target: Target, journal: Journal) -> list[tuple[File, Document | None]]:
@@ -97,7 +97,12 @@ def _photos_table(photos: Sequence[tuple[File, Document | None]], folder: Path) 
     if len(photos) > _SHOWN:
         shown = [photos[place * len(photos) // _SHOWN] for place in range(_SHOWN)]
         what = f"photo ({_SHOWN} of {len(photos):,})"
-    table = Table(what, "labels, with confidence in per cent", Column("seconds", justify="right"), expand=True)
+    table = Table(
+        Column(what, overflow="fold"),
+        "labels, with confidence in per cent",
+        Column("seconds", justify="right"),
+        expand=True,
+    )
     for file, document in shown:
         if document and document.status == "LABELLED":
             text = safe(labels_of(document))

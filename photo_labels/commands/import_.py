@@ -160,7 +160,7 @@ def _import(target: Target, options: ImportOptions, console: Console) -> int:
         if stop:
             console.print(safe(stop.why), style="red")
         if count := counts.ends[End.UPLOADED]:
-            console.print(f"`photos import --resume` says later what became of {'it' if count == 1 else 'them'}.")
+            console.print(resume_text(count), highlight=False)
         if options.is_json:
             _print_json(journal, finder)
         return _exit_code(counts, stop)
@@ -216,6 +216,12 @@ def _print_json(journal: Journal, finder: PhotoFinder) -> None:
         ],
     }
     print(json.dumps(sums))
+
+
+def resume_text(uploaded: int) -> str:
+    """Return how to learn what became of photos that are uploaded and were not waited for."""
+    what = "the one that is uploaded" if uploaded == 1 else f"the {uploaded:,} that are uploaded"
+    return f"`photos import --resume` says later what became of {what}."
 
 
 def show_plan(console: Console, found: int, new: str, size: int, usd: float) -> None:

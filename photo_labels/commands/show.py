@@ -57,7 +57,10 @@ def show(session: Session, image: str, is_opening: bool, is_json: bool, is_sure:
         document = _named(target, reader, image, shown, is_sure=is_sure)
     if document is None:
         shown.print(
-            safe(f"Nothing is known of {image}: it is not in {target.outputs.bucket}, or not labelled yet.")
+            safe(
+                f"Nothing is known of {image}: it is not in {target.outputs.bucket}, is not labelled yet, or was "
+                "imported as a copy of a photo that has another name there."
+            )
         )
         sys.exit(1)
     if is_json:
@@ -93,7 +96,7 @@ def _named(target: Target, reader: TableReader, part: str, shown: Console, *, is
 
 def show_document(console: Console, document: Document) -> None:
     """Print a document, and its labels as a table."""
-    facts = Table.grid(padding=(0, 2))
+    facts = Table.grid("", Column(overflow="fold"), padding=(0, 2))
     for name, value in {
         "image": document.image_id,
         "status": document.status,

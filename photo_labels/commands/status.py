@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -53,14 +54,23 @@ def status(session: Session, is_watching: bool, is_json: bool) -> None:
         click.echo(json.dumps(asdict(replace(found, budget=None)) | {"budget": budget}))
     elif is_watching:
         every_s = _WATCHED_LOCALLY_S if target.is_local else _WATCHED_ON_AWS_S
-        with suppress(KeyboardInterrupt), Live(status_table(found), console=session.console) as live:
+        console = session.console
+        with suppress(KeyboardInterrupt), Live(watched_table(console, found), console=console) as live:
             while True:
                 time.sleep(every_s)
                 found = reader.read()
-                live.update(status_table(found))
+                live.update(watched_table(console, found))
     else:
         session.console.print(status_table(found))
     sys.exit(1 if found.alarms else 0)
+
+
+def watched_table(console: Console, status: Status) -> Constrain:
+    """Return the table as it is shown again and again, with room for the ^C that ends it.
+
+    On a full line that would begin another one, and the table's first line would be left standing above its last.
+    """
+    return Constrain(status_table(status), console.width - len("^C"))
 
 
 def status_table(status: Status) -> Table:

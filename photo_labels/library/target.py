@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +129,8 @@ def local_target(state: Path = LOCAL_STATE) -> Target:
             "it anew."
         ) from error
     where = f"local, library {library}" if library else "local"
-    return described(Connection(local_session(), endpoint_url, where), stack)
+    up = f"make up LIBRARY={shlex.quote(library)}" if library else "make up"
+    return described(Connection(local_session(), endpoint_url, where), stack, up)
 
 
 def has_checkout() -> bool:
@@ -181,8 +183,11 @@ def aws_target(stack: str, region: str | None, profile: str | None) -> Target:
     return described(connection, stack)
 
 
-def described(connection: Connection, stack: str) -> Target:
-    """Read the outputs of the stack. Raises UserError where it is not there."""
+def described(connection: Connection, stack: str, up: str = "make up") -> Target:
+    """Read the outputs of the stack. Raises UserError where it is not there.
+
+    `up`: the command that starts it again, where it is a local cloud's.
+    """
     where = connection.description
     try:
         found = connection.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
@@ -193,8 +198,8 @@ def described(connection: Connection, stack: str) -> Target:
             f"There is no stack {stack!r} in {where}: deploy it, or name yours with --stack."
         ) from error
     except BotoCoreError as error:
-        is_local = connection.is_local
-        advice = "`make down && make up` starts it anew" if is_local else "check the network and the region"
+        again = f"`make down && {up}` starts it anew"
+        advice = again if connection.is_local else "check the network and the region"
         raise UserError(f"{where} does not answer ({error}): {advice}.") from error
     values = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
     if not values:

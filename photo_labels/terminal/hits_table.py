@@ -22,8 +22,8 @@ def hits_table(hits: Sequence[Hit], *, has_times: bool = False) -> Table:
     """
     labels = list(dict.fromkeys(hit.label for hit in hits if hit.label))
     by = [Column(safe(" / ".join(labels)), justify="right")] if labels else []
-    when = [Column("taken", min_width=16)] if has_times else []
-    table = Table(*by, *when, "photo", "all its labels", expand=True)
+    when = [Column("taken", width=16)] if has_times else []
+    table = Table(*by, *when, Column("photo", overflow="fold"), "all its labels", expand=True)
     for hit in hits:
         confidence = [] if hit.confidence is None else [f"{hit.confidence:.2f}"]
         time = [safe(time_text(hit.document))] if has_times else []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Self
 
 from rich.padding import Padding
 from rich.text import Text
 
-from photo_labels.library.importing.ends import PENDING, End
+from photo_labels.library.importing.ends import PENDING, UNFINISHED, End
 from photo_labels.library.importing.patience import Hold
 from photo_labels.records.decoders.limits import SHORTEST_SIDE
 from photo_labels.records.formats import TOO_SMALL
@@ -16,6 +17,8 @@ from photo_labels.terminal.status_line import StatusLine
 from photo_labels.terminal.text import counted, duration, safe, spread
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from photo_labels.library.importing.finder import PhotoFinder
@@ -87,7 +90,7 @@ class ImportDisplay:
 def _held(progress: ImportProgress) -> tuple[str, ...] | None:
     """Return what holds an import up, in several lengths; None: nothing that is known."""
     if progress.offline_s:
-        return f"no connection to AWS for {duration(progress.offline_s)}", "no connection"
+        return f"no connection for {duration(progress.offline_s)}", "no connection"
     return _HELD[progress.hold] if progress.hold else None
 
 
@@ -110,8 +113,11 @@ def _waiting(progress: ImportProgress, quiet_s: float) -> str:
     return f"waiting for {what} for {duration(progress.quiet_s)}"
 
 
-def show_summary(console: Console, journal: Journal, finder: PhotoFinder) -> None:
-    """Print numbers that add up, what was skipped, then every file that is not labelled, with its reason."""
+def show_summary(console: Console, journal: Journal, finder: PhotoFinder, *, is_over: bool = False) -> None:
+    """Print numbers that add up, what was skipped, then every file that is not labelled, with its reason.
+
+    `is_over`: the pipeline ends with the import, so that no command could list more.
+    """
     counts = journal.counts()
     always = set() if any(counts.ends[end] for end in PENDING) else {End.LABELLED, End.REJECTED}
     ends = [end for end in End if counts.ends[end] or end in always]
@@ -133,23 +139,36 @@ def show_summary(console: Console, journal: Journal, finder: PhotoFinder) -> Non
     seconds = journal.seconds()
     if seconds:
         console.print(f"upload to searchable: {spread(seconds)}", highlight=False)
-    show_not_labelled(console, journal)
+    show_not_labelled(console, journal, is_over=is_over)
 
 
-def show_not_labelled(console: Console, journal: Journal) -> None:
-    """Every file that is not to be labelled any more, and why; those that are too small in one line."""
+def show_not_labelled(console: Console, journal: Journal, *, is_over: bool) -> None:
+    """Every file that is not to be labelled any more, and why; in one line those that are too small.
+
+    So are many that another run may help and that have one reason, as all that an interruption has left.
+    """
     small = 0
+    alike = Counter((file.end, file.why) for file in journal.files(but_labelled=True) if file.end in UNFINISHED)
+    first: dict[tuple[End, str], Path] = {}
     for file in journal.files(but_labelled=True):
         if file.end is End.REJECTED and file.why.startswith(f"{TOO_SMALL}: "):
             small += 1
-        elif file.end is End.EMPTY:
-            console.print(Text(f"{file.end.value}: ") + safe(file.path), soft_wrap=True)
+        elif file.end and alike[file.end, file.why] > _FEW:
+            first.setdefault((file.end, file.why), file.path)
         elif file.end and file.end not in PENDING:
-            console.print(Text(f"{file.end.value}: ") + safe(file.path), soft_wrap=True)
-            console.print(Padding(safe(file.why), (0, 0, 0, 4), expand=False))
+            _show_file(console, file.end, file.path, file.why)
+    for (end, why), path in first.items():
+        _show_file(console, end, f"{counted(alike[end, why], 'photo')}, the first is {path}", why)
     if small:
+        them = "it" if small == 1 else "them"
+        where = "" if is_over else f": `photos failures --reason {TOO_SMALL}` lists {them}"
         console.print(
-            f"{End.REJECTED.value}: {small:,} too small (below {SHORTEST_SIDE} pixels a side): "
-            f"`photos failures --reason {TOO_SMALL}` lists {'it' if small == 1 else 'them'}",
+            f"{End.REJECTED.value}: {small:,} too small (below {SHORTEST_SIDE} pixels a side){where}",
             highlight=False,
         )
+
+
+def _show_file(console: Console, end: End, what: object, why: str) -> None:
+    console.print(Text(f"{end.value}: ") + safe(what), soft_wrap=True)
+    if end is not End.EMPTY:
+        console.print(Padding(safe(why), (0, 0, 0, 4), expand=False))

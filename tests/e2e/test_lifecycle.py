@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from PIL import Image
 
 from local.state import State
 from tests.waiting import eventually
@@ -299,9 +301,39 @@ def test_given_the_samples_when_demonstrated_then_it_prints_what_readme_and_tour
     assert f"$ photos search {word}\n" in demo.stdout
 
 
+def test_given_the_samples_when_the_tour_is_taken_then_its_commands_print_what_it_shows(tmp_path: Path) -> None:
+    text = (REPOSITORY / "docs" / "tour.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"^```\n(\$ make up\n.*?)^```", text, re.DOTALL | re.MULTILINE)
+    machine = Machine(tmp_path / "cloud", {"COLUMNS": "80"})
+    try:
+        for command, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+            program, *words = shlex.split(command)
+            ran = machine.run(*words, module="local" if program == "make" else "photo_labels")
+            printed = ran.stdout + ran.stderr
+            assert list(map(_without_figures, printed.splitlines())) == list(
+                map(_without_figures, shown.splitlines())
+            ), command
+    finally:
+        machine.run("down")
+
+
 def _without_figures(line: str) -> str:
     """Return a line without what every machine prints otherwise: times, and the last digits of confidences."""
-    return re.sub(r" *\d+\.\d\d?", " 0", line)
+    line = re.sub(r"\d{4}-\d\d-\d\dT[\d:]{8}(\.\d{3}Z)?", "(then)", line)
+    line = re.sub(r"Process \d+, AWS at http://127\.0\.0\.1:\d+", "Process 1", line)
+    return re.sub(r" *\d+\.\d\d?", " 0", line).rstrip()
+
+
+def test_given_files_without_labels_when_demonstrated_then_it_tells_them_and_ends_well(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "empty.jpg").touch()
+    Image.new("RGB", (79, 80), "red").save(tmp_path / "photos" / "small.jpg")
+    demo = Machine(tmp_path / "cloud", {"COLUMNS": "80"}).run("demo", str(tmp_path / "photos"))
+    assert demo.returncode == 0, demo.stderr
+    assert "2 photos = 0 labelled + 1 rejected + 1 empty\n" in demo.stdout
+    assert "rejected: 1 too small (below 80 pixels a side)\n" in demo.stdout  # the cloud that could list it ends
 
 
 def test_given_an_empty_file_beside_a_photo_when_demonstrated_then_it_is_named_and_no_failure(

@@ -186,3 +186,23 @@ def test_given_somebody_when_asked_then_only_yes_is_yes(
         with pytest.raises(SystemExit) as how:
             agree("Go on?")
         assert how.value.code == 1
+
+
+@pytest.mark.parametrize("program", ["photo_labels", "local"])
+def test_given_ctrl_c_while_a_program_is_being_read_when_it_ends_then_without_a_traceback(
+    program: str,
+) -> None:
+    interrupted_by = """if True:
+        import os, runpy, signal, sys
+
+        class Late:
+            def find_spec(self, name, *_):
+                if name == "botocore.config":
+                    os.kill(os.getpid(), signal.SIGINT)
+
+        sys.meta_path.insert(0, Late())
+        runpy.run_module(sys.argv[1], run_name="__main__")"""
+    ended = subprocess.run(
+        [sys.executable, "-c", interrupted_by, program, "status"], check=False, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")

@@ -95,7 +95,7 @@ def test_given_no_stack_when_described_then_the_sentence_names_stack_and_place(
 
 def test_given_a_profile_that_is_not_there_when_asked_then_a_sentence_says_what_to_do(target: Target) -> None:
     assert target
-    with pytest.raises(UserError, match=r"nobody.*--profile.*--local"):
+    with pytest.raises(UserError, match=r"nobody.*--profile"):
         aws_target("photo-labels", "us-east-1", "nobody")
 
 

@@ -16,10 +16,10 @@ from rich.console import Console
 from photo_labels.commands.audit import show_audit, show_repaired
 from photo_labels.commands.backfill import queued_text, show_backfill
 from photo_labels.commands.failures import show_counted, show_none_of, show_reasons, show_seen
-from photo_labels.commands.import_ import show_plan
+from photo_labels.commands.import_ import resume_text, show_plan
 from photo_labels.commands.purge import show_removed, show_there
 from photo_labels.commands.redrive import show_redriven
-from photo_labels.commands.status import status_table
+from photo_labels.commands.status import status_table, watched_table
 from photo_labels.library.auditing.findings import Audit, Finding
 from photo_labels.library.backfilling.backfill import BackfillCounts, BackfillScope
 from photo_labels.library.budget import BudgetStatus
@@ -127,6 +127,7 @@ SHOWN: dict[str, Shown] = {
     "import plan": lambda console, n: show_plan(console, max(n, 1), f"{n:,}", n * 400_000, n * 0.001),
     "import nothing": lambda console, n: console.print(_nothing_in([Path("/p")], found(n)), soft_wrap=True),
     **{f"import {end.value}": summary(end) for end in End},
+    "import not waited for": lambda console, n: console.print(resume_text(max(n, 1))),
     "skipped": lambda console, n: show_skipped(console, "folder", tally(n)),
     "backfill": lambda console, n: show_backfill(
         console, PLACE, BackfillCounts(2 * n, Counter({Finding.NEVER_LABELLED: n}), 0, 0, Counter(), n), n * 0.5
@@ -186,6 +187,13 @@ def test_given_any_number_when_told_then_nouns_and_verbs_are_of_that_number(name
         assert not SEVERAL.search(line), line
         assert name in WITH_ZEROS or not ZERO.search(line), line
         assert name in WITH_ZEROS or "│" in line or "┃" in line or "  " not in line.strip(), line
+
+
+def test_given_a_status_that_is_watched_when_ctrl_c_is_typed_then_there_is_room_for_its_echo() -> None:
+    for width in (40, 80, 120):
+        console = Console(file=io.StringIO(), width=width)
+        shown = console.render_lines(watched_table(console, status(MANY)), pad=False)
+        assert max(sum(part.cell_length for part in line) for line in shown) <= width - len("^C")
 
 
 def test_given_an_end_when_imported_then_it_is_of_one_kind_or_none() -> None:

@@ -64,6 +64,7 @@ def test_given_a_part_of_no_name_when_shown_then_similar_names_are_said(target: 
     assert (shown.exit_code, "Did you mean 2019/Sunset [beach].jpg?" in shown.output) == (1, True)
     nothing = show("qqq")
     assert (nothing.exit_code, "Nothing is known of qqq: it is not in photos" in nothing.output) == (1, True)
+    assert "imported as a copy of a photo" in nothing.output.replace("\n", " ")
 
 
 def test_given_many_names_when_a_part_is_shown_then_reading_them_is_asked_for(

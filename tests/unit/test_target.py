@@ -270,9 +270,11 @@ def test_given_a_local_cloud_that_has_crashed_when_it_is_looked_for_then_a_sente
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(os, "environ", os.environ.copy())
-    (tmp_path / "cloud.json").write_text('{"endpoint_url": "http://127.0.0.1:1", "stack": "photo-labels"}')
-    with pytest.raises(UserError, match="make up"):
-        local_target(tmp_path)
+    running = {"endpoint_url": "http://127.0.0.1:1", "stack": "photo-labels"}
+    for library, up in (("", "make up"), ("/home/me/my photos", "make up LIBRARY='/home/me/my photos'")):
+        (tmp_path / "cloud.json").write_text(json.dumps(running | {"library": library}))
+        with pytest.raises(UserError, match=f"`make down && {up}` starts it anew"):
+            local_target(tmp_path)
 
 
 # the user's folders
