@@ -155,7 +155,10 @@ def test_given_rejected_photos_when_asked_for_then_they_say_why(opened: Open) ->
     expect(page.locator("#grid li")).to_contain_text("UnknownFormat: broken.webp")
     with page.expect_response(lambda answer: "/view" in answer.url):
         page.locator("#grid button").click()
-    expect(page.locator("#reason")).to_contain_text("The file is no photo in a format that is known here.")
+    expect(page.locator("#frame .missing")).to_be_visible()
+    why = "The file is no photo in a format that is known here."
+    expect(page.locator("#reason")).to_contain_text(why)
+    expect(page.get_by_role("dialog").get_by_text(why)).to_have_count(1)
 
 
 def test_given_a_name_with_markup_when_shown_then_it_is_only_text(opened: Open) -> None:

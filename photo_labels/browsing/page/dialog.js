@@ -33,7 +33,7 @@ function picture(photo) {
   at("large").alt = `${photo.key}: ${inWords(photo)}`;
   showPicture(at("large"), address("view", photo), photo.key, (missing, sentence) => {
     at("boxes").hidden = true;
-    missing.append(make("span", {}, sentence));
+    if (sentence !== photo.detail) missing.append(make("span", {}, sentence)); // else it is said beside it
     at("large").after(missing);
   });
 }
