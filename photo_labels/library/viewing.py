@@ -65,15 +65,15 @@ def links(target: Target, documents: Iterable[Document]) -> list[str]:
 def requested_photo(s3: Any, document: Document) -> Iterator[tuple[int, StreamingBody]]:
     """Ask for a photo, the version that was labelled: gives its size in bytes, and what `downloaded` reads.
 
-    Raises UserError where it cannot be had: GonePhotoError, TooLargePhotoError.
+    Raises UserError where it cannot be read: GonePhotoError, TooLargePhotoError.
     """
     version = {"VersionId": document.version_id} if document.version_id else {}
     try:
         answer = s3.get_object(Bucket=document.bucket, Key=document.key, **version)
     except (ClientError, UnicodeEncodeError) as error:  # what is not UTF-8 is no key of S3's
-        is_gone = isinstance(error, ClientError) and error.response["Error"]["Code"] in _GONE
-        kind = GonePhotoError if is_gone else UserError
-        raise kind(f"{document.key} cannot be had from the bucket ({error}).") from error
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in _GONE:
+            raise GonePhotoError(f"{document.key} is not in the bucket any more.") from error
+        raise UserError(f"{document.key} cannot be read from the bucket ({error}).") from error
     with closing(answer["Body"]) as body:
         size = answer["ContentLength"]
         if size > MAX_FILE_BYTES:

@@ -10,13 +10,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.conftest import HOSTILE, SAMPLES
+from tests.browser.conftest import HOSTILE, SAMPLES, holding
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
     from photo_labels.browsing.server import Browse
 
@@ -155,7 +155,10 @@ def test_given_rejected_photos_when_asked_for_then_they_say_why(opened: Open) ->
     expect(page.locator("#grid li")).to_contain_text("UnknownFormat: broken.webp")
     with page.expect_response(lambda answer: "/view" in answer.url):
         page.locator("#grid button").click()
-    expect(page.locator("#reason")).to_contain_text("The file is no photo in a format that is known here.")
+    expect(page.locator("#frame .missing")).to_be_visible()
+    why = "The file is no photo in a format that is known here."
+    expect(page.locator("#reason")).to_contain_text(why)
+    expect(page.get_by_role("dialog").get_by_text(why)).to_have_count(1)
 
 
 def test_given_a_name_with_markup_when_shown_then_it_is_only_text(opened: Open) -> None:
@@ -197,9 +200,74 @@ def _violations(page: Page) -> list[str]:
     return [f"{one['id']}: {node['html']} {node['failureSummary']}" for one in found for node in one["nodes"]]
 
 
+NARROW = {"viewport": {"width": 390, "height": 800}}
+
+
 def test_given_a_narrow_screen_when_opened_then_nothing_is_wider_than_it(opened: Open) -> None:
-    page = opened(viewport={"width": 390, "height": 800})
+    page = opened(**NARROW)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_given_a_narrow_screen_when_a_photo_with_a_long_name_is_open_then_it_can_be_read_and_closed(
+    opened: Open,
+) -> None:
+    page = opened(**NARROW)
+    long = "a long name " * 40 + ".jpg"
+    page.route("**/api/photos*", _changing({"key": long, "labels": []}))
+    page.reload()
+    page.locator(".tile").first.click()
+    expect(page.locator("#name")).to_have_text(long)
+    expect(page.locator("#reason")).to_have_text("This photo has no labels.")
+    expect(page.locator("#close")).to_be_in_viewport(ratio=1)
+    box = page.locator("#name").bounding_box()
+    assert box
+    assert box["width"] > 300
+    page.locator("#close").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def _changing(changes: dict[str, Any]) -> Callable[[Route], None]:
+    """Answers as the server does, with other attributes of each photo."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        told = response.json()
+        told["photos"] = [photo | changes for photo in told["photos"]]
+        route.fulfill(response=response, json=told)
+
+    return answer
+
+
+def test_given_a_narrow_screen_when_photos_arrive_then_what_is_shown_stays_in_its_place(opened: Open) -> None:
+    page = opened(**NARROW)
+    held = holding(page, "**/api/photos*")
+    with page.expect_request("**/api/photos*"):
+        search(page, "pet")
+    expect(page.locator("#said")).to_have_text("…")
+    expect(page.locator("#facets button").first).to_be_hidden()
+    before = page.locator("#said").bounding_box()
+    held[0].continue_()
+    expect(page.locator("#facets button").first).to_be_visible()
+    after = page.locator("#said").bounding_box()
+    assert before
+    assert after
+    assert before["y"] == after["y"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"dead": 0}, "0 dead letters · no alarm"),
+        ({"dead": 1, "alarms": ["A"]}, "1 dead letter · alarm: A"),
+        ({"dead": 2000, "alarms": ["A", "B"]}, "2,000 dead letters · alarms: A, B"),
+    ],
+)
+def test_given_a_number_of_things_when_told_then_the_words_are_of_so_many(
+    opened: Open, changes: dict[str, Any], said: str
+) -> None:
+    page = opened()
+    page.route("**/api/status*", lambda route: route.fulfill(json=route.fetch().json() | changes))
+    expect(page.locator("#status")).to_contain_text(said)
 
 
 # Who may not

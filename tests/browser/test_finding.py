@@ -16,7 +16,7 @@ from photo_labels.library.searching import label_map
 from photo_labels.library.searching.query import And, Has, parse
 from photo_labels.library.table_reader import TableReader
 from photo_labels.library.user_errors import UserError
-from tests.browser.conftest import HOSTILE, SAMPLES, serving
+from tests.browser.conftest import HOSTILE, SAMPLES, holding, serving
 from tests.browser.test_browse import PHOTOS, search
 from tests.waiting import eventually
 
@@ -176,7 +176,7 @@ def test_given_thousands_of_photos_when_counted_then_it_goes_on_only_where_asked
     last = {"labels": {"Pet": 10, "Cat": 5100}, "photos": 10, "more": None, "units": 9.0}
     page.route("**/api/facets*", fulfilled([*some, last]))
     search(page, "pet")
-    expect(page.locator("#counted")).to_have_text("counted 5,000 of … photos · 4,503 read units")
+    expect(page.locator("#counted")).to_have_text("counted 5,000 photos so far · 4,503 read units")
     page.get_by_role("button", name="Count all").click()
     expect(page.locator("#counted")).to_have_text("counted all 5,010 photos · 4,512 read units")
     expect(page.get_by_role("button", name="Count all")).to_be_hidden()
@@ -192,6 +192,32 @@ def test_given_counts_of_an_earlier_day_when_shown_then_the_day_is(opened: Open)
     expect(page.locator("#counted")).to_have_text("counted on March 5, 2026")
 
 
+def test_given_one_photo_when_counted_then_the_words_are_of_one(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("photo_labels.browsing.api._AT_A_TIME", 1)
+    page = opened()
+    page.route("**/api/facets*", fulfilled([{"labels": {"Pet": 1}, "photos": 1, "more": None, "units": 0.5}]))
+    search(page, "pet")
+    expect(page.locator("#counted")).to_have_text("counted the 1 photo · 1 read unit")
+
+
+def test_given_a_confidence_when_labels_are_counted_then_each_finds_as_many_photos_as_it_says(
+    opened: Open,
+) -> None:
+    page = opened()
+    page.evaluate("location.hash = 'q=animal or cup&min=95'")
+    expect(page.locator("#said")).to_contain_text("photos: Animal or Cup.")
+    facets = [one.inner_text().split("\n") for one in page.locator("#facets button").all()]
+    assert len(facets) > 2
+    for name, count in facets:
+        script = """async (q) => {
+          const found = await fetch(`api/photos?${new URLSearchParams({ q, min: 95 })}`);
+          return (await found.json()).photos.length;
+        }"""
+        assert page.evaluate(script, f"(animal or cup) and {name}") == int(count), name
+
+
 # Photos without a date
 
 
@@ -201,6 +227,24 @@ def test_given_no_photo_without_a_date_when_that_is_known_then_the_years_do_not_
     expect(page.locator("#rail > li > button")).to_have_text([str(datetime.now(UTC).year)])
     page.evaluate("location.hash = 'when=undated'")
     expect(page.locator("#said")).to_have_text("Every photo has a date.")
+
+
+def test_given_no_photo_without_a_date_when_known_late_then_the_years_do_not_lead_to_them(opened: Open) -> None:
+    page = opened()
+    held = holding(page, "**/api/photos*after=undated*")
+    page.reload()
+    expect(page.locator("#rail ol button")).to_have_count(1)  # nothing else of the years is to come
+    expect(page.locator("#said")).to_have_text(f"{PHOTOS} photos so far.")
+    expect(page.locator("#rail .undated")).to_be_visible()
+    held[0].continue_()
+    expect(page.locator("#said")).to_have_text(ALL)
+    expect(page.locator("#rail .undated")).to_be_hidden()
+
+
+def test_given_no_photo_of_a_time_when_looked_at_then_it_says_no_more_than_that(opened: Open) -> None:
+    page = opened()
+    page.evaluate("location.hash = 'when=1990-05'")
+    expect(page.locator("#said")).to_have_text("No photo is from May 1990 or before.")
 
 
 # News

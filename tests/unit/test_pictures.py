@@ -101,7 +101,7 @@ def test_given_a_photo_when_viewed_then_it_is_no_larger_than_a_screen(target: Ta
 
 
 def test_given_what_is_gone_or_no_photo_when_shown_then_it_says_so(target: Target, made: Pictures) -> None:
-    with pytest.raises(UserError, match="cannot be had"):
+    with pytest.raises(UserError, match=r"^gone\.png is not in the bucket any more\.$"):
         made.thumbnail(document("gone.png", {}))
     upload(target, "none.png", b"nothing")
     with pytest.raises(UndecodableError, match="UnknownFormat"):

@@ -33,21 +33,23 @@ function picture(photo) {
   at("large").alt = `${photo.key}: ${inWords(photo)}`;
   showPicture(at("large"), address("view", photo), photo.key, (missing, sentence) => {
     at("boxes").hidden = true;
-    missing.append(make("span", {}, sentence));
+    if (sentence !== photo.detail) missing.append(make("span", {}, sentence)); // else it is said beside it
     at("large").after(missing);
   });
 }
 
 function facts(photo) {
   const cut = photo.truncated ? "The file lacks its end: the labels are of what is there." : "";
-  at("reason").textContent = photo.reason ? `${photo.reason}: ${photo.detail}` : cut;
+  const none = photo.labels.length ? "" : "This photo has no labels.";
+  at("reason").textContent = photo.reason ? `${photo.reason}: ${photo.detail}` : `${none} ${cut}`.trim();
+  const style = { dateStyle: "long", timeStyle: "short" };
   const taken = photo.taken && new Date(`${photo.taken}Z`)
-    .toLocaleString([], { dateStyle: "long", timeStyle: "short", timeZone: "UTC" }); // as its own clock showed it
+    .toLocaleString([], { ...style, timeZone: "UTC" }); // as its own clock showed it
   const byUpload = photo.month ? "It does not say when it was taken: it is listed by its upload." : "";
   at("taken").textContent = taken ? `taken ${taken}` : byUpload;
   at("camera").textContent = photo.camera ?? "";
   at("place").textContent = photo.place ? `at ${photo.place.map((degrees) => degrees.toFixed(5)).join(", ")}` : "";
-  at("uploaded").textContent = photo.uploaded ? `uploaded ${new Date(photo.uploaded).toLocaleString()}` : "";
+  at("uploaded").textContent = photo.uploaded ? `uploaded ${new Date(photo.uploaded).toLocaleString([], style)}` : "";
 }
 
 function row(label) {

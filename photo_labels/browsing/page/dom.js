@@ -14,4 +14,4 @@ export function button(text, onClick, properties = {}) {
   return element;
 }
 
-export const photosInWords = (count) => `${count.toLocaleString()} photo${count === 1 ? "" : "s"}`;
+export const numbered = (count, noun) => `${count.toLocaleString()} ${noun}${count === 1 ? "" : "s"}`;

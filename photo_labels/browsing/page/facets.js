@@ -2,7 +2,7 @@
 // loaded, and then of all that it finds, as they are counted.
 
 import { go, isByTime, wanted } from "./address.js";
-import { at, button, make, photosInWords } from "./dom.js";
+import { at, button, make, numbered } from "./dom.js";
 import { get } from "./network.js";
 import { more, photos } from "./photos.js";
 import { narrowed } from "./query.js";
@@ -13,18 +13,20 @@ const BY_ITSELF = 5000; // photos; counting more of them costs what nobody has a
 
 let running = new AbortController();
 let counted = null; // of the search, as far as it was counted
+let isAwaited = false; // whether photos of the search, and with them labels, may still come
 
 function loadedCounts() {
   const found = {};
   for (const photo of photos)
-    for (const { name } of photo.labels) found[name] = (found[name] ?? 0) + 1;
+    for (const { name, confidence } of photo.labels)
+      if (confidence >= wanted.min) found[name] = (found[name] ?? 0) + 1;
   return found;
 }
 
 function shown() {
   if (isByTime() && countedAt) return { counts: allCounts, atMost: merged, note: `counted ${day()}` };
   if (counted?.photos) return { counts: counted.labels, atMost: [], note: progress() };
-  const note = more === null ? "of all photos found" : `of the ${photosInWords(photos.length)} shown`;
+  const note = more === null ? "of all photos found" : `of the ${numbered(photos.length, "photo")} shown`;
   return { counts: loadedCounts(), atMost: [], note };
 }
 
@@ -35,9 +37,9 @@ function day() {
 }
 
 function progress() {
-  const number = counted.photos.toLocaleString();
-  const all = counted.more === null ? `all ${number}` : `${number} of …`;
-  return `counted ${all} photos · ${Math.ceil(counted.units).toLocaleString()} read units`;
+  const all = numbered(counted.photos, "photo");
+  const far = counted.more === null ? `${counted.photos === 1 ? "the" : "all"} ${all}` : `${all} so far`;
+  return `counted ${far} · ${numbered(Math.ceil(counted.units), "read unit")}`;
 }
 
 function show() {
@@ -51,7 +53,7 @@ function show() {
     one.dataset.name = name;
     return make("li", {}, one);
   }));
-  at("facets-title").hidden = !sorted.length;
+  at("facets-title").hidden = !sorted.length && !isAwaited;
   at("counted").textContent = sorted.length ? note : "";
   at("count-all").hidden = !(counted?.more && counted.isWaiting);
   // Whoever works by keyboard stays at the label that was chosen.
@@ -84,9 +86,15 @@ addEventListener("searched", () => {
   running.abort();
   running = new AbortController();
   counted = null;
+  isAwaited = wanted.kind !== "rejected";
+  show();
+});
+addEventListener("failed", () => {
+  isAwaited = false;
   show();
 });
 addEventListener("loaded", () => {
+  isAwaited = false;
   // What is loaded whole needs no counting.
   const isToCount = !isByTime() && wanted.kind !== "rejected" && more !== null && !counted;
   show();

@@ -1,18 +1,19 @@
 // What was found, in words: how many photos, what words were taken for, and what may have been meant.
 
-import { UNDATED, asked, go, isByTime, isIgnored, wanted } from "./address.js";
-import { at, button, photosInWords } from "./dom.js";
+import { UNDATED, asked, go, inWords, isByTime, isIgnored, wanted } from "./address.js";
+import { at, button, numbered } from "./dom.js";
 import { more, photos } from "./photos.js";
 import { replaced, terms } from "./query.js";
 
-const EMPTY = "No photo is labelled yet: `photos import DIR` uploads those of a folder.";
-
+const EMPTY = "No photo is labelled yet: `photos import DIR` uploads those of a folder to AWS, "
+  + "`photos --local import DIR` to the local cloud.";
+const EMPTY_TIMES = { "": EMPTY, [UNDATED]: "Every photo has a date." };
 const NO_LABELS = "Rejected photos have no labels: those of the search do not count here.";
 
 function count() {
   if (!photos.length && more === null && isByTime())
-    return wanted.when === UNDATED ? "Every photo has a date." : EMPTY;
-  return more === null ? photosInWords(photos.length) : `${photos.length.toLocaleString()} and more photos`;
+    return EMPTY_TIMES[wanted.when] ?? `No photo is from ${inWords(wanted.when)} or before.`;
+  return numbered(photos.length, "photo") + (more === null ? "" : " so far");
 }
 
 // Buttons that search for one of some labels instead of a word.

@@ -5,7 +5,7 @@
 // uploaded.
 
 import { isByTime, wanted } from "./address.js";
-import { at } from "./dom.js";
+import { at, numbered } from "./dom.js";
 import { get } from "./network.js";
 import { photos, start } from "./photos.js";
 
@@ -26,9 +26,9 @@ async function look() {
   if (known === null) known = new Set(newest);
   const loaded = new Set(photos.map((photo) => photo.image));
   const fresh = newest.filter((image) => !known.has(image) && !loaded.has(image)).length;
-  const count = fresh === newest.length && known.size ? `${fresh} or more` : `${fresh}`;
+  const isMore = fresh === newest.length && known.size;
   at("news").hidden = !fresh;
-  at("news").textContent = `${count} new photo${fresh === 1 ? "" : "s"}`;
+  at("news").textContent = isMore ? `${fresh} or more new photos` : numbered(fresh, "new photo");
 }
 
 addEventListener("searched", () => {

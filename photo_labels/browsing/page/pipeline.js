@@ -1,17 +1,17 @@
 // The pipeline's state, in a line below. The event `answering` tells the rest of the page that there are answers.
 
-import { at } from "./dom.js";
+import { at, numbered } from "./dom.js";
 import { Unreachable, get } from "./network.js";
 
 const POLL_MS = 5000;
 
 function show(told) {
-  const alarms = told.alarms.length ? `alarm: ${told.alarms.join(", ")}` : "no alarm";
+  const alarms = told.alarms.length ? `${told.alarms.length === 1 ? "alarm" : "alarms"}: ${told.alarms.join(", ")}` : "no alarm";
   const texts = [
     told.is_on ? "labelling" : "paused",
     `${told.waiting.toLocaleString()} waiting`,
     `${told.labelled.toLocaleString()} labelled in 5 minutes`,
-    `${told.dead.toLocaleString()} dead letters`,
+    numbered(told.dead, "dead letter"),
     alarms,
   ];
   say(texts.join(" · "), told.alarms.length || told.dead);

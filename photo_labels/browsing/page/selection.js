@@ -1,6 +1,6 @@
 // Photos that are chosen in the grid, and what is done with them.
 
-import { at, make } from "./dom.js";
+import { at, make, numbered } from "./dom.js";
 import { photos } from "./photos.js";
 import { address } from "./picture.js";
 
@@ -63,7 +63,7 @@ async function copyNames() {
   const keys = chosenPhotos().map((photo) => photo.key);
   try {
     await navigator.clipboard.writeText(keys.join("\n"));
-    at("done").textContent = `${keys.length.toLocaleString()} name${keys.length === 1 ? "" : "s"} copied.`;
+    at("done").textContent = `${numbered(keys.length, "name")} copied.`;
   } catch {
     at("done").textContent = "The browser does not allow copying: allow this page to use the clipboard.";
   }

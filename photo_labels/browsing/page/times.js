@@ -104,8 +104,10 @@ addEventListener("searched", () => {
   if (wanted.when) askForMonths(wanted.when.slice(0, 4));
 });
 addEventListener("loaded", () => {
-  if (isByTime() && more === null) hasUndated = photos.some((photo) => !photo.month);
+  const areAllSeen = isByTime() && more === null;
+  if (areAllSeen) hasUndated = photos.some((photo) => !photo.month);
   mark();
+  if (areAllSeen) rail(); // also where the month at the top is the same
 });
 addEventListener("answering", askForYears);
 addEventListener("scroll", () => requestAnimationFrame(mark), { passive: true });
