@@ -129,6 +129,25 @@ def _is_wanted(one: Document, text: str, taken: str | None, least: float) -> boo
     )
 
 
+@pytest.mark.parametrize("text", ["Cat in:1", "in:1"])
+def test_given_a_folder_among_many_photos_when_pages_are_bounded_then_each_reads_so_many_rows(text: str) -> None:
+    index = Index()
+    for number in range(3_000):
+        when = f"2019-07-14T18:{number // 60:02d}:{number % 60:02d}"
+        index.put(dated(f"{int(number in {0, 300})}/{number}.jpg", when, {"Cat": 90.0}))
+    found: list[str] = []
+    after: str | None = None
+    pages = 0
+    while pages == 0 or after:
+        searcher = Searcher(TableReader(index.target), {"Cat": 3_000})
+        page = searcher.page(SearchCriteria(parse(text)), 60, after, max_rows=20)
+        assert searcher.spent.rows <= 2_000
+        found += [hit.document.key for hit in page.hits]
+        after, pages = page.more_after, pages + 1
+    assert sorted(found) == ["1/0.jpg", "1/300.jpg"]
+    assert pages > 1
+
+
 def test_given_a_folder_with_few_photos_when_searched_then_only_their_documents_are_read() -> None:
     index = Index()
     for number in range(50):

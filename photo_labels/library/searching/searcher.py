@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 # Of one query; it begins with as many as are wanted, and asks for more where those are not enough.
 _MAX_QUERY_ROWS = 1_000
+# What a row costs beside one whose document is read, too.
+_ROW_ALONE = 0.04
 # Rows of one label that are counted to find the rarest: a unit or two of reading.
 _MAX_COUNTED_ROWS = 500
 # Rows of a time that are read to find which rows of a frequent label are of that time: 100 units of reading or so.
@@ -179,14 +181,16 @@ class Searcher:
     ) -> Page:
         """Find at most `limit` photos, those after the page that ended with `after`. Raises UserError.
 
-        `max_rows`: a page may have less where it would have to look at more rows than that.
+        `max_rows`: a page may have less where it would have to look at more rows than that; of those whose keys
+        alone say that they are not searched for, and no document is read, it looks at more.
         """
-        page = Page()
-        for number, (row, hit) in enumerate(self._looked_at(wanted, limit, after)):
+        page, looked_at = Page(), 0.0
+        for row, hit, is_read in self._looked_at(wanted, limit, after):
             # Never between rows of one rank, which are one photo's: the next page begins after that rank.
-            is_enough = number >= max_rows and row.rank != page.more_after
+            is_enough = looked_at >= max_rows and row.rank != page.more_after
             if is_enough or (hit and len(page.hits) == limit):
                 return page
+            looked_at += 1 if is_read else _ROW_ALONE
             if hit:
                 page.hits.append(hit)
             if len(page.hits) < limit or hit:
@@ -196,14 +200,17 @@ class Searcher:
 
     def hits(self, wanted: SearchCriteria) -> Iterator[Hit]:
         """Find all photos, one after another."""
-        for _, hit in self._looked_at(wanted, _MAX_QUERY_ROWS, None):
+        for _, hit, _ in self._looked_at(wanted, _MAX_QUERY_ROWS, None):
             if hit:
                 yield hit
 
     def _looked_at(
         self, wanted: SearchCriteria, expected: int, after: str | None
-    ) -> Iterator[tuple[_Row, Hit | None]]:
-        """Look at rows one after another; `expected` is how many will be looked at, most likely."""
+    ) -> Iterator[tuple[_Row, Hit | None, bool]]:
+        """Look at rows one after another, and tell of each whether its document was read, too.
+
+        `expected` is how many will be looked at, most likely.
+        """
         read = drivers(wanted.query, self._rarity) if wanted.query else None
         is_scan = wanted.needs_scan
         if read is None and not is_scan and not wanted.is_of_some:
@@ -218,18 +225,19 @@ class Searcher:
             rows = self._rows_by_time(wanted.taken or ANY_TIME, expected + 1, after)
         else:
             rows = self._rows_by_labels(read, wanted, expected + 1, after)
-        rows = (row for row in rows if wanted.may_be(row.image))
         at_a_time = min(expected + 1, MAX_READ_ITEMS)
-        while some := list(islice(rows, at_a_time)):
-            documents = self._documents(some)
-            for row in some:
+        while some := _until(rows, at_a_time, wanted):
+            documents = self._documents([row for row, may_be in some if may_be])
+            for row, may_be in some:
                 document = documents.get(row.image)
                 is_wanted = document and _is_wanted(document, row, wanted, read)
                 label = None if read is None else row.label
-                yield row, Hit(label, row.rank, document) if document and is_wanted else None
+                yield row, Hit(label, row.rank, document) if document and is_wanted else None, may_be
             at_a_time = min(2 * at_a_time, MAX_READ_ITEMS)
 
-    def _scanned(self, wanted: SearchCriteria, page: int, after: str | None) -> Iterator[tuple[_Row, Hit | None]]:
+    def _scanned(
+        self, wanted: SearchCriteria, page: int, after: str | None
+    ) -> Iterator[tuple[_Row, Hit | None, bool]]:
         """Look at all documents, those after a place, one after another."""
         scan: dict[str, Any] = {"Limit": min(page, _MAX_QUERY_ROWS)}
         if after:
@@ -245,7 +253,7 @@ class Searcher:
                 row = _Row("", f"@{quote(image)}", image)
                 document = documents.get(image)
                 is_wanted = document and wanted.may_be(image) and _is_of(document, wanted)
-                yield row, Hit(None, row.rank, document) if document and is_wanted else None
+                yield row, Hit(None, row.rank, document) if document and is_wanted else None, True
             if "LastEvaluatedKey" not in answer:
                 return
             scan["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -346,6 +354,18 @@ class Searcher:
         consumed = answer.get("ConsumedCapacity", ())
         for one in [consumed] if isinstance(consumed, dict) else consumed:
             self.spent.units += one.get("CapacityUnits", 0.0)
+
+
+def _until(rows: Iterator[_Row], most: int, wanted: SearchCriteria) -> list[tuple[_Row, bool]]:
+    """Take rows until so many of them may be wanted, or as many as of a query; tell which may be."""
+    some: list[tuple[_Row, bool]] = []
+    for row in islice(rows, _MAX_QUERY_ROWS):
+        may_be = wanted.may_be(row.image)
+        some.append((row, may_be))
+        most -= may_be
+        if not most:
+            break
+    return some
 
 
 def _commit_part(row_rank: str) -> str:
