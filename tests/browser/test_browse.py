@@ -226,6 +226,30 @@ def test_given_a_narrow_screen_when_a_photo_with_a_long_name_is_open_then_it_can
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
+@pytest.mark.parametrize("options", [{}, NARROW], ids=["wide", "narrow"])
+def test_given_a_long_label_at_the_edge_when_shown_then_it_fits_and_its_number_is_in_one_line(
+    opened: Open, options: dict[str, Any]
+) -> None:
+    page = opened(**options)
+    name = "a label of one's own " * 5 + "x" * 60
+    label = {"name": name, "confidence": 99.9, "boxes": [[0.98, 0.1, 0.01, 0.1]]}
+    page.route("**/api/photos*", _changing({"labels": [label | {"name": "Pet"}, label]}))
+    search(page, "pet")
+    expect(page.locator("#facets button")).to_have_count(2)
+    page.locator(".tile").first.click()
+    eventually(lambda: page.evaluate("document.getElementById('large').naturalWidth > 0"))
+    assert page.locator("#photo").evaluate("one => one.scrollWidth <= one.clientWidth")
+    written, frame = page.locator("#boxes span").first.bounding_box(), page.locator("#frame").bounding_box()
+    assert written
+    assert frame
+    assert written["x"] + written["width"] <= frame["x"] + frame["width"]
+    lines = page.locator("#labels td, #facets span:last-child").evaluate_all(
+        "all => all.map((one) => { const text = document.createRange();"
+        " text.selectNodeContents(one); return text.getClientRects().length; })"
+    )
+    assert lines == [1, 1, 1, 1]
+
+
 def _changing(changes: dict[str, Any]) -> Callable[[Route], None]:
     """Answers as the server does, with other attributes of each photo."""
 

@@ -67,7 +67,9 @@ function row(label) {
 }
 
 function outlined(label, [left, top, width, height]) {
-  const box = make("div", { ariaHidden: "true" }, make("span", {}, label.name));
+  // The name is written towards the middle of the photo, where it has room.
+  const className = left + width / 2 > 0.5 ? "right" : "";
+  const box = make("div", { className, ariaHidden: "true" }, make("span", {}, label.name));
   const inside = (edge) => Math.min(1, Math.max(0, edge));
   box.style.left = `${inside(left) * 100}%`;
   box.style.top = `${inside(top) * 100}%`;
