@@ -336,18 +336,6 @@ def test_given_files_without_labels_when_demonstrated_then_it_tells_them_and_end
     assert "rejected: 1 too small (below 80 pixels a side)\n" in demo.stdout  # the cloud that could list it ends
 
 
-def test_given_an_empty_file_beside_a_photo_when_demonstrated_then_it_is_named_and_no_failure(
-    tmp_path: Path,
-) -> None:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    shutil.copy(REPOSITORY / "samples" / "cat.jpg", folder)
-    (folder / "empty.jpg").touch()
-    demo = Machine(tmp_path / "cloud").run("demo", str(folder))
-    assert demo.returncode == 0, demo.stdout + demo.stderr
-    assert "2 photos = 1 labelled + 0 rejected + 1 empty" in demo.stdout
-
-
 def test_given_many_photos_in_folders_when_demonstrated_then_some_are_shown_with_their_paths(
     tmp_path: Path,
 ) -> None:
