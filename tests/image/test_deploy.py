@@ -461,7 +461,7 @@ def test_given_no_engine_when_an_image_is_built_then_a_sentence(account: Account
 def test_given_no_credentials_when_deployed_then_a_sentence(account: Account) -> None:
     keys = {name: account.environment.pop(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
     try:
-        assert "AWS does not take your credentials" in account.run("deploy", expect=2)
+        assert "There are no AWS credentials: log in" in account.run("deploy", expect=2)
     finally:
         account.environment.update(keys)
 
