@@ -10,6 +10,7 @@ from infra.stored import how_to_tag, retained
 from infra.via import say_that_it_stays
 from photo_labels.library.queues import depth
 from photo_labels.library.user_errors import UserError
+from photo_labels.terminal.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -143,7 +144,7 @@ def empty_bucket(s3: S3Client, bucket: str) -> None:
             answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
             if errors := answer.get("Errors"):
                 first = f"{errors[0]['Key']} ({errors[0]['Message']})"
-                what = f"{len(errors):,} object{'' if len(errors) == 1 else 's'}"
+                what = counted(len(errors), "object")
                 raise UserError(f"S3 does not delete {what} of {bucket}, the first {first}.")
 
 

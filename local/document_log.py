@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _ITEM, _GONE, _LIBRARY = "item", "gone", "library"
 _OPENED, _CLOSED = "opened", "closed"
 _CHECKSUM_DIGITS = 8
+# Of ministack's.
+_SEQUENCER_DIGITS = 18
 
 
 @dataclass(slots=True)
@@ -212,7 +214,3 @@ def _number(item: dict[str, Any]) -> int:
         return int(digits.ljust(_SEQUENCER_DIGITS, "0"), 16)
     except ValueError:  # somebody else's
         return 0
-
-
-# Of ministack's.
-_SEQUENCER_DIGITS = 18

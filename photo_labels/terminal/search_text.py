@@ -46,7 +46,7 @@ def total_of(page: Page, after: str | None) -> str:
     if not number:
         return ""
     if page.more_after and after:
-        return f"{number:,} more photo{'' if number == 1 else 's'}"
+        return counted(number, "more photo")
     if page.more_after or after:
         which = "The first" if page.more_after else "The last"
         return f"{which} {'photo' if number == 1 else counted(number, 'photo')}"

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right, insort
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from photo_labels.library.searching.searcher import Searcher
+from photo_labels.library.table_reader import TableReader
 from photo_labels.records.attributes import to_attributes
 from tests.fakes.aws import Client
 from tests.fakes.stack import outputs_of_stack
 
 if TYPE_CHECKING:
+    from photo_labels.library.searching.searcher import Hit, SearchCriteria
     from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
 
 # Rows of a page where no limit is given; DynamoDB's own is 1 MB.
 _PAGE = 1000
+# More than there are rows of one search.
+_MAX_PAGES = 100
 _BETWEEN = "Label = :label AND #rank BETWEEN :least AND :last"
 
 
@@ -36,6 +42,19 @@ class Index(Client):
         outputs = outputs_of_stack(names)
         found: Any = SimpleNamespace(client=lambda *_, **__: self, outputs=outputs, is_local=False)
         return found  # type: ignore[no-any-return]
+
+    def paged(self, wanted: SearchCriteria, limit: int, max_rows: float) -> list[Hit]:
+        """Search page by page, each in a process of its own as far as it can tell; it ends, and no page lacks photos."""
+        found: list[Hit] = []
+        after = None
+        for _ in range(_MAX_PAGES):
+            page = Searcher(TableReader(self.target), {}).page(wanted, limit, after, max_rows)
+            found += page.hits
+            after = page.more_after
+            if after is None:
+                return found
+            assert len(page.hits) == limit or max_rows < math.inf
+        raise AssertionError(f"There are more than {_MAX_PAGES} pages.")
 
     def put(self, document: Document, leave_rows_of: Document | None = None) -> None:
         """Store a document and its rows; those of the one before stay, as a kill would leave them, for every other."""

@@ -28,7 +28,6 @@ from tests.unit.deployed import BUCKET, FIJI, FREISING, MUNICH, dated, document,
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from photo_labels.library.searching.searcher import Hit
     from photo_labels.library.target import Target
     from photo_labels.records.documents import Document
 
@@ -196,15 +195,8 @@ def test_given_any_history_when_searched_by_page_then_it_is_what_a_scan_finds(  
         index.put(written, leave_rows_of=documents.get(key))
         documents[key] = written
     text, taken, near = asked
-    wanted, after = SearchCriteria(parse(text) if text else None, least, taken=taken, near=near), None
-    found: list[Hit] = []
-    while True:
-        page = Searcher(TableReader(index.target), {}).page(wanted, limit, after, max_rows)
-        found += page.hits
-        after = page.more_after
-        if after is None:
-            break
-        assert len(page.hits) == limit or max_rows < math.inf
+    wanted = SearchCriteria(parse(text) if text else None, least, taken=taken, near=near)
+    found = index.paged(wanted, limit, max_rows)
     assert sorted(hit.document.key for hit in found) == sorted(_scanned(documents, wanted))
     assert [hit.rank for hit in found] == sorted((hit.rank for hit in found), reverse=True)
     assert found == list(Searcher(TableReader(index.target), {}).hits(wanted))

@@ -103,16 +103,7 @@ def test_given_any_history_when_searched_by_names_then_it_is_what_a_scan_finds( 
         documents[key] = written
     query = parse(text.replace("cat", "Cat").replace("dog", "Dog"))
     wanted = SearchCriteria(query, least, taken=TimeRange.parse(taken) if taken else None)
-    found: list[str] = []
-    after = None
-    for _ in range(100):  # more than there are rows: it ends
-        page = Searcher(TableReader(index.target), {}).page(wanted, limit, after, max_rows)
-        found += [hit.document.key for hit in page.hits]
-        after = page.more_after
-        if after is None:
-            break
-        assert len(page.hits) == limit or max_rows < math.inf
-    assert after is None
+    found = [hit.document.key for hit in index.paged(wanted, limit, max_rows)]
     assert sorted(found) == sorted(key for key, one in documents.items() if _is_wanted(one, text, taken, least))
     assert found == [hit.document.key for hit in Searcher(TableReader(index.target), {}).hits(wanted)]
 

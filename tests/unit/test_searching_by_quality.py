@@ -17,8 +17,7 @@ from rich.console import Console
 from photo_labels import cli
 from photo_labels.library.searching.quality import QualityRange
 from photo_labels.library.searching.query import parse
-from photo_labels.library.searching.searcher import SearchCriteria, Searcher
-from photo_labels.library.table_reader import TableReader
+from photo_labels.library.searching.searcher import SearchCriteria
 from photo_labels.library.user_errors import UserError
 from photo_labels.records.image_properties import MEASURES
 from tests.fakes.index import Index
@@ -73,15 +72,8 @@ def test_given_any_photos_and_ranges_when_searched_by_page_then_it_is_what_a_sca
         index.put(written, leave_rows_of=documents.get(key))
         documents[key] = written
     ranges = tuple(QualityRange.parse(measure, f"{sign}{number:f}") for measure, sign, number in asked)
-    found: list[str] = []
-    wanted, after = SearchCriteria(parse("Cat"), quality=ranges), None
-    while True:
-        page = Searcher(TableReader(index.target), {}).page(wanted, limit, after, max_rows)
-        found += [hit.document.key for hit in page.hits]
-        after = page.more_after
-        if after is None:
-            break
-        assert len(page.hits) == limit or max_rows < math.inf
+    wanted = SearchCriteria(parse("Cat"), quality=ranges)
+    found = [hit.document.key for hit in index.paged(wanted, limit, max_rows)]
     scanned = [
         key
         for key, one in documents.items()
