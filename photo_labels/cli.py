@@ -70,7 +70,7 @@ def photos(context: click.Context, local: bool, stack: str, region: str | None, 
 
     \b
     photos --local import ~/Pictures
-    photos --local search dog and cat
+    photos --local search mountain and sky
     photos --stack photo-labels --region eu-west-1 status
     """  # noqa: D301 - click reads \b
 

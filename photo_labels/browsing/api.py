@@ -46,7 +46,6 @@ class Api:
         """`names`: what the user calls labels."""
         self._target = target
         self._names = names
-        self._dynamodb = target.client("dynamodb")
         self._reader = TableReader(target, connections=LOOKS_AT_A_TIME)
         self._lock = threading.Lock()
         self._seen: OrderedDict[str, Document] = OrderedDict()

@@ -27,7 +27,7 @@ from photo_labels.browsing.pictures import Pictures
 from photo_labels.library.http_server import create_server, listen
 from photo_labels.library.searching.label_map import NO_MAP, LabelMap
 from photo_labels.library.status import StatusReader
-from photo_labels.library.user_errors import USER_FACING_ERRORS, UserError, is_connection_lost, user_message
+from photo_labels.library.user_errors import CONNECTION_LOST, USER_FACING_ERRORS, UserError, user_message
 from photo_labels.library.viewing import GonePhotoError, TooLargePhotoError, links
 from photo_labels.records.decoders.limits import UndecodableError
 
@@ -252,7 +252,7 @@ class Browse:
             try:
                 return _json(find(request))
             except USER_FACING_ERRORS as error:
-                if is_connection_lost(error):  # with 503 the page asks again by itself
+                if isinstance(error, CONNECTION_LOST):  # with 503 the page asks again by itself
                     return _json(
                         {"error": _LOCAL_CLOUD_LOST if self._target.is_local else user_message(error)}, 503
                     )
@@ -311,7 +311,9 @@ def _no_picture(error: Exception) -> Response:
     if isinstance(error, UndecodableError):
         return _said(error.detail, 413 if error.reason == "PhotoTooLarge" else 415)
     statuses: dict[type[Exception], int] = {GonePhotoError: 410, TooLargePhotoError: 413}
-    return _said(user_message(error), 503 if is_connection_lost(error) else statuses.get(type(error), 404))
+    return _said(
+        user_message(error), 503 if isinstance(error, CONNECTION_LOST) else statuses.get(type(error), 404)
+    )
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Response:

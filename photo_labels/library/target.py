@@ -16,16 +16,14 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConfigParseError,
-    HTTPClientError,
     InvalidRegionError,
     NoCredentialsError,
     ProfileNotFound,
 )
-from botocore.exceptions import ConnectionError as NoConnectionError
 
 from photo_labels.library.outputs import StackOutputs
 from photo_labels.library.plain_json import read_plainly
-from photo_labels.library.user_errors import UserError
+from photo_labels.library.user_errors import CONNECTION_LOST, UserError
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -168,7 +166,7 @@ def aws_connection(region: str | None, profile: str | None) -> tuple[Connection,
         ) from error
     except NoCredentialsError as error:
         raise AwsSettingsError("There are no AWS credentials: log in, or pass --profile.") from error
-    except (HTTPClientError, NoConnectionError) as error:
+    except CONNECTION_LOST as error:
         raise UserError(f"AWS cannot be reached ({error}): check the network and the region.") from error
     except (BotoCoreError, ClientError) as error:
         raise AwsSettingsError(

@@ -28,6 +28,8 @@ class NotAllDoneError(UserError):
 
 # What a command line turns into a sentence; but for OSError, anything else is a bug of ours.
 USER_FACING_ERRORS = (UserError, BotoCoreError, ClientError)
+# Nobody answered: the same may work later.
+CONNECTION_LOST = (HTTPClientError, NoConnectionError)
 
 _NO_CREDENTIALS = (
     CredentialRetrievalError,
@@ -63,16 +65,11 @@ def are_credentials_over(error: BaseException) -> bool:
     return isinstance(error, _NO_CREDENTIALS)
 
 
-def is_connection_lost(error: BaseException) -> bool:
-    """Tell whether nobody answered: the same may work later."""
-    return isinstance(error, (HTTPClientError, NoConnectionError))
-
-
 def user_message(error: Exception) -> str:
     """Return what one of USER_FACING_ERRORS, or an OSError, means, as a sentence for the user."""
     if are_credentials_over(error):
         return f"Your AWS credentials are not valid any more ({_said(error)}): log in and run it again."
-    if is_connection_lost(error):
+    if isinstance(error, CONNECTION_LOST):
         return f"No connection ({error}): check the network; the local cloud is started with `make up`."
     if isinstance(error, ClientError):
         return f"AWS refuses {error.operation_name}: {error.response['Error'].get('Message', error)}"

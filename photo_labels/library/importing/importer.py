@@ -10,8 +10,7 @@ from itertools import islice
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from photo_labels.library.importing.ends import End
 from photo_labels.library.importing.finder import NO_SUFFIX
@@ -30,7 +29,7 @@ from photo_labels.library.importing.uploader import (
 )
 from photo_labels.library.skipped import parts_of
 from photo_labels.library.table_reader import TableReader
-from photo_labels.library.user_errors import UserError, user_message
+from photo_labels.library.user_errors import CONNECTION_LOST, UserError, user_message
 from photo_labels.records.documents import image_id
 
 if TYPE_CHECKING:
@@ -198,7 +197,7 @@ class Importer:
                 self._watch.look_for_hold()
             self._look_for(looked_for)
             return bool(self._uploading) or not (self._is_all_sent and is_waiting and self._is_stuck())
-        except (HTTPClientError, NoConnectionError) as error:
+        except CONNECTION_LOST as error:
             self._note_offline(ConnectionLostError(str(error)))
             return True
         except (BotoCoreError, ClientError) as error:

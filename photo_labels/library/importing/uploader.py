@@ -16,15 +16,14 @@ from concurrent.futures import Future
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from photo_labels.library.importing.comparison import Comparison, compare
 from photo_labels.library.importing.ends import End
 from photo_labels.library.importing.finder import end_of, stamp_of
 from photo_labels.library.importing.pace import MOST
 from photo_labels.library.retention import NoRoomError
-from photo_labels.library.user_errors import are_credentials_over, user_message
+from photo_labels.library.user_errors import CONNECTION_LOST, are_credentials_over, user_message
 from photo_labels.records.errors import code_of
 from photo_labels.records.heads import BULK, LANE_METADATA
 
@@ -201,7 +200,7 @@ class Uploader:
             if are_credentials_over(error):
                 raise StopError(user_message(error)) from error
             self._journal.not_uploaded(file, End.NOT_UPLOADED, f"S3 did not take it: {error}")
-        except (HTTPClientError, NoConnectionError) as error:
+        except CONNECTION_LOST as error:
             raise ConnectionLostError(str(error)) from error
         except BotoCoreError as error:
             raise StopError(user_message(error)) from error
